@@ -1,0 +1,23 @@
+"""LongPanda: ask questions of long video cheaply, with an encoder-free video language model.
+
+Nothing heavy is imported before it is used: `longpanda.load("nano").ask("walk.mp4", "What happens first?")`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["LongPandaProcessor", "Session", "__version__", "load"]
+
+if TYPE_CHECKING:
+    from longpanda.index import Session, load
+    from longpanda.processing import LongPandaProcessor
+
+_HOMES = {"load": "longpanda.index", "Session": "longpanda.index", "LongPandaProcessor": "longpanda.processing"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'longpanda' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

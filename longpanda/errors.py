@@ -1,0 +1,43 @@
+"""The errors a user can act on. Each says what was found, what was expected and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class LongPandaError(Exception):
+    """Base of every error that is the input's fault and not a bug; the command line prints it as one line.
+
+    Args:
+        found: what was there, with its name ("no such file: 'walk.mp4'").
+        expected: what would have been right.
+        remedy: what the user can do now.
+    """
+
+    def __init__(self, found: str, expected: str, remedy: str) -> None:
+        super().__init__(f"{found}; expected {expected}; {remedy}")
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+
+
+class VideoError(LongPandaError):
+    """A file that is missing, is no video, or holds no pictures that can be decoded."""
+
+
+class PromptError(LongPandaError):
+    """A question or conversation that does not fit the media given with it."""
+
+
+class ModelError(LongPandaError):
+    """An unknown model, or weights and configuration that do not belong together."""
+
+
+class ConfigError(LongPandaError):
+    """A recipe, override or option with an unknown key or an impossible value."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy that names the known key closest to `name`, or lists the known ones when none is close."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"choose one of: {', '.join(names)}"

@@ -1,0 +1,24 @@
+"""Array types with shapes in signatures: jaxtyping's where it is installed, plain array types where it is not.
+
+The letters: B batch, T frames of a clip, F frames of all clips, t frames of a window, H W pixels, h w patches,
+N visual tokens, L sequence, C visual width, D model width.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, Shaped, UInt8
+else:
+    try:
+        from jaxtyping import Bool, Float, Int, Shaped, UInt8
+    except ImportError:
+
+        class _Unshaped:
+            """`Float[Tensor, "F C"]` is `Tensor` on a machine without jaxtyping, which only tests need."""
+
+            def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
+                return item[0]
+
+        Bool = Float = Int = Shaped = UInt8 = _Unshaped
+
+__all__ = ["Bool", "Float", "Int", "Shaped", "UInt8"]
