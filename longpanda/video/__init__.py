@@ -1,0 +1,27 @@
+"""Video files -> `VideoClip`: probe a file, choose seconds, decode the frames on screen then, letterbox, and encode."""
+
+from longpanda.video.decode import TimedFrame, decode, iter_frames
+from longpanda.video.encode import encode
+from longpanda.video.frames import Geometry
+from longpanda.video.letterbox import CLIP_MEAN_RGB, Letterbox, letterbox, letterbox_box, resize
+from longpanda.video.probe import VideoInfo, probe
+from longpanda.video.sampling import Sampling, at_fps, explicit, uniform
+
+__all__ = [
+    "CLIP_MEAN_RGB",
+    "Geometry",
+    "Letterbox",
+    "Sampling",
+    "TimedFrame",
+    "VideoInfo",
+    "at_fps",
+    "decode",
+    "encode",
+    "explicit",
+    "iter_frames",
+    "letterbox",
+    "letterbox_box",
+    "probe",
+    "resize",
+    "uniform",
+]

@@ -1,0 +1,119 @@
+"""One decoded picture -> upright RGB with square pixels."""
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from longpanda.errors import VideoError
+from longpanda.types import Frames
+
+SAMPLE_ASPECT_LIMIT = 16
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the stored pictures of one stream become the displayed ones.
+
+    Stored pictures are stretched to square pixels, then transposed, then flipped.
+
+    Args:
+        width_px: displayed width.
+        height_px: displayed height.
+        rotation_degrees: counterclockwise turn that makes the stored picture upright: 0, 90, 180 or 270.
+        mirrored: the display matrix also mirrors.
+        transposed: rows and columns change places.
+        flip_rows: top and bottom change places (after the transposition).
+        flip_columns: left and right change places (after the transposition).
+    """
+
+    width_px: int
+    height_px: int
+    rotation_degrees: int = 0
+    mirrored: bool = False
+    transposed: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+    @property
+    def stored_size_px(self) -> tuple[int, int]:
+        """(height, width) before the turn, with square pixels."""
+        return (self.width_px, self.height_px) if self.transposed else (self.height_px, self.width_px)
+
+
+def geometry_of(frame: Any, sample_aspect: Fraction) -> Geometry:
+    """Read size and display matrix from the first decoded picture.
+
+    The height stays and the width is stretched by the sample aspect ratio, as ffplay does. Turns that are no
+    multiple of 90 degrees are taken to the nearest one.
+
+    Args:
+        frame: a PyAV video frame; PyAV offers the display matrix on frames only, not on streams.
+        sample_aspect: width of a stored pixel divided by its height.
+
+    Raises:
+        VideoError: the sample aspect ratio is not between 1:16 and 16:1.
+    """
+    if not Fraction(1, SAMPLE_ASPECT_LIMIT) <= sample_aspect <= SAMPLE_ASPECT_LIMIT:
+        raise VideoError(f"pixels of aspect {sample_aspect}", "1:16 to 16:1", "correct the header with ffmpeg -aspect")
+    width_px = max(1, round(frame.width * sample_aspect))
+    a, b, c, d = _display_matrix(frame)
+    transposed = abs(a) < abs(b)
+    flip_columns, flip_rows = (c < 0, b < 0) if transposed else (a < 0, d < 0)
+    degrees = (90 if flip_rows else 270) if transposed else (180 if flip_rows else 0)
+    size_px = (frame.height, width_px) if transposed else (width_px, frame.height)
+    mirrored = (flip_rows == flip_columns) if transposed else (flip_rows != flip_columns)
+    return Geometry(*size_px, degrees, mirrored, transposed, flip_rows, flip_columns)
+
+
+def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
+    """(a, b, c, d): source (x, y) is shown at (a x + c y, b x + d y), up to a shift and a positive factor."""
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV 18 knows no name for side data type 31 and then refuses all of it
+        quarter = round(frame.rotation / 90) % 4
+        return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[quarter]
+    if data is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
+    return (a, b, c, d) if any((a, b, c, d)) else (1, 0, 0, 1)
+
+
+class UprightRgb:
+    """Turns the pictures of one stream into upright RGB; keeps FFmpeg's scaler between pictures.
+
+    Colour matrix and range are those the picture is tagged with; untagged pictures are read as BT.601 limited range,
+    FFmpeg's rule. Chroma is interpolated at full resolution. 10 and 12 bits are rounded to 8. There is no tone mapping
+    of HDR, and transparency is dropped. Interlaced fields stay woven.
+
+    Args:
+        geometry: size and turn of the displayed picture.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        from av.video.reformatter import Interpolation, VideoReformatter
+
+        self._geometry = geometry
+        self._flags = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+        self._to_rgb, self._stretch = VideoReformatter(), VideoReformatter()
+
+    def __call__(self, frame: Any) -> Frames:
+        """Convert one PyAV frame; a picture of another size than the stream's is scaled to the stream's.
+
+        Returns:
+            uint8 [H, W, 3], contiguous.
+        """
+        height_px, width_px = self._geometry.stored_size_px
+        rgb = self._to_rgb.reformat(frame, format="rgb24", interpolation=self._flags)
+        if (rgb.height, rgb.width) != (height_px, width_px):
+            rgb = self._stretch.reformat(rgb, width=width_px, height=height_px, interpolation=self._flags)
+        pixels: Any = rgb.to_ndarray()
+        if self._geometry.transposed:
+            pixels = pixels.transpose(1, 0, 2)
+        if self._geometry.flip_rows:
+            pixels = pixels[::-1]
+        if self._geometry.flip_columns:
+            pixels = pixels[:, ::-1]
+        return np.ascontiguousarray(pixels)

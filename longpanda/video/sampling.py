@@ -1,0 +1,140 @@
+"""Which seconds of a video to look at. Pure arithmetic: no file is opened here."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from longpanda.errors import ConfigError
+from longpanda.types import Seconds
+
+
+def uniform(duration_seconds: float, count: int) -> Seconds:
+    """The centres of `count` equal segments.
+
+    Args:
+        duration_seconds: length of the video.
+        count: how many seconds to choose.
+
+    Returns:
+        float64 [count], increasing.
+
+    Raises:
+        ConfigError: a duration that is not positive and finite, or a count below one.
+    """
+    _check_positive("duration_seconds", duration_seconds)
+    _check_count("frames", count)
+    return (np.arange(count, dtype=np.float64) + 0.5) * (duration_seconds / count)
+
+
+def at_fps(duration_seconds: float, fps: float) -> Seconds:
+    """0, 1/fps, 2/fps, ... below the duration; never empty.
+
+    Args:
+        duration_seconds: length of the video.
+        fps: frames per second of video.
+
+    Returns:
+        float64 [ceil(duration_seconds * fps)], increasing.
+
+    Raises:
+        ConfigError: a duration or rate that is not positive and finite.
+    """
+    _check_positive("duration_seconds", duration_seconds)
+    _check_positive("fps", fps)
+    exact = duration_seconds * fps
+    count = round(exact) if math.isclose(exact, round(exact), rel_tol=1e-9) else math.ceil(exact)
+    return np.arange(max(1, count), dtype=np.float64) / fps
+
+
+def explicit(seconds: Sequence[float] | Seconds) -> Seconds:
+    """Check seconds a user wrote down.
+
+    Args:
+        seconds: times from the start of the video.
+
+    Returns:
+        float64 [len(seconds)].
+
+    Raises:
+        ConfigError: no seconds at all, or one that is not a number, not finite, negative or below its predecessor.
+    """
+    try:
+        times = np.asarray(seconds, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"seconds={seconds!r}", "numbers", "write them as 1.5,20,63") from error
+    if times.ndim != 1 or times.size == 0:
+        raise ConfigError(f"seconds of shape {list(times.shape)}", "a list with at least one time", "add a time")
+    if not np.all(np.isfinite(times)) or np.any(times < 0):
+        raise ConfigError(f"seconds={times.tolist()}", "finite times of at least 0", "remove the others")
+    if np.any(np.diff(times) < 0):
+        raise ConfigError(f"seconds={times.tolist()}", "times in order", "sort them")
+    return times
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a user asks for frames; exactly one of `frames`, `fps` and `seconds` is set.
+
+    Args:
+        frames: this many, spread evenly over the whole video.
+        fps: frames per second of video.
+        max_frames: with `fps`: when there would be more, this many spread evenly instead.
+        seconds: exactly these times.
+
+    Raises:
+        ConfigError: none or several of them, `max_frames` without `fps`, or an impossible value.
+    """
+
+    frames: int | None = None
+    fps: float | None = None
+    max_frames: int | None = None
+    seconds: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        ways = [name for name in ("frames", "fps", "seconds") if getattr(self, name) is not None]
+        if len(ways) != 1:
+            found = f"sampling by {' and '.join(ways) or 'nothing'}"
+            raise ConfigError(found, "exactly one of frames, fps, seconds", "set one of them")
+        if self.frames is not None:
+            _check_count("frames", self.frames)
+        if self.fps is not None:
+            _check_positive("fps", self.fps)
+        if self.max_frames is not None:
+            _check_count("max_frames", self.max_frames)
+            if self.fps is None:
+                raise ConfigError(f"max_frames with {ways[0]}", "max_frames with fps only", "remove max_frames")
+        if self.seconds is not None:
+            explicit(self.seconds)
+
+    def seconds_for(self, duration_seconds: float) -> Seconds:
+        """The seconds to look at in a video of this length.
+
+        Returns:
+            float64 [N], never decreasing. Explicit times are returned as they are, also past the end.
+
+        Raises:
+            ConfigError: a duration that is not positive and finite.
+        """
+        if self.seconds is not None:
+            return explicit(self.seconds)
+        if self.frames is not None:
+            return uniform(duration_seconds, self.frames)
+        assert self.fps is not None
+        times = at_fps(duration_seconds, self.fps)
+        if self.max_frames is not None and len(times) > self.max_frames:
+            return uniform(duration_seconds, self.max_frames)
+        return times
+
+
+def _check_positive(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ConfigError(f"{name}={value!r}", "a number", f"correct {name}")
+    if not math.isfinite(value) or value <= 0:
+        raise ConfigError(f"{name}={value}", "a positive, finite number", f"correct {name}")
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"{name}={value!r}", "a whole number of at least 1", f"correct {name}")

@@ -1,0 +1,92 @@
+"""Opens a file for reading pictures: one container, one video stream, and an error a user can act on otherwise."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from longpanda.errors import VideoError
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An open file and the one stream of it that is watched.
+
+    Args:
+        path: the file, as it was given.
+        container: PyAV input container.
+        stream: PyAV video stream, the one FFmpeg calls best: most pixels, and no cover picture.
+    """
+
+    path: str
+    container: Any
+    stream: Any
+
+    def __repr__(self) -> str:
+        return f"Source({self.path!r}, {self.container.format.name}, stream {self.stream.index})"
+
+
+@contextmanager
+def open_source(path: str | Path) -> Iterator[Source]:
+    """Open `path` and choose its video stream; the file is closed when the block ends.
+
+    Local files only: playlists may not reach the network. Damaged metadata text is replaced, not fatal.
+
+    Raises:
+        VideoError: no such file, a directory, an empty or unreadable file, no media file, no pictures in it,
+            or a codec this FFmpeg has no decoder for.
+    """
+    import av
+
+    _check_path(Path(path))
+    try:
+        container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
+    except av.error.FFmpegError as error:
+        raise VideoError(
+            f"'{path}' is no media file that can be read ({error.strerror})",
+            "a video such as MP4, MKV, WebM, MOV, AVI, MPEG-TS or GIF",
+            "check that it plays elsewhere and was downloaded completely",
+        ) from error
+    with container:
+        stream = _choose_stream(container, str(path))
+        stream.codec_context.thread_count = 1  # frame threads decode ahead, which every seek throws away
+        yield Source(str(path), container, stream)
+
+
+def _check_path(path: Path) -> None:
+    expected = "a video file"
+    if not path.exists():
+        raise VideoError(f"no such file: '{path}'", expected, "check the path")
+    if path.is_dir():
+        raise VideoError(f"'{path}' is a directory", expected, "name one file in it")
+    if path.is_file() and path.stat().st_size == 0:
+        raise VideoError(f"'{path}' is empty (0 bytes)", expected, "copy or download it again")
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise VideoError(f"'{path}' cannot be read ({error.strerror})", expected, "check its permissions") from error
+
+
+def _choose_stream(container: Any, path: str) -> Any:
+    """The stream FFmpeg calls best, cover pictures aside."""
+    from av.stream import Disposition
+
+    expected, remedy = "moving pictures", "give a file that has a video track"
+    best = container.streams.best("video")
+    if best is None:
+        kinds = sorted({stream.type for stream in container.streams})
+        if "audio" in kinds:
+            raise VideoError(f"'{path}' holds sound but no pictures", expected, remedy)
+        raise VideoError(f"'{path}' holds no pictures ({', '.join(kinds) or 'no streams'})", expected, remedy)
+    if best.disposition & Disposition.attached_pic:
+        moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not moving:
+            raise VideoError(f"'{path}' holds only a cover picture", expected, remedy)
+        best = max(moving, key=lambda s: (s.width or 0) * (s.height or 0))
+    if best.codec_context is None:
+        raise VideoError(
+            f"'{path}' uses a codec with no decoder here", "a codec FFmpeg can decode", "convert it to H.264"
+        )
+    return best

@@ -1,0 +1,122 @@
+"""What is said about a file, and the error for each kind of file that is no video."""
+
+import os
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+from movies import numbered, remux, write_movie, write_sound
+
+from longpanda.errors import VideoError
+from longpanda.video import decode, probe
+
+
+def test_importing_the_package_imports_neither_av_nor_torch():
+    code = "import sys, longpanda.video; print([m for m in ('av', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_plain_file(plain):
+    info = probe(plain)
+    assert (info.width_px, info.height_px, info.codec, info.pixel_format) == (160, 64, "h264", "yuv420p")
+    assert (info.rotation_degrees, info.sample_aspect_ratio, info.has_audio) == (0, 1, False)
+    assert info.duration_seconds == pytest.approx(10.0)
+    assert info.average_fps == pytest.approx(30.0)
+    assert info.frames_promised == 300
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "mov", "flv"])
+def test_duration_in_other_containers(plain, tmp_path, suffix):
+    assert probe(remux(plain, tmp_path / f"a.{suffix}")).duration_seconds == pytest.approx(10.0, abs=0.07)
+
+
+def test_duration_is_read_where_no_header_has_it(plain, tmp_path):
+    live = remux(plain, tmp_path / "live.mkv", options={"live": "1"})
+    with av.open(str(live)) as container:
+        assert container.duration is None
+    assert probe(live).duration_seconds == pytest.approx(10.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("codec", "pix_fmt", "name"), [("png", "rgb24", "a.png"), ("mjpeg", "yuvj444p", "a.jpg")])
+def test_a_still_image_is_a_video_of_one_frame(tmp_path, codec, pix_fmt, name):
+    path = write_movie(tmp_path / name, [numbered(5)], codec=codec, pix_fmt=pix_fmt, format="image2")
+    info = probe(path)
+    assert (info.width_px, info.height_px) == (160, 64)
+    clip = decode(path, [0.0])
+    assert clip.pts_seconds.tolist() == [0.0]
+    assert np.abs(clip.frames[0].astype(int) - numbered(5)).mean() < 3
+
+
+def _cover_only(path):
+    with av.open(str(path), "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=8000, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
+        packets = cover.encode(frame) + cover.encode()
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate = 8000
+        container.mux(sound.encode(silence) + sound.encode() + packets)
+    return path
+
+
+def _nothing_decodable(path, plain):
+    data = bytearray(plain.read_bytes())
+    at = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4
+    data[at:end] = bytes(end - at)
+    path.write_bytes(data)
+    return path
+
+
+def _files(tmp_path, plain):
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("this is no video\n" * 100)
+    (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
+    (tmp_path / "subtitle.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
+    (tmp_path / "headless.mp4").write_bytes(plain.read_bytes()[:20000])
+    return {
+        "missing": (tmp_path / "missing.mp4", "no such file"),
+        "directory": (tmp_path, "is a directory"),
+        "empty": (tmp_path / "empty.mp4", "is empty"),
+        "text": (tmp_path / "text.mp4", "is no media file"),
+        "noise": (tmp_path / "noise.mp4", "is no media file"),
+        "headless": (tmp_path / "headless.mp4", "is no media file"),
+        "subtitle": (tmp_path / "subtitle.srt", "holds no pictures"),
+        "sound": (write_sound(tmp_path / "sound.m4a"), "sound but no pictures"),
+        "cover": (_cover_only(tmp_path / "cover.m4a"), "only a cover picture"),
+        "undecodable": (_nothing_decodable(tmp_path / "zero.mp4", plain), "no picture of"),
+        "timeless": (remux(plain, tmp_path / "raw.h264", format="h264"), "no picture of"),
+    }
+
+
+KINDS = ["missing", "directory", "empty", "text", "noise", "headless", "subtitle", "sound", "cover"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "undecodable", "timeless"])
+def test_what_is_no_video_is_refused_by_name(tmp_path, plain, kind):
+    path, message = _files(tmp_path, plain)[kind]
+    for call in (probe, lambda file: decode(file, [0.0])):
+        with pytest.raises(VideoError, match=message) as caught:
+            call(path)
+        assert path.name in str(caught.value)
+        assert caught.value.remedy
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_refused(plain, tmp_path):
+    path = tmp_path / "secret.mp4"
+    path.write_bytes(plain.read_bytes())
+    path.chmod(0)
+    with pytest.raises(VideoError, match="cannot be read"):
+        probe(path)
+
+
+def test_an_absurd_sample_aspect_ratio_is_refused(tmp_path):
+    path = write_movie(tmp_path / "a.mp4", [numbered(0)], prepare=lambda s: setattr(s, "sample_aspect_ratio", 40))
+    with pytest.raises(VideoError, match="1:16 to 16:1"):
+        probe(path)
