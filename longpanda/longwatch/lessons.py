@@ -1,0 +1,113 @@
+"""Scenes as lessons: clips rendered straight to arrays, with their questions and the content of every cell."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from longpanda.errors import ConfigError, nearest
+from longpanda.longwatch import world
+from longpanda.longwatch.families import FAMILIES, PRACTICE
+from longpanda.longwatch.generate import generate, generate_still
+from longpanda.longwatch.render import render
+from longpanda.longwatch.scene import Card, Lamp, Move, Scene
+from longpanda.longwatch.splits import Split, scene_seed
+from longpanda.types import Lesson, Sample, VideoClip
+
+CELL_ATTRIBUTES: dict[str, int] = {
+    "colour": 1 + len(world.CARD_COLOURS),
+    "shape": 1 + len(world.SHAPES),
+    "tens": 10,
+    "units": 11,
+    "lamp": 1 + len(world.LAMP_COLOURS),
+    "object": 1 + len(world.OBJECTS),
+}
+"""What a cell is labelled with, and the number of classes of each; class 0 is "none"."""
+
+
+@dataclass(frozen=True)
+class LessonPlan:
+    """What a stage of training shows and asks.
+
+    Args:
+        count: lessons in the stage.
+        frames: the clip lengths drawn from, in frames; [1] draws stills.
+        step_seconds: shortest and longest time between two frames.
+        families: the families asked; none teaches by cell labels alone.
+        questions: most questions per clip and family.
+        size_px: side of the frames.
+        first_index: where in the training split the stage's scenes start, so that stages do not share scenes.
+    """
+
+    count: int
+    frames: tuple[int, ...] = (24,)
+    step_seconds: tuple[float, float] = (5.0, 8.0)
+    families: tuple[str, ...] = ()
+    questions: int = 6
+    size_px: int = 96
+    first_index: int = 0
+
+    def __post_init__(self) -> None:
+        known = {**FAMILIES, **PRACTICE}
+        for name in self.families:
+            if name not in known:
+                raise ConfigError(f"family '{name}'", "a family of LongWatch", nearest(name, known))
+        if self.count < 1 or not self.frames or min(self.frames) < 1:
+            raise ConfigError(f"count={self.count}, frames={self.frames}", "at least 1 of each", "correct the recipe")
+
+
+class Lessons:
+    """A stage's lessons: an index gives the same lesson in any process, so that training resumes exactly."""
+
+    def __init__(self, plan: LessonPlan) -> None:
+        self.plan = plan
+
+    def __len__(self) -> int:
+        return self.plan.count
+
+    def __getitem__(self, index: int) -> Lesson:
+        """The `index`-th lesson: scene, moments and wording all follow from its seed."""
+        plan = self.plan
+        seed = scene_seed(Split.TRAIN, plan.first_index + index)
+        rng = np.random.Generator(np.random.PCG64((0x1E550, seed)))
+        frames = int(rng.choice(plan.frames))
+        scene, moments = _still(seed, rng) if frames == 1 else _film(seed, rng, frames, plan.step_seconds)
+        clip = VideoClip(render(scene, moments, plan.size_px), moments, scene.duration_seconds)
+        samples = [sample for name in plan.families for sample in _some(name, scene, rng, plan.questions)]
+        return Lesson(clip, tuple(samples), cell_labels(scene, moments))
+
+
+def _still(seed: int, rng: np.random.Generator) -> tuple[Scene, npt.NDArray[np.float64]]:
+    scene = generate_still(seed, int(rng.integers(1, 1 + len(world.CARD_CELLS))))
+    return scene, rng.uniform(0, scene.duration_seconds, 1)
+
+
+def _film(
+    seed: int, rng: np.random.Generator, frames: int, step_seconds: tuple[float, float]
+) -> tuple[Scene, npt.NDArray[np.float64]]:
+    step = rng.uniform(*step_seconds)
+    moments = (rng.uniform() + np.arange(frames, dtype=np.float64)) * step
+    return generate(seed, frames * step), moments
+
+
+def _some(family: str, scene: Scene, rng: np.random.Generator, most: int) -> list[Sample]:
+    samples = {**FAMILIES, **PRACTICE}[family].ask(scene, rng)
+    return [samples[i] for i in sorted(rng.permutation(len(samples))[:most])]
+
+
+def cell_labels(scene: Scene, moments: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """What each of the 9 cells shows at each moment: int64 [T, 9, A], classes of `CELL_ATTRIBUTES`."""
+    labels = np.zeros((len(moments), 9, len(CELL_ATTRIBUTES)), np.int64)
+    for event in scene.events:
+        shown = (moments >= event.start_seconds) & (moments < event.end_seconds)
+        match event:
+            case Card():
+                tens, units = divmod(event.number, 10)
+                colour, shape = world.CARD_COLOURS.index(event.colour), world.SHAPES.index(event.shape)
+                labels[shown, event.cell, :4] = (1 + colour, 1 + shape, tens, 1 + units)
+            case Lamp():
+                labels[shown, world.LAMP_CELL, 4] = 1 + world.LAMP_COLOURS.index(event.colour)
+            case Move():
+                cell = 3 * world.BOX_ROW + world.PLACES.index(event.place)
+                labels[shown, cell, 5] = 1 + world.OBJECTS.index(event.thing)
+    return labels

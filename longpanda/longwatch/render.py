@@ -1,0 +1,54 @@
+"""Scenes to pixels: the same numbers on every machine, at any size."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from longpanda.errors import ConfigError
+from longpanda.longwatch import backdrop
+from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.sprites import fixtures, placed
+from longpanda.types import Frames
+
+SMALLEST_PX = 48
+
+
+def render(scene: Scene, seconds: npt.ArrayLike, size_px: int) -> Frames:
+    """The frames of a scene at some moments.
+
+    Args:
+        scene: what to draw.
+        seconds: [T] moments from the start of the video, in any order.
+        size_px: side S of the square frames.
+
+    Returns:
+        uint8 [T, S, S, 3], RGB.
+
+    Raises:
+        ConfigError: a moment outside the video, or a size too small to draw numbers in.
+    """
+    moments = np.asarray(seconds, dtype=np.float64)
+    if moments.ndim != 1 or not np.all((moments >= 0) & (moments <= scene.duration_seconds)):
+        expected = f"one row of seconds from 0 to {scene.duration_seconds:g}"
+        raise ConfigError(f"moments {moments}", expected, "ask for moments inside the video")
+    if size_px < SMALLEST_PX:
+        raise ConfigError(f"size_px = {size_px}", f"at least {SMALLEST_PX}", "render larger frames")
+    frames = np.empty((len(moments), size_px, size_px, 3), dtype=np.uint8)
+    always = fixtures(size_px)
+    shown = [(event.start_seconds, event.end_seconds, *placed(event, size_px)) for event in scene.events]
+    for frame, moment in zip(frames, moments.tolist(), strict=True):
+        backdrop.paint(scene.background, moment, frame)
+        for sprite, top_px, left_px in always:
+            sprite.blend(frame, top_px, left_px)
+        for start_seconds, end_seconds, sprite, top_px, left_px in shown:
+            if start_seconds <= moment < end_seconds:
+                sprite.blend(frame, top_px, left_px)
+    return frames
+
+
+def frame_hash(frames: Frames) -> str:
+    """SHA-256 of the shape and the pixels, to compare renderings across machines."""
+    digest = hashlib.sha256(repr(frames.shape).encode())
+    digest.update(np.ascontiguousarray(frames).data)
+    return digest.hexdigest()

@@ -1,0 +1,179 @@
+"""Coverage masks of everything drawn: functions of the unit square, sampled finely and averaged down.
+
+The coordinates u (right) and v (down) run over 0 to 1 across the sprite. Only comparisons and exact arithmetic are
+used, so every machine draws the same masks.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from longpanda.longwatch.font import DIGIT_COLUMNS, DIGIT_ROWS, DIGITS
+
+Mask = npt.NDArray[np.bool_]
+Coverage = npt.NDArray[np.uint16]
+"""uint16 [h, w]: 0 is uncovered, 256 is fully covered."""
+_Axis = npt.NDArray[np.float64]
+Shape = Callable[[_Axis, _Axis], Mask]
+
+SAMPLES: Final = 4
+"""Samples per pixel along each axis."""
+
+DOT_WIDTH: Final = 0.056
+DOT_HEIGHT: Final = 0.058
+DIGIT_GAP: Final = 0.045
+_NUMBER_CENTRE_V: Final = {"triangle": 0.74}
+
+
+def circle(u: _Axis, v: _Axis) -> Mask:
+    """A disc that touches the four sides."""
+    return ellipse(u, v, (0.5, 0.5), 0.5)
+
+
+def ellipse(u: _Axis, v: _Axis, centre: tuple[float, float], radius: float) -> Mask:
+    """A disc anywhere."""
+    return np.asarray((u - centre[0]) ** 2 + (v - centre[1]) ** 2 <= radius**2)
+
+
+def rectangle(u: _Axis, v: _Axis, left_top: tuple[float, float], right_bottom: tuple[float, float]) -> Mask:
+    """An upright rectangle between two corners (u, v)."""
+    across = (u >= left_top[0]) & (u < right_bottom[0])
+    return across & (v >= left_top[1]) & (v < right_bottom[1])
+
+
+def square(u: _Axis, v: _Axis) -> Mask:
+    """A square a little smaller than the sprite, so that its area resembles the other shapes'."""
+    return rectangle(u, v, (0.04, 0.04), (0.96, 0.96))
+
+
+def triangle(u: _Axis, v: _Axis) -> Mask:
+    """A fat triangle, point up, with blunt feet: wide enough for a number at its base."""
+    return np.abs(u - 0.5) <= 0.5 * v / 0.79
+
+
+def diamond(u: _Axis, v: _Axis) -> Mask:
+    """A square on its point, the four tips blunt so that a number keeps clear of the sides."""
+    return np.abs(u - 0.5) + np.abs(v - 0.5) <= 0.56
+
+
+def cross(u: _Axis, v: _Axis) -> Mask:
+    """A plus whose arms are as thick as a number is tall."""
+    return (np.abs(u - 0.5) <= 0.25) | (np.abs(v - 0.5) <= 0.25)
+
+
+def hexagon(u: _Axis, v: _Axis) -> Mask:
+    """Flat above and below, a point left and right."""
+    return np.abs(u - 0.5) + 0.56 * np.abs(v - 0.5) <= 0.5
+
+
+CARD_SHAPES: Final[dict[str, Shape]] = {
+    "circle": circle,
+    "square": square,
+    "triangle": triangle,
+    "diamond": diamond,
+    "cross": cross,
+    "hexagon": hexagon,
+}
+
+
+def ball(u: _Axis, v: _Axis) -> Mask:
+    """The whole ball."""
+    return circle(u, v)
+
+
+def ball_stripe(u: _Axis, v: _Axis) -> Mask:
+    """The dark seams of the ball."""
+    seam = (np.abs(u - 0.5) <= 0.045) | (np.abs(v - 0.5) <= 0.045)
+    return circle(u, v) & (seam | ~ellipse(u, v, (0.5, 0.5), 0.42))
+
+
+def key(u: _Axis, v: _Axis) -> Mask:
+    """A key lying down: ring, shaft and two teeth."""
+    ring = ellipse(u, v, (0.28, 0.5), 0.28) & ~ellipse(u, v, (0.28, 0.5), 0.11)
+    teeth = rectangle(u, v, (0.66, 0.5), (0.78, 0.86)) | rectangle(u, v, (0.87, 0.5), (0.99, 0.86))
+    return ring | rectangle(u, v, (0.50, 0.40), (0.99, 0.60)) | teeth
+
+
+def gem(u: _Axis, v: _Axis) -> Mask:
+    """A cut stone: flat crown above, point below."""
+    crown = (v >= 0.1) & (v < 0.4) & (np.abs(u - 0.5) <= 0.3 + (v - 0.1) / 0.3 * 0.2)
+    return crown | ((v >= 0.4) & (np.abs(u - 0.5) <= 0.5 * (1 - (v - 0.4) / 0.6)))
+
+
+def gem_facets(u: _Axis, v: _Axis) -> Mask:
+    """The darker lines on the gem."""
+    girdle = np.abs(v - 0.4) <= 0.03
+    ribs = (v > 0.4) & (np.abs(np.abs(u - 0.5) - 0.2 * (1 - (v - 0.4) / 0.6)) <= 0.03)
+    return gem(u, v) & (girdle | ribs)
+
+
+def lamp_bulb(u: _Axis, v: _Axis) -> Mask:
+    """The part of the lamp that shines."""
+    return ellipse(u, v, (0.5, 0.5), 0.42)
+
+
+def crate(u: _Axis, v: _Axis) -> Mask:
+    """A box that fills its sprite."""
+    return np.ones(np.broadcast_shapes(u.shape, v.shape), dtype=np.bool_)
+
+
+def crate_edges(u: _Axis, v: _Axis) -> Mask:
+    """The dark lines of a box: its outline and two planks."""
+    border = (u < 0.05) | (u >= 0.95) | (v < 0.09) | (v >= 0.91)
+    return border | (np.abs(v - 0.37) <= 0.03) | (np.abs(v - 0.64) <= 0.03)
+
+
+@lru_cache(maxsize=256)
+def coverage(shape: Shape, height_px: int, width_px: int) -> Coverage:
+    """How much of each pixel a shape covers.
+
+    Args:
+        shape: a function of u [1, w] and v [h, 1] over the unit square.
+        height_px: of the sprite.
+        width_px: of the sprite.
+
+    Returns:
+        uint16 [height_px, width_px], 0 to 256; read-only, for it is cached.
+    """
+    u = (np.arange(width_px * SAMPLES) + 0.5)[None, :] / (width_px * SAMPLES)
+    v = (np.arange(height_px * SAMPLES) + 0.5)[:, None] / (height_px * SAMPLES)
+    samples = np.broadcast_to(shape(u, v), (height_px * SAMPLES, width_px * SAMPLES))
+    return _averaged(samples, height_px, width_px)
+
+
+@lru_cache(maxsize=1024)
+def number_coverage(number: int, shape_name: str, side_px: int) -> Coverage:
+    """How much ink of a two-digit number each pixel of a card has.
+
+    Args:
+        number: 10 to 99.
+        shape_name: of the card, which decides how high the number stands.
+        side_px: of the card.
+
+    Returns:
+        uint16 [side_px, side_px], 0 to 256; read-only, for it is cached.
+    """
+    axis = (np.arange(side_px * SAMPLES) + 0.5) / (side_px * SAMPLES)
+    top = _NUMBER_CENTRE_V.get(shape_name, 0.5) - DIGIT_ROWS * DOT_HEIGHT / 2
+    row = np.floor((axis - top) / DOT_HEIGHT).astype(np.intp)
+    rows_inside = (row >= 0) & (row < DIGIT_ROWS)
+    ink = np.zeros((side_px * SAMPLES, side_px * SAMPLES), dtype=np.bool_)
+    left = 0.5 - DIGIT_COLUMNS * DOT_WIDTH - DIGIT_GAP / 2
+    for digit in str(number):
+        column = np.floor((axis - left) / DOT_WIDTH).astype(np.intp)
+        columns_inside = (column >= 0) & (column < DIGIT_COLUMNS)
+        dots = DIGITS[digit][np.ix_(row[rows_inside], column[columns_inside])]
+        ink[np.ix_(rows_inside, columns_inside)] |= dots
+        left += DIGIT_COLUMNS * DOT_WIDTH + DIGIT_GAP
+    return _averaged(ink, side_px, side_px)
+
+
+def _averaged(samples: Mask, height_px: int, width_px: int) -> Coverage:
+    """The share of samples that hit, in 256ths, for each pixel; read-only, for it will be cached."""
+    hits = samples.reshape(height_px, SAMPLES, width_px, SAMPLES).sum(axis=(1, 3), dtype=np.uint16)
+    covered: Coverage = hits * np.uint16(256 // SAMPLES**2)
+    covered.flags.writeable = False
+    return covered
