@@ -7,10 +7,10 @@ N visual tokens, L sequence, C visual width, D model width.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Shaped, UInt8
+    from jaxtyping import Bool, Float, Int, UInt8
 else:
     try:
-        from jaxtyping import Bool, Float, Int, Shaped, UInt8
+        from jaxtyping import Bool, Float, Int, UInt8
     except ImportError:
 
         class _Unshaped:
@@ -19,6 +19,6 @@ else:
             def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
                 return item[0]
 
-        Bool = Float = Int = Shaped = UInt8 = _Unshaped
+        Bool = Float = Int = UInt8 = _Unshaped
 
-__all__ = ["Bool", "Float", "Int", "Shaped", "UInt8"]
+__all__ = ["Bool", "Float", "Int", "UInt8"]

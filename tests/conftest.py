@@ -1,8 +1,14 @@
-"""Every test runs with the shapes and types in signatures checked (jaxtyping, beartype), where these are installed."""
+"""The model's tests run with the shapes and types in signatures checked (jaxtyping, beartype), where installed.
+
+Only `longpanda.model`: packages that meet user input refuse wrong types with errors of their own, and tests want those.
+"""
 
 import importlib.util
+
+CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+"""beartype, taking an int for a float as PEP 484 does."""
 
 if importlib.util.find_spec("jaxtyping") and importlib.util.find_spec("beartype"):
     import jaxtyping
 
-    jaxtyping.install_import_hook("longpanda", "beartype.beartype")
+    jaxtyping.install_import_hook("longpanda.model", CHECKER)

@@ -1,0 +1,174 @@
+"""What a LongPanda model is made of: sizes of the spatio-temporal alignment block, backbone, token ids."""
+
+import math
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+
+from longpanda.errors import ConfigError, nearest
+
+STAB_SIZES: dict[str, dict[str, Any]] = {
+    #          channels      attention    px per patch   px, longer side   channels of LSTE's bottleneck
+    "nano": {"width": 192, "heads": 4, "patch_px": 16, "image_px": 96, "lste_width": 96},
+    "small": {"width": 512, "heads": 8, "patch_px": 14, "image_px": 224, "lste_width": 256},
+    "base": {"width": 1024, "heads": 8, "patch_px": 14, "image_px": 448, "lste_width": 682},
+    "large": {"width": 1536, "heads": 12, "patch_px": 14, "image_px": 448, "lste_width": 1024},
+}
+"""Our own configurations, smallest first. `base` has the paper's widths; `paper` itself is `StabConfig.paper()`."""
+
+
+class StabConfig(PreTrainedConfig):
+    """The spatio-temporal alignment block (STAB, Video-Panda, CVPR 2025) and its variants.
+
+    The defaults are our own configuration at the paper's width; `StabConfig.paper()` is the published one.
+
+    Args:
+        width: channels C of patches and visual tokens.
+        heads: attention heads of GSTRA, LSD and FSRA.
+        patch_px: side of a square patch in pixels. LSD merges 2 x 2 patches into one token.
+        image_px: longer side of a frame in pixels.
+        lste_width: channels inside the local spatio-temporal encoding.
+        gstra_ratio: hidden width of GSTRA's MLP over `width`.
+        window_frames: frames of a window; windows are independent of one another.
+        norm: LSTE's normalisation, "batch" (paper) or "token" (LayerNorm over channels, our own).
+        masked: keep the letterbox out of every convolution and attention (our own) or only crop it (paper).
+        head_scale: scale LSD and FSRA scores by head width ** -0.5 (our own) or by width ** -0.5 (paper).
+        window_positions: LSD knows which of its 4 patches is which (our own); the paper's sees a bag of 4.
+        split_tokens: a learned token after each row of a frame.
+        single_frame_bypass: frames of one-frame windows skip LSTE and GSTRA (paper's image path).
+        dropout: inside GSTRA's MLP and the frame token's head.
+    """
+
+    model_type = "longpanda_stab"
+    base_config_key = "stab_config"
+
+    def __init__(
+        self,
+        *,
+        width: int = 1024,
+        heads: int = 8,
+        patch_px: int = 14,
+        image_px: int = 448,
+        lste_width: int = 682,
+        gstra_ratio: int = 4,
+        window_frames: int = 4,
+        norm: str = "token",
+        masked: bool = True,
+        head_scale: bool = True,
+        window_positions: bool = True,
+        split_tokens: bool = False,
+        single_frame_bypass: bool = False,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+        self.heads = heads
+        self.patch_px = patch_px
+        self.image_px = image_px
+        self.lste_width = lste_width
+        self.gstra_ratio = gstra_ratio
+        self.window_frames = window_frames
+        self.norm = norm
+        self.masked = masked
+        self.head_scale = head_scale
+        self.window_positions = window_positions
+        self.split_tokens = split_tokens
+        self.single_frame_bypass = single_frame_bypass
+        self.dropout = dropout
+        if norm not in ("batch", "token"):
+            raise ConfigError(f"norm='{norm}'", "'batch' or 'token'", "use 'token' for new models")
+        if width % heads or image_px % (2 * patch_px) or window_frames < 1:
+            sizes = f"width={width}, heads={heads}, image_px={image_px}, patch_px={patch_px}"
+            raise ConfigError(
+                f"{sizes}, window_frames={window_frames}",
+                "width divisible by heads, image_px by 2 * patch_px, and window_frames >= 1",
+                "change one of them",
+            )
+
+    @classmethod
+    def paper(cls) -> "StabConfig":
+        """Video-Panda as published: BatchNorm, letterbox seen by the convolutions, row-split tokens (SPEC 3)."""
+        return cls(
+            norm="batch",
+            masked=False,
+            head_scale=False,
+            window_positions=False,
+            split_tokens=True,
+            single_frame_bypass=True,
+            dropout=0.5,
+        )
+
+    @classmethod
+    def of_size(cls, size: str) -> "StabConfig":
+        """Our own configuration at a named size of `STAB_SIZES`. Raises ConfigError for an unknown name."""
+        if size not in STAB_SIZES:
+            raise ConfigError(f"STAB size '{size}'", "a name of STAB_SIZES", nearest(size, STAB_SIZES))
+        return cls(**STAB_SIZES[size])
+
+    @property
+    def cell_px(self) -> int:
+        """Side in pixels of what one spatial token covers; edges of the picture are multiples of it."""
+        return 2 * self.patch_px
+
+    def tokens_per_frame(self, rows: int, columns: int) -> int:
+        """Visual tokens of a frame of `rows` x `columns` cells: one frame token, then the cells row by row."""
+        return 1 + rows * (columns + int(self.split_tokens))
+
+    def windows(self, clip_frames: list[int]) -> list[list[int]]:
+        """Frame indices of every window, padded with -1: windows never cross from one clip into the next."""
+        size, start, out = self.window_frames, 0, []
+        for count in clip_frames:
+            for first in range(0, count, size):
+                inside = min(size, count - first)
+                out.append([start + first + i if i < inside else -1 for i in range(size)])
+            start += count
+        return out
+
+
+class LongPandaConfig(PreTrainedConfig):
+    """STAB, a projector and any transformers causal language model.
+
+    Args:
+        stab_config: `StabConfig` or its dict.
+        text_config: configuration (or dict with `model_type`) of any causal LM that transformers knows.
+        video_token_id: the placeholder whose embedding a visual token replaces.
+        sampling: how a video is read when the caller does not say: {"frames": int} or {"fps": float,
+            "max_frames": int}.
+        notice: a limit that every answer should carry, for example what the model was trained on.
+    """
+
+    model_type = "longpanda"
+    sub_configs = {"stab_config": StabConfig, "text_config": AutoConfig}  # noqa: RUF012 - the name transformers reads
+
+    def __init__(
+        self,
+        stab_config: StabConfig | dict[str, Any] | None = None,
+        text_config: PreTrainedConfig | dict[str, Any] | None = None,
+        video_token_id: int = 1,
+        sampling: dict[str, Any] | None = None,
+        notice: str = "",
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(stab_config, dict):
+            stab_config = StabConfig(**stab_config)
+        if isinstance(text_config, dict):
+            text_config = AutoConfig.for_model(**text_config)
+        self.stab_config: StabConfig = stab_config or StabConfig()
+        self.text_config: PreTrainedConfig = text_config or AutoConfig.for_model("llama")
+        self.video_token_id = video_token_id
+        self.sampling = sampling or {"frames": 32}
+        self.notice = notice
+        kwargs.setdefault("tie_word_embeddings", bool(getattr(self.text_config, "tie_word_embeddings", False)))
+        super().__init__(**kwargs)
+
+
+def cells_of(height_px: int, width_px: int, stab: StabConfig) -> tuple[int, int]:
+    """Rows and columns of cells of a picture whose longer side becomes `image_px`; the short side is rounded up."""
+    total = stab.image_px // stab.cell_px
+    longer = max(height_px, width_px)
+    return math.ceil(total * height_px / longer), math.ceil(total * width_px / longer)
+
+
+AutoConfig.register("longpanda_stab", StabConfig)
+AutoConfig.register("longpanda", LongPandaConfig)

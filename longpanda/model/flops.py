@@ -1,0 +1,109 @@
+"""What a model costs, from its configuration alone: parameters, and floating point operations by part.
+
+A multiply-add counts as two operations, in matrix products and convolutions only, as `torch.utils.flop_counter` counts.
+Tests hold these formulas to that counter.
+"""
+
+from collections import Counter
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+
+from longpanda.errors import ModelError
+from longpanda.model.configuration import LongPandaConfig, StabConfig, cells_of
+from longpanda.model.modeling import LongPandaForConditionalGeneration
+from longpanda.model.stab import ALIGNED_CHANNELS
+
+STAB_PARTS = {
+    "patch": "patch embedding",
+    "local": "local encoding",
+    "video": "video token",
+    "downsample": "downsampling",
+    "cell_position": "downsampling",
+    "frame": "frame token",
+    "frame_query": "frame token",
+    "balance": "frame token",
+    "frame_norm": "frame token",
+    "frame_out": "frame token",
+    "split_token": "row ends",
+}
+"""The part of the paper's figure that each module or parameter of `Stab` belongs to."""
+
+
+def parameters_by_part(config: LongPandaConfig) -> dict[str, int]:
+    """Parameters of STAB's parts ("stab: ..."), the projector and the language model; tied weights count once."""
+    with torch.device("meta"):
+        model = LongPandaForConditionalGeneration(config)
+    counts: Counter[str] = Counter()
+    for name, parameter in model.named_parameters():
+        part, _, rest = name.partition(".")
+        label = f"stab: {STAB_PARTS[rest.split('.')[0]]}" if part == "stab" else part.replace("_", " ")
+        counts[label] += parameter.numel()
+    return dict(counts)
+
+
+def tokens_per_frame(config: StabConfig, height_px: int, width_px: int) -> int:
+    """Visual tokens of a frame of this size, before any compression."""
+    return config.tokens_per_frame(*cells_of(height_px, width_px, config))
+
+
+def stab_flops_per_frame(config: StabConfig, rows_cells: int, columns_cells: int) -> dict[str, float]:
+    """Operations of STAB's fast form by part, for one frame of a full window on a canvas of this many cells.
+
+    What is computed once per call for all frames (the folded queries of GSTRA and FSRA) is not counted.
+    """
+    c, heads, t = config.width, config.heads, config.window_frames
+    cells = rows_cells * columns_cells
+    patches = 4 * cells
+    bottleneck = config.lste_width + -config.lste_width % ALIGNED_CHANNELS
+    time_taps = 3 if t > 1 else 1
+    parts = {
+        "patch embedding": patches * 3 * config.patch_px**2 * c,
+        "local encoding": patches * (2 * c * bottleneck + 3 * bottleneck + 9 * time_taps * c),
+        "video token": patches * 2 * heads * c + (2 + 2 * config.gstra_ratio) * c**2 / t,
+        "downsampling": cells * (4 * c**2 + 4 * 2 * heads * c),
+        "frame token": cells * 2 * heads * c + 3 * c**2,
+    }
+    if t == 1 and config.single_frame_bypass:
+        parts |= {"local encoding": 0, "video token": 0, "frame token": cells * 2 * heads * c + 2 * c**2}
+    return {part: 2.0 * multiply_adds for part, multiply_adds in parts.items()}
+
+
+def projector_flops_per_token(config: LongPandaConfig) -> float:
+    """Operations of the projector for one visual token."""
+    visual, model = config.stab_config.width, _text_width(config.text_config)
+    return 2.0 * model * (visual + model)
+
+
+def llm_flops_per_token(config: PreTrainedConfig, context_tokens: int = 0) -> float:
+    """Operations of a dense language model for one token of a prompt. The head reads the last one only: not counted.
+
+    Args:
+        config: the language model's.
+        context_tokens: tokens that this one attends to. Half the prompt's length gives the mean over a prompt.
+
+    Raises:
+        ModelError: the model has weights outside linear layers, such as a mixture's experts.
+    """
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    head = model.get_output_embeddings()
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear) and module is not head]
+    known = {id(module.weight) for module in model.modules() if isinstance(module, (nn.Linear, nn.Embedding))}
+    unknown = [name for name, weight in model.named_parameters() if weight.dim() > 1 and id(weight) not in known]
+    if unknown:
+        raise ModelError(
+            f"'{config.model_type}' with weights {unknown[:2]} outside linear layers",
+            "a dense language model",
+            "count this one with torch.utils.flop_counter",
+        )
+    linear = 2.0 * sum(layer.weight.numel() for layer in layers)
+    head_width = getattr(config, "head_dim", None) or _text_width(config) // config.num_attention_heads
+    attention = 4.0 * config.num_hidden_layers * config.num_attention_heads * head_width
+    return float(linear + attention * context_tokens)
+
+
+def _text_width(config: PreTrainedConfig) -> int:
+    width: int = config.hidden_size
+    return width

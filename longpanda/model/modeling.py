@@ -1,0 +1,188 @@
+"""The video language model: STAB, a projector and any transformers causal LM, joined at placeholder tokens."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from longpanda.errors import ConfigError, PromptError
+from longpanda.model.configuration import LongPandaConfig
+from longpanda.model.projector import Projector
+from longpanda.model.stab import CLIP_MEAN, CLIP_STD, LocalEncoding, Stab, VideoToken
+
+
+class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """Answers text prompts that hold frames. Inputs come from `LongPandaProcessor`.
+
+    Letters: B batch, L sequence, F frames of the whole batch, W windows, t frames of a window, C and D widths.
+    """
+
+    config_class = LongPandaConfig
+    config: LongPandaConfig
+    base_model_prefix = "language_model"
+    main_input_name = "input_ids"
+    input_modalities = ("image", "video", "text")
+    supports_gradient_checkpointing = True
+    _no_split_modules = ("Stab",)
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: LongPandaConfig) -> None:
+        super().__init__(config)
+        self.stab = Stab(config.stab_config)
+        self.projector = Projector(config.stab_config.width, config.text_config.hidden_size)
+        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, LocalEncoding):
+            # As published, local encoding starts as the identity: zero last projection, zero position encoding.
+            nn.init.normal_(module.temporal_weight, std=3**-0.5)
+            nn.init.zeros_(module.temporal_bias)
+            nn.init.zeros_(module.up.weight)
+            nn.init.zeros_(module.dpe_weight)
+            nn.init.zeros_(module.dpe_bias)
+        elif isinstance(module, VideoToken):
+            nn.init.normal_(module.token, std=0.02)
+        elif isinstance(module, Stab):
+            # Not in any checkpoint: `from_pretrained` makes models without memory, and constants have to be put back.
+            module.pixel_mean.copy_(torch.tensor(CLIP_MEAN).view(3, 1, 1) * 255)
+            module.pixel_std.copy_(torch.tensor(CLIP_STD).view(3, 1, 1) * 255)
+            fan_in = 3 * module.config.patch_px**2
+            nn.init.normal_(module.patch.weight, std=fan_in**-0.5)
+            nn.init.normal_(module.frame_query, std=1.0)
+            nn.init.zeros_(module.balance)
+            if module.split_token is not None:
+                nn.init.normal_(module.split_token, std=1.0)
+            if module.cell_position is not None:
+                nn.init.normal_(module.cell_position, std=1.0)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The language model's token embedding."""
+        embeddings: nn.Module = self.language_model.get_input_embeddings()
+        return embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the language model's token embedding."""
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The language model's head."""
+        head: nn.Module = self.language_model.get_output_embeddings()
+        return head
+
+    def set_output_embeddings(self, value: nn.Module) -> None:
+        """Replace the language model's head."""
+        self.language_model.set_output_embeddings(value)
+
+    def visual_embeddings(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> Tensor:
+        """Visual tokens of all frames at the language model's width, frame after frame, padding dropped: [N, D]."""
+        tokens = self.stab(pixel_values, patch_boxes, frame_windows)
+        projected: Tensor = self.projector(tokens.values[tokens.mask])
+        return projected
+
+    def place(self, input_ids: Tensor, visual: Tensor | None) -> Tensor:
+        """Embeddings [B, L, D] of a prompt, with visual tokens [N, D] in place of the placeholders.
+
+        Raises:
+            PromptError: the prompt has more or fewer placeholders than there are visual tokens.
+        """
+        embeddings: Tensor = self.get_input_embeddings()(input_ids)
+        is_visual = input_ids == self.config.video_token_id
+        found, expected = int(is_visual.sum()), 0 if visual is None else visual.shape[0]
+        if found != expected:
+            raise PromptError(
+                f"{found} visual placeholders in input_ids",
+                f"{expected}, the visual tokens of the frames given",
+                "build prompts with LongPandaProcessor, pass its pixel_values, and do not truncate them",
+            )
+        if visual is None:
+            return embeddings
+        return embeddings.masked_scatter(is_visual[..., None], visual.to(embeddings.dtype))
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        patch_boxes: Tensor | None = None,
+        frame_windows: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """One pass through the model.
+
+        Args:
+            input_ids: long [B, L].
+            pixel_values: [F, 3, H, W], uint8, or float normalised as CLIP's.
+            patch_boxes: long [F, 4], the picture inside each canvas in patches.
+            frame_windows: long [W, t], frames that stand together, -1 for none.
+            attention_mask: [B, L], or [B, 1, L, L] for several questions on one video side by side.
+            position_ids: long [B, L].
+            past_key_values: the key-value cache.
+            inputs_embeds: [B, L, D] in place of input_ids and pixels.
+            labels: long [B, L], -100 where nothing is learned.
+            **kwargs: passed on to the language model.
+        """
+        if inputs_embeds is None:
+            if input_ids is None:
+                raise PromptError("neither input_ids nor inputs_embeds", "one of them", "pass a prompt")
+            visual = self._visual(pixel_values, patch_boxes, frame_windows)
+            inputs_embeds = self.place(input_ids, visual)
+        output: CausalLMOutputWithPast = self.language_model(
+            inputs_embeds=inputs_embeds,
+            attention_mask=self._readable(attention_mask, inputs_embeds.dtype),
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            labels=labels,
+            **kwargs,
+        )
+        return output
+
+    @torch.no_grad()
+    def generate(self, input_ids: Tensor | None = None, **kwargs: Any) -> Any:
+        """transformers' generate; frames are encoded once, so beams and samples share them, and always with a cache."""
+        media = [kwargs.pop(key, None) for key in ("pixel_values", "patch_boxes", "frame_windows")]
+        if input_ids is not None and (visual := self._visual(*media)) is not None:
+            kwargs["inputs_embeds"] = self.place(input_ids, visual)
+        settings = kwargs.get("generation_config") or self.generation_config
+        suppressed = kwargs.get("suppress_tokens") or settings.suppress_tokens or []
+        kwargs["suppress_tokens"] = [*suppressed, self.config.video_token_id]  # it stands for a frame: no word
+        return super().generate(input_ids, **kwargs)
+
+    def _readable(self, mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+        """The attention mask as the backbone's attention reads it: transformers passes a [B, 1, L, L] mask on as it is.
+
+        Raises:
+            ConfigError: several questions side by side, on an attention that knows no such masks.
+        """
+        if mask is None or mask.ndim != 4 or mask.dtype != torch.bool:
+            return mask
+        attention = self.config.text_config._attn_implementation
+        if attention == "sdpa":
+            return mask
+        if attention != "eager":
+            found = f"several questions side by side with attn_implementation='{attention}'"
+            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or ask one question at a time")
+        return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
+
+    def _visual(self, pixels: Tensor | None, boxes: Tensor | None, windows: Tensor | None) -> Tensor | None:
+        if pixels is None and boxes is None and windows is None:
+            return None
+        if pixels is None or boxes is None or windows is None:
+            names = ("pixel_values", "patch_boxes", "frame_windows")
+            given = [name for name, value in zip(names, (pixels, boxes, windows), strict=True) if value is not None]
+            raise PromptError(f"only {' and '.join(given)}", " and ".join(names), "pass all that the processor gives")
+        return self.visual_embeddings(pixels, boxes, windows)
+
+
+AutoModelForImageTextToText.register(LongPandaConfig, LongPandaForConditionalGeneration)
