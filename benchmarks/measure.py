@@ -1,0 +1,178 @@
+"""The shared harness: contenders side by side, each in a process of its own, timed in interleaved rounds.
+
+Every contender lives in a freshly spawned process, so peak memory is its own; one runs at a time, in turn, round by
+round, so that whatever else the machine does falls on all of them alike. Medians are reported, and CPU seconds beside
+wall seconds.
+"""
+
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a contender repeats, and what is known of it (`facts`: parameters, operations, ...)."""
+
+    run: Callable[[], object]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A name, a picklable builder that runs in the contender's process, and how many items one run handles."""
+
+    name: str
+    build: Callable[[], Workload]
+    items: int = 1
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Medians over the rounds, per item; memory is that of the whole process."""
+
+    name: str
+    wall_seconds: float
+    cpu_seconds: float
+    wall_seconds_each_round: list[float]
+    cpu_seconds_each_round: list[float]
+    peak_rss_bytes: int
+    rss_before_build_bytes: int
+    peak_device_bytes: int
+    facts: dict[str, Any]
+
+
+def compare(contenders: Sequence[Contender], rounds: int, device: str = "cpu", threads: int = 1) -> list[Measurement]:
+    """Build all contenders, warm each up once, then let them run in turn, `rounds` times."""
+    spawn = multiprocessing.get_context("spawn")
+    workers = []
+    try:
+        for contender in contenders:
+            here, there = spawn.Pipe()
+            process = spawn.Process(target=_serve, args=(there, contender, device, threads), daemon=True)
+            process.start()
+            there.close()
+            workers.append((process, here))
+            here.recv()  # built and warm, before the next one starts
+        times: list[list[tuple[float, float]]] = [[] for _ in contenders]
+        for _ in range(rounds):
+            for (_, here), mine in zip(workers, times, strict=True):
+                here.send(True)
+                mine.append(here.recv())
+        for _, here in workers:
+            here.send(False)
+        ends = [here.recv() for _, here in workers]
+    finally:
+        for process, here in workers:
+            here.close()
+            process.join(timeout=30)
+    return [_measurement(*parts) for parts in zip(contenders, times, ends, strict=True)]
+
+
+def _serve(parent: Connection, contender: Contender, device: str, threads: int) -> None:
+    """One contender's process: build, warm up, then one timed run for every True received."""
+    torch.set_num_threads(threads)
+    before = _peak_rss_bytes()
+    workload = contender.build()
+    timed(workload.run, device)
+    parent.send("ready")
+    while parent.recv():
+        parent.send(timed(workload.run, device))
+    device_bytes = torch.cuda.max_memory_allocated() if device == "cuda" else 0
+    parent.send((_peak_rss_bytes(), before, device_bytes, workload.facts))
+
+
+def timed(run: Callable[[], object], device: str = "cpu") -> tuple[float, float]:
+    """Wall and CPU seconds of one run, all threads of this process together."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    run()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _measurement(
+    contender: Contender, times: list[tuple[float, float]], end: tuple[int, int, int, dict[str, Any]]
+) -> Measurement:
+    walls = [wall / contender.items for wall, _ in times]
+    cpus = [cpu / contender.items for _, cpu in times]
+    peak, before, device_bytes, facts = end
+    medians = statistics.median(walls), statistics.median(cpus)
+    return Measurement(contender.name, *medians, walls, cpus, peak, before, device_bytes, facts)
+
+
+def _peak_rss_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were taken on: processor, memory, accelerator, versions and commit."""
+    import transformers
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "accelerator": gpu,
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "load_average": os.getloadavg(),
+        "commit": _commit(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _commit() -> str | None:
+    """HEAD, with "+" where tracked files differ from it; None outside a repository."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def write_json(path: Path, result: dict[str, Any]) -> None:
+    """Write a whole file or none: to a neighbour first, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    neighbour = path.with_suffix(f".{os.getpid()}.tmp")
+    neighbour.write_text(json.dumps(result, indent=2) + "\n")
+    neighbour.replace(path)
+
+
+def report(
+    path: Path, measurements: Sequence[Measurement], baseline: str, **conditions: Any
+) -> dict[str, dict[str, float]]:
+    """Write measurements with their machine and ratios to `baseline`'s medians; returns the ratios by name."""
+    by_name = {one.name: one for one in measurements}
+    base = by_name[baseline]
+    ratios = {
+        name: {"wall": one.wall_seconds / base.wall_seconds, "cpu": one.cpu_seconds / base.cpu_seconds}
+        for name, one in by_name.items()
+    }
+    rows = [asdict(one) for one in measurements]
+    write_json(
+        path,
+        {"machine": machine(), **conditions, "baseline": baseline, "ratios_to_baseline": ratios, "measurements": rows},
+    )
+    return ratios
