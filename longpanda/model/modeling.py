@@ -10,7 +10,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from longpanda.errors import ConfigError, PromptError
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, LocalEncoding, Stab, VideoToken
+from longpanda.model.stab import CLIP_MEAN, CLIP_STD, FoldedLinear, LocalEncoding, Stab, VideoToken
 
 
 class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -48,6 +48,10 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             nn.init.zeros_(module.up.weight)
             nn.init.zeros_(module.dpe_weight)
             nn.init.zeros_(module.dpe_bias)
+        elif isinstance(module, FoldedLinear):
+            nn.init.normal_(module.weight, std=self.config.text_config.initializer_range)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, VideoToken):
             nn.init.normal_(module.token, std=0.02)
         elif isinstance(module, Stab):

@@ -12,6 +12,7 @@ patches) of a frame, M cells of all frames, K patches of a cell, G groups, N tok
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -42,6 +43,22 @@ class FrameTokens:
     mask: Bool[Tensor, "F N"]
 
 
+class FoldedLinear(nn.Module):
+    """A linear map whose weights are used folded into something else, so that its forward rarely runs.
+
+    Not an nn.Linear: adapters and quantisers replace those by what computes a forward, and would be ignored or break.
+    """
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-1, 1) * inputs**-0.5)
+        self.bias: Any = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
+        """The map itself, for the plain form."""
+        return F.linear(x, self.weight, self.bias)
+
+
 class SingleQueryAttention(nn.Module):
     """One query attends to tokens x; keys and values are never formed for all of x. Scores scale as `scale`."""
 
@@ -51,8 +68,8 @@ class SingleQueryAttention(nn.Module):
         self.query_norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, width, bias=False)
         self.token_norm = nn.LayerNorm(width)
-        self.key = nn.Linear(width, width, bias=False)
-        self.value = nn.Linear(width, width, bias=False)
+        self.key = FoldedLinear(width, width, bias=False)
+        self.value = FoldedLinear(width, width, bias=False)
         self.out = nn.Linear(width, width)
 
     def forward(
@@ -106,10 +123,10 @@ class LocalEncoding(nn.Module):
         self.spare = -m % ALIGNED_CHANNELS
         self.batch_norm = nn.BatchNorm1d(c) if config.norm == "batch" else None
         self.token_norm = nn.LayerNorm(c) if config.norm == "token" else None
-        self.down = nn.Linear(c, m)
+        self.down = FoldedLinear(c, m)
         self.temporal_weight = nn.Parameter(torch.randn(m, 3) * 3**-0.5)
         self.temporal_bias = nn.Parameter(torch.zeros(m))
-        self.up = nn.Linear(m, c)
+        self.up = FoldedLinear(m, c)
         self.dpe_weight = nn.Parameter(torch.randn(c, 3, 3, 3) * 27**-0.5)
         self.dpe_bias = nn.Parameter(torch.zeros(c))
 
@@ -212,7 +229,7 @@ class VideoToken(nn.Module):
         self.heads = config.heads
         self.token = nn.Parameter(torch.zeros(c))
         self.query_norm, self.token_norm, self.mlp_norm = nn.LayerNorm(c), nn.LayerNorm(c), nn.LayerNorm(c)
-        self.query, self.key, self.value = nn.Linear(c, c), nn.Linear(c, c), nn.Linear(c, c)
+        self.query, self.key, self.value = nn.Linear(c, c), FoldedLinear(c, c), FoldedLinear(c, c)
         self.out = nn.Linear(c, c)
         self.mlp_in, self.mlp_out = nn.Linear(c, hidden), nn.Linear(hidden, c)
         self.dropout = nn.Dropout(config.dropout)
