@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from longpanda.errors import ModelError
 from longpanda.model.configuration import LongPandaConfig, StabConfig, cells_of
+from longpanda.model.local_encoding import ALIGNED_CHANNELS
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.model.stab import ALIGNED_CHANNELS
 
 STAB_PARTS = {
     "patch": "patch embedding",

@@ -8,9 +8,11 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Gene
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from longpanda.errors import ConfigError, PromptError
+from longpanda.model.attention import FoldedLinear, VideoToken
 from longpanda.model.configuration import LongPandaConfig
+from longpanda.model.local_encoding import LocalEncoding
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, FoldedLinear, LocalEncoding, Stab, VideoToken
+from longpanda.model.stab import CLIP_MEAN, CLIP_STD, Stab
 
 
 class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):

@@ -1,33 +1,24 @@
 """STAB, the spatio-temporal alignment block of Video-Panda: frames to visual tokens without a vision encoder.
 
-The fast form. Everything is batched over frames and windows in channels-last order, and the three attentions with a
-single query each never project all tokens to keys and values: with one query q per head,
+The fast form: batched over frames and windows in channels-last order, its single-query attentions folded
+(`attention.py`). The plain form is `stab_reference.py`; tests hold the two together and to the published outputs.
 
-    q . (Wk x) = (Wk^T q) . x        and        sum_j p_j (Wv x_j) = Wv (sum_j p_j x_j),
-
-so scores and pooling run on the normalised tokens themselves. The plain form is `stab_reference.py`.
-
-Letters: F frames, t frames of a window, h w patches, C channels, m channels inside LSTE, n cells (2 x 2
-patches) of a frame, M cells of all frames, K patches of a cell, G groups, N tokens, d channels of a head.
+Letters: F frames, t frames of a window, h w patches, C channels, n cells (2 x 2 patches) of a frame, N tokens.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from longpanda.model.attention import SingleQueryAttention, VideoToken
 from longpanda.model.configuration import StabConfig
+from longpanda.model.local_encoding import LocalEncoding
 from longpanda.shapes import Bool, Float, Int, UInt8
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
-ALIGNED_CHANNELS = 16
-"""LSTE's bottleneck is computed with its width rounded up to this: the paper's 682 is slow in matrix products."""
-FOLDED_BYTES = 8 << 20
-"""On CPU, LSD's folded queries (heads * C numbers per cell) are kept to blocks of this size, which stay in cache."""
 
 
 @dataclass(frozen=True)
@@ -41,217 +32,6 @@ class FrameTokens:
 
     values: Float[Tensor, "F N C"]
     mask: Bool[Tensor, "F N"]
-
-
-class FoldedLinear(nn.Module):
-    """A linear map whose weights are used folded into something else, so that its forward rarely runs.
-
-    Not an nn.Linear: adapters and quantisers replace those by what computes a forward, and would be ignored or break.
-    """
-
-    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-1, 1) * inputs**-0.5)
-        self.bias: Any = nn.Parameter(torch.zeros(outputs)) if bias else None
-
-    def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
-        """The map itself, for the plain form."""
-        return F.linear(x, self.weight, self.bias)
-
-
-class SingleQueryAttention(nn.Module):
-    """One query attends to tokens x; keys and values are never formed for all of x. Scores scale as `scale`."""
-
-    def __init__(self, width: int, heads: int, scale: float) -> None:
-        super().__init__()
-        self.heads, self.scale = heads, scale
-        self.query_norm = nn.LayerNorm(width)
-        self.query = nn.Linear(width, width, bias=False)
-        self.token_norm = nn.LayerNorm(width)
-        self.key = FoldedLinear(width, width, bias=False)
-        self.value = FoldedLinear(width, width, bias=False)
-        self.out = nn.Linear(width, width)
-
-    def forward(
-        self, query: Float[Tensor, " C"], tokens: Float[Tensor, "G N C"], mask: Bool[Tensor, "G N"] | None
-    ) -> Float[Tensor, "G C"]:
-        """One constant query over all tokens of each group (a frame's cells)."""
-        x = self.token_norm(tokens)
-        q = self.query(self.query_norm(query)).view(self.heads, -1)
-        folded = torch.einsum("hd,hdc->hc", q, self.key.weight.view(self.heads, -1, query.shape[-1]))
-        pooled = _pool(x, x @ (folded * self.scale).to(x.dtype).T, mask)
-        value = self.value.weight.view(self.heads, -1, query.shape[-1])
-        out: Tensor = self.out(torch.einsum("ghc,hdc->ghd", pooled, value).flatten(1))
-        return out
-
-    def per_cell(self, queries: Float[Tensor, "M C"], tokens: Float[Tensor, "M K C"]) -> Float[Tensor, "M C"]:
-        """A query of its own for each cell's tokens, which are already normalised."""
-        q = self.query(self.query_norm(queries)) * self.scale
-        cells = q.shape[0]
-        if q.device.type == "cpu":
-            cells = max(1, FOLDED_BYTES // (self.heads * q.shape[1] * q.element_size()))
-        blocks = [
-            self._read_cells(*block) for block in zip(torch.split(q, cells), torch.split(tokens, cells), strict=True)
-        ]
-        out: Tensor = self.out(torch.cat(blocks) if len(blocks) > 1 else blocks[0])
-        return out
-
-    def _read_cells(self, q: Float[Tensor, "M C"], tokens: Float[Tensor, "M K C"]) -> Float[Tensor, "M C"]:
-        m, c = q.shape
-        key, value = (weight.view(self.heads, -1, c) for weight in (self.key.weight, self.value.weight))
-        folded = torch.bmm(q.view(m, self.heads, -1).transpose(0, 1), key).transpose(0, 1)  # [M, heads, C]
-        weights = torch.bmm(folded, tokens.transpose(1, 2)).softmax(-1).to(tokens.dtype)
-        pooled = torch.bmm(weights, tokens).transpose(0, 1)  # [heads, M, C]
-        return torch.bmm(pooled, value.transpose(1, 2)).transpose(0, 1).reshape(m, c)
-
-
-def _pool(
-    tokens: Float[Tensor, "G N C"], scores: Float[Tensor, "G N heads"], mask: Bool[Tensor, "G N"] | None
-) -> Float[Tensor, "G heads C"]:
-    """Softmax of scores over N, then the weighted sums of tokens."""
-    if mask is not None:
-        scores = scores.masked_fill(~mask[..., None], torch.finfo(scores.dtype).min)
-    return torch.bmm(scores.softmax(1).to(tokens.dtype).transpose(1, 2), tokens)
-
-
-class LocalEncoding(nn.Module):
-    """LSTE and the dynamic position encoding: how a patch changes over a window (SPEC 3.3). No activation inside."""
-
-    def __init__(self, config: StabConfig) -> None:
-        super().__init__()
-        c, m = config.width, config.lste_width
-        self.spare = -m % ALIGNED_CHANNELS
-        self.batch_norm = nn.BatchNorm1d(c) if config.norm == "batch" else None
-        self.token_norm = nn.LayerNorm(c) if config.norm == "token" else None
-        self.down = FoldedLinear(c, m)
-        self.temporal_weight = nn.Parameter(torch.randn(m, 3) * 3**-0.5)
-        self.temporal_bias = nn.Parameter(torch.zeros(m))
-        self.up = FoldedLinear(m, c)
-        self.dpe_weight = nn.Parameter(torch.randn(c, 3, 3, 3) * 27**-0.5)
-        self.dpe_bias = nn.Parameter(torch.zeros(c))
-
-    def forward(
-        self,
-        x: Float[Tensor, "windows t h w C"],
-        mask: Float[Tensor, "windows t h w 1"] | None,
-        frames: Float[Tensor, "F h w C"],
-    ) -> Float[Tensor, "windows t h w C"]:
-        """Encode windows. Values outside the mask are meaningless: nothing may read them.
-
-        Args:
-            x: patches.
-            mask: zeroes what is no picture before each convolution.
-            frames: the patches without the padding of windows, whose statistics BatchNorm takes in training mode.
-        """
-        hidden = self._normed_down(x, frames)
-        if mask is not None:
-            hidden = hidden.mul_(mask)
-        mixed = self._temporal_mix(hidden).flatten(0, 3)
-        up = F.pad(self.up.weight, (0, self.spare))
-        y = torch.addmm(x.flatten(0, 3), mixed, up.T).add_(self.up.bias).view_as(x)
-        if mask is not None:
-            y = y.mul_(mask)
-        return self._position_encoding(y)
-
-    def _normed_down(
-        self, x: Float[Tensor, "windows t h w C"], frames: Float[Tensor, "F h w C"]
-    ) -> Float[Tensor, "windows t h w m"]:
-        weight: Tensor = self.down.weight
-        bias: Tensor = self.down.bias
-        if self.token_norm is not None:
-            x = self.token_norm(x)
-        elif self.batch_norm is not None:  # a scale and a shift per channel: fold both into the projection
-            scale, shift = _batch_norm_affine(self.batch_norm, frames)
-            weight, bias = weight * scale, bias + weight @ shift
-        return F.linear(x, F.pad(weight, (0, 0, 0, self.spare)), F.pad(bias, (0, self.spare)))
-
-    def _temporal_mix(self, hidden: Float[Tensor, "windows t h w m"]) -> Float[Tensor, "windows t h w m"]:
-        """Depthwise convolution over the frames of a window, as a channels-last 2-D one with a 3 x 1 kernel."""
-        w, t, h, wd, m = hidden.shape
-        images = hidden.reshape(w, t, h * wd, m).permute(0, 3, 1, 2)
-        weight = F.pad(self.temporal_weight, (0, 0, 0, self.spare)).to(hidden.dtype)
-        bias = F.pad(self.temporal_bias, (0, self.spare)).to(hidden.dtype)
-        mixed = F.conv2d(images, weight[:, None, :, None], bias, padding=(1, 0), groups=m)
-        return mixed.permute(0, 2, 3, 1).reshape(hidden.shape)
-
-    def _position_encoding(self, x: Float[Tensor, "windows t h w C"]) -> Float[Tensor, "windows t h w C"]:
-        """x plus its depthwise 3 x 3 x 3 convolution, as three channels-last 2-D ones, one per time offset."""
-        identity = F.pad(x.new_ones(1, 1), (1, 1, 1, 1))  # the residual is one more weight in the kernel's centre
-        weight = self.dpe_weight.to(x.dtype)
-        out = self._spatial_tap(x, weight[:, 1] + identity, self.dpe_bias.to(x.dtype))
-        if x.shape[1] > 1:
-            out[:, 1:] += self._spatial_tap(x, weight[:, 0], None)[:, :-1]
-            out[:, :-1] += self._spatial_tap(x, weight[:, 2], None)[:, 1:]
-        return out
-
-    def _spatial_tap(
-        self, x: Float[Tensor, "windows t h w C"], weight: Float[Tensor, "C 3 3"], bias: Float[Tensor, " C"] | None
-    ) -> Float[Tensor, "windows t h w C"]:
-        images = x.flatten(0, 1).permute(0, 3, 1, 2)
-        out = F.conv2d(images, weight[:, None], bias, padding=1, groups=images.shape[1])
-        return out.permute(0, 2, 3, 1).reshape(x.shape)
-
-
-def _batch_norm_affine(
-    norm: nn.BatchNorm1d, frames: Float[Tensor, "F h w C"]
-) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
-    """BatchNorm as a scale and a shift; in training mode from the frames' own statistics, and the running ones move."""
-    mean, var = norm.running_mean, norm.running_var
-    assert mean is not None
-    assert var is not None
-    if norm.training:
-        rows = frames.flatten(0, -2)
-        var, mean = torch.var_mean(rows.to(torch.promote_types(rows.dtype, torch.float32)), 0, correction=0)
-        _move_running_statistics(norm, mean, var, rows.shape[0])
-    scale = norm.weight * torch.rsqrt(var + norm.eps)
-    return scale, norm.bias - mean * scale
-
-
-@torch.no_grad()
-def _move_running_statistics(
-    norm: nn.BatchNorm1d, mean: Float[Tensor, " C"], var: Float[Tensor, " C"], count: int
-) -> None:
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    assert norm.momentum is not None
-    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
-    norm.running_var.lerp_((var * (count / (count - 1))).to(norm.running_var.dtype), norm.momentum)
-    norm.num_batches_tracked.add_(1)
-
-
-class VideoToken(nn.Module):
-    """GSTRA: one learned query reads all patches of a window (SPEC 3.4)."""
-
-    def __init__(self, config: StabConfig) -> None:
-        super().__init__()
-        c, hidden = config.width, config.gstra_ratio * config.width
-        self.heads = config.heads
-        self.token = nn.Parameter(torch.zeros(c))
-        self.query_norm, self.token_norm, self.mlp_norm = nn.LayerNorm(c), nn.LayerNorm(c), nn.LayerNorm(c)
-        self.query, self.key, self.value = nn.Linear(c, c), FoldedLinear(c, c), FoldedLinear(c, c)
-        self.out = nn.Linear(c, c)
-        self.mlp_in, self.mlp_out = nn.Linear(c, hidden), nn.Linear(hidden, c)
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(
-        self, tokens: Float[Tensor, "windows N C"], mask: Bool[Tensor, "windows N"] | None
-    ) -> Float[Tensor, "windows C"]:
-        """One vector per window from all of its N = t*h*w patches."""
-        c = tokens.shape[-1]
-        x = self.token_norm(tokens)
-        q = self.query(self.query_norm(self.token)).view(self.heads, -1)
-        # The key's bias adds the same to every score and drops out of the softmax.
-        folded = torch.einsum("hd,hdc->hc", q, self.key.weight.view(self.heads, -1, c))
-        pooled = _pool(x, x @ (folded * (c // self.heads) ** -0.5).to(x.dtype).T, mask)
-        value = torch.einsum("ghc,hdc->ghd", pooled, self.value.weight.view(self.heads, -1, c)).flatten(1)
-        return self.mlp(self.token + self.out(value + self.value.bias))
-
-    def mlp(self, x: Float[Tensor, "windows C"]) -> Float[Tensor, "windows C"]:
-        """Residual MLP with QuickGELU, u * sigmoid(1.702 u)."""
-        hidden = self.mlp_in(self.mlp_norm(x))
-        mlp: Tensor = x + self.mlp_out(self.dropout(hidden * torch.sigmoid(1.702 * hidden)))
-        return mlp
 
 
 class Stab(nn.Module):

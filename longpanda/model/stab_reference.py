@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from longpanda.model.stab import LocalEncoding, SingleQueryAttention, Stab, VideoToken
+from longpanda.model.attention import SingleQueryAttention, VideoToken
+from longpanda.model.local_encoding import LocalEncoding
+from longpanda.model.stab import Stab
 from longpanda.shapes import Bool, Float, Int, UInt8
 
 

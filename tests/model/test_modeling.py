@@ -164,7 +164,7 @@ def test_half_the_media_is_refused():
     model, processor = tiny()
     inputs = processor(processor.chat(QUESTION), [noise(2)])
     del inputs["frame_windows"]
-    with pytest.raises(PromptError, match="only pixel_values and patch_boxes; expected .* and frame_windows"):
+    with pytest.raises(PromptError, match=r"only pixel_values and patch_boxes; expected .* and frame_windows"):
         model(**inputs)
     with pytest.raises(PromptError, match="neither input_ids nor inputs_embeds"):
         model()
@@ -173,7 +173,7 @@ def test_half_the_media_is_refused():
 def test_a_placeholder_is_never_said():
     model, processor = tiny()
     inputs = processor(processor.chat(QUESTION), [noise(2)])
-    with prefer(model, lambda row, step: model.config.video_token_id):
+    with prefer(model, lambda *_: model.config.video_token_id):
         said = answers(model, inputs)
     assert model.config.video_token_id not in said
 

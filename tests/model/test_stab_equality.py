@@ -108,7 +108,7 @@ def test_cells_beyond_one_block_are_read_alike(monkeypatch: pytest.MonkeyPatch) 
     pixels, boxes = inputs(5)
     windows = torch.tensor(stab.config.windows([5]))
     want = stab(pixels, boxes, windows).values
-    monkeypatch.setattr("longpanda.model.stab.FOLDED_BYTES", 7 * 3 * 24 * 8)
+    monkeypatch.setattr("longpanda.model.attention.FOLDED_BYTES", 7 * 3 * 24 * 8)
     torch.testing.assert_close(stab(pixels, boxes, windows).values, want, rtol=1e-12, atol=1e-12)
 
 
