@@ -24,6 +24,21 @@ class VideoError(LongPandaError):
     """A file that is missing, is no video, or holds no pictures that can be decoded."""
 
 
+class CutVideoError(VideoError):
+    """A video with pictures, but none at the seconds asked for: most of the file is missing, or they are past its end.
+
+    Args:
+        found: as `LongPandaError`.
+        expected: as `LongPandaError`.
+        remedy: as `LongPandaError`.
+        readable_seconds: when the last picture that could be read is shown.
+    """
+
+    def __init__(self, found: str, expected: str, remedy: str, readable_seconds: float) -> None:
+        super().__init__(found, expected, remedy)
+        self.readable_seconds = readable_seconds
+
+
 class PromptError(LongPandaError):
     """A question or conversation that does not fit the media given with it."""
 
@@ -39,5 +54,7 @@ class ConfigError(LongPandaError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """A remedy that names the known key closest to `name`, or lists the known ones when none is close."""
     names = sorted(known)
+    if not names:
+        return "there is none to choose from"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"choose one of: {', '.join(names)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from longpanda.errors import ConfigError, VideoError
+from longpanda.errors import ConfigError, CutVideoError
 from longpanda.types import Frames, Seconds, VideoClip
 from longpanda.video.frames import UprightRgb
 from longpanda.video.letterbox import resize
@@ -59,7 +59,8 @@ def decode(
 
     Raises:
         ConfigError: seconds that are negative, not finite or not in order, or an impossible size.
-        VideoError: the file is no video (see `probe`), or has no frame at any of these seconds.
+        VideoError: the file is no video, see `probe`.
+        CutVideoError: it has no frame at any of these seconds.
     """
     times = explicit(seconds)
     frames: Frames | None = None
@@ -72,10 +73,11 @@ def decode(
             pts_seconds.append(frame.pts_seconds)
         duration_seconds, last_second = decoder.info.duration_seconds, decoder.last_second
     if frames is None:
-        raise VideoError(
+        raise CutVideoError(
             f"no frame of '{path}' is on screen at the seconds asked for, {times[0]:g} to {times[-1]:g}",
             f"seconds at which it can be read: its last picture is at {last_second:.3f} of {duration_seconds:.3f} s",
             "choose other seconds, or repair or download the file again",
+            last_second,
         )
     shown = frames[: len(pts_seconds)]
     return VideoClip(shown, np.asarray(pts_seconds, np.float64), duration_seconds, str(path), len(times))
