@@ -1,0 +1,62 @@
+"""Text with media markers to token ids: each marker becomes, per frame, its time as text and its placeholders."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from longpanda.errors import PromptError
+from longpanda.types import Prompt
+
+VIDEO_TOKEN = "<|video|>"
+"""Stands once per clip in a user's text, and once per visual token in the finished prompt."""
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}<|answer|>{{ message['content'] }}<|end|>"
+    "{% else %}{{ message['content'] | replace('\n', '<|question|>') }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}<|answer|>{% endif %}"
+)
+"""For tokenizers without a chat template of their own, such as the bundled model's."""
+
+
+def timestamp(second: float) -> str:
+    """A time as the model reads it, minutes unbounded: 3725.4 -> "[62:05]"."""
+    return f"[{int(second) // 60}:{int(second) % 60:02d}]"
+
+
+def media_ids(
+    tokenizer: Any, pts_seconds: Sequence[float], frame_tokens: Sequence[int], placeholder_id: int
+) -> list[int]:
+    """Ids of one clip: before each frame's placeholders the second it was shown; a lone image has no time."""
+    if len(pts_seconds) == 1:
+        return [placeholder_id] * frame_tokens[0]
+    ids: list[int] = []
+    for second, count in zip(pts_seconds, frame_tokens, strict=True):
+        ids.extend(_text_ids(tokenizer, timestamp(second)))
+        ids.extend([placeholder_id] * count)
+    return ids
+
+
+@lru_cache(maxsize=65536)
+def _text_ids(tokenizer: Any, text: str) -> tuple[int, ...]:
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+
+def expand(ids: Sequence[int], media: Sequence[list[int]], frame_tokens: Sequence[int], placeholder_id: int) -> Prompt:
+    """Put each clip's ids in the place of its marker.
+
+    Raises:
+        PromptError: the text has more or fewer markers than there are clips.
+    """
+    markers = list(ids).count(placeholder_id)
+    if markers != len(media):
+        raise PromptError(
+            f"{markers} {VIDEO_TOKEN} markers in the text",
+            f"{len(media)}, one per video or image",
+            f"write {VIDEO_TOKEN} once for each, in order",
+        )
+    clips = iter(media)
+    out: list[int] = []
+    for token in ids:
+        out.extend(next(clips) if token == placeholder_id else [token])
+    return Prompt(tuple(out), tuple(frame_tokens), placeholder_id)

@@ -1,0 +1,149 @@
+"""Training batches: questions side by side are questions alone, and labels stand where they belong."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from tiny import FAMOUS, asked, byte_tokenizer, noise, tiny
+
+from longpanda.errors import ConfigError, PromptError
+from longpanda.processing.processor import IGNORED
+from longpanda.types import Lesson
+
+QUESTIONS = [
+    asked("What number is on the red circle?", "42"),
+    asked("Where is the key at the end?", "left"),
+    asked("How many cards were shown?", "7"),
+]
+
+
+def alone(panda, clip, sample):
+    """Logits of one question and its answer, as the model is asked at inference."""
+    model, processor = panda
+    inputs = processor(processor.chat(sample.question, sample.target), [clip])
+    return inputs["input_ids"][0], model(**inputs).logits[0]
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("backbone", ["qwen2", "phi3", "llama"])
+@torch.no_grad()
+def test_questions_side_by_side_are_questions_alone(backbone, attention):
+    panda = model, processor = tiny(backbone)
+    model.set_attn_implementation(attention)
+    clips = [noise(3), noise(6, 32, 48, seed=1)]
+    lessons = [Lesson(clips[0], tuple(QUESTIONS)), Lesson(clips[1], tuple(QUESTIONS[:1]))]
+    batch = processor.lessons(lessons)
+    labels = batch.pop("labels")
+    logits = model(**batch).logits
+    for row, lesson in enumerate(lessons):
+        visual = sum(processor.image_processor.frame_tokens(lesson.clip)) + 2 * len(lesson.clip)
+        start = visual
+        for sample in lesson.samples:
+            ids, expected = alone(panda, lesson.clip, sample)
+            length = len(ids) - visual
+            here = slice(start, start + length)
+            assert torch.equal(batch["input_ids"][row, here], ids[visual:])
+            assert torch.equal(batch["position_ids"][row, here], torch.arange(visual, len(ids)))
+            # Sums run over other numbers of masked keys, so the last bits may differ.
+            torch.testing.assert_close(logits[row, here], expected[visual:], atol=1e-4, rtol=1e-4)
+            start += length
+        assert (labels[row, start:] == IGNORED).all()
+
+
+def test_other_attentions_refuse_what_they_cannot_see():
+    model, processor = tiny()
+    batch = processor.lessons([Lesson(noise(1), tuple(QUESTIONS))])
+    model.config.text_config._attn_implementation_internal = "flash_attention_2"
+    with pytest.raises(ConfigError, match="side by side with attn_implementation='flash_attention_2'"):
+        model(**batch)
+
+
+def test_labels_are_the_answers_and_their_ends():
+    _, processor = tiny()
+    batch = processor.lessons([Lesson(noise(2), tuple(QUESTIONS))])
+    ids, labels = batch["input_ids"][0], batch["labels"][0]
+    learned = labels != IGNORED
+    assert torch.equal(ids[learned], labels[learned])
+    answers = processor.tokenizer.convert_ids_to_tokens(labels[learned])
+    assert answers == ["4", "2", "<|end|>", "left", "<|end|>", "7", "<|end|>"]
+    before = [index for index in learned.nonzero().flatten().tolist() if not learned[index - 1]]
+    assert [processor.tokenizer.convert_ids_to_tokens(int(ids[index - 1])) for index in before] == ["<|answer|>"] * 3
+
+
+@pytest.mark.parametrize("backbone", FAMOUS)
+def test_real_chat_formats_learn_the_answer_and_the_token_that_ends_it(backbone):
+    template, end_of_text, _, end = FAMOUS[backbone]
+    _, processor = tiny(backbone, tokenizer=byte_tokenizer(template, end_of_text))
+    labels = processor.lessons([Lesson(noise(2), (QUESTIONS[1],))])["labels"][0]
+    learned = labels[labels != IGNORED].tolist()
+    assert processor.tokenizer.decode(learned).replace(" ", "") == "left" + end
+    assert learned[-1] == processor.end_token_id
+
+
+def test_a_lesson_without_questions_may_stand_beside_others():
+    model, processor = tiny()
+    batch = processor.lessons([Lesson(noise(2), ()), Lesson(noise(3, seed=1), tuple(QUESTIONS[:1]))])
+    assert (batch["labels"][0] == IGNORED).all()
+    labels = batch.pop("labels")
+    mixed = model(**batch, labels=labels).loss
+    only = model(**processor.lessons([Lesson(noise(3, seed=1), tuple(QUESTIONS[:1]))])).loss
+    torch.testing.assert_close(mixed, only)
+
+
+def test_without_questions_there_are_pictures_only():
+    _, processor = tiny()
+    batch = processor.lessons([Lesson(noise(2), ()), Lesson(noise(3), ())])
+    assert set(batch) == {"pixel_values", "patch_boxes", "frame_windows"}
+
+
+def named_cells(frames):
+    return np.arange(frames * 9 * 2).reshape(frames, 9, 2)
+
+
+def test_cell_labels_stand_beside_their_visual_tokens():
+    _, processor = tiny()
+    named, unknown = Lesson(noise(2), (), named_cells(2)), Lesson(noise(1), ())
+    labels = processor.lessons([unknown, named])["cell_labels"]
+    assert labels.shape == (30, 2)
+    assert (labels[:10] == IGNORED).all(), "nothing is known of the first clip"
+    assert (labels[[10, 20]] == IGNORED).all(), "frame tokens show no cell"
+    assert torch.equal(labels[11:20], torch.from_numpy(named_cells(2)[0]))
+    assert torch.equal(labels[21:30], torch.from_numpy(named_cells(2)[1]))
+
+
+def test_a_cell_label_names_what_its_token_sees():
+    """Only the token of the cell that changes, and tokens of whole frames, change with it."""
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+
+    model, processor = tiny()
+    model.config.stab_config.window_frames = 1
+    model = LongPandaForConditionalGeneration(model.config).eval()
+    clip = noise(1)
+    changed = clip.frames.copy()
+    changed[0, 16:32, 32:48] = 0  # row 1, column 2: cell 5, token 6
+    tokens = []
+    for frames in (clip.frames, changed):
+        batch = processor.lessons([Lesson(dataclasses.replace(clip, frames=frames), ())])
+        with torch.no_grad():
+            tokens.append(model.visual_embeddings(**batch))
+    difference = (tokens[0] - tokens[1]).abs().amax(1)
+    assert set(difference.topk(2).indices.tolist()) >= {6}
+    assert difference[1:].argmax() == 5
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 2), (1, 9, 2)])
+def test_labels_of_other_cells_are_refused(shape):
+    _, processor = tiny()
+    with pytest.raises(ConfigError, match=r"cell labels .*; expected \[2, 9, 2\]: frames, cells, attributes"):
+        processor.lessons([Lesson(noise(2), (), np.zeros(shape, np.int64))])
+
+
+def test_a_prompt_that_changes_with_its_answer_is_refused():
+    tokenizer = byte_tokenizer(
+        "{{ messages | length }}{% for message in messages %}{{ message['content'] }}{{ eos_token }}{% endfor %}",
+        "</s>",
+    )
+    _, processor = tiny(tokenizer=tokenizer)
+    with pytest.raises(PromptError, match="whose prompt changes when the answer follows"):
+        processor.lessons([Lesson(noise(1), (QUESTIONS[0],))])
