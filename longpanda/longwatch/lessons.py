@@ -24,6 +24,9 @@ CELL_ATTRIBUTES: dict[str, int] = {
 }
 """What a cell is labelled with, and the number of classes of each; class 0 is "none"."""
 
+_MOST_STILLS = 64
+"""Stills of one clip; seeds of stills are multiples of it, so that no two clips share one."""
+
 
 @dataclass(frozen=True)
 class LessonPlan:
@@ -31,7 +34,8 @@ class LessonPlan:
 
     Args:
         count: lessons in the stage.
-        frames: the clip lengths drawn from, in frames; [1] draws stills.
+        frames: the clip lengths drawn from, in frames.
+        stills: every frame shows a still scene of its own, full of cards; else a clip shows one film.
         step_seconds: shortest and longest time between two frames.
         families: the families asked; none teaches by cell labels alone.
         questions: most questions per clip and family.
@@ -41,6 +45,7 @@ class LessonPlan:
 
     count: int
     frames: tuple[int, ...] = (24,)
+    stills: bool = False
     step_seconds: tuple[float, float] = (5.0, 8.0)
     families: tuple[str, ...] = ()
     questions: int = 6
@@ -52,6 +57,10 @@ class LessonPlan:
         for name in self.families:
             if name not in known:
                 raise ConfigError(f"family '{name}'", "a family of LongWatch", nearest(name, known))
+        if self.stills and max(self.frames, default=1) > _MOST_STILLS:
+            raise ConfigError(f"clips of {max(self.frames)} stills", f"at most {_MOST_STILLS}", "show fewer")
+        if self.stills and self.families and max(self.frames) > 1:
+            raise ConfigError("questions on clips of several stills", "frames: [1]", "ask about one still at a time")
         if self.count < 1 or not self.frames or min(self.frames) < 1:
             raise ConfigError(f"count={self.count}, frames={self.frames}", "at least 1 of each", "correct the recipe")
 
@@ -67,27 +76,39 @@ class Lessons:
 
     def __getitem__(self, index: int) -> Lesson:
         """The `index`-th lesson: scene, moments and wording all follow from its seed."""
-        plan = self.plan
-        seed = scene_seed(Split.TRAIN, plan.first_index + index)
+        plan, number = self.plan, self.plan.first_index + index
+        seed = scene_seed(Split.TRAIN, number)
         rng = np.random.Generator(np.random.PCG64((0x1E550, seed)))
         frames = int(rng.choice(plan.frames))
-        scene, moments = _still(seed, rng) if frames == 1 else _film(seed, rng, frames, plan.step_seconds)
-        clip = VideoClip(render(scene, moments, plan.size_px), moments, scene.duration_seconds)
+        if plan.stills:
+            seeds = [scene_seed(Split.TRAIN, number * _MOST_STILLS + i) for i in range(frames)]
+            scene, clip, labels = _stills(seeds, rng, plan.size_px)
+        else:
+            scene, clip, labels = _film(seed, rng, frames, plan)
         samples = [sample for name in plan.families for sample in _some(name, scene, rng, plan.questions)]
-        return Lesson(clip, tuple(samples), cell_labels(scene, moments))
+        return Lesson(clip, tuple(samples), labels)
 
 
-def _still(seed: int, rng: np.random.Generator) -> tuple[Scene, npt.NDArray[np.float64]]:
-    scene = generate_still(seed, int(rng.integers(1, 1 + len(world.CARD_CELLS))))
-    return scene, rng.uniform(0, scene.duration_seconds, 1)
+def _stills(seeds: list[int], rng: np.random.Generator, size_px: int) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
+    """A clip with one still scene after the other, its cell labels, and the first scene."""
+    scenes = [generate_still(seed, int(rng.integers(1, 1 + len(world.CARD_CELLS)))) for seed in seeds]
+    span = scenes[0].duration_seconds
+    moments = rng.uniform(0, span, len(scenes))
+    shown = list(zip(scenes, moments[:, None], strict=True))
+    pixels = np.concatenate([render(scene, moment, size_px) for scene, moment in shown])
+    labels = np.concatenate([cell_labels(scene, moment) for scene, moment in shown])
+    return scenes[0], VideoClip(pixels, moments + np.arange(len(scenes)) * span, span * len(scenes)), labels
 
 
 def _film(
-    seed: int, rng: np.random.Generator, frames: int, step_seconds: tuple[float, float]
-) -> tuple[Scene, npt.NDArray[np.float64]]:
-    step = rng.uniform(*step_seconds)
+    seed: int, rng: np.random.Generator, frames: int, plan: LessonPlan
+) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
+    """A film, its frames at even steps, and their cell labels."""
+    step = rng.uniform(*plan.step_seconds)
     moments = (rng.uniform() + np.arange(frames, dtype=np.float64)) * step
-    return generate(seed, frames * step), moments
+    scene = generate(seed, frames * step)
+    clip = VideoClip(render(scene, moments, plan.size_px), moments, scene.duration_seconds)
+    return scene, clip, cell_labels(scene, moments)
 
 
 def _some(family: str, scene: Scene, rng: np.random.Generator, most: int) -> list[Sample]:

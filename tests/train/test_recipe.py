@@ -1,0 +1,119 @@
+"""Recipes: every mistake is named before anything is trained."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from longpanda.errors import ConfigError
+from longpanda.train.recipe import Recipe, find_recipe, load_recipe
+
+TEXT = """
+name: small
+seed: 3
+model:
+  stab_size: nano
+  text: {model_type: qwen2, hidden_size: 32}
+stages:
+  - {name: one, steps: 10, batch: 2, learning_rate: 2.0e-3, frames: [1, 4]}
+  - {name: two, steps: 20, batch: 1, learning_rate: 1, families: [needle]}
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(TEXT)
+    return str(path)
+
+
+def test_values_and_defaults(path):
+    recipe = load_recipe(path)
+    assert (recipe.name, recipe.seed, recipe.save_steps) == ("small", 3, 500)
+    assert recipe.model.text == {"model_type": "qwen2", "hidden_size": 32}
+    assert recipe.model.sampling == {"frames": 32}
+    assert [stage.frames for stage in recipe.stages] == [(1, 4), (24,)]
+    assert recipe.stages[1].learning_rate == 1.0
+    assert isinstance(recipe.stages[1].learning_rate, float)
+    assert recipe.stages[1].families == ("needle",)
+
+
+def test_overrides(path):
+    overrides = ["stages.0.steps=3", "model.text.hidden_size=64", "model.text.num_hidden_layers=1", "workers=0"]
+    recipe = load_recipe(path, [*overrides, "stages.1.families=[order, count]", "stages.0.learning_rate=1e-3"])
+    assert [stage.steps for stage in recipe.stages] == [3, 20]
+    assert recipe.model.text == {"model_type": "qwen2", "hidden_size": 64, "num_hidden_layers": 1}
+    assert recipe.workers == 0
+    assert recipe.stages[1].families == ("order", "count")
+    assert recipe.stages[0].learning_rate == 1e-3
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in find_recipe("nano").parent.glob("*.yaml")))
+def test_shipped_recipes_are_recipes(name):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert isinstance(recipe, Recipe)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sead=1", r"unknown field 'sead'; expected a field of Recipe; did you mean 'seed'\?"),
+        ("stages.0.step=1", r"unknown field 'stages.0.step'; .* StageRecipe; did you mean 'steps'\?"),
+        ("stages.2.steps=1", r"unknown field 'stages.2'; .* choose one of: 0, 1"),
+        ("stagges.0.steps=1", r"unknown field 'stagges'; .* did you mean 'stages'\?"),
+        ("model.stab_sise=nano", r"unknown field 'model.stab_sise'; .* did you mean 'stab_size'\?"),
+        ("seed.value=1", r"unknown field 'seed.value'; expected 'seed' alone, a single value; write seed=VALUE"),
+        ("seed=x", r"seed = 'x'; expected a value of type int"),
+        ("seed=1.5", r"seed = 1.5; expected a value of type int"),
+        ("seed=true", r"seed = True; expected a value of type int"),
+        ("bf16=1", r"bf16 = 1; expected a value of type bool"),
+        ("weight_decay=much", r"weight_decay = 'much'; expected a value of type float"),
+        ("weight_decay=true", r"weight_decay = True; expected a value of type float"),
+        ("stages.0.frames=4", r"stages.0.frames = 4; expected a list"),
+        ("stages.0.frames=[a]", r"stages.0.frames.0 = 'a'; expected a value of type int"),
+        ("stages.0.step_seconds=[1.0]", r"stages.0.step_seconds = \[1.0\]; expected 2 values"),
+        ("stages=3", r"stages = 3; expected a list"),
+        ("stages=[]", r"recipe 'small' without stages"),
+        ("stages.0=3", r"override 'stages.0=3'; expected the field of an element"),
+        ("model=3", r"model = 3; expected a mapping"),
+        ("model={stab_size: nano}", r"model has no 'text'; expected every field of ModelRecipe; add text"),
+        ("seed", r"override 'seed'; expected field=value"),
+        ("seed=[", r"override 'seed=\['; expected a value in YAML"),
+        ("stages.0.steps=0", r"steps = 0 of stage 'one'; expected at least 1"),
+        ("stages.0.batch=0", r"batch = 0 of stage 'one'"),
+        ("stages.0.learning_rate=-1", r"learning_rate = -1.0 of stage 'one'; expected above 0"),
+        ("stages.0.decay=0.96", r"warmup = 0.05 and decay = 0.96 of stage 'one'"),
+        ("save_steps=0", r"save_steps = 0 and log_steps = 50"),
+    ],
+)
+def test_mistakes_are_named(path, override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(path, [override])
+
+
+@pytest.mark.parametrize("data", [b"a: [", b"\xff\xfe\x00", b"", b"- 1", b"hello"])
+def test_a_file_that_is_no_recipe_is_refused(tmp_path, data):
+    (tmp_path / "bad.yaml").write_bytes(data)
+    with pytest.raises(ConfigError, match=r"bad.yaml' (is not YAML|holds)"):
+        load_recipe(str(tmp_path / "bad.yaml"), ["seed=1"])
+
+
+def test_an_unknown_recipe_names_the_nearest(tmp_path):
+    with pytest.raises(ConfigError, match=r"no recipe 'nanno'; .*did you mean 'nano'\?"):
+        load_recipe("nanno")
+    with pytest.raises(ConfigError, match="no recipe"):
+        load_recipe(str(tmp_path))
+
+
+def test_a_missing_field_is_named(tmp_path):
+    tree = yaml.safe_load(TEXT)
+    del tree["stages"][1]["steps"]
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(ConfigError, match=r"stages.1 has no 'steps'; expected every field of StageRecipe; add steps"):
+        load_recipe(str(tmp_path / "small.yaml"))
+
+
+def test_recipes_do_not_change(path):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_recipe(path).seed = 4

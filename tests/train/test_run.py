@@ -1,0 +1,267 @@
+"""A recipe becomes a model that loads; an interrupted run becomes the same model."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import torch
+from transformers import TrainerCallback, set_seed
+
+import longpanda
+from longpanda.cli.train import lessons_of
+from longpanda.errors import ConfigError
+from longpanda.index import load
+from longpanda.longwatch import vocabulary
+from longpanda.longwatch.lessons import CELL_ATTRIBUTES
+from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.train import run
+from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
+
+TEXT = {
+    "model_type": "qwen2",
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "attention_dropout": 0.1,  # so that the state of the random generator matters
+}
+QUICK = {"batch": 2, "learning_rate": 1e-3}
+FAMILIES = ("needle", "card_count")
+RECIPE = Recipe(
+    name="test",
+    model=ModelRecipe("nano", TEXT, {"frames": 4}, notice="a test"),
+    stages=(
+        StageRecipe("cells", steps=2, frames=(2,), stills=True, **QUICK),
+        StageRecipe("short", steps=4, frames=(1, 3), families=FAMILIES, questions=2, **QUICK),
+        StageRecipe("frozen", steps=2, frames=(2,), families=("state",), freeze_vision=True, **QUICK),
+    ),
+    workers=0,
+    save_steps=2,
+    log_steps=1,
+)
+
+
+def train(recipe, out, lessons=lessons_of):
+    torch.set_num_threads(1)
+    done = []
+    folder = run.train(recipe, word_tokenizer(vocabulary()), lessons, list(CELL_ATTRIBUTES.values()), out, done.append)
+    return folder, done
+
+
+class Killed(Exception):
+    """As a power cut: nothing after it runs."""
+
+
+class Kill(TrainerCallback):
+    """Stops a run after a step, before or after its checkpoint is written."""
+
+    def __init__(self, event, step):
+        setattr(self, event, lambda _args, state, *_, **__: self.stop(state.global_step == step))
+
+    def stop(self, now):
+        if now:
+            raise Killed
+
+
+def train_killed(monkeypatch, out, stage, event, step):
+    """A run that stops in stage `stage`."""
+    original = run.LessonTrainer
+
+    def made(*args, **kwargs):
+        made.count += 1
+        return original(*args, **kwargs, callbacks=[Kill(event, step)] if made.count == stage + 1 else [])
+
+    made.count = 0
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "LessonTrainer", made)
+        with pytest.raises(Killed):
+            train(RECIPE, out)
+
+
+def weights(folder):
+    return load(str(folder)).model.state_dict()
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of an uninterrupted run, and what it reported."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return out, train(RECIPE, out)
+
+
+def test_a_recipe_becomes_a_model_that_answers(whole, tmp_path):
+    from tiny import scenery
+
+    from longpanda.video import encode
+
+    out, (folder, done) = whole
+    assert folder == out / "model"
+    assert done == [
+        "stage 1 of 3, 'cells', is done",
+        "stage 2 of 3, 'short', is done",
+        "stage 3 of 3, 'frozen', is done",
+    ]
+    encode(scenery(2), tmp_path / "film.mp4", 10)
+    panda = load(str(folder))
+    assert panda.model.generation_config.eos_token_id == panda.processor.tokenizer.eos_token_id
+    assert not any(name.startswith("cell_names") for name in panda.model.state_dict())
+    answer = panda.ask(tmp_path / "film.mp4", "How many cards were shown?")
+    assert (len(answer.pts_seconds), answer.notice) == (4, "a test")
+
+
+def test_every_stage_teaches_what_it_should(whole):
+    out, _ = whole
+    set_seed(RECIPE.seed)
+    before = run.build(RECIPE.model, word_tokenizer(vocabulary()))[0].state_dict()
+    stages = [torch.load(out / name / "done.pt") for name in ("0-cells", "1-short", "2-frozen")]
+
+    def moved(earlier, later, part):
+        return any(not torch.equal(earlier[name], later[name]) for name in later if name.startswith(part))
+
+    assert not moved(before, {k: v for k, v in stages[0].items() if k in before}, "language_model.model.layers")
+    assert moved(stages[0], stages[1], "language_model")
+    assert moved(stages[0], stages[1], "stab")
+    assert moved(stages[1], stages[2], "language_model")
+    assert not moved(stages[1], stages[2], "stab")
+    assert not moved(stages[1], stages[2], "projector")
+
+
+def test_a_run_says_what_made_it(whole):
+    out, _ = whole
+    assert json.loads((out / "recipe.json").read_text())["stages"][1]["families"] == ["needle", "card_count"]
+    (start,) = json.loads((out / "run.json").read_text())
+    assert start["longpanda"] == longpanda.__version__
+    assert start["torch"] == torch.__version__
+    assert set(start) == {"longpanda", "torch", "transformers", "commit"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "event", "step"), [(1, "on_step_end", 3), (1, "on_save", 2), (2, "on_step_begin", 0)]
+)
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole, tmp_path, monkeypatch, stage, event, step):
+    train_killed(monkeypatch, tmp_path / "run", stage, event, step)
+    assert not (tmp_path / "run/model").exists()
+    folder, done = train(RECIPE, tmp_path / "run")
+    assert len(done) == 3
+    assert_same(weights(folder), weights(whole[1][0]))
+    assert len(json.loads((tmp_path / "run/run.json").read_text())) == 2
+
+
+def test_a_half_written_checkpoint_is_ignored(whole, tmp_path, monkeypatch):
+    train_killed(monkeypatch, tmp_path / "run", 1, "on_save", 4)
+    stage = tmp_path / "run/1-short"
+    assert {path.name for path in stage.glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-4"}
+    (stage / "checkpoint-4/trainer_state.json").unlink()
+    (stage / "checkpoint-4/model.safetensors").write_bytes(b"half")
+    (stage / "checkpoint-6").mkdir()
+    (stage / "checkpoint-6/trainer_state.json").write_text('{"epoch": 1')
+    folder, _ = train(RECIPE, tmp_path / "run")
+    assert_same(weights(folder), weights(whole[1][0]))
+
+
+def test_a_run_with_only_half_a_checkpoint_starts_its_stage_again(whole, tmp_path, monkeypatch):
+    train_killed(monkeypatch, tmp_path / "run", 0, "on_save", 2)
+    shutil.rmtree(tmp_path / "run/0-cells/checkpoint-2")
+    (tmp_path / "run/0-cells/checkpoint-2").mkdir()
+    folder, _ = train(RECIPE, tmp_path / "run")
+    assert_same(weights(folder), weights(whole[1][0]))
+
+
+def test_finished_stages_are_not_trained_again(whole, tmp_path, monkeypatch):
+    out = shutil.copytree(whole[0], tmp_path / "run")
+    shutil.rmtree(out / "model")
+    monkeypatch.setattr(run, "LessonTrainer", lambda **_: pytest.fail("a finished stage was trained"))
+    folder, done = train(RECIPE, out)
+    assert len(done) == 3
+    assert_same(weights(folder), weights(whole[1][0]))
+
+
+def changed(**values):
+    return dataclasses.replace(RECIPE, **values)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "difference"),
+    [
+        (changed(seed=5), "its seed is 0, not 5"),
+        (changed(stages=RECIPE.stages[:2]), "its stages is"),
+        (
+            changed(stages=(dataclasses.replace(RECIPE.stages[0], steps=9), *RECIPE.stages[1:])),
+            "its stages.0.steps is 2, not 9",
+        ),
+        (
+            changed(model=dataclasses.replace(RECIPE.model, text={**TEXT, "rms_norm_eps": 1e-5})),
+            "its model.text.rms_norm_eps is None, not 1e-05",
+        ),
+    ],
+)
+def test_another_recipe_in_the_same_folder_is_refused(whole, tmp_path, recipe, difference):
+    out = tmp_path / "run"
+    out.mkdir()
+    shutil.copy(whole[0] / "recipe.json", out)
+    with pytest.raises(ConfigError, match=f"holds a run of another recipe: {difference}.*; use another --out, or del"):
+        train(recipe, out)
+    assert sorted(path.name for path in out.iterdir()) == ["recipe.json"]
+
+
+def test_how_it_runs_may_change(whole, tmp_path, monkeypatch):
+    out = shutil.copytree(whole[0], tmp_path / "run")
+    monkeypatch.setattr(run, "LessonTrainer", lambda **_: pytest.fail("a finished stage was trained"))
+    train(changed(workers=2, save_steps=7, log_steps=9), out)
+    assert json.loads((out / "recipe.json").read_text())["save_steps"] == 7
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot hold a run"):
+        train(RECIPE, tmp_path / "file")
+
+
+def with_model(**values):
+    return changed(model=dataclasses.replace(RECIPE.model, **values))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (with_model(stab_size="nanno"), "STAB size 'nanno'.*did you mean 'nano'"),
+        (with_model(text={**TEXT, "model_type": "qwen_2"}), "model.text.model_type = 'qwen_2'.*did you mean 'qwen2'"),
+        (with_model(text={"hidden_size": 3}), "model.text.model_type = None"),
+        (with_model(text={**TEXT, "hidden_sise": 3}), "unknown field 'model.text.hidden_sise'.*mean 'hidden_size'"),
+        (with_model(text={**TEXT, "vocab_size": 3}), "unknown field 'model.text.vocab_size'.*tokenizer does not set"),
+        (with_model(text={**TEXT, "hidden_size": "abc"}), "model.text = .* that fit a qwen2"),
+        (with_model(text={**TEXT, "num_attention_heads": 0}), "model.text = .* fit a qwen2"),
+        (with_model(sampling={"frame": 3}), "unknown field 'model.sampling.frame'.*did you mean 'frames'"),
+        (with_model(sampling={"frames": 0}), "frames=0"),
+        (
+            changed(stages=(*RECIPE.stages, dataclasses.replace(RECIPE.stages[0], families=("needel",)))),
+            "family 'needel'.*did you mean 'needle'",
+        ),
+    ],
+)
+def test_mistakes_are_found_before_the_first_step(tmp_path, recipe, message):
+    with pytest.raises(ConfigError, match=message):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_packages_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None if name == "accelerate" else name)
+    with pytest.raises(ConfigError, match=r"no package accelerate; .*pip install 'longpanda\[train\]'"):
+        train(RECIPE, tmp_path / "run")
+
+
+def test_a_tokenizer_without_the_placeholder_gets_room_for_it():
+    from tiny import FAMOUS, byte_tokenizer
+
+    tokenizer = byte_tokenizer(*FAMOUS["qwen2"][:2])
+    model, processor = run.build(RECIPE.model, tokenizer)
+    assert model.get_input_embeddings().num_embeddings == len(tokenizer) == processor.video_token_id + 1
