@@ -1,0 +1,151 @@
+"""A model by name, path or hub id, ready to be asked."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longpanda.errors import ModelError, nearest
+from longpanda.index.session import Session
+from longpanda.types import Answer
+from longpanda.video import Sampling
+
+if TYPE_CHECKING:
+    from longpanda.model.configuration import LongPandaConfig
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
+
+ASSETS = Path(__file__).parent.parent / "assets"
+MODEL_FILES = ["*.json", "*.jinja", "*.safetensors", "*.model", "*.txt"]
+"""What is fetched of a hub repository."""
+
+
+@dataclass(frozen=True)
+class LongPanda:
+    """A loaded model with its processor.
+
+    Args:
+        name: as it was asked for.
+        model: the network, in evaluation mode.
+        processor: clips and text to its inputs.
+    """
+
+    name: str
+    model: "LongPandaForConditionalGeneration"
+    processor: "LongPandaProcessor"
+
+    @property
+    def default_sampling(self) -> Sampling:
+        """How this model reads a video when nobody says."""
+        return Sampling(**self.model.config.sampling)
+
+    def watch(self, path: str | Path, sampling: Sampling | None = None) -> Session:
+        """Read a video once, to ask it as many questions as you like.
+
+        Raises:
+            VideoError: the file is missing or holds no pictures.
+        """
+        return Session(self.name, self.model, self.processor, path, sampling or self.default_sampling)
+
+    def ask(self, path: str | Path, question: str, sampling: Sampling | None = None) -> Answer:
+        """Read a video and answer one question. Raises VideoError and PromptError."""
+        return self.watch(path, sampling).ask(question)
+
+
+def bundled() -> dict[str, Path]:
+    """Models that ship with the package, by name."""
+    return {path.parent.name: path.parent for path in ASSETS.glob("*/config.json")}
+
+
+def locate(name: str, revision: str | None = None, weights: bool = True) -> Path:
+    """The folder of a bundled model, of a path, or of a hub id's files, which are fetched unless they are here already.
+
+    Args:
+        name: what is looked for; anything with one slash that is no folder is taken for a hub id.
+        revision: branch, tag or commit of a hub id.
+        weights: fetch everything of a hub id; else its configuration only.
+
+    Raises:
+        ModelError: none of these, or it holds another kind of model.
+    """
+    path = bundled().get(name, Path(name))
+    if not path.is_dir():
+        if name.count("/") != 1 or path.exists() or name.startswith((".", "/")):
+            expected = "a bundled name, a model folder or a hub id"
+            raise ModelError(f"no model '{name}'", expected, nearest(name, bundled()))
+        path = _fetch(name, revision, ["config.json"])
+        _check_kind(path)
+        return _fetch(name, revision, MODEL_FILES) if weights else path
+    _check_kind(path)
+    return path
+
+
+def _fetch(name: str, revision: str | None, files: list[str]) -> Path:
+    """Files of a hub repository, from the local cache where the hub cannot be reached."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=files))
+    except (OSError, ValueError) as error:
+        found = f"no folder '{name}', and it cannot be fetched from the hub ({first_line(error)})"
+        raise ModelError(found, "a model folder or a hub id", "check the name and your connection") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, or its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def load_config(name: str) -> "LongPandaConfig":
+    """What a model is made of, without its weights. Raises ModelError as `locate`, and for an unreadable one."""
+    folder = locate(name, weights=False)
+    from longpanda.model.configuration import LongPandaConfig
+
+    try:
+        config: LongPandaConfig = LongPandaConfig.from_pretrained(folder)
+    except (OSError, ValueError, TypeError) as error:
+        found = f"config.json of '{name}' cannot be used: {first_line(error)}"
+        raise ModelError(found, "a saved LongPanda model", "save it again") from error
+    return config
+
+
+def _check_kind(folder: Path) -> None:
+    config = folder / "config.json"
+    try:
+        kind = json.loads(config.read_text())["model_type"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"no readable config.json in '{folder}'", "a saved LongPanda model", "check the path"
+        ) from error
+    if kind != "longpanda":
+        raise ModelError(f"a model of type '{kind}' in '{folder}'", "type 'longpanda'", "train one, or load 'nano'")
+
+
+def load(name: str = "nano", **kwargs: Any) -> LongPanda:
+    """Load a model.
+
+    Args:
+        name: a bundled model ("nano"), a folder with a saved model, or a hub id.
+        **kwargs: passed to `from_pretrained`: dtype, device_map, quantization_config, revision, ...
+
+    Raises:
+        ModelError: there is no such model, or its weights do not fit.
+    """
+    folder = locate(name, kwargs.pop("revision", None))
+    import transformers
+    from safetensors import SafetensorError
+
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
+
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        model, report = LongPandaForConditionalGeneration.from_pretrained(folder, output_loading_info=True, **kwargs)
+        processor = LongPandaProcessor.from_pretrained(folder)
+    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+        found = f"model '{name}' cannot be loaded: {first_line(error)}"
+        raise ModelError(found, "a saved LongPanda model", "check the name, or save it again") from error
+    if missing := sorted(report["missing_keys"]):
+        found = f"no weights for {len(missing)} tensors of model '{name}', such as '{missing[0]}'"
+        raise ModelError(found, "weights that belong to its config.json", "save both again, from one model")
+    return LongPanda(name, model.eval(), processor)

@@ -1,0 +1,137 @@
+"""A video read once and asked often: the one way from a file to an answer."""
+
+import dataclasses
+import resource
+import sys
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longpanda.errors import CutVideoError
+from longpanda.types import Answer, VideoClip
+from longpanda.video import Sampling, decode, probe
+
+if TYPE_CHECKING:
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
+
+MAX_ANSWER_TOKENS = 64
+
+
+class Session:
+    """One video in front of one model.
+
+    Args:
+        name: the model's name, for `Answer.model`.
+        model: the network.
+        processor: its processor.
+        path: the video.
+        sampling: which seconds to look at.
+
+    Raises:
+        VideoError: the file is missing or holds no pictures, or none at the seconds that `sampling` names.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: "LongPandaForConditionalGeneration",
+        processor: "LongPandaProcessor",
+        path: str | Path,
+        sampling: Sampling,
+    ) -> None:
+        self.name, self.model, self.processor, self.path = name, model, processor, Path(path)
+        started = time.perf_counter()
+        self.clip, self.readable_seconds = _read(self.path, sampling, processor)
+        self.decode_seconds = time.perf_counter() - started
+
+    @cached_property
+    def _visual(self) -> Any:
+        """The clip's visual tokens, computed at the first question and kept."""
+        import torch
+
+        media = self.processor.image_processor.preprocess([self.clip])
+        device = self.model.device
+        with torch.inference_mode():
+            return self.model.visual_embeddings(
+                media["pixel_values"].to(device), media["patch_boxes"].to(device), media["frame_windows"].to(device)
+            )
+
+    def ask(self, question: str) -> Answer:
+        """Answer a question about the video.
+
+        Raises:
+            PromptError: the question is empty.
+        """
+        import torch
+
+        text = self.processor.chat(question)
+        started = time.perf_counter()
+        visual = self._visual
+        encoded = time.perf_counter()
+        inputs = self.processor.prompts([text], [[self.clip]])
+        device = self.model.device
+        ids, mask = inputs["input_ids"].to(device), inputs["attention_mask"].to(device)
+        with torch.inference_mode():
+            output = self.model.generate(
+                inputs_embeds=self.model.place(ids, visual),
+                attention_mask=mask,
+                max_new_tokens=MAX_ANSWER_TOKENS,
+                do_sample=False,
+            )
+        answer = self.processor.tokenizer.decode(output[0], skip_special_tokens=True).strip()
+        return Answer(
+            text=answer,
+            pts_seconds=tuple(self.clip.pts_seconds.tolist()),
+            duration_seconds=self.clip.duration_seconds,
+            visual_tokens=int(visual.shape[0]),
+            seconds={
+                "decode": self.decode_seconds,
+                "encode_frames": encoded - started,
+                "generate": time.perf_counter() - encoded,
+            },
+            peak_memory_bytes=peak_memory_bytes(),
+            model=self.name,
+            path=str(self.path),
+            notice=self._notice(),
+        )
+
+    def _notice(self) -> str:
+        clip, promised = self.clip, self.clip.frames_promised or len(self.clip)
+        cut = ""
+        if self.readable_seconds is not None:
+            cut = (
+                f"None of the {promised} frames planned over {clip.duration_seconds:.1f} s could be read: this file "
+                f"ends at {self.readable_seconds:.1f} s, and the {len(clip)} frames looked at are from before that. "
+            )
+        elif promised > len(clip):
+            cut = f"{promised - len(clip)} of {promised} frames could not be read from this file. "
+        return (cut + self.model.config.notice).strip()
+
+
+def _read(path: Path, sampling: Sampling, processor: Any) -> tuple[VideoClip, float | None]:
+    """Decode the frames a sampling asks for, no larger than the model looks at them.
+
+    Returns:
+        the clip; and, for a file cut off before the first of these frames, the second at which it ends: then the same
+        sampling is spread over what there is.
+    """
+    info = probe(path)
+    size = processor.image_processor.size_for(info.height_px, info.width_px)
+    seconds = sampling.seconds_for(info.duration_seconds)
+    try:
+        return decode(path, seconds, size_px=size), None
+    except CutVideoError as error:
+        if sampling.seconds is not None:  # these and no others were asked for
+            raise
+        readable_seconds = error.readable_seconds
+    again = sampling.seconds_for(readable_seconds) if readable_seconds > 0 else [0.0]
+    clip = decode(path, again, size_px=size)
+    return dataclasses.replace(clip, frames_promised=len(seconds)), readable_seconds
+
+
+def peak_memory_bytes() -> int:
+    """Most resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,159 @@
+"""Models by name: what is found, and what is said where nothing fits."""
+
+import importlib
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import longpanda
+from longpanda.errors import ModelError
+from longpanda.index.load import load, load_config, locate
+
+module = importlib.import_module("longpanda.index.load")
+
+
+@pytest.fixture
+def folder(model_folder, tmp_path):
+    """A copy to spoil."""
+    return shutil.copytree(model_folder, tmp_path / "model")
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub with one repository, and the files asked of it."""
+    import huggingface_hub
+
+    asked, repositories = [], {}
+
+    def snapshot_download(name, *, revision, allow_patterns):
+        asked.append((name, revision, allow_patterns))
+        if name not in repositories:
+            raise FileNotFoundError("Got: ConnectError: no such host\nand advice")
+        return str(repositories[name])
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    return asked, repositories
+
+
+def test_a_folder_is_loaded(model_folder):
+    loaded = load(str(model_folder))
+    assert (loaded.name, loaded.model.training) == (str(model_folder), False)
+    assert loaded.default_sampling.frames == 4
+    assert longpanda.load is load
+
+
+def test_bundled_models_are_found_by_name(model_folder, monkeypatch):
+    monkeypatch.setattr(module, "ASSETS", model_folder.parent)
+    assert module.bundled() == {"tiny": model_folder}
+    assert locate("tiny") == model_folder
+    with pytest.raises(ModelError, match=r"no model 'tinny'; expected a bundled name.*did you mean 'tiny'"):
+        locate("tinny")
+
+
+@pytest.mark.parametrize("name", ["", "no-such", "/no/such", "./no/such", "a/b/c"])
+def test_an_unknown_name_is_refused(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "ASSETS", tmp_path)
+    with pytest.raises(ModelError):
+        load(name)
+
+
+def test_the_bundled_model_is_loaded():
+    if "nano" not in module.bundled():
+        pytest.skip("longpanda/assets/nano is not there yet")
+    assert load("nano").model.config.notice
+
+
+def test_a_hub_id_is_fetched_and_checked_before_its_weights(model_folder, hub):
+    asked, repositories = hub
+    repositories["someone/panda"] = model_folder
+    assert load("someone/panda", revision="v1").model.config.notice == "a random model"
+    assert asked == [("someone/panda", "v1", ["config.json"]), ("someone/panda", "v1", module.MODEL_FILES)]
+    del asked[:]
+    assert load_config("someone/panda").sampling == {"frames": 4}
+    assert asked == [("someone/panda", None, ["config.json"])]
+
+
+def test_a_hub_that_cannot_be_reached_is_said_in_one_line(hub):
+    with pytest.raises(
+        ModelError, match=r"no folder 'someone/else'.*hub \(Got: ConnectError: no such host\)"
+    ) as caught:
+        load("someone/else")
+    assert "\n" not in str(caught.value)
+
+
+def test_another_kind_of_model_is_refused(folder, hub):
+    asked, repositories = hub
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "qwen2"}))
+    with pytest.raises(ModelError, match=f"a model of type 'qwen2' in '{folder}'; expected type 'longpanda'"):
+        load(str(folder))
+    repositories["someone/other"] = folder
+    with pytest.raises(ModelError, match="type 'qwen2'"):
+        load("someone/other")
+    assert len(asked) == 1, "its weights were not fetched"
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}"])
+def test_a_folder_without_a_configuration_is_refused(folder, text):
+    (folder / "config.json").unlink()
+    if text is not None:
+        (folder / "config.json").write_text(text)
+    for call in (load, load_config):
+        with pytest.raises(ModelError, match=r"no readable config.json in"):
+            call(str(folder))
+
+
+def test_a_configuration_of_no_possible_model_is_refused(folder):
+    from longpanda.errors import ConfigError
+
+    config = json.loads((folder / "config.json").read_text())
+    config["stab_config"]["norm"] = "none"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="norm='none'"):
+        load(str(folder))
+    del config["stab_config"]
+    config["text_config"]["model_type"] = "no-such"
+    (folder / "config.json").write_text(json.dumps(config))
+    for call in (load, load_config):
+        with pytest.raises(ModelError, match="no-such"):
+            call(str(folder))
+
+
+def test_weights_cut_short_are_refused(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(str(folder))
+
+
+def test_bytes_that_are_no_weights_are_refused(folder):
+    (folder / "model.safetensors").write_bytes(b"hello")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "processor_config.json"])
+def test_missing_files_are_refused(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(str(folder))
+
+
+def test_missing_weights_are_refused_and_not_made_up(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["projector.input.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"no weights for 1 tensors of .*, such as 'projector.input.weight'"):
+        load(str(folder))
+
+
+def test_weights_of_another_shape_are_refused(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["projector.input.bias"] = torch.zeros(7)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(str(folder))

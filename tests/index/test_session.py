@@ -1,0 +1,132 @@
+"""A video is read once, asked often, and what could not be read is said."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from tiny import scenery
+
+from longpanda.errors import CutVideoError, PromptError, VideoError
+from longpanda.index import load, session
+from longpanda.video import Sampling, decode, encode
+
+CUT_AFTER_A_MOMENT = Path(__file__).resolve().parents[2] / "../shared/data/videos/mb_annex-b.mp4"
+
+
+@pytest.fixture(scope="module")
+def panda(model_folder):
+    return load(str(model_folder))
+
+
+def test_two_questions_decode_and_encode_once(panda, film, monkeypatch):
+    decoded, encoded = [], []
+    real_decode, real_visual = session.decode, panda.model.visual_embeddings
+    monkeypatch.setattr(session, "decode", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
+    monkeypatch.setattr(panda.model, "visual_embeddings", lambda *a: (encoded.append(a), real_visual(*a))[1])
+    watched = panda.watch(film)
+    first, second = watched.ask("Where is the key?"), watched.ask("Where is the ball?")
+    assert (len(decoded), len(encoded)) == (1, 1)
+    assert first.pts_seconds == second.pts_seconds == (1.5, 4.5, 7.5, 10.5)
+    assert first.text != second.text
+    assert watched.ask("Where is the key?").text == first.text
+
+
+@pytest.mark.parametrize("sampling", [None, Sampling(frames=7), Sampling(fps=0.5)])
+def test_an_answer_is_what_processor_and_model_give(panda, film, sampling):
+    answer = panda.ask(film, "What number is on the red circle?", sampling)
+    seconds = (sampling or Sampling(frames=4)).seconds_for(12.0)
+    clip = decode(film, seconds, size_px=(32, 48))
+    inputs = panda.processor(panda.processor.chat("What number is on the red circle?"), [clip])
+    ids = panda.model.generate(**inputs, max_new_tokens=session.MAX_ANSWER_TOKENS, do_sample=False)
+    new = ids[0, inputs["input_ids"].shape[1] :]
+    assert answer.text == panda.processor.tokenizer.decode(new, skip_special_tokens=True).strip()
+    assert answer.text
+    assert answer.visual_tokens == (inputs["input_ids"] == panda.model.config.video_token_id).sum()
+    assert answer.pts_seconds == tuple(clip.pts_seconds)
+    assert (answer.duration_seconds, answer.model, answer.path) == (12.0, panda.name, str(film))
+    assert answer.notice == "a random model"
+    assert set(answer.seconds) == {"decode", "encode_frames", "generate"}
+    assert answer.peak_memory_bytes > 2**20
+
+
+@torch.no_grad()
+def test_pictures_the_model_sees_are_the_same_from_a_session(panda, film):
+    clip = decode(film, [1.0, 2.0])  # as stored: the processor makes it small
+    watched = panda.watch(film, Sampling(seconds=(1.0, 2.0)))
+    whole = panda.processor.image_processor.preprocess([clip])["pixel_values"]
+    small = panda.processor.image_processor.preprocess([watched.clip])["pixel_values"]
+    assert torch.equal(whole, small)
+
+
+def test_an_empty_question_is_refused(panda, film):
+    with pytest.raises(PromptError, match="an empty question"):
+        panda.ask(film, " ")
+
+
+def test_a_missing_file_is_refused(panda, tmp_path):
+    with pytest.raises(VideoError, match="no such file"):
+        panda.watch(tmp_path / "none.mp4")
+
+
+def test_an_image_can_be_asked(panda, tmp_path):
+    path = tmp_path / "still.png"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=1)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "rgb24"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(scenery(1)[0], "rgb24")))
+        container.mux(stream.encode())
+    answer = panda.ask(path, "Where is the key?")
+    assert set(answer.pts_seconds) == {0.0}
+
+
+def test_a_video_of_one_frame_can_be_asked(panda, tmp_path):
+    encode(scenery(1)[:1], tmp_path / "one.mp4", 10)
+    answer = panda.ask(tmp_path / "one.mp4", "Where is the key?", Sampling(frames=1))
+    assert answer.pts_seconds == (0.0,)
+    assert answer.visual_tokens == 7
+    assert answer.notice == "a random model"
+
+
+def test_a_cut_file_gives_the_frames_it_has_and_says_so(panda, cut_film):
+    answer = panda.ask(cut_film, "Where is the key?", Sampling(frames=16))
+    assert 5 <= len(answer.pts_seconds) <= 12
+    assert answer.duration_seconds == 12.0
+    missing = 16 - len(answer.pts_seconds)
+    assert answer.notice == f"{missing} of 16 frames could not be read from this file. a random model"
+
+
+def test_a_file_cut_before_the_first_planned_frame_is_sampled_over_what_there_is(panda, film, tmp_path):
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(film.read_bytes()[: film.stat().st_size * 3 // 10])
+    watched = panda.watch(path, Sampling(frames=1))  # at 6 s
+    answer = watched.ask("Where is the key?")
+    assert 0 < answer.pts_seconds[0] < watched.readable_seconds < 6
+    assert watched.clip.frames_promised == 1
+    end = f"{watched.readable_seconds:.1f}"
+    assert answer.notice.startswith(
+        f"None of the 1 frames planned over 12.0 s could be read: this file ends at {end} s, and the 1 frames looked "
+    )
+    with pytest.raises(CutVideoError, match=r"no frame of .* is on screen at the seconds asked for, 6 to 9") as caught:
+        panda.watch(path, Sampling(seconds=(6.0, 9.0)))
+    assert caught.value.readable_seconds == watched.readable_seconds
+
+
+def test_a_cut_file_remembers_how_many_frames_were_planned(panda, film, tmp_path):
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(film.read_bytes()[: film.stat().st_size * 2 // 10])
+    watched = panda.watch(path, Sampling(fps=0.2, max_frames=2))  # at 3 and 9 s; of the rest, at 0 s
+    assert watched.clip.pts_seconds.tolist() == [0.0]
+    assert watched.clip.frames_promised == 2
+    assert watched.ask("Where is the key?").notice.startswith("None of the 2 frames planned over 12.0 s")
+
+
+def test_a_real_file_with_half_a_second_of_35(panda):
+    if not CUT_AFTER_A_MOMENT.exists():
+        pytest.skip("mb_annex-b.mp4 is not in ../shared/data/videos")
+    answer = panda.ask(CUT_AFTER_A_MOMENT, "Where is the key?", Sampling(frames=16))
+    assert answer.pts_seconds
+    assert np.max(answer.pts_seconds) < 0.43
+    assert answer.duration_seconds == pytest.approx(35.229)
+    assert "None of the 16 frames planned over 35.2 s could be read: this file ends at 0.4 s" in answer.notice
