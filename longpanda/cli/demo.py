@@ -1,0 +1,71 @@
+"""Render a fresh video and let the bundled model answer questions about it."""
+
+import argparse
+import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from longpanda.index import Session
+    from longpanda.longwatch import Scene
+    from longpanda.types import Answer
+
+DEMO_SECONDS = 180.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `longpanda demo`."""
+    parser.add_argument("--seed", type=int, help="draw the same video again (default: a random one)")
+    parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
+    parser.add_argument("--questions", type=int, default=2, help="questions per family (default: 2)")
+    parser.add_argument("--keep", type=Path, metavar="FILE.mp4", help="keep the video")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make a video, ask, and compare with the truth."""
+    from longpanda.errors import ConfigError
+    from longpanda.longwatch import Split, generate, scene_seed
+    from longpanda.longwatch.film import film
+
+    if options.questions < 1:
+        raise ConfigError(f"--questions {options.questions}", "at least 1", "ask for more")
+    index = secrets.randbelow(2**32) if options.seed is None else options.seed
+    scene = generate(scene_seed(Split.DEMO, index), DEMO_SECONDS)
+    from longpanda.index import load
+
+    model = load(options.model)  # a wrong name is reported before the work
+    print(f"rendering a 3-minute video nobody has seen before (seed {index}) ...", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.keep or Path(folder) / "demo.mp4"
+        film(scene, path)
+        _ask_all(model.watch(path), scene, options.questions)
+    if options.keep:
+        print(f"the video is in {options.keep}")
+
+
+def _ask_all(session: "Session", scene: "Scene", most: int) -> None:
+    """Ask up to `most` questions of each family and print them beside the truth."""
+    import numpy as np
+
+    from longpanda.longwatch import FAMILIES
+
+    rng = np.random.default_rng(scene.seed)
+    right: list[bool] = []
+    print(f"\n{'family':8} {'question':64} {'answer':16} {'truth':16}")
+    for family in FAMILIES.values():
+        samples = [sample for sample in family.ask(scene, rng) if sample.metadata.get("focus", True)]
+        for sample in [samples[i] for i in rng.permutation(len(samples))[:most]]:
+            answer = session.ask(sample.question)
+            right.append(bool(family.score(answer.text, sample)))
+            mark = "right" if right[-1] else "WRONG"
+            print(f"{family.name:8} {sample.question:64} {answer.text:16} {sample.target:16} {mark}", flush=True)
+    print(f"\n{sum(right)} of {len(right)} right")
+    _print_cost(answer)
+
+
+def _print_cost(answer: "Answer") -> None:
+    times = ", ".join(f"{second:.0f}" for second in answer.pts_seconds)
+    spent = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in answer.seconds.items())
+    print(f"it looked at {len(answer.pts_seconds)} frames, at seconds {times}")
+    print(f"{answer.visual_tokens} visual tokens; last question: {spent}; {answer.peak_memory_bytes / 2**20:.0f} MiB")

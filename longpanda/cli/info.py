@@ -1,0 +1,73 @@
+"""Show what a model is made of and what a frame costs it, from its configuration."""
+
+import argparse
+import json
+from typing import Any
+
+FRAME_SHAPES = {"square": (448, 448), "16:9": (720, 1280), "9:16": (1280, 720)}
+"""Height and width in pixels of the frames that are costed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `longpanda info`."""
+    parser.add_argument(
+        "model", nargs="?", default="nano", help="a bundled model, a folder or a hub id (default: nano)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compute and print."""
+    from longpanda.index.load import load_config
+
+    config = load_config(options.model)
+    values = {"model": options.model, **describe(config)}
+    print(json.dumps(values, indent=2) if options.json else _table(values))
+
+
+def describe(config: Any) -> dict[str, Any]:
+    """Parameters by part, and tokens and GFLOP of one frame by shape."""
+    from longpanda.model.configuration import cells_of
+    from longpanda.model.flops import (
+        llm_flops_per_token,
+        parameters_by_part,
+        projector_flops_per_token,
+        stab_flops_per_frame,
+        tokens_per_frame,
+    )
+
+    frames = {}
+    for name, (height_px, width_px) in FRAME_SHAPES.items():
+        tokens = tokens_per_frame(config.stab_config, height_px, width_px)
+        stab = sum(
+            stab_flops_per_frame(config.stab_config, *cells_of(height_px, width_px, config.stab_config)).values()
+        )
+        frames[name] = {
+            "tokens": tokens,
+            "stab_gflop": stab / 1e9,
+            "projector_gflop": tokens * projector_flops_per_token(config) / 1e9,
+            "language_model_gflop": tokens * llm_flops_per_token(config.text_config) / 1e9,
+        }
+    parameters = parameters_by_part(config)
+    return {
+        "backbone": config.text_config.model_type,
+        "parameters": {**parameters, "total": sum(parameters.values())},
+        "image_px": config.stab_config.image_px,
+        "window_frames": config.stab_config.window_frames,
+        "sampling": config.sampling,
+        "frame": frames,
+        "notice": config.notice,
+    }
+
+
+def _table(values: dict[str, Any]) -> str:
+    lines = [f"{values['model']}: STAB and {values['backbone']}, frames of {values['image_px']} px", "", "parameters"]
+    lines += [f"  {part:24} {count:>14,}" for part, count in values["parameters"].items()]
+    lines += ["", f"{'one frame':12} {'tokens':>8} {'STAB GFLOP':>12} {'projector':>12} {'language model':>16}"]
+    for name, cost in values["frame"].items():
+        lines.append(
+            f"  {name:10} {cost['tokens']:>8} {cost['stab_gflop']:>12.4g} {cost['projector_gflop']:>12.4g} "
+            f"{cost['language_model_gflop']:>16.4g}"
+        )
+    lines += ["", f"reads a video at {values['sampling']}, {values['window_frames']} frames to a window"]
+    return "\n".join(lines + ([f"note: {values['notice']}"] if values["notice"] else []))

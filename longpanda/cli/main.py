@@ -1,0 +1,65 @@
+"""`longpanda VERB ...`: parse, run, and turn a user's mistake into one line and exit code 2."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from longpanda import __version__
+from longpanda.cli import ask, demo, info, probe, train
+from longpanda.errors import LongPandaError, nearest
+
+VERBS = {"ask": ask, "demo": demo, "train": train, "info": info, "probe": probe}
+BAD_INPUT = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with the house's one-line errors."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        print(f"longpanda: {message}; try 'longpanda --help'", file=sys.stderr)
+        raise SystemExit(BAD_INPUT)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all verbs; imports nothing heavy."""
+    root = _Parser(prog="longpanda", description="Ask questions of long video cheaply.")
+    root.add_argument("--version", action="version", version=f"longpanda {__version__}")
+    root.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    for name, module in VERBS.items():
+        summary = (module.__doc__ or "").splitlines()[0]
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        module.add_arguments(verb)
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    words = [word for word in arguments if not word.startswith("-")]
+    if words and words[0] not in VERBS:
+        print(f"longpanda: no verb '{words[0]}'; {nearest(words[0], VERBS)}", file=sys.stderr)
+        return BAD_INPUT
+    options = parser().parse_args(arguments)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        VERBS[options.verb].run(options)
+    except LongPandaError as error:
+        if options.debug:
+            raise
+        print("longpanda: " + str(error).replace("\n", " "), file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("longpanda: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

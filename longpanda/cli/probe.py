@@ -1,0 +1,27 @@
+"""Show what a video file holds, without decoding it."""
+
+import argparse
+import dataclasses
+import json
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `longpanda probe`."""
+    parser.add_argument("video", help="a video file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Probe and print."""
+    from longpanda.video import VideoInfo, probe
+
+    info: VideoInfo = probe(options.video)
+    values: dict[str, Any] = {f.name: getattr(info, f.name) for f in dataclasses.fields(info) if f.name != "geometry"}
+    values["rotation_degrees"] = info.rotation_degrees
+    values["sample_aspect_ratio"] = str(info.sample_aspect_ratio)
+    if options.json:
+        print(json.dumps(values, indent=2))
+        return
+    for name, value in values.items():
+        print(f"{name:22} {value if not isinstance(value, float) else round(value, 3)}")

@@ -1,0 +1,55 @@
+"""Train a model from a recipe; run it again to resume."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `longpanda train`."""
+    parser.add_argument("recipe", help="a YAML file, or a recipe that ships with the package, such as 'nano'")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="FIELD=VALUE",
+        help="override any field, before options: seed=3 stages.0.steps=100",
+    )
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, or go on training, and say where the model is."""
+    from longpanda.train.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe, options.overrides)
+    from longpanda.longwatch import vocabulary
+    from longpanda.longwatch.lessons import CELL_ATTRIBUTES
+    from longpanda.processing.tokenizer import word_tokenizer
+    from longpanda.train.run import train
+
+    out = options.out or Path("runs") / recipe.name
+    folder = train(recipe, word_tokenizer(vocabulary()), lessons_of, list(CELL_ATTRIBUTES.values()), out, _say)
+    print(f"the model is in {folder}: longpanda ask VIDEO QUESTION --model {folder}")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def lessons_of(stage: Any, number: int) -> Any:
+    """The lessons of a stage, from scenes of the training split that no other stage sees."""
+    from longpanda.longwatch.lessons import LessonPlan, Lessons
+
+    plan = LessonPlan(
+        count=stage.steps * stage.batch,
+        frames=stage.frames,
+        stills=stage.stills,
+        step_seconds=stage.step_seconds,
+        families=stage.families,
+        questions=stage.questions,
+        first_index=number * SCENES_PER_STAGE,
+    )
+    return Lessons(plan)
+
+
+SCENES_PER_STAGE = 10**8

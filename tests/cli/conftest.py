@@ -1,0 +1,41 @@
+"""A model and files, good and bad, for the command line."""
+
+from pathlib import Path
+
+import pytest
+from tiny import save, scenery, tiny
+
+from longpanda.video import encode
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save(tiny(notice="a random model"), tmp_path_factory.mktemp("models") / "tiny"))
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """4 seconds."""
+    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    encode(scenery(4), path, 10, preset="ultrafast", gop=5)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def bad(film: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Names of things that are no videos."""
+    import av
+    import numpy as np
+
+    folder: Path = tmp_path_factory.mktemp("bad")
+    (folder / "text.mp4").write_text("once upon a time\n" * 100)
+    (folder / "empty.mp4").write_bytes(b"")
+    with av.open(str(folder / "sound.m4a"), "w") as container:
+        stream = container.add_stream("aac", rate=8000, layout="mono")
+        for start in range(0, 8000, 1000):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 8000, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    names = {"text": "text.mp4", "empty": "empty.mp4", "sound": "sound.m4a", "none": "none.mp4", "folder": ""}
+    return {"film": film} | {key: str(folder / name) for key, name in names.items()}

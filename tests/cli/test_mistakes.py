@@ -1,0 +1,106 @@
+"""Every mistake of a user: exit code 2, one line on stderr, no traceback."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from longpanda.cli.main import main
+from longpanda.errors import LongPandaError
+
+
+def complaint(arguments, capsys):
+    """The one line that a mistake prints."""
+    try:
+        code = main(arguments)
+    except SystemExit as stopped:
+        code = stopped.code
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert err.startswith("longpanda: ")
+    assert err.count("\n") == 1, err
+    assert err.endswith("\n")
+    return err
+
+
+QUESTION = "Where is the key?"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ask", "{none}", QUESTION], "no such file"),
+        (["ask", "{folder}", QUESTION], "is a directory"),
+        (["ask", "{empty}", QUESTION], "is empty (0 bytes)"),
+        (["ask", "{text}", QUESTION], "is no media file that can be read"),
+        (["ask", "{sound}", QUESTION], "holds sound but no pictures"),
+        (["ask", "{film}", ""], "an empty question"),
+        (["ask", "{film}", "  "], "an empty question"),
+        (["ask", "{film}", QUESTION, "--frames", "0"], "frames=0; expected a whole number of at least 1"),
+        (["ask", "{film}", QUESTION, "--frames", "-3"], "frames=-3"),
+        (["ask", "{film}", QUESTION, "--frames", "many"], "argument --frames: invalid int value: 'many'"),
+        (["ask", "{film}", QUESTION, "--fps", "-1"], "fps=-1.0; expected a positive, finite number"),
+        (["ask", "{film}", QUESTION, "--fps", "nan"], "fps=nan"),
+        (["ask", "{film}", QUESTION, "--fps", "1", "--frames", "2"], "not allowed with argument"),
+        (["ask", "{film}", QUESTION, "--model", "no-such"], "no model 'no-such'"),
+        (["ask", "{film}", QUESTION, "--model", "{folder}"], "no readable config.json in"),
+        (["ask", "{film}"], "the following arguments are required: question"),
+        (["ask", "{film}", QUESTION, "--frame-rate", "2"], "unrecognized arguments: --frame-rate"),
+        (["probe", "{none}"], "no such file"),
+        (["probe", "{text}"], "is no media file"),
+        (["info", "no-such"], "no model 'no-such'"),
+        (["demo", "--questions", "0"], "--questions 0; expected at least 1"),
+        (["demo", "--model", "no-such"], "no model 'no-such'"),
+        (["demo", "--seed", "-1"], "scene index -1"),
+        (["train", "nanno"], "no recipe 'nanno'; expected a YAML file or a shipped recipe; did you mean 'nano'?"),
+        (["train", "{folder}"], "no recipe"),
+        (["train", "{film}"], "is not YAML"),
+        (["train", "nano", "sead=3"], "unknown field 'sead'; expected a field of Recipe; did you mean 'seed'?"),
+        (["train", "nano", "stages.0.stpes=3"], "did you mean 'steps'?"),
+        (["train", "nano", "stages.0.families=[needel]", "--out", "{none}"], "did you mean 'needle'?"),
+        (["akk"], "no verb 'akk'; did you mean 'ask'?"),
+        ([], "the following arguments are required: VERB"),
+        (["--loud"], "the following arguments are required: VERB"),
+        (["--loud", "probe", "{film}"], "unrecognized arguments: --loud"),
+    ],
+)
+def test_one_line_and_exit_code_2(arguments, message, bad, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert message in complaint([argument.format(**bad) for argument in arguments], capsys)
+
+
+def test_a_line_break_in_a_name_stays_one_line(capsys):
+    assert "no such file: 'a b.mp4'" in complaint(["probe", "a\nb.mp4"], capsys)
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "probe", "{none}"], ["probe", "{none}", "--debug"]])
+def test_debug_shows_where_it_happened(arguments, bad):
+    with pytest.raises(LongPandaError, match="no such file"):
+        main([argument.format(**bad) for argument in arguments])
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "longpanda.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def test_as_a_program(bad):
+    quiet, loud = run("probe", bad["text"]), run("--debug", "probe", bad["text"])
+    assert (quiet.returncode, quiet.stderr.count("\n")) == (2, 1)
+    assert "Traceback" not in quiet.stderr
+    assert loud.returncode == 1
+    assert "Traceback" in loud.stderr
+
+
+def test_a_hub_that_is_not_there_is_said_at_once(tmp_path):
+    """No retries, no warnings of the hub's client: one line."""
+    ran = run("info", "someone/something", HF_HOME=str(tmp_path), HF_ENDPOINT="http://127.0.0.1:9")
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1), ran.stderr
+    assert "no folder 'someone/something', and it cannot be fetched from the hub" in ran.stderr
