@@ -1,0 +1,124 @@
+"""What the bundled model gets right: held-out 3-minute MP4s, every family, beside the same model without frames.
+
+    python -m benchmarks.nano --videos 200 --questions 200 --films runs/films
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.measure import machine, write_json
+from longpanda.evaluate import Accuracy, accuracy, run
+from longpanda.index import LongPanda, load
+from longpanda.longwatch import FAMILIES, Scene, Split, generate, scene_seed
+from longpanda.longwatch.film import film
+from longpanda.types import Sample, Score
+
+SECONDS = 180.0
+BLIND_SCENES = 1000
+RESULT = Path(__file__).parent / "results" / "nano_scores.json"
+
+
+class Watching:
+    """The model in front of real MP4 files."""
+
+    def __init__(self, panda: LongPanda, folder: Path) -> None:
+        self.panda, self.folder = panda, folder
+
+    def watch(self, video: str) -> Callable[[str], str]:
+        """Read the film of a scene."""
+        session = self.panda.watch(self.folder / f"{video}.mp4")
+        return lambda question: session.ask(question).text
+
+
+class Blind:
+    """The same model, given the question alone."""
+
+    def __init__(self, panda: LongPanda) -> None:
+        self.panda = panda
+
+    def watch(self, video: str) -> Callable[[str], str]:  # noqa: ARG002
+        """See nothing."""
+        return self._ask
+
+    def _ask(self, question: str) -> str:
+        processor = self.panda.processor
+        inputs = processor(processor.chat(question, clips=0))
+        with torch.inference_mode():
+            ids = self.panda.model.generate(**inputs, max_new_tokens=8, do_sample=False)
+        answer: str = processor.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return answer
+
+
+def questions(family: str, scenes: list[Scene], most: int) -> list[Sample]:
+    """Up to `most` test questions of a family, taken evenly from the scenes, in the order of the scenes."""
+    asked = [[s for s in FAMILIES[family].ask(scene, _rng(scene)) if s.metadata.get("focus", True)] for scene in scenes]
+    rounds = [
+        (turn, number, samples[i])
+        for number, (scene, samples) in enumerate(zip(scenes, asked, strict=True))
+        for turn, i in enumerate(_rng(scene).permutation(len(samples)))
+    ]
+    chosen = sorted(rounds, key=lambda entry: entry[:2])[:most]
+    return [sample for _, _, sample in sorted(chosen, key=lambda entry: entry[1])]
+
+
+def _rng(scene: Scene) -> np.random.Generator:
+    return np.random.default_rng(scene.seed)
+
+
+def scored(answerer: Watching | Blind, family: str, samples: list[Sample]) -> list[Score]:
+    """The scores of one family, with a progress bar."""
+    scores = run(answerer, samples, FAMILIES[family].score)
+    return list(tqdm(scores, total=len(samples), desc=f"{type(answerer).__name__.lower()} {family}", unit="question"))
+
+
+def row(seen: Accuracy, blind: Accuracy, chance: float) -> dict[str, object]:
+    """One family's line of the result file."""
+    return {
+        "questions": seen.questions,
+        "videos": seen.videos,
+        "errors": seen.errors,
+        "accuracy": seen.value,
+        "interval": seen.interval,
+        "chance": chance,
+        "blind_accuracy": blind.value,
+        "blind_interval": blind.interval,
+        "blind_questions": blind.questions,
+    }
+
+
+def main() -> None:
+    """Film what is missing, ask, score, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--videos", type=int, default=200)
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--films", type=Path, default=Path("runs/films"))
+    parser.add_argument("--out", type=Path, default=RESULT)
+    options = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    options.films.mkdir(parents=True, exist_ok=True)
+    scenes = [generate(scene_seed(Split.TEST, i), SECONDS) for i in range(options.videos)]
+    for scene in tqdm(scenes, desc="filming", unit="video"):
+        if not (target := options.films / f"{scene.name}.mp4").exists():
+            film(scene, target, fps=1.0)
+    unseen = [generate(scene_seed(Split.TEST, options.videos + i), SECONDS) for i in range(BLIND_SCENES)]
+    panda, families = load(options.model), {}
+    for name in FAMILIES:
+        samples = questions(name, scenes, options.questions)
+        seen = accuracy(scored(Watching(panda, options.films), name, samples))
+        blind = accuracy(scored(Blind(panda), name, questions(name, unseen, BLIND_SCENES)))
+        families[name] = row(seen, blind, float(np.mean([sample.metadata["chance"] for sample in samples])))
+        print(f"{name:8} {seen}; blind {blind}; chance {families[name]['chance']:.1%}", flush=True)
+    command = f"python -m benchmarks.nano --videos {options.videos} --questions {options.questions}"
+    result = {"machine": machine(), "command": command, "video_seconds": SECONDS, "families": families}
+    write_json(options.out, result)
+
+
+if __name__ == "__main__":
+    main()

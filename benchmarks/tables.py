@@ -1,0 +1,173 @@
+"""The measured tables of README.md and docs/benchmarks.md, written from benchmarks/results/*.json.
+
+    python -m benchmarks.tables            # rewrite what is out of date
+    python -m benchmarks.tables --check    # change nothing, exit 1 when something is
+
+A table stands between a line `<!-- begin: NAME -->` and a line `<!-- end: NAME -->`; NAME is that of a result file.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "docs/benchmarks.md")
+MARKER = re.compile(r"^<!-- (begin|end): (\S+) -->$")
+STAGES = {
+    "import_and_load": "start Python, load the model",
+    "decode": "decode the frames",
+    "encode_frames": "frames to visual tokens",
+    "generate": "first answer",
+    "second_question": "each further question",
+}
+Result = dict[str, Any]
+
+
+def nano_scores(result: Result) -> str:
+    """Accuracy by question family, beside the same model without frames, and chance."""
+    families: dict[str, Result] = result["families"]
+    rows = [
+        [
+            name,
+            str(one["questions"]),
+            _accuracy(one["accuracy"], one["interval"]),
+            _accuracy(one["blind_accuracy"], one["blind_interval"]),
+            f"{one['chance']:.1%}",
+        ]
+        for name, one in families.items()
+    ]
+    errors = sum(one.get("errors", 0) for one in families.values())
+    notes = [f"Right answers with 95 % intervals (clustered by video); questions without any answer: {errors}."]
+    return _block(("family", "questions", "with the video", "without frames", "chance"), rows, result, notes)
+
+
+def ask_cpu(result: Result) -> str:
+    """Seconds by stage of asking one video."""
+    rows = [[STAGES.get(stage, stage), f"{seconds:.2f}"] for stage, seconds in result["stages"].items()]
+    rows.append(["peak memory of the process", f"{result['peak_memory_bytes'] / 2**20:.0f} MiB"])
+    length = f"A video of {result['video_seconds']:.0f} s"
+    looked = (
+        f", read at {result['frames']} frames, {result['visual_tokens']} visual tokens" if "frames" in result else ""
+    )
+    return _block(("stage", "seconds"), rows, result, [f"{length}{looked}; medians."])
+
+
+def stab(result: Result) -> str:
+    """Time, operations and memory per frame of each encoder, and its ratio to STAB's fast form."""
+    columns = ("encoder", "wall ms", "CPU ms", "x wall", "x CPU", "GFLOP", "M parameters", "tokens", "peak GiB")
+    rows = []
+    for one in result["measurements"]:
+        ratio, facts = result["ratios_to_baseline"][one["name"]], one["facts"]
+        times = [f"{1e3 * one['wall_seconds']:.1f}", f"{1e3 * one['cpu_seconds']:.1f}"]
+        ratios = [f"{ratio['wall']:.2f}", f"{ratio['cpu']:.2f}"]
+        sizes = [f"{facts['flops_per_frame'] / 1e9:.1f}", f"{facts['parameters'] / 1e6:.1f}"]
+        peak = (one["peak_device_bytes"] or one["peak_rss_bytes"]) / 2**30
+        rows.append([one["name"], *times, *ratios, *sizes, str(facts["tokens_per_frame"]), f"{peak:.2f}"])
+    notes = [f"Per frame, medians of interleaved rounds; x is the ratio to *{result['baseline']}*."]
+    return _block(columns, rows, {"command": _stab_command(result["conditions"]), **result}, notes)
+
+
+TABLES: dict[str, Callable[[Result], str]] = {
+    "nano_scores": nano_scores,
+    "ask_cpu": ask_cpu,
+    "stab_cpu": stab,
+    "stab_cuda": stab,
+}
+"""What may stand between markers: how each result file is shown."""
+
+
+def _accuracy(value: float, interval: list[float]) -> str:
+    return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"
+
+
+def _stab_command(conditions: Result) -> str:
+    options = [f"--{key} {conditions[key]}" for key in ("device", "frames", "threads", "rounds")]
+    only = [f'--only "{conditions["only"]}"'] if conditions.get("only") else []
+    return " ".join(["python -m benchmarks.stab", *options, *only])
+
+
+def _block(columns: tuple[str, ...], rows: Iterable[list[str]], result: Result, notes: list[str]) -> str:
+    """A markdown table, what it says, where it was taken, and how to take it again."""
+    numbers = len(columns) - 1
+    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] + ["---:"] * numbers, *rows)]
+    return "\n".join([*lines, "", *notes, f"Measured on {machine(result['machine'])}: `{result['command']}`."])
+
+
+def machine(found: Result) -> str:
+    """One phrase for the dict of `benchmarks.measure.machine`."""
+    parts = [
+        found.get("accelerator"),
+        f"{found['cpus']} CPUs ({found['processor']})",
+        f"{found['memory_bytes'] / 2**30:.0f} GiB",
+        f"torch {found['torch']}",
+        f"commit {found['commit']}" if found.get("commit") else None,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def written(name: str, results: Path) -> str:
+    """The text of a block.
+
+    Raises:
+        ValueError: no table of this name.
+    """
+    if name not in TABLES:
+        raise ValueError(f"unknown table '{name}'; known: {', '.join(TABLES)}")
+    path = results / f"{name}.json"
+    if not path.is_file():
+        suite = {"nano_scores": "nano", "ask_cpu": "ask"}.get(name, "stab")
+        return f"*Not measured yet: `python -m benchmarks.{suite}` writes this table's numbers.*"
+    return TABLES[name](json.loads(path.read_text()))
+
+
+def renewed(page: str, results: Path) -> str:
+    """A page with every block written anew; all other text stays.
+
+    Raises:
+        ValueError: an unknown table, or markers that do not pair.
+    """
+    out: list[str] = []
+    inside: str | None = None
+    for line in page.splitlines():
+        kind, name = match.groups() if (match := MARKER.match(line)) else (None, None)
+        if kind == "begin" and inside is None and name is not None:
+            inside = name
+            out += [line, written(name, results)]
+        elif kind == "end" and name == inside:
+            inside = None
+            out.append(line)
+        elif kind is not None:
+            raise ValueError(f"'{line}' does not pair; open block: {inside}")
+        elif inside is None:
+            out.append(line)
+    if inside is not None:
+        raise ValueError(f"the block '{inside}' has no end")
+    return "\n".join(out) + "\n"
+
+
+def stale(root: Path = ROOT) -> list[Path]:
+    """Pages whose tables differ from the results."""
+    results = root / "benchmarks" / "results"
+    pages = [root / page for page in PAGES if (root / page).is_file()]
+    return [page for page in pages if renewed(page.read_text(), results) != page.read_text()]
+
+
+def main() -> int:
+    """Rewrite or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 when a table is out of date")
+    options = parser.parse_args()
+    pages = stale()
+    for page in pages:
+        print(f"{page.relative_to(ROOT)}: {'out of date, run make tables' if options.check else 'written'}")
+        if not options.check:
+            page.write_text(renewed(page.read_text(), ROOT / "benchmarks" / "results"))
+    return int(options.check and bool(pages))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
