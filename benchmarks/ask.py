@@ -1,6 +1,6 @@
 """Where the time goes when a 3-minute video is asked: rounds in fresh processes, split by stage.
 
-    python -m benchmarks.ask --rounds 5
+python -m benchmarks.ask --rounds 5
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What the bundled model gets right: held-out 3-minute MP4s, every family, beside the same model without frames.
 
-    python -m benchmarks.nano --videos 200 --questions 200 --films runs/films
+python -m benchmarks.nano --videos 200 --questions 200 --films runs/films
 """
 
 import argparse

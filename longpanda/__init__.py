@@ -6,13 +6,18 @@ Nothing heavy is imported before it is used: `longpanda.load("nano").ask("walk.m
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["LongPandaProcessor", "Session", "__version__", "load"]
+__all__ = ["LongPandaProcessor", "Session", "__version__", "compose", "load"]
 
 if TYPE_CHECKING:
-    from longpanda.index import Session, load
+    from longpanda.index import Session, compose, load
     from longpanda.processing import LongPandaProcessor
 
-_HOMES = {"load": "longpanda.index", "Session": "longpanda.index", "LongPandaProcessor": "longpanda.processing"}
+_HOMES = {
+    "compose": "longpanda.index",
+    "load": "longpanda.index",
+    "Session": "longpanda.index",
+    "LongPandaProcessor": "longpanda.processing",
+}
 
 
 def __getattr__(name: str) -> Any:

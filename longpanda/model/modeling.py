@@ -33,12 +33,12 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     _supports_flex_attn = True
     _supports_attention_backend = True
 
-    def __init__(self, config: LongPandaConfig) -> None:
+    def __init__(self, config: LongPandaConfig, language_model: PreTrainedModel | None = None) -> None:
         super().__init__(config)
         self.stab = Stab(config.stab_config)
         self.projector = Projector(config.stab_config.width, config.text_config.hidden_size)
-        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
-        self.post_init()
+        self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
+        self.post_init()  # leaves alone what was loaded
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

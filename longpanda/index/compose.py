@@ -1,0 +1,47 @@
+"""A new video model on a pretrained language model."""
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from longpanda.errors import ModelError
+from longpanda.index.load import LongPanda, first_line
+
+if TYPE_CHECKING:
+    from longpanda.model.configuration import StabConfig
+
+
+def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> LongPanda:
+    """Put a new STAB and projector in front of a pretrained language model; only these two have yet to learn.
+
+    The placeholder token joins the tokenizer, and the embeddings where they have no spare row for it.
+
+    Args:
+        backbone: a folder or hub id of any causal language model that transformers loads.
+        stab: the visual block, or the name of one of `STAB_SIZES`.
+        **kwargs: passed to the language model's `from_pretrained`: dtype, revision, attn_implementation, ...
+
+    Raises:
+        ModelError: the language model or its tokenizer cannot be loaded.
+        ConfigError: an unknown size, or a chat template that ends answers with no token to stop at.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from longpanda.model.configuration import LongPandaConfig, StabConfig
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
+
+    block = StabConfig.of_size(stab) if isinstance(stab, str) else stab
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(backbone)
+        language_model = AutoModelForCausalLM.from_pretrained(backbone, **kwargs)
+    except (OSError, ValueError) as error:
+        found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
+        raise ModelError(found, "a causal language model with a tokenizer", "check the name") from error
+    # A copy: sharing one, the language model would lose its attention implementation, and with it its causal mask.
+    config = LongPandaConfig(block, copy.deepcopy(language_model.config))
+    rows = config.text_config.vocab_size
+    processor = LongPandaProcessor.for_model(config, tokenizer)
+    if config.text_config.vocab_size > rows:
+        language_model.resize_token_embeddings(config.text_config.vocab_size)
+    model = LongPandaForConditionalGeneration(config, language_model).to(language_model.dtype)
+    return LongPanda(backbone, model.eval(), processor)
