@@ -4,6 +4,7 @@ python -m benchmarks.nano --videos 200 --questions 200 --films runs/films
 """
 
 import argparse
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -71,10 +72,14 @@ def _rng(scene: Scene) -> np.random.Generator:
     return np.random.default_rng(scene.seed)
 
 
-def scored(answerer: Watching | Blind, family: str, samples: list[Sample]) -> list[Score]:
-    """The scores of one family, with a progress bar."""
-    scores = run(answerer, samples, FAMILIES[family].score)
-    return list(tqdm(scores, total=len(samples), desc=f"{type(answerer).__name__.lower()} {family}", unit="question"))
+def scored(answerer: Watching | Blind, samples: list[Sample]) -> dict[str, list[Score]]:
+    """The scores by family; each video is watched once for all of them."""
+    ordered = sorted(samples, key=lambda sample: sample.video)
+    scores = run(answerer, ordered, lambda answer, sample: FAMILIES[sample.family].score(answer, sample))
+    by_family: dict[str, list[Score]] = {name: [] for name in FAMILIES}
+    for one in tqdm(scores, total=len(ordered), desc=type(answerer).__name__.lower(), unit="question"):
+        by_family[one.sample.family].append(one)
+    return by_family
 
 
 def row(seen: Accuracy, blind: Accuracy, chance: float) -> dict[str, object]:
@@ -90,6 +95,17 @@ def row(seen: Accuracy, blind: Accuracy, chance: float) -> dict[str, object]:
         "blind_interval": blind.interval,
         "blind_questions": blind.questions,
     }
+
+
+def _write_answers(path: Path, scores: dict[str, list[Score]]) -> None:
+    """Every question asked, its answer and the truth, one JSON object a line."""
+    lines = [
+        {"family": name, "video": one.sample.video, "question": one.sample.question, "answer": one.answer}
+        | {"target": one.sample.target, "template": one.sample.metadata["template"], "score": one.value}
+        for name, family in scores.items()
+        for one in family
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def main() -> None:
@@ -108,13 +124,17 @@ def main() -> None:
         if not (target := options.films / f"{scene.name}.mp4").exists():
             film(scene, target, fps=1.0)
     unseen = [generate(scene_seed(Split.TEST, options.videos + i), SECONDS) for i in range(BLIND_SCENES)]
-    panda, families = load(options.model), {}
-    for name in FAMILIES:
-        samples = questions(name, scenes, options.questions)
-        seen = accuracy(scored(Watching(panda, options.films), name, samples))
-        blind = accuracy(scored(Blind(panda), name, questions(name, unseen, BLIND_SCENES)))
-        families[name] = row(seen, blind, float(np.mean([sample.metadata["chance"] for sample in samples])))
-        print(f"{name:8} {seen}; blind {blind}; chance {families[name]['chance']:.1%}", flush=True)
+    panda = load(options.model)
+    tests = {name: questions(name, scenes, options.questions) for name in FAMILIES}
+    blind_tests = {name: questions(name, unseen, BLIND_SCENES) for name in FAMILIES}
+    seen = scored(Watching(panda, options.films), [sample for samples in tests.values() for sample in samples])
+    blind = scored(Blind(panda), [sample for samples in blind_tests.values() for sample in samples])
+    families = {}
+    for name, samples in tests.items():
+        chance = float(np.mean([sample.metadata["chance"] for sample in samples]))
+        families[name] = row(accuracy(seen[name]), accuracy(blind[name]), chance)
+        print(f"{name:8} {accuracy(seen[name])}; blind {accuracy(blind[name])}; chance {chance:.1%}", flush=True)
+    _write_answers(options.out.with_suffix(".jsonl"), seen)
     command = f"python -m benchmarks.nano --videos {options.videos} --questions {options.questions}"
     result = {"machine": machine(), "command": command, "video_seconds": SECONDS, "families": families}
     write_json(options.out, result)

@@ -1,6 +1,7 @@
 """Train a model from a recipe; run it again to resume."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def lessons_of(stage: Any, number: int) -> Any:
     from longpanda.longwatch.lessons import LessonPlan, Lessons
 
     plan = LessonPlan(
-        count=stage.steps * stage.batch,
+        count=stage.steps * stage.batch * int(os.environ.get("WORLD_SIZE", "1")),
         frames=stage.frames,
         stills=stage.stills,
         step_seconds=stage.step_seconds,

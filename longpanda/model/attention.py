@@ -113,10 +113,11 @@ class VideoToken(nn.Module):
         """One vector per window from all of its N = t*h*w patches."""
         c = tokens.shape[-1]
         x = self.token_norm(tokens)
-        q = self.query(self.query_norm(self.token)).view(self.heads, -1)
-        # The key's bias adds the same to every score and drops out of the softmax.
+        q = self.query(self.query_norm(self.token)).view(self.heads, -1) * (c // self.heads) ** -0.5
         folded = torch.einsum("hd,hdc->hc", q, self.key.weight.view(self.heads, -1, c))
-        pooled = _pool(x, x @ (folded * (c // self.heads) ** -0.5).to(x.dtype).T, mask)
+        # The key's bias moves all scores of a head alike: no effect, but the gradient that DDP expects of a parameter.
+        constant = (q * self.key.bias.view(self.heads, -1)).sum(-1)
+        pooled = _pool(x, F.linear(x, folded.to(x.dtype), constant.to(x.dtype)), mask)
         value = torch.einsum("ghc,hdc->ghd", pooled, self.value.weight.view(self.heads, -1, c)).flatten(1)
         return self.mlp(self.token + self.out(value + self.value.bias))
 

@@ -1,6 +1,7 @@
 """A recipe's model with random weights, its processor, and the errors of a recipe that names no possible model."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase
 
@@ -11,14 +12,23 @@ from longpanda.processing import LongPandaProcessor
 from longpanda.train.recipe import ModelRecipe
 from longpanda.video import Sampling
 
+Model = TypeVar("Model", bound=LongPandaForConditionalGeneration)
+
 _OLDER_KEYS = {"rope_theta", "rope_scaling", "partial_rotary_factor"}
 """Keys that transformers still takes without listing them in its configurations."""
 
 
 def build(
-    recipe: ModelRecipe, tokenizer: PreTrainedTokenizerBase
-) -> tuple[LongPandaForConditionalGeneration, LongPandaProcessor]:
+    recipe: ModelRecipe,
+    tokenizer: PreTrainedTokenizerBase,
+    make: Callable[[LongPandaConfig], Model] = LongPandaForConditionalGeneration,
+) -> tuple[Model, LongPandaProcessor]:
     """A new model with random weights, and its processor.
+
+    Args:
+        recipe: the model.
+        tokenizer: the language model's; vocabulary and special tokens are its.
+        make: the class, where it is not the plain one.
 
     Raises:
         ConfigError: an unknown size, backbone or sampling, or values that make no model.
@@ -28,7 +38,7 @@ def build(
     config = LongPandaConfig(stab, text, sampling=recipe.sampling, notice=recipe.notice)
     processor = LongPandaProcessor.for_model(config, tokenizer)
     try:
-        return LongPandaForConditionalGeneration(config), processor
+        return make(config), processor
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         found = f"model.text = {recipe.text} makes no model: {_one_line(error)}"
         raise ConfigError(found, f"values that fit a {text.model_type}", "correct the recipe") from error

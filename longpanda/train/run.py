@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from longpanda.processing import LongPandaProcessor
 from longpanda.train.build import build
 from longpanda.train.claim import claim
 from longpanda.train.recipe import Recipe, StageRecipe
-from longpanda.train.trainer import CellNames, LessonTrainer
+from longpanda.train.taught import TaughtPanda
+from longpanda.train.trainer import LessonTrainer
 from longpanda.types import Lesson
 
 _log = logging.getLogger(__name__)
@@ -56,15 +58,19 @@ def train(
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     set_seed(recipe.seed)
-    model, processor = build(recipe.model, tokenizer)
-    model.cell_names = CellNames(model.config.text_config.hidden_size, cell_classes)
+    model, processor = build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
     sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
-    claim(out, recipe)
+    if first_process():
+        claim(out, recipe)
     for number, (stage, source) in enumerate(zip(recipe.stages, sources, strict=True)):
         _run_stage(recipe, number, model, processor, source, out)
         report(f"stage {number + 1} of {len(recipe.stages)}, '{stage.name}', is done")
-    del model.cell_names
-    return _save(model, processor, out / "model")
+    return _save(model.graduate(), processor, out / "model") if first_process() else out / "model"
+
+
+def first_process() -> bool:
+    """Whether this is the process that writes, of those that `torchrun` started."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _check_packages() -> None:
@@ -83,6 +89,7 @@ def _run_stage(recipe: Recipe, number: int, model: Any, processor: LongPandaProc
         return
     model.stab.requires_grad_(not stage.freeze_vision)
     model.projector.requires_grad_(not stage.freeze_vision)
+    model.language_model.requires_grad_(bool(stage.families))  # without questions it would get no gradient
     trainer = LessonTrainer(
         model=model,
         args=_arguments(recipe, stage, folder),
@@ -91,6 +98,8 @@ def _run_stage(recipe: Recipe, number: int, model: Any, processor: LongPandaProc
         cell_weight=stage.cell_weight,
     )
     trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder))
+    if not first_process():
+        return
     temporary = done.with_suffix(".tmp")
     torch.save(model.state_dict(), temporary)
     os.replace(temporary, done)
@@ -123,6 +132,7 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArgu
         seed=recipe.seed,
         data_seed=recipe.seed,
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
         dataloader_num_workers=recipe.workers,
         dataloader_persistent_workers=False,
         logging_steps=recipe.log_steps,
@@ -142,7 +152,7 @@ def _last_whole_checkpoint(folder: Path) -> str | None:
         try:
             json.loads((Path(newest) / "trainer_state.json").read_text())
         except (OSError, ValueError):
-            shutil.rmtree(newest)
+            shutil.rmtree(newest, ignore_errors=True)
             continue
         return str(newest)
     return None

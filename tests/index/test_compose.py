@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tests.tiny import noise
 from transformers import AutoConfig, AutoModelForCausalLM
 
 import longpanda
@@ -12,6 +11,7 @@ from longpanda.model.configuration import StabConfig
 from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.video import Sampling, encode
+from tests.tiny import noise
 
 STAB = StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)
 
