@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and words[0] not in VERBS:
         print(f"longpanda: no verb '{words[0]}'; {nearest(words[0], VERBS)}", file=sys.stderr)
         return BAD_INPUT
-    options = parser().parse_args(arguments)
+    options = _parsed(arguments)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
@@ -58,7 +58,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        if options.debug:
+            raise
+        about = f"{type(error).__name__}: {error}".replace("\n", " ")
+        print(f"longpanda: unexpected {about}; run again with --debug, and report what it shows", file=sys.stderr)
+        return 1
     return 0
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """The options; `train` takes its FIELD=VALUE words anywhere, where argparse would want them before every option."""
+    options, rest = parser().parse_known_args(arguments)
+    if rest and (options.verb != "train" or any(word.startswith("-") or "=" not in word for word in rest)):
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.overrides = [*options.overrides, *rest]
+    return options
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ QUESTION = "Where is the key?"
         (["train", "{film}"], "is not YAML"),
         (["train", "nano", "sead=3"], "unknown field 'sead'; expected a field of Recipe; did you mean 'seed'?"),
         (["train", "nano", "stages.0.stpes=3"], "did you mean 'steps'?"),
+        (["train", "nano", "--out", "{none}", "sead=3"], "did you mean 'seed'?"),
+        (["train", "nano", "--out", "{none}", "seed"], "unrecognized arguments: seed"),
         (["train", "nano", "stages.0.families=[needel]", "--out", "{none}"], "did you mean 'needle'?"),
         (["akk"], "no verb 'akk'; did you mean 'ask'?"),
         ([], "the following arguments are required: VERB"),
@@ -72,6 +74,19 @@ def test_one_line_and_exit_code_2(arguments, message, bad, capsys, monkeypatch, 
 
 def test_a_line_break_in_a_name_stays_one_line(capsys):
     assert "no such file: 'a b.mp4'" in complaint(["probe", "a\nb.mp4"], capsys)
+
+
+def test_a_bug_of_ours_is_one_line_too(bad, capsys, monkeypatch):
+    def broken(_path):
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr("longpanda.video.probe", broken)
+    assert main(["probe", bad["film"]]) == 1
+    _, err = capsys.readouterr()
+    assert err.startswith("longpanda: unexpected ZeroDivisionError: division by zero; run again with --debug")
+    assert err.count("\n") == 1
+    with pytest.raises(ZeroDivisionError):
+        main(["--debug", "probe", bad["film"]])
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "probe", "{none}"], ["probe", "{none}", "--debug"]])
