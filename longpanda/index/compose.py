@@ -9,6 +9,9 @@ from longpanda.index.load import LongPanda, first_line
 if TYPE_CHECKING:
     from longpanda.model.configuration import StabConfig
 
+BOTH = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
+"""Arguments that say where a model comes from: its tokenizer must come from there too."""
+
 
 def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> LongPanda:
     """Put a new STAB and projector in front of a pretrained language model; only these two have yet to learn.
@@ -32,7 +35,7 @@ def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> 
 
     block = StabConfig.of_size(stab) if isinstance(stab, str) else stab
     try:
-        tokenizer = AutoTokenizer.from_pretrained(backbone)
+        tokenizer = AutoTokenizer.from_pretrained(backbone, **{k: kwargs[k] for k in BOTH if k in kwargs})
         language_model = AutoModelForCausalLM.from_pretrained(backbone, **kwargs)
     except (OSError, ValueError) as error:
         found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
@@ -43,5 +46,7 @@ def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> 
     processor = LongPandaProcessor.for_model(config, tokenizer)
     if config.text_config.vocab_size > rows:
         language_model.resize_token_embeddings(config.text_config.vocab_size)
-    model = LongPandaForConditionalGeneration(config, language_model).to(language_model.dtype)
+    model = LongPandaForConditionalGeneration(config, language_model)
+    for part in (model.stab, model.projector):
+        part.to(language_model.device, language_model.dtype)
     return LongPanda(backbone, model.eval(), processor)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import CutVideoError
+from longpanda.errors import ConfigError, CutVideoError
 from longpanda.types import Answer, VideoClip
 from longpanda.video import Sampling, decode, probe
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from longpanda.processing import LongPandaProcessor
 
 MAX_ANSWER_TOKENS = 64
+QUESTION_TOKENS = 512
+"""Room kept for the question and the answer when frames are counted against the context length."""
+FRAMES_AT_ONCE = 128
+"""About this many frames go through STAB together."""
 
 
 class Session:
@@ -31,6 +35,7 @@ class Session:
 
     Raises:
         VideoError: the file is missing or holds no pictures, or none at the seconds that `sampling` names.
+        ConfigError: more frames than fit into the model's context.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class Session:
     ) -> None:
         self.name, self.model, self.processor, self.path = name, model, processor, Path(path)
         started = time.perf_counter()
-        self.clip, self.readable_seconds = _read(self.path, sampling, processor)
+        self.clip, self.readable_seconds = _read(self.path, sampling, processor, model.config)
         self.decode_seconds = time.perf_counter() - started
 
     @cached_property
@@ -51,12 +56,19 @@ class Session:
         """The clip's visual tokens, computed at the first question and kept."""
         import torch
 
-        media = self.processor.image_processor.preprocess([self.clip])
-        device = self.model.device
+        window = self.model.config.stab_config.window_frames
+        block = max(1, FRAMES_AT_ONCE // window) * window  # whole windows, which are independent of one another
         with torch.inference_mode():
-            return self.model.visual_embeddings(
-                media["pixel_values"].to(device), media["patch_boxes"].to(device), media["frame_windows"].to(device)
-            )
+            return torch.cat([self._encode(start, start + block) for start in range(0, len(self.clip), block)])
+
+    def _encode(self, start: int, end: int) -> Any:
+        """Visual tokens of some frames of the clip."""
+        clip = dataclasses.replace(
+            self.clip, frames=self.clip.frames[start:end], pts_seconds=self.clip.pts_seconds[start:end]
+        )
+        media = self.processor.image_processor.preprocess([clip])
+        keys = ("pixel_values", "patch_boxes", "frame_windows")
+        return self.model.visual_embeddings(*(media[key].to(self.model.device) for key in keys))
 
     def ask(self, question: str) -> Answer:
         """Answer a question about the video.
@@ -110,7 +122,7 @@ class Session:
         return (cut + self.model.config.notice).strip()
 
 
-def _read(path: Path, sampling: Sampling, processor: Any) -> tuple[VideoClip, float | None]:
+def _read(path: Path, sampling: Sampling, processor: Any, config: Any) -> tuple[VideoClip, float | None]:
     """Decode the frames a sampling asks for, no larger than the model looks at them.
 
     Returns:
@@ -120,6 +132,7 @@ def _read(path: Path, sampling: Sampling, processor: Any) -> tuple[VideoClip, fl
     info = probe(path)
     size = processor.image_processor.size_for(info.height_px, info.width_px)
     seconds = sampling.seconds_for(info.duration_seconds)
+    _check_fits(len(seconds), processor.tokens_per_frame(info.height_px, info.width_px, seconds[-1]), config)
     try:
         return decode(path, seconds, size_px=size), None
     except CutVideoError as error:
@@ -129,6 +142,18 @@ def _read(path: Path, sampling: Sampling, processor: Any) -> tuple[VideoClip, fl
     again = sampling.seconds_for(readable_seconds) if readable_seconds > 0 else [0.0]
     clip = decode(path, again, size_px=size)
     return dataclasses.replace(clip, frames_promised=len(seconds)), readable_seconds
+
+
+def _check_fits(frames: int, tokens_per_frame: int, config: Any) -> None:
+    """Refuse a prompt longer than the language model has positions for."""
+    limit = getattr(config.text_config, "max_position_embeddings", None)
+    if limit is None or frames * tokens_per_frame + QUESTION_TOKENS <= limit:
+        return
+    raise ConfigError(
+        f"{frames} frames of {tokens_per_frame} tokens",
+        f"at most {limit - QUESTION_TOKENS} tokens, what is left of this model's context of {limit}",
+        f"look at no more than {max(0, limit - QUESTION_TOKENS) // tokens_per_frame} frames (--frames)",
+    )
 
 
 def peak_memory_bytes() -> int:

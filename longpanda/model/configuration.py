@@ -1,5 +1,7 @@
 """What a LongPanda model is made of: sizes of the spatio-temporal alignment block, backbone, token ids."""
 
+import difflib
+import inspect
 import math
 from typing import Any
 
@@ -61,6 +63,7 @@ class StabConfig(PreTrainedConfig):
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        _refuse_misspelt(kwargs, type(self))
         super().__init__(**kwargs)
         self.width = width
         self.heads = heads
@@ -78,11 +81,12 @@ class StabConfig(PreTrainedConfig):
         self.dropout = dropout
         if norm not in ("batch", "token"):
             raise ConfigError(f"norm='{norm}'", "'batch' or 'token'", "use 'token' for new models")
-        if width % heads or image_px % (2 * patch_px) or window_frames < 1:
+        least = min(width, heads, patch_px, image_px, lste_width, gstra_ratio, window_frames)
+        if least < 1 or width % heads or image_px % (2 * patch_px):
             sizes = f"width={width}, heads={heads}, image_px={image_px}, patch_px={patch_px}"
             raise ConfigError(
                 f"{sizes}, window_frames={window_frames}",
-                "width divisible by heads, image_px by 2 * patch_px, and window_frames >= 1",
+                "whole numbers of at least 1, width divisible by heads and image_px by 2 * patch_px",
                 "change one of them",
             )
 
@@ -124,6 +128,18 @@ class StabConfig(PreTrainedConfig):
                 out.append([start + first + i if i < inside else -1 for i in range(size)])
             start += count
         return out
+
+
+def _refuse_misspelt(given: dict[str, Any], kind: type[PreTrainedConfig]) -> None:
+    """Raises ConfigError for a key that looks like one of ours.
+
+    Others are left to transformers, which keeps keys of its own in a saved configuration, and not the same in every
+    version.
+    """
+    fields = set(inspect.signature(kind.__init__).parameters) - {"self", "kwargs"}
+    for key in given:
+        if difflib.get_close_matches(key, fields, n=1, cutoff=0.7):
+            raise ConfigError(f"unknown field '{key}'", f"a field of {kind.__name__}", nearest(key, fields))
 
 
 class LongPandaConfig(PreTrainedConfig):

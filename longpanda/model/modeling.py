@@ -51,7 +51,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             nn.init.zeros_(module.dpe_weight)
             nn.init.zeros_(module.dpe_bias)
         elif isinstance(module, FoldedLinear):
-            nn.init.normal_(module.weight, std=self.config.text_config.initializer_range)
+            nn.init.normal_(module.weight, std=getattr(self.config.text_config, "initializer_range", 0.02))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, VideoToken):
@@ -110,7 +110,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             )
         if visual is None:
             return embeddings
-        return embeddings.masked_scatter(is_visual[..., None], visual.to(embeddings.dtype))
+        where = is_visual[..., None].to(embeddings.device)
+        return embeddings.masked_scatter(where, visual.to(embeddings.device, embeddings.dtype))
 
     def forward(
         self,
@@ -123,6 +124,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         past_key_values: Any = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
+        logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """One pass through the model.
@@ -137,6 +139,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             past_key_values: the key-value cache.
             inputs_embeds: [B, L, D] in place of input_ids and pixels.
             labels: long [B, L], -100 where nothing is learned.
+            logits_to_keep: how many last positions get logits, 0 for all; `generate` asks for one.
             **kwargs: passed on to the language model.
         """
         if inputs_embeds is None:
@@ -150,6 +153,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             position_ids=position_ids,
             past_key_values=past_key_values,
             labels=labels,
+            logits_to_keep=logits_to_keep,
             **kwargs,
         )
         return output
@@ -169,11 +173,13 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """The attention mask as the backbone's attention reads it: transformers passes a [B, 1, L, L] mask on as it is.
 
         Raises:
-            ConfigError: several questions side by side, on an attention that knows no such masks.
+            ConfigError: several questions side by side, on an attention that knows no such masks, or on layers that
+                would not keep to it.
         """
         if mask is None or mask.ndim != 4 or mask.dtype != torch.bool:
             return mask
-        attention = self.config.text_config._attn_implementation
+        _check_full_attention(self.language_model.config, mask.shape[-1])
+        attention = self.language_model.config._attn_implementation
         if attention == "sdpa":
             return mask
         if attention != "eager":
@@ -189,6 +195,20 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             given = [name for name, value in zip(names, (pixels, boxes, windows), strict=True) if value is not None]
             raise PromptError(f"only {' and '.join(given)}", " and ".join(names), "pass all that the processor gives")
         return self.visual_embeddings(pixels, boxes, windows)
+
+
+def _check_full_attention(text: Any, length: int) -> None:
+    """Refuse layers that a [B, 1, L, L] mask does not reach: recurrent ones, and windows shorter than the sequence."""
+    kinds = set(getattr(text, "layer_types", None) or ["full_attention"]) - {"full_attention"}
+    window = getattr(text, "sliding_window", None)
+    slides = window is not None and length > window and getattr(text, "use_sliding_window", True)
+    if not slides and kinds <= {"sliding_attention"} and hasattr(text, "num_attention_heads"):
+        return
+    found = f"{length} tokens of questions side by side on '{text.model_type}' with "
+    found += f"a sliding window of {window}" if slides else f"layers of {', '.join(sorted(kinds)) or 'no attention'}"
+    raise ConfigError(
+        found, "full attention in every layer", "ask fewer questions, one at a time, or use shorter clips"
+    )
 
 
 AutoModelForImageTextToText.register(LongPandaConfig, LongPandaForConditionalGeneration)

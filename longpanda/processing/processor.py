@@ -17,17 +17,18 @@ from transformers import (
 
 from longpanda.errors import ConfigError, PromptError
 from longpanda.model.configuration import LongPandaConfig, StabConfig, cells_of
-from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids
+from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
 from longpanda.types import Frames, Lesson, Prompt, VideoClip
-from longpanda.video import resize
+from longpanda.video import letterbox, resize
 
 IGNORED = -100
 
 
 class FrameProcessor(BaseImageProcessor):
-    """Frames of any size to one canvas: the longer side becomes `image_px`, both sides whole cells, no letterbox.
+    """Frames of any size to one canvas: the longer side becomes `image_px`, the shorter is rounded up to whole cells.
 
-    Clips of different shapes share a batch by padding at the bottom and right; the model masks the padding.
+    Clips of different shapes share a batch by padding at the bottom and right, which the model masks. A model that
+    does not (`StabConfig.paper()`) gets its own centred letterbox instead.
     """
 
     model_input_names = ("pixel_values", "patch_boxes", "frame_windows")
@@ -52,9 +53,17 @@ class FrameProcessor(BaseImageProcessor):
         stab = self.stab
         return [stab.tokens_per_frame(*cells_of(clip.frames.shape[1], clip.frames.shape[2], stab))] * len(clip)
 
-    def preprocess(self, clips: Sequence[VideoClip], **_: Any) -> BatchFeature:
-        """Clips to pixel_values uint8 [F, 3, H, W], patch_boxes [F, 4] and frame_windows [W, t]."""
+    def preprocess(self, clips: Sequence[VideoClip], return_tensors: str = "pt") -> BatchFeature:
+        """Clips to pixel_values uint8 [F, 3, H, W], patch_boxes [F, 4] and frame_windows [W, t].
+
+        Raises:
+            ConfigError: other tensors than torch's ("pt") are asked for.
+        """
+        if return_tensors != "pt":
+            raise ConfigError(f"return_tensors='{return_tensors}'", "'pt'", "leave it out")
         stab = self.stab
+        if not stab.masked:
+            return _letterboxed(clips, stab)
         cells = [cells_of(clip.frames.shape[1], clip.frames.shape[2], stab) for clip in clips]
         rows, columns = max(r for r, _ in cells), max(c for _, c in cells)
         side, patches = stab.cell_px, stab.cell_px // stab.patch_px
@@ -134,7 +143,7 @@ class LongPandaProcessor(ProcessorMixin):
         return text
 
     def __call__(
-        self, text: str | Sequence[str], clips: Sequence[VideoClip] | Sequence[Sequence[VideoClip]] = (), **_: Any
+        self, text: str | Sequence[str], clips: Sequence[VideoClip] | Sequence[Sequence[VideoClip]] = ()
     ) -> BatchFeature:
         """Prompts to generate from, padded on the left.
 
@@ -157,6 +166,12 @@ class LongPandaProcessor(ProcessorMixin):
         prompts = self.prompts(texts, groups)
         flat = [clip for group in groups for clip in group]
         return BatchFeature({**prompts, **self.image_processor.preprocess(flat)}) if flat else prompts
+
+    def tokens_per_frame(self, height_px: int, width_px: int, last_second: float) -> int:
+        """Tokens of one frame of a video of this shape with its time, at most, up to its last second."""
+        stab: StabConfig = self.image_processor.stab
+        time: list[int] = self.tokenizer.encode(timestamp(last_second), add_special_tokens=False)
+        return len(time) + stab.tokens_per_frame(*cells_of(height_px, width_px, stab))
 
     def prompts(self, texts: Sequence[str], groups: Sequence[Sequence[VideoClip]]) -> BatchFeature:
         """input_ids and attention_mask of `__call__` alone: no picture is touched.
@@ -230,6 +245,23 @@ class LongPandaProcessor(ProcessorMixin):
             hidden = len(asked) - marker - 1
             _extend(row, tail, [IGNORED] * hidden + tail[hidden:], len(head), number + 1)
         return row
+
+
+def _letterboxed(clips: Sequence[VideoClip], stab: StabConfig) -> BatchFeature:
+    """As `FrameProcessor.preprocess`, on the square canvas that the published model was trained with (SPEC 1.2)."""
+    placed = [letterbox(clip.frames, stab.image_px, stab.cell_px) for clip in clips]
+    pixels = np.concatenate([frames for frames, _ in placed])
+    boxes = [
+        [edge // stab.patch_px for edge in (box.row0, box.row1, box.col0, box.col1)]
+        for frames, box in placed
+        for _ in frames
+    ]
+    data = {
+        "pixel_values": torch.from_numpy(pixels).permute(0, 3, 1, 2),
+        "patch_boxes": torch.tensor(boxes),
+        "frame_windows": torch.tensor(stab.windows([len(clip) for clip in clips])),
+    }
+    return BatchFeature(data)
 
 
 @lru_cache(maxsize=65536)

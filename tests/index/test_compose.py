@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny import noise
 from transformers import AutoConfig, AutoModelForCausalLM
 
 import longpanda
@@ -10,8 +11,8 @@ from longpanda.longwatch import vocabulary
 from longpanda.model.configuration import StabConfig
 from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.types import Lesson, Sample
 from longpanda.video import Sampling, encode
-from tests.tiny import noise
 
 STAB = StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)
 
@@ -43,6 +44,10 @@ def test_the_language_model_is_kept_and_the_rest_is_new(backbone, tmp_path) -> N
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert panda.model.stab.patch.weight.std() > 0
     assert torch.isfinite(panda.model.stab.pixel_std).all()
+
+    lesson = Lesson(noise(4), (Sample("where is the key?", "left", "state"),))
+    panda.model(**panda.processor.lessons([lesson])).loss.backward()
+    assert panda.model.projector.output.weight.grad.any()
 
     encode(list(noise(8).frames), tmp_path / "film.mp4", fps=2.0)
     answer = panda.ask(tmp_path / "film.mp4", "what number is on the red circle?", Sampling(frames=4))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import scenery
 
-from longpanda.errors import CutVideoError, PromptError, VideoError
+from longpanda.errors import ConfigError, CutVideoError, PromptError, VideoError
 from longpanda.index import load, session
 from longpanda.video import Sampling, decode, encode
 
@@ -130,3 +130,17 @@ def test_a_real_file_with_half_a_second_of_35(panda):
     assert np.max(answer.pts_seconds) < 0.43
     assert answer.duration_seconds == pytest.approx(35.229)
     assert "None of the 16 frames planned over 35.2 s could be read: this file ends at 0.4 s" in answer.notice
+
+
+def test_frames_beyond_the_context_are_refused_before_they_are_decoded(panda, film, monkeypatch):
+    monkeypatch.setattr(session, "decode", lambda *_, **__: pytest.fail("decoded what does not fit"))
+    with pytest.raises(ConfigError, match=r"look at no more than \d+ frames"):
+        panda.watch(film, Sampling(frames=5000))
+
+
+def test_a_clip_encoded_in_blocks_has_the_same_tokens(panda, film, monkeypatch):
+    whole = panda.watch(film, Sampling(frames=10))._visual
+    monkeypatch.setattr(session, "FRAMES_AT_ONCE", 4)
+    blocks = panda.watch(film, Sampling(frames=10))._visual
+    # float32 sums in matrix products of other heights: 1e-5 is 100 times what was seen.
+    torch.testing.assert_close(blocks, whole, atol=1e-5, rtol=1e-5)

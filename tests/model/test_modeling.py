@@ -5,10 +5,11 @@ import torch
 from tiny import FAMOUS, asked, byte_tokenizer, noise, save, tiny
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from longpanda.errors import PromptError
-from longpanda.model.configuration import LongPandaConfig
+from longpanda.errors import ConfigError, PromptError
+from longpanda.model.configuration import LongPandaConfig, StabConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.processing import LongPandaProcessor
+from longpanda.model.stab import Stab
+from longpanda.processing import FrameProcessor, LongPandaProcessor
 from longpanda.types import Lesson
 
 BACKBONES = ["llama", "phi3", "qwen2", "qwen3"]
@@ -245,3 +246,53 @@ def test_the_vocabulary_can_grow(tmp_path):
     assert model.config.text_config.vocab_size == size + 8
     loaded = LongPandaForConditionalGeneration.from_pretrained(save((model, processor), tmp_path))
     assert loaded.get_output_embeddings().weight.shape[0] == size + 8
+
+
+def test_a_prompt_is_read_with_logits_for_its_last_token_only():
+    """All of them would be gigabytes for a long video and a real vocabulary."""
+    model, processor = tiny()
+    lengths = []
+    model.language_model.register_forward_hook(
+        lambda _module, _arguments, output: lengths.append(output.logits.shape[1])
+    )
+    model.generate(**processor(processor.chat("Where is the key?"), [noise(3)]), max_new_tokens=2, do_sample=False)
+    assert lengths[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("backbone", "settings", "message"),
+    [
+        ("phi3", {"sliding_window": 32}, "a sliding window of 32"),
+        ("qwen2", {"layer_types": ["full_attention", "linear_attention"]}, "layers of linear_attention"),
+    ],
+)
+def test_side_by_side_questions_need_full_attention(backbone, settings, message):
+    model, processor = tiny(backbone)
+    batch = lesson_batch(processor)
+    model(**batch)
+    for key, value in settings.items():
+        setattr(model.language_model.config, key, value)
+    with pytest.raises(ConfigError, match=message):
+        model(**batch)
+
+
+def test_unknown_fields_of_the_block_are_named():
+    with pytest.raises(ConfigError, match=r"unknown field 'widht'.*did you mean 'width'"):
+        StabConfig(widht=3)
+    with pytest.raises(ConfigError, match="at least 1"):
+        StabConfig(heads=0)
+
+
+def test_the_published_configuration_is_letterboxed():
+    """Its convolutions see the padding: it has to be the padding that it was trained with."""
+    stab = StabConfig(
+        width=32, heads=4, patch_px=8, image_px=48, lste_width=16, masked=False, norm="batch", split_tokens=True
+    )
+    frames = FrameProcessor(stab_config=stab.to_diff_dict())
+    wide, tall = noise(2, 20, 48), noise(1, 48, 20)
+    batch = frames.preprocess([wide, tall])
+    assert batch["pixel_values"].shape == (3, 3, 48, 48)
+    assert batch["patch_boxes"].tolist() == [[0, 4, 0, 6]] * 2 + [[0, 6, 0, 4]]
+    assert batch["pixel_values"][0, :, -1, 0].tolist() == [122, 116, 104]
+    tokens = Stab(stab).eval()(batch["pixel_values"], batch["patch_boxes"], batch["frame_windows"])
+    assert tokens.mask.sum(1).tolist() == frames.frame_tokens(wide) + frames.frame_tokens(tall)
