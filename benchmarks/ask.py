@@ -12,10 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import machine, write_json
+from benchmarks.measure import command, keep_result, machine, write_json
 from longpanda.longwatch import Split, generate, scene_seed
 from longpanda.longwatch.film import film
 
+MODEL = "nano"
 SECONDS = 180.0
 RESULT = Path(__file__).parent / "results" / "ask_cpu.json"
 
@@ -47,11 +48,15 @@ def one_round(model: str, path: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Film once, ask in rounds, write medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="nano")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.ask", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
+    if options.model != MODEL:
+        keep_result(parser, options.out, RESULT, f"--model {options.model}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         film(generate(scene_seed(Split.DEV, 0), SECONDS), path)
@@ -60,7 +65,7 @@ def main() -> None:
     stages = {name: statistics.median(r["stages"][name] for r in rounds) for name in rounds[0]["stages"]}
     result = {
         "machine": machine(),
-        "command": f"python -m benchmarks.ask --rounds {options.rounds}",
+        "command": command(parser, options),
         "video_seconds": SECONDS,
         "file_bytes": file_bytes,
         "frames": rounds[0]["frames"],

@@ -5,11 +5,13 @@ round, so that whatever else the machine does falls on all of them alike. Median
 wall seconds.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
 import platform
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -150,6 +152,21 @@ def _commit() -> str | None:
     command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
     done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
+
+
+def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
+    """The command that gives these options again: all that differ from their defaults."""
+    words = parser.prog.split()
+    for name, value in vars(options).items():
+        if value != parser.get_default(name):
+            words += ["--" + name.replace("_", "-"), *map(str, value if isinstance(value, list) else [value])]
+    return shlex.join(words)
+
+
+def keep_result(parser: argparse.ArgumentParser, out: Path, result: Path, option: str) -> None:
+    """Stop where `option` asks for something else than what `result`, shown in the documents, stands for."""
+    if out.resolve() == result.resolve():
+        parser.error(f"{option} would overwrite {result}, which the documents show; name another file with --out")
 
 
 def write_json(path: Path, result: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ python -m benchmarks.nano --videos 200 --questions 200 --films runs/films
 """
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -13,14 +14,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.measure import machine, write_json
+from benchmarks.measure import command, keep_result, machine, write_json
+from longpanda.errors import ConfigError
 from longpanda.evaluate import Accuracy, accuracy, run
 from longpanda.index import LongPanda, load
-from longpanda.longwatch import FAMILIES, Scene, Split, generate, scene_seed
+from longpanda.longwatch import FAMILIES, Scene, Split, frame_hash, generate, read_scene, render, scene_seed
 from longpanda.longwatch.film import film
 from longpanda.types import Sample, Score
 
-SECONDS = 180.0
+MODEL = "nano"
+SECONDS, FPS = 180.0, 1.0
 BLIND_SCENES = 1000
 RESULT = Path(__file__).parent / "results" / "nano_scores.json"
 
@@ -97,6 +100,29 @@ def row(seen: Accuracy, blind: Accuracy, chance: float) -> dict[str, object]:
     }
 
 
+def look() -> str:
+    """8 hex digits that change with what the renderer draws and how films are sampled."""
+    scene = generate(scene_seed(Split.DEV, 0), SECONDS)
+    frame = render(scene, np.array([scene.events[0].start_seconds + 2]), 96)
+    return hashlib.sha256(f"{frame_hash(frame)} {FPS}".encode()).hexdigest()[:8]
+
+
+def film_missing(scenes: list[Scene], folder: Path) -> None:
+    """Film the scenes that have no complete film of exactly themselves in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for scene in tqdm(scenes, desc="filming", unit="video"):
+        target = folder / f"{scene.name}.mp4"
+        if not (target.is_file() and _filmed(target) == scene):
+            film(scene, target, fps=FPS)
+
+
+def _filmed(target: Path) -> Scene | None:
+    try:
+        return read_scene(target)
+    except ConfigError:
+        return None
+
+
 def _write_answers(path: Path, scores: dict[str, list[Score]]) -> None:
     """Every question asked, its answer and the truth, one JSON object a line."""
     lines = [
@@ -108,26 +134,32 @@ def _write_answers(path: Path, scores: dict[str, list[Score]]) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def main() -> None:
-    """Film what is missing, ask, score, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="nano")
+def arguments() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.nano", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--videos", type=int, default=200)
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--films", type=Path, default=Path("runs/films"))
+    parser.add_argument("--films", type=Path, default=Path("runs/films"), help="films are kept here, to be used again")
     parser.add_argument("--out", type=Path, default=RESULT)
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Film what is missing, ask, score, write."""
+    options = (parser := arguments()).parse_args()
+    if options.model != MODEL:
+        keep_result(parser, options.out, RESULT, f"--model {options.model}")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    options.films.mkdir(parents=True, exist_ok=True)
     scenes = [generate(scene_seed(Split.TEST, i), SECONDS) for i in range(options.videos)]
-    for scene in tqdm(scenes, desc="filming", unit="video"):
-        if not (target := options.films / f"{scene.name}.mp4").exists():
-            film(scene, target, fps=1.0)
+    film_missing(scenes, folder := options.films / look())
     unseen = [generate(scene_seed(Split.TEST, options.videos + i), SECONDS) for i in range(BLIND_SCENES)]
     panda = load(options.model)
     tests = {name: questions(name, scenes, options.questions) for name in FAMILIES}
     blind_tests = {name: questions(name, unseen, BLIND_SCENES) for name in FAMILIES}
-    seen = scored(Watching(panda, options.films), [sample for samples in tests.values() for sample in samples])
+    seen = scored(Watching(panda, folder), [sample for samples in tests.values() for sample in samples])
     blind = scored(Blind(panda), [sample for samples in blind_tests.values() for sample in samples])
     families = {}
     for name, samples in tests.items():
@@ -135,8 +167,8 @@ def main() -> None:
         families[name] = row(accuracy(seen[name]), accuracy(blind[name]), chance)
         print(f"{name:8} {accuracy(seen[name])}; blind {accuracy(blind[name])}; chance {chance:.1%}", flush=True)
     _write_answers(options.out.with_suffix(".jsonl"), seen)
-    command = f"python -m benchmarks.nano --videos {options.videos} --questions {options.questions}"
-    result = {"machine": machine(), "command": command, "video_seconds": SECONDS, "families": families}
+    ran = command(parser, options)
+    result = {"machine": machine(), "command": ran, "video_seconds": SECONDS, "families": families}
     write_json(options.out, result)
 
 

@@ -1,7 +1,7 @@
 """Seconds, memory and operations per frame: STAB beside the vision encoders of other video language models.
 
     python -m benchmarks.stab --rounds 7                      # all contenders, about 10 minutes on 2 cores
-    python -m benchmarks.stab --only stab --rounds 7          # STAB alone: fast and plain form, float32 and bfloat16
+    python -m benchmarks.stab --only stab --out stab.json     # STAB alone: fast and plain form, float32 and bfloat16
     python -m benchmarks.stab --device cuda --frames 32
 
 Encoders have random weights at their published sizes and read frames of the size that they were published for; none is
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.measure import Contender, Measurement, Workload, compare, report
+from benchmarks.measure import Contender, Measurement, Workload, command, compare, keep_result, report
 from longpanda.model.configuration import StabConfig
 from longpanda.model.stab import Stab
 from longpanda.model.stab_reference import reference_forward
@@ -119,15 +119,21 @@ def show(measurements: list[Measurement], ratios: dict[str, dict[str, float]]) -
 
 def main() -> None:
     """Measure, print a table, write benchmarks/results/stab_<device>.json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.stab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--frames", type=int, default=4, help="frames at once, a multiple of 4")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=list(DTYPES))
-    parser.add_argument("--only", default="", help="contenders whose name begins with this")
+    parser.add_argument("--only", default="", help="contenders whose name begins with this; needs --out")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    result = RESULTS / f"stab_{options.device}.json"
+    out = options.out or result
+    if options.only:
+        keep_result(parser, out, result, f"--only '{options.only}'")
     chosen = [
         one
         for one in contenders(options.frames, options.device, options.dtypes)
@@ -136,8 +142,8 @@ def main() -> None:
     baseline = chosen[0].name if BASELINE not in [one.name for one in chosen] else BASELINE
     measurements = compare(chosen, options.rounds, options.device, options.threads)
     conditions = {key: value for key, value in vars(options).items() if key != "out"}
-    out = options.out or RESULTS / f"stab_{options.device}.json"
-    show(measurements, report(out, measurements, baseline, conditions=conditions))
+    ran = command(parser, options)
+    show(measurements, report(out, measurements, baseline, command=ran, conditions=conditions))
 
 
 if __name__ == "__main__":

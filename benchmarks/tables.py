@@ -68,7 +68,7 @@ def stab(result: Result) -> str:
         peak = (one["peak_device_bytes"] or one["peak_rss_bytes"]) / 2**30
         rows.append([one["name"], *times, *ratios, *sizes, str(facts["tokens_per_frame"]), f"{peak:.2f}"])
     notes = [f"Per frame, medians of interleaved rounds; x is the ratio to *{result['baseline']}*."]
-    return _block(columns, rows, {"command": _stab_command(result["conditions"]), **result}, notes)
+    return _block(columns, rows, result, notes)
 
 
 TABLES: dict[str, Callable[[Result], str]] = {
@@ -82,12 +82,6 @@ TABLES: dict[str, Callable[[Result], str]] = {
 
 def _accuracy(value: float, interval: list[float]) -> str:
     return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"
-
-
-def _stab_command(conditions: Result) -> str:
-    options = [f"--{key} {conditions[key]}" for key in ("device", "frames", "threads", "rounds")]
-    only = [f'--only "{conditions["only"]}"'] if conditions.get("only") else []
-    return " ".join(["python -m benchmarks.stab", *options, *only])
 
 
 def _block(columns: tuple[str, ...], rows: Iterable[list[str]], result: Result, notes: list[str]) -> str:

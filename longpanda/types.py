@@ -136,7 +136,7 @@ class Answer:
         pts_seconds: times of the frames the model looked at.
         duration_seconds: length of the video.
         visual_tokens: visual tokens in the prompt, over all frames.
-        seconds: wall seconds by stage ("decode", "prepare", "generate").
+        seconds: wall seconds by stage ("decode", "encode_frames", "generate").
         peak_memory_bytes: peak resident memory of the process.
         model: name or path of the model.
         path: the video asked.

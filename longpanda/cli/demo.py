@@ -1,4 +1,4 @@
-"""Render a fresh video and let the bundled model answer questions about it."""
+"""Render a video and let the bundled model answer questions about it."""
 
 import argparse
 import secrets
@@ -26,21 +26,24 @@ def run(options: argparse.Namespace) -> None:
     """Make a video, ask, and compare with the truth."""
     from longpanda.errors import ConfigError
     from longpanda.longwatch import Split, generate, scene_seed
-    from longpanda.longwatch.film import film
+    from longpanda.longwatch.film import check_target, film
 
     if options.questions < 1:
         raise ConfigError(f"--questions {options.questions}", "at least 1", "ask for more")
+    if options.keep is not None:
+        check_target(options.keep)  # what cannot be done is said before the work
     index = secrets.randbelow(2**32) if options.seed is None else options.seed
     scene = generate(scene_seed(Split.DEMO, index), DEMO_SECONDS)
     from longpanda.index import load
 
-    model = load(options.model)  # a wrong name is reported before the work
-    print(f"rendering a 3-minute video nobody has seen before (seed {index}) ...", flush=True)
+    model = load(options.model)  # a wrong name, too
+    kind = "new 3-minute video, drawn for you" if options.seed is None else "3-minute video"
+    print(f"rendering a {kind} (seed {index}) ...", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        path = options.keep or Path(folder) / "demo.mp4"
+        path = options.keep if options.keep is not None else Path(folder) / "demo.mp4"
         film(scene, path)
         _ask_all(model.watch(path), scene, options.questions)
-    if options.keep:
+    if options.keep is not None:
         print(f"the video is in {options.keep}")
 
 

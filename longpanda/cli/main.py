@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         VERBS[options.verb].run(options)
+        sys.stdout.flush()  # here, and not when Python exits, a closed pipe can be handled
     except LongPandaError as error:
         if options.debug:
             raise

@@ -1,4 +1,4 @@
-"""Show what a video file holds, without decoding it."""
+"""Show what a video file holds; only its first pictures are decoded."""
 
 import argparse
 import dataclasses

@@ -9,8 +9,8 @@ import numpy as np
 from longpanda.errors import ConfigError
 from longpanda.longwatch.render import render
 from longpanda.longwatch.scene import Scene
-from longpanda.types import Frames
-from longpanda.video import encode
+from longpanda.types import Frames, Seconds
+from longpanda.video import check_writable, encode, write_whole
 
 _CHUNK_FRAMES: Final = 32
 
@@ -18,7 +18,8 @@ _CHUNK_FRAMES: Final = 32
 def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, crf: int = 18) -> int:
     """Writes the video of a scene to `path` and the scene itself to the same name with the suffix .json.
 
-    Frame i shows the scene at i / fps seconds.
+    Frame i shows the scene at i / fps seconds. The .json is written last and an old one is removed first, so that it
+    marks a complete film, whenever this is interrupted.
 
     Args:
         scene: what to film.
@@ -31,15 +32,29 @@ def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, c
         the number of frames written.
 
     Raises:
-        ConfigError: a video of less than one frame, or a size, fps, crf or directory that cannot be used.
+        ConfigError: a video of less than one frame, or a size, fps, crf or path that cannot be used.
         VideoError: an odd `size_px`.
+    """
+    moments, target = _moments(scene, fps), Path(path)
+    check_target(target)
+    beside = target.with_suffix(".json")
+    beside.unlink(missing_ok=True)
+    count = encode(_frames(scene, size_px, moments), target, fps, crf=crf, preset="veryfast")
+    write_whole(beside, scene.to_json() + "\n")
+    return count
+
+
+def check_target(path: str | Path) -> None:
+    """Refuse a name that no film can take, before the work.
+
+    Raises:
+        ConfigError: it ends in .json, is a directory, or stands in a folder that is missing or cannot be written.
     """
     target = Path(path)
     if target.suffix == ".json":
         raise ConfigError(f"a film named '{target}'", "a name ending in .mp4", "the .json beside it is the scene")
-    count = encode(_frames(scene, size_px, fps), target, fps, crf=crf, preset="veryfast")
-    target.with_suffix(".json").write_text(scene.to_json() + "\n", encoding="utf-8")
-    return count
+    check_writable(target)
+    check_writable(target.with_suffix(".json"))
 
 
 def read_scene(path: str | Path) -> Scene:
@@ -54,11 +69,15 @@ def read_scene(path: str | Path) -> Scene:
     return Scene.from_json(beside.read_text(encoding="utf-8"))
 
 
-def _frames(scene: Scene, size_px: int, fps: float) -> Iterator[Frames]:
-    """The frames uint8 [S, S, 3] one by one, rendered a chunk at a time."""
+def _moments(scene: Scene, fps: float) -> Seconds:
+    """When each frame is shown."""
     if not 0 < fps * scene.duration_seconds < float("inf") or int(fps * scene.duration_seconds) < 1:
         found = f"fps = {fps} for {scene.duration_seconds} s"
         raise ConfigError(found, "at least one frame in the video", "raise fps")
-    moments = np.arange(int(fps * scene.duration_seconds)) / fps
+    return np.arange(int(fps * scene.duration_seconds)) / fps
+
+
+def _frames(scene: Scene, size_px: int, moments: Seconds) -> Iterator[Frames]:
+    """The frames uint8 [S, S, 3] one by one, rendered a chunk at a time."""
     for start in range(0, len(moments), _CHUNK_FRAMES):
         yield from render(scene, moments[start : start + _CHUNK_FRAMES], size_px)

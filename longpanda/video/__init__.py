@@ -6,6 +6,7 @@ from longpanda.video.frames import Geometry
 from longpanda.video.letterbox import CLIP_MEAN_RGB, Letterbox, letterbox, letterbox_box, resize
 from longpanda.video.probe import VideoInfo, probe
 from longpanda.video.sampling import Sampling, at_fps, explicit, uniform
+from longpanda.video.whole import check_writable, write_whole
 
 __all__ = [
     "CLIP_MEAN_RGB",
@@ -15,6 +16,7 @@ __all__ = [
     "TimedFrame",
     "VideoInfo",
     "at_fps",
+    "check_writable",
     "decode",
     "encode",
     "explicit",
@@ -24,4 +26,5 @@ __all__ = [
     "probe",
     "resize",
     "uniform",
+    "write_whole",
 ]

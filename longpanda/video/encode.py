@@ -1,9 +1,6 @@
 """Frames -> an H.264 MP4 file that plays everywhere."""
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ import numpy as np
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.types import Frames
+from longpanda.video.whole import appearing_whole, not_writable
 
 _BT709, _LIMITED_RANGE = 1, 1
 
@@ -44,7 +42,8 @@ def encode(
         the number of frames written.
 
     Raises:
-        ConfigError: an impossible fps, crf, preset or gop, or a directory that does not exist.
+        ConfigError: an impossible fps, crf, preset or gop, or a file that cannot be written: its name is a directory's,
+            its folder does not exist or is read-only, the disk is full.
         VideoError: no frames, or frames of odd or different sizes or of another type.
     """
     rate = _checked_rate(fps)
@@ -52,30 +51,13 @@ def encode(
         found = f"crf={crf}, gop={gop}, threads={threads}"
         raise ConfigError(found, "crf 0 to 51, gop from 1, threads from 0", "correct it")
     options = {"crf": str(crf), "preset": preset, "g": str(gop)}
-    with _appearing_whole(Path(path)) as name:
-        return _write(frames, name, rate, options, threads)
+    import av
 
-
-@contextmanager
-def _appearing_whole(target: Path) -> Iterator[str]:
-    """Name of a file beside `target` that takes its place when the block ends well, and vanishes when it does not."""
-    if not target.parent.is_dir():
-        raise ConfigError(f"no directory '{target.parent}'", "an existing directory", "create it first")
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".mp4", dir=target.parent)
-    os.close(handle)
-    try:
-        yield name
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with appearing_whole(Path(path)) as name:
+        try:
+            return _write(frames, name, rate, options, threads)
+        except av.error.FFmpegError as error:
+            raise not_writable(Path(path), error) from error
 
 
 def _checked_rate(fps: float | Fraction) -> Fraction:

@@ -1,4 +1,4 @@
-"""What a file holds, without decoding more than its first picture."""
+"""What a file holds, without decoding more than its first two pictures."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -57,8 +57,9 @@ class VideoInfo:
 def probe(path: str | Path) -> VideoInfo:
     """Look at a video file, an animated GIF or a still image (a video of one frame).
 
-    Decodes one picture, because PyAV offers the rotation nowhere else. Reads all packets, without decoding them, only
-    where the duration is written nowhere (some WebM files).
+    Decodes two pictures: the first, because PyAV offers the rotation nowhere else, and the second, because the time
+    between them tells how long one lasts. Reads all packets, without decoding them, only where the duration is written
+    nowhere (some WebM files).
 
     Args:
         path: a local file.

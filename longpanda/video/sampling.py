@@ -9,6 +9,9 @@ import numpy as np
 from longpanda.errors import ConfigError
 from longpanda.types import Seconds
 
+MOST_FRAMES = 10_000_000
+"""More than anyone means: four days of video at 30 frames a second."""
+
 
 def uniform(duration_seconds: float, count: int) -> Seconds:
     """The centres of `count` equal segments.
@@ -21,10 +24,11 @@ def uniform(duration_seconds: float, count: int) -> Seconds:
         float64 [count], increasing.
 
     Raises:
-        ConfigError: a duration that is not positive and finite, or a count below one.
+        ConfigError: a duration that is not positive and finite, or a count below one or above `MOST_FRAMES`.
     """
     _check_positive("duration_seconds", duration_seconds)
     _check_count("frames", count)
+    _check_bearable(f"frames={count}", count)
     return (np.arange(count, dtype=np.float64) + 0.5) * (duration_seconds / count)
 
 
@@ -39,13 +43,19 @@ def at_fps(duration_seconds: float, fps: float) -> Seconds:
         float64 [ceil(duration_seconds * fps)], increasing.
 
     Raises:
-        ConfigError: a duration or rate that is not positive and finite.
+        ConfigError: a duration or rate that is not positive and finite, or more than `MOST_FRAMES`.
     """
     _check_positive("duration_seconds", duration_seconds)
     _check_positive("fps", fps)
-    exact = duration_seconds * fps
+    count = _count_at_fps(duration_seconds, fps)
+    _check_bearable(f"fps={fps} in a video of {duration_seconds:.1f} s", count)
+    return np.arange(count, dtype=np.float64) / fps
+
+
+def _count_at_fps(duration_seconds: float, fps: float) -> int:
+    exact = min(duration_seconds * fps, 2.0**53)  # finite, whatever was asked for
     count = round(exact) if math.isclose(exact, round(exact), rel_tol=1e-9) else math.ceil(exact)
-    return np.arange(max(1, count), dtype=np.float64) / fps
+    return max(1, count)
 
 
 def explicit(seconds: Sequence[float] | Seconds) -> Seconds:
@@ -115,17 +125,17 @@ class Sampling:
             float64 [N], never decreasing. Explicit times are returned as they are, also past the end.
 
         Raises:
-            ConfigError: a duration that is not positive and finite.
+            ConfigError: a duration that is not positive and finite, or more than `MOST_FRAMES`.
         """
         if self.seconds is not None:
             return explicit(self.seconds)
         if self.frames is not None:
             return uniform(duration_seconds, self.frames)
         assert self.fps is not None
-        times = at_fps(duration_seconds, self.fps)
-        if self.max_frames is not None and len(times) > self.max_frames:
+        _check_positive("duration_seconds", duration_seconds)
+        if self.max_frames is not None and _count_at_fps(duration_seconds, self.fps) > self.max_frames:
             return uniform(duration_seconds, self.max_frames)
-        return times
+        return at_fps(duration_seconds, self.fps)
 
 
 def _check_positive(name: str, value: float) -> None:
@@ -138,3 +148,8 @@ def _check_positive(name: str, value: float) -> None:
 def _check_count(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ConfigError(f"{name}={value!r}", "a whole number of at least 1", f"correct {name}")
+
+
+def _check_bearable(found: str, count: int) -> None:
+    if count > MOST_FRAMES:
+        raise ConfigError(found, f"at most {MOST_FRAMES:,} frames", "ask for fewer")

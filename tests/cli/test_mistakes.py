@@ -53,6 +53,9 @@ QUESTION = "Where is the key?"
         (["demo", "--questions", "0"], "--questions 0; expected at least 1"),
         (["demo", "--model", "no-such"], "no model 'no-such'"),
         (["demo", "--seed", "-1"], "scene index -1"),
+        (["demo", "--model", "no-such", "--keep", "{folder}"], "is a directory; expected the name of a file"),
+        (["demo", "--model", "no-such", "--keep", "{none}/a.mp4"], "no directory"),
+        (["demo", "--model", "no-such", "--keep", "a.json"], "a name ending in .mp4"),
         (["train", "nanno"], "no recipe 'nanno'; expected a YAML file or a shipped recipe; did you mean 'nano'?"),
         (["train", "{folder}"], "no recipe"),
         (["train", "{film}"], "is not YAML"),
@@ -70,6 +73,11 @@ QUESTION = "Where is the key?"
 def test_one_line_and_exit_code_2(arguments, message, bad, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert message in complaint([argument.format(**bad) for argument in arguments], capsys)
+
+
+def test_more_frames_than_memory_holds(film, model_folder, capsys):
+    said = complaint(["ask", film, QUESTION, "--model", model_folder, "--fps", "1e9"], capsys)
+    assert "fps=1000000000.0 in a video of 4.0 s; expected at most 10,000,000 frames; ask for fewer" in said
 
 
 def test_a_line_break_in_a_name_stays_one_line(capsys):
@@ -119,3 +127,21 @@ def test_a_hub_that_is_not_there_is_said_at_once(tmp_path):
     ran = run("info", "someone/something", HF_HOME=str(tmp_path), HF_ENDPOINT="http://127.0.0.1:9")
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1), ran.stderr
     assert "no folder 'someone/something', and it cannot be fetched from the hub" in ran.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_went_away_is_no_error_of_ours(film, unbuffered):
+    """As in `longpanda probe film.mp4 | head -0`."""
+    end, start = os.pipe()
+    os.close(end)
+    ran = subprocess.run(
+        [sys.executable, "-m", "longpanda.cli.main", "probe", film],
+        stdout=start,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )
+    os.close(start)
+    assert (ran.returncode, ran.stderr) == (1, "")

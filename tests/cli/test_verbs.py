@@ -105,6 +105,7 @@ def test_demo(model_folder, tmp_path, capsys, monkeypatch):
     film = tmp_path / "kept.mp4"
     assert main(["demo", "--seed", "1", "--model", model_folder, "--questions", "1", "--keep", str(film)]) == 0
     out = capsys.readouterr().out
+    assert out.startswith("rendering a 3-minute video (seed 1)")
     assert all(name in out for name in ("needle", "order", "count", "state", "visual tokens", str(film)))
     assert film.stat().st_size > 1000
 

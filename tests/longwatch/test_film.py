@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from reading import read, truth
@@ -60,3 +62,36 @@ def test_odd_sizes_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(VideoError):
         film(SCENE, tmp_path / "x.mp4", size_px=97)
     assert list(tmp_path.iterdir()) == []
+
+
+class Killed(BaseException):
+    """Nothing that film() could tidy up after."""
+
+
+def test_a_film_killed_between_its_two_files_has_no_scene(tmp_path, monkeypatch):
+    path = tmp_path / "x.mp4"
+    film(SCENE, path, size_px=96, fps=0.1)
+
+    def killed(*_):
+        raise Killed
+
+    monkeypatch.setattr(sys.modules[film.__module__], "write_whole", killed)
+    with pytest.raises(Killed):
+        film(generate(scene_seed(Split.DEV, 4), 64.0), path, size_px=96, fps=0.1)
+    with pytest.raises(ConfigError, match=r"no file .*x\.json"):
+        read_scene(path)
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "x.json"])
+def test_a_directory_in_the_way_is_refused_and_nothing_is_lost(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "x.txt").touch()
+    with pytest.raises(ConfigError, match="is a directory"):
+        film(SCENE, tmp_path / "x.mp4", size_px=96, fps=0.1)
+    assert {path.name for path in tmp_path.iterdir()} == {name, "x.txt"}
+
+
+def test_an_impossible_rate_leaves_the_old_film_and_its_scene(movie):
+    with pytest.raises(ConfigError, match="fps"):
+        film(SCENE, movie, fps=0)
+    assert read_scene(movie) == SCENE

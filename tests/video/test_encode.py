@@ -1,5 +1,7 @@
 """What is written comes back; what cannot be written is refused and leaves nothing behind."""
 
+import os
+import resource
 from fractions import Fraction
 
 import av
@@ -95,5 +97,43 @@ def test_a_failing_producer_leaves_the_old_file(tmp_path):
     path.write_bytes(b"old")
     with pytest.raises(RuntimeError, match="renderer died"):
         encode(broken(), path, 30)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_directory_of_that_name_is_refused(tmp_path):
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(ConfigError, match="is a directory; expected the name of a file; add a file name to it"):
+        encode([numbered(0)], tmp_path / "a.mp4", 30)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_name_that_the_file_system_refuses_is_said(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"cannot be written \(File name too long\); expected a folder with free space"
+    ):
+        encode([numbered(0)], tmp_path / ("a" * 300 + ".mp4"), 30)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match=r"cannot be written \(Permission denied\)"):
+        encode([numbered(0)], tmp_path / "a.mp4", 30)
+    tmp_path.chmod(0o700)
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_file(tmp_path):
+    """A limit on the size of files stands for the disk: writing fails in the same place."""
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"old")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 64, 96, 3), np.uint8)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(ConfigError, match=r"a\.mp4' cannot be written \("):
+            encode(noise, path, 30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

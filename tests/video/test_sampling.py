@@ -87,3 +87,23 @@ def test_sampling_says_which_seconds():
 def test_unclear_samplings_are_refused(bad):
     with pytest.raises(ConfigError):
         Sampling(**bad)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        lambda: at_fps(180.0, 1e9),
+        lambda: at_fps(180.0, 1e308),
+        lambda: uniform(180.0, 10**15),
+        lambda: Sampling(fps=1e9).seconds_for(180.0),
+        lambda: Sampling(frames=10_000_001).seconds_for(180.0),
+        lambda: Sampling(fps=1e9, max_frames=10**9).seconds_for(180.0),
+    ],
+)
+def test_more_frames_than_anyone_means_are_refused(wish):
+    with pytest.raises(ConfigError, match="expected at most 10,000,000 frames; ask for fewer"):
+        wish()
+
+
+def test_max_frames_makes_any_rate_bearable():
+    np.testing.assert_allclose(Sampling(fps=1e308, max_frames=2).seconds_for(8.0), [2.0, 6.0])

@@ -1,0 +1,77 @@
+"""Files that appear under their name only when they are complete."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from longpanda.errors import ConfigError
+
+
+@contextmanager
+def appearing_whole(target: Path) -> Iterator[str]:
+    """Name of a file beside `target` that takes its place when the block ends well, and vanishes when it does not.
+
+    Raises:
+        ConfigError: `target` is a directory, or stands in a folder that does not exist or cannot be written.
+    """
+    name = _neighbour(target)
+    try:
+        yield name
+        try:
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, target)
+        except OSError as error:
+            raise not_writable(target, error) from error
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write a text file as a whole or not at all.
+
+    Raises:
+        ConfigError: as `appearing_whole`, or the disk is full.
+    """
+    with appearing_whole(target) as name:
+        try:
+            Path(name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise not_writable(target, error) from error
+
+
+def check_writable(target: Path) -> None:
+    """Refuse a name that no file can be written under, before the work whose result goes there.
+
+    Raises:
+        ConfigError: as `appearing_whole`.
+    """
+    os.unlink(_neighbour(target))
+
+
+def not_writable(target: Path, error: OSError) -> ConfigError:
+    """The error for a file that the system does not let us write."""
+    found = f"'{target}' cannot be written ({error.strerror})"
+    return ConfigError(found, "a folder with free space that you may write to", "choose another name or make room")
+
+
+def _neighbour(target: Path) -> str:
+    """An empty new file in the folder of `target`."""
+    try:
+        if target.is_dir():
+            raise ConfigError(f"'{target}' is a directory", "the name of a file", "add a file name to it")
+        if not target.parent.is_dir():
+            raise ConfigError(f"no directory '{target.parent}'", "an existing directory", "create it first")
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+    except OSError as error:
+        raise not_writable(target, error) from error
+    os.close(handle)
+    return name
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
