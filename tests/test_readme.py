@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import tables
-from longpanda.cli.main import VERBS, parser
+from longpanda.cli.main import VERBS, main, parser
+from longpanda.longwatch import vocabulary
+from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.train.build import build
+from longpanda.train.recipe import load_recipe
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -22,7 +26,7 @@ LONGEST_README = 150
 OUTPUTS = ("keep", "out")
 """Options that name what a command writes."""
 FILE_LIKE = re.compile(r"^[\w./-]+\.(mp4|mkv|json|jsonl|yaml|vidx)$|^[\w.-]+/[\w./-]+$")
-OTHER_PROGRAMS = {"cd", "git", "pip", "python", "python3", "source"}
+OTHER_PROGRAMS = {"cd", "git", "pip", "python", "python3", "source", "tensorboard"}
 """What a block may call besides longpanda and make."""
 
 
@@ -46,11 +50,22 @@ def bad_commands(text: str, targets: set[str]) -> Iterator[str]:
         line, program = shlex.join(words), Path(words[0]).name
         if program == "longpanda":
             yield from (f"{line}: {why}" for why in _bad_verb(words[1:], made))
+        elif program == "torchrun":
+            yield from (f"{line}: {why}" for why in _bad_launch(words[1:], made))
         elif program == "make":
             named = [word for word in words[1:] if "=" not in word]
             yield from (f"{line}: no target '{target}'" for target in named if target not in targets)
         elif program not in OTHER_PROGRAMS:
             yield f"{line}: unknown program"
+
+
+def _bad_launch(words: list[str], made: set[Path]) -> Iterator[str]:
+    """`torchrun [OPTION NUMBER] -m longpanda.cli.main VERB ...`."""
+    module = words.index("-m") if "-m" in words else len(words)
+    if words[module : module + 2] != ["-m", "longpanda.cli.main"]:
+        yield "it does not start longpanda.cli.main"
+    else:
+        yield from _bad_verb(words[module + 2 :], made)
 
 
 def _bad_verb(arguments: list[str], made: set[Path]) -> Iterator[str]:
@@ -125,6 +140,24 @@ def test_the_readme_names_the_two_commands_and_stays_short() -> None:
     assert len(lines) < LONGEST_README
 
 
+def test_development_is_installed_before_training() -> None:
+    """`make demo` brings no accelerate and no tensorboard."""
+    order = [shlex.join(words[:2]) for words in commands(README.read_text())]
+    assert order.index("make install") < order.index("longpanda train")
+
+
+def test_the_number_of_parameters_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    found = re.search(r"\*nano\*, has ([\d,]+) parameters \(`longpanda info nano`\), (\d) layers", README.read_text())
+    assert found
+    recipe = load_recipe("nano", []).model
+    model, _ = build(recipe, word_tokenizer(vocabulary()))
+    assert found[1] == f"{sum(parameter.numel() for parameter in model.parameters()):,}"
+    assert int(found[2]) == recipe.text["num_hidden_layers"]
+    if (NANO / "config.json").is_file():
+        assert main(["info", "nano", "--json"]) == 0
+        assert found[1] == f"{json.loads(capsys.readouterr().out)['parameters']['total']:,}"
+
+
 def test_every_verb_is_shown() -> None:
     shown = {words[1] for words in commands(README.read_text()) if words[0] == "longpanda"}
     assert shown == set(VERBS)
@@ -165,6 +198,8 @@ def test_python_examples_run(number: int, tmp_path: Path) -> None:
         "```bash\nlongpanda ask late.mp4 hello\nlongpanda demo --keep late.mp4\n```\n",
         "```bash\nlongpanda ask README.md hello --model runs/other/model\n```\n",
         "```bash\nmake nonsense\n```\n",
+        "```bash\ntorchrun --nproc-per-node 2 train.py\n```\n",
+        "```bash\ntorchrun --nproc-per-node 2 -m longpanda.cli.main trian nano\n```\n",
         "```bash\ncurl example.org\n```\n",
     ],
 )
