@@ -30,11 +30,13 @@ def run(options: argparse.Namespace) -> None:
 
     out = options.out or Path("runs") / recipe.name
     folder = train(recipe, word_tokenizer(vocabulary()), lessons_of, list(CELL_ATTRIBUTES.values()), out, _say)
-    print(f"the model is in {folder}: longpanda ask VIDEO QUESTION --model {folder}")
+    _say(f"the model is in {folder}: longpanda ask VIDEO QUESTION --model {folder}")
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    """Print, in the first of the processes that `torchrun` started."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, flush=True)
 
 
 def lessons_of(stage: Any, number: int) -> Any:

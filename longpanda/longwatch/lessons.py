@@ -1,5 +1,6 @@
 """Scenes as lessons: clips rendered straight to arrays, with their questions and the content of every cell."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,9 @@ CELL_ATTRIBUTES: dict[str, int] = {
 
 _MOST_STILLS = 64
 """Stills of one clip; seeds of stills are multiples of it, so that no two clips share one."""
+
+_MOST_DRAWS = 200
+"""Scenes tried for one lesson: enough even where one clip in ten holds anything to ask about."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,14 @@ class LessonPlan:
                 raise ConfigError(f"family '{name}'", "a family of LongWatch", nearest(name, known))
         if self.stills and max(self.frames, default=1) > _MOST_STILLS:
             raise ConfigError(f"clips of {max(self.frames)} stills", f"at most {_MOST_STILLS}", "show fewer")
-        if self.stills and self.families and max(self.frames) > 1:
+        if self.stills and self.families and max(self.frames, default=1) > 1:
             raise ConfigError("questions on clips of several stills", "frames: [1]", "ask about one still at a time")
-        if self.count < 1 or not self.frames or min(self.frames) < 1:
-            raise ConfigError(f"count={self.count}, frames={self.frames}", "at least 1 of each", "correct the recipe")
+        if min(self.count, self.questions, *self.frames) < 1 or not self.frames:
+            found = f"count={self.count}, questions={self.questions}, frames={self.frames}"
+            raise ConfigError(found, "at least 1 of each", "correct the recipe")
+        shortest, longest = self.step_seconds
+        if not 0 < shortest <= longest < math.inf:
+            raise ConfigError(f"step_seconds={self.step_seconds}", "above 0, the shortest first", "correct the recipe")
 
 
 class Lessons:
@@ -75,8 +83,26 @@ class Lessons:
         return self.plan.count
 
     def __getitem__(self, index: int) -> Lesson:
-        """The `index`-th lesson: scene, moments and wording all follow from its seed."""
-        plan, number = self.plan, self.plan.first_index + index
+        """The `index`-th lesson: scene, moments and wording all follow from its seed.
+
+        Where families are asked, every lesson has a question: a batch without any would leave the language model
+        without gradient, and training on several processes would wait for it. A scene that holds nothing to ask about
+        gives way to another, from beyond the stage's last.
+
+        Raises:
+            ConfigError: no scene holds anything to ask about.
+        """
+        plan = self.plan
+        for draw in range(_MOST_DRAWS):
+            lesson = self._draw(plan.first_index + index + draw * plan.count)
+            if lesson.samples or not plan.families:
+                return lesson
+        found = f"{_MOST_DRAWS} clips of {plan.frames} frames without a question of {', '.join(plan.families)}"
+        raise ConfigError(found, "families that short clips can answer", "show more frames, or ask other families")
+
+    def _draw(self, number: int) -> Lesson:
+        """The lesson of the `number`-th scene of the training split, which may hold no question."""
+        plan = self.plan
         seed = scene_seed(Split.TRAIN, number)
         rng = np.random.Generator(np.random.PCG64((0x1E550, seed)))
         frames = int(rng.choice(plan.frames))

@@ -1,11 +1,14 @@
-"""A folder belongs to one run: its recipe, and what it ran with, are written before the first step."""
+"""A folder belongs to one run: one process writes it, under one recipe, and what it ran with is kept beside."""
 
 import dataclasses
+import fcntl
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 import transformers
@@ -18,24 +21,53 @@ FREE = {"workers", "threads", "save_steps", "log_steps"}
 """What may change when a run goes on: it says how to run, and nothing about the result."""
 
 
-def claim(out: Path, recipe: Recipe) -> None:
-    """Make `out` the folder of this recipe's run: recipe.json, and one entry in run.json for every start.
+@contextmanager
+def claim(out: Path, recipe: Recipe, processes: int) -> Iterator[None]:
+    """Hold `out` as the folder of this recipe's run, alone: for the process that writes, before the first step.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, or cannot be written.
+        ConfigError: the folder is held by a living process, holds a run of another recipe or of another number of
+            processes, or cannot be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _check_same(out, recipe)
+    with ExitStack() as held:
+        with _writable(out):
+            out.mkdir(parents=True, exist_ok=True)
+            _lock(out, held.enter_context((out / "lock").open("a")))
+            _check_recipe(out, recipe)
+            _check_processes(out, processes)
+        yield
+
+
+def record(out: Path, recipe: Recipe, processes: int) -> None:
+    """Write recipe.json, and one entry in run.json for this start. Raises ConfigError as `claim`."""
+    with _writable(out):
         _write(out / "recipe.json", dataclasses.asdict(recipe))
-        starts = json.loads((out / "run.json").read_text()) if (out / "run.json").exists() else []
-        _write(out / "run.json", [*starts, _made_with()])
+        _write(out / "run.json", [*_starts(out), _made_with(processes)])
+
+
+@contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         found = f"'{out}' cannot hold a run ({error.strerror})"
         raise ConfigError(found, "a folder that can be written", "use another --out") from error
 
 
-def _check_same(out: Path, recipe: Recipe) -> None:
+def _lock(out: Path, file: IO[str]) -> None:
+    """Lock an open file until it is closed or this process ends, by whatever signal.
+
+    A record lock: unlike flock's, it is not inherited, so that workers that outlive a killed process by some seconds
+    do not hold it.
+    """
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        found = f"another process is training in '{out}'"
+        raise ConfigError(found, "one at a time", "wait until it ends, or use another --out") from error
+
+
+def _check_recipe(out: Path, recipe: Recipe) -> None:
     path = out / "recipe.json"
     if not path.exists():
         return
@@ -46,6 +78,20 @@ def _check_same(out: Path, recipe: Recipe) -> None:
     if difference := _difference(stored, wanted, ""):
         found = f"'{out}' holds a run of another recipe: {difference}"
         raise ConfigError(found, "the recipe it was started with", "use another --out, or delete it")
+
+
+def _check_processes(out: Path, processes: int) -> None:
+    """A step has a batch for every process, so another number of them would be another run."""
+    stored = next((start["processes"] for start in _starts(out) if "processes" in start), processes)
+    if stored != processes:
+        found = f"{processes} processes for the run in '{out}', which was started with {stored}"
+        raise ConfigError(found, f"--nproc-per-node {stored}", "start as many, or use another --out")
+
+
+def _starts(out: Path) -> list[dict[str, Any]]:
+    path = out / "run.json"
+    starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return starts
 
 
 def _difference(stored: Any, wanted: Any, path: str) -> str | None:
@@ -61,12 +107,13 @@ def _difference(stored: Any, wanted: Any, path: str) -> str | None:
     return next((difference for difference in found if difference), None)
 
 
-def _made_with() -> dict[str, str | None]:
+def _made_with(processes: int) -> dict[str, str | int | None]:
     return {
         "longpanda": __version__,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "commit": _commit(),
+        "processes": processes,
     }
 
 

@@ -1,6 +1,8 @@
 """Run files: YAML to dataclasses, with overrides such as `stages.0.steps=10`; an unknown key names its nearest."""
 
 import dataclasses
+import math
+import re
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,10 +37,10 @@ class StageRecipe:
     """One stage: what is shown, for how long, how fast it learns.
 
     Args:
-        name: the stage's folder and its name in logs.
+        name: the stage's folder and its name in logs; unlike any other stage's.
         steps: optimiser steps.
         batch: clips per step and process.
-        learning_rate: peak; linear warm-up, constant, then linear to zero over the last `decay` of the steps.
+        learning_rate: peak; linear warm-up, constant, then half a cosine to zero over the last `decay` of the steps.
         warmup: share of the steps spent warming up.
         decay: share of the steps spent decaying.
         frames: clip lengths drawn from.
@@ -65,13 +67,21 @@ class StageRecipe:
     cell_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(self.steps >= 1, f"steps = {self.steps} of stage '{self.name}'", "at least 1")
-        _require(self.batch >= 1, f"batch = {self.batch} of stage '{self.name}'", "at least 1")
-        _require(self.learning_rate > 0, f"learning_rate = {self.learning_rate} of stage '{self.name}'", "above 0")
+        _require_name(self.name, "a stage")
+        self._require("steps", self.steps >= 1, "at least 1")
+        self._require("batch", self.batch >= 1, "at least 1")
+        self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
+        self._require("frames", min(self.frames, default=0) >= 1, "clip lengths of at least 1")
+        shortest, longest = self.step_seconds
+        self._require("step_seconds", 0 < shortest <= longest < math.inf, "above 0, the shortest first")
+        self._require("questions", self.questions >= 1, "at least 1")
+        self._require("cell_weight", 0 <= self.cell_weight < math.inf, "at least 0")
         shares = f"warmup = {self.warmup} and decay = {self.decay} of stage '{self.name}'"
-        _require(
-            min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1, shares, "shares of at most 1 in all"
-        )
+        fits = min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1
+        _require(fits, shares, "shares of at most 1 in all")
+
+    def _require(self, name: str, holds: bool, expected: str) -> None:
+        _require(holds, f"{name} = {getattr(self, name)} of stage '{self.name}'", expected)
 
 
 @dataclass(frozen=True)
@@ -108,8 +118,23 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(len(self.stages) > 0, f"recipe '{self.name}' without stages", "at least one")
+        _require_name(self.name, "a recipe")
+        names = [stage.name for stage in self.stages]
+        _require(len(set(names)) == len(names), f"stages named {', '.join(names)}", "a name for each")
+        _require(0 <= self.seed < 2**32, f"seed = {self.seed}", "0 <= seed < 2**32")
+        _require(0 < self.beta2 < 1, f"beta2 = {self.beta2}", "between 0 and 1")
+        processes = f"workers = {self.workers} and threads = {self.threads}"
+        _require(min(self.workers, self.threads) >= 0, processes, "at least 0 each")
+        others = f"weight_decay = {self.weight_decay} and max_grad_norm = {self.max_grad_norm}"
+        _require(min(self.weight_decay, self.max_grad_norm) >= 0, others, "at least 0 each")
         steps = f"save_steps = {self.save_steps} and log_steps = {self.log_steps}"
         _require(min(self.save_steps, self.log_steps) >= 1, steps, "at least 1 each")
+
+
+def _require_name(name: str, whose: str) -> None:
+    """Names are folders."""
+    plain = re.fullmatch(r"\w[\w.-]*", name) is not None and ".." not in name
+    _require(plain, f"name = {name!r} of {whose}", "letters, digits, single dots, - and _")
 
 
 def _require(holds: bool, found: str, expected: str) -> None:

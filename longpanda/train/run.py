@@ -1,23 +1,23 @@
 """A recipe to a trained model: stages in order, checkpoints, resume after any interruption."""
 
 import importlib.util
-import json
 import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 from longpanda.errors import ConfigError
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.build import build
-from longpanda.train.claim import claim
+from longpanda.train.checkpoint import last_whole_checkpoint
+from longpanda.train.claim import claim, record
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.taught import TaughtPanda
 from longpanda.train.trainer import LessonTrainer
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 LessonSource = Callable[[StageRecipe, int], Any]
 """From a stage and its number to a sized, indexable source of `Lesson`s."""
 
+_INSTALL = "make install, or pip install -e '.[train]' in the source folder"
+
 
 def train(
     recipe: Recipe,
@@ -37,7 +39,7 @@ def train(
     out: Path,
     report: Callable[[str], None] = _log.info,
 ) -> Path:
-    """Run all stages that are not done yet.
+    """Run all stages that are not done yet, in every process that `torchrun` started; the first alone writes.
 
     Args:
         recipe: the run.
@@ -48,11 +50,11 @@ def train(
         report: told of each stage that is done.
 
     Returns:
-        The folder of the finished model, for `longpanda.load`.
+        The folder of the finished model, for `longpanda.load`; one that was finished before stays as it is.
 
     Raises:
-        ConfigError: a recipe that names no possible model or lessons, a folder that holds another run, or packages
-            that training needs are missing.
+        ConfigError: a recipe that names no possible model or lessons, a folder that holds another run or that another
+            process trains in, several GPUs for one process, or packages that training needs are missing.
     """
     _check_packages()
     if recipe.threads:
@@ -60,30 +62,60 @@ def train(
     set_seed(recipe.seed)
     model, processor = build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
     sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
-    if first_process():
-        claim(out, recipe)
-    for number, (stage, source) in enumerate(zip(recipe.stages, sources, strict=True)):
-        _run_stage(recipe, number, model, processor, source, out)
+    folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
+    arguments = [_arguments(recipe, *pair) for pair in zip(recipe.stages, folders, strict=True)]
+    _check_gpus(arguments[0])
+    with claim(out, recipe, arguments[0].world_size) if _is_first(arguments[0]) else nullcontext():
+        if all((folder / "done.pt").exists() for folder in folders) and (out / "model/run.json").exists():
+            report("every stage was done before, and the model is there")
+            return out / "model"
+        return _run(recipe, arguments, model, processor, sources, out, report)
+
+
+def _run(
+    recipe: Recipe,
+    arguments: list[TrainingArguments],
+    model: Any,
+    processor: LongPandaProcessor,
+    sources: list[Any],
+    out: Path,
+    report: Callable[[str], None],
+) -> Path:
+    is_first = _is_first(arguments[0])
+    if is_first:
+        record(out, recipe, arguments[0].world_size)
+    for number, stage in enumerate(recipe.stages):
+        _run_stage(stage, arguments[number], model, processor, sources[number])
         report(f"stage {number + 1} of {len(recipe.stages)}, '{stage.name}', is done")
-    return _save(model.graduate(), processor, out / "model") if first_process() else out / "model"
+    return _save(model.graduate(), processor, out) if is_first else out / "model"
 
 
-def first_process() -> bool:
+def _is_first(arguments: TrainingArguments) -> bool:
     """Whether this is the process that writes, of those that `torchrun` started."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return bool(arguments.process_index == 0)
 
 
 def _check_packages() -> None:
     missing = [name for name in ("accelerate", "tensorboard") if importlib.util.find_spec(name) is None]
     if missing:
         found = f"no package {' and no '.join(missing)}"
-        raise ConfigError(found, "what training needs beyond asking", "pip install 'longpanda[train]'")
+        raise ConfigError(found, "what training needs beyond asking", _INSTALL)
 
 
-def _run_stage(recipe: Recipe, number: int, model: Any, processor: LongPandaProcessor, source: Any, out: Path) -> None:
+def _check_gpus(arguments: TrainingArguments) -> None:
+    """transformers would cut every batch into one part per GPU, which clips of several lengths do not survive."""
+    if arguments.n_gpu > 1:
+        start = f"torchrun --nproc-per-node {arguments.n_gpu} -m longpanda.cli.main train ..."
+        found = f"{arguments.n_gpu} GPUs and one process"
+        raise ConfigError(found, "one process per GPU", f"start with {start}, or set CUDA_VISIBLE_DEVICES=0")
+
+
+def _run_stage(
+    stage: StageRecipe, arguments: TrainingArguments, model: Any, processor: LongPandaProcessor, source: Any
+) -> None:
     """Train one stage in place, or load its weights when it is done already."""
-    stage = recipe.stages[number]
-    folder, done = out / f"{number}-{stage.name}", out / f"{number}-{stage.name}" / "done.pt"
+    folder, is_first = Path(arguments.output_dir), _is_first(arguments)
+    done = folder / "done.pt"
     if done.exists():
         model.load_state_dict(torch.load(done, map_location="cpu", weights_only=True))
         return
@@ -92,13 +124,13 @@ def _run_stage(recipe: Recipe, number: int, model: Any, processor: LongPandaProc
     model.language_model.requires_grad_(bool(stage.families))  # without questions it would get no gradient
     trainer = LessonTrainer(
         model=model,
-        args=_arguments(recipe, stage, folder),
+        args=arguments,
         train_dataset=source,
         data_collator=_Collate(processor),
         cell_weight=stage.cell_weight,
     )
-    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder))
-    if not first_process():
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
+    if not is_first:
         return
     temporary = done.with_suffix(".tmp")
     torch.save(model.state_dict(), temporary)
@@ -143,27 +175,17 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArgu
     )
 
 
-def _last_whole_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end; half-written ones are removed.
-
-    The Trainer writes trainer_state.json last, so a checkpoint without a readable one was cut off.
-    """
-    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))) is not None:
-        try:
-            json.loads((Path(newest) / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            shutil.rmtree(newest, ignore_errors=True)
-            continue
-        return str(newest)
-    return None
-
-
-def _save(model: Any, processor: LongPandaProcessor, folder: Path) -> Path:
-    """Write model and processor beside the target, then move them there in one step."""
-    temporary = folder.with_suffix(".tmp")
+def _save(model: Any, processor: LongPandaProcessor, out: Path) -> Path:
+    """Write model, processor and what made them beside the target, then move them there; an old model goes last."""
+    folder, temporary, old = out / "model", out / "model.tmp", out / "model.old"
     shutil.rmtree(temporary, ignore_errors=True)
     model.save_pretrained(temporary)
     processor.save_pretrained(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("recipe.json", "run.json"):
+        shutil.copy(out / name, temporary)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
     os.replace(temporary, folder)
+    shutil.rmtree(old, ignore_errors=True)
     return folder

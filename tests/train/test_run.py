@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -16,6 +18,8 @@ from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
+from longpanda.train.checkpoint import last_whole_checkpoint
+from longpanda.train.claim import claim, record
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 
 TEXT = {
@@ -140,7 +144,9 @@ def test_a_run_says_what_made_it(whole):
     (start,) = json.loads((out / "run.json").read_text())
     assert start["longpanda"] == longpanda.__version__
     assert start["torch"] == torch.__version__
-    assert set(start) == {"longpanda", "torch", "transformers", "commit"}
+    assert set(start) == {"longpanda", "torch", "transformers", "commit", "processes"}
+    for name in ("recipe.json", "run.json"):
+        assert (out / "model" / name).read_text() == (out / name).read_text()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +173,39 @@ def test_a_half_written_checkpoint_is_ignored(whole, tmp_path, monkeypatch):
     assert_same(weights(folder), weights(whole[1][0]))
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), cut, lambda path: path.write_bytes(b"")])
+def test_a_checkpoint_without_its_random_state_is_ignored(whole, tmp_path, monkeypatch, spoil):
+    train_killed(monkeypatch, tmp_path / "run", 1, "on_save", 2)
+    spoil(tmp_path / "run/1-short/checkpoint-2/rng_state.pth")
+    folder, _ = train(RECIPE, tmp_path / "run")
+    assert_same(weights(folder), weights(whole[1][0]))
+
+
+def checkpoint(folder, step, states):
+    path = folder / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    (path / "trainer_state.json").write_text("{}")
+    for name in states:
+        torch.save({"cpu": torch.random.get_rng_state()}, path / name)
+    return path
+
+
+def test_a_checkpoint_of_several_processes_needs_the_state_of_each(tmp_path):
+    both = checkpoint(tmp_path, 90, ["rng_state_0.pth", "rng_state_1.pth"])
+    alone = checkpoint(tmp_path, 100, ["rng_state_0.pth"])
+    (tmp_path / "checkpoint-old").mkdir()
+    assert last_whole_checkpoint(tmp_path, 2, is_first=False) == str(both)
+    assert alone.exists()
+    assert last_whole_checkpoint(tmp_path, 2, is_first=True) == str(both)
+    assert not alone.exists()
+    assert last_whole_checkpoint(tmp_path, 1, is_first=False) is None
+    assert last_whole_checkpoint(tmp_path / "none", 1, is_first=True) is None
+
+
 def test_a_run_with_only_half_a_checkpoint_starts_its_stage_again(whole, tmp_path, monkeypatch):
     train_killed(monkeypatch, tmp_path / "run", 0, "on_save", 2)
     shutil.rmtree(tmp_path / "run/0-cells/checkpoint-2")
@@ -182,6 +221,28 @@ def test_finished_stages_are_not_trained_again(whole, tmp_path, monkeypatch):
     folder, done = train(RECIPE, out)
     assert len(done) == 3
     assert_same(weights(folder), weights(whole[1][0]))
+
+
+def test_a_finished_run_stays_as_it_is(whole, tmp_path, monkeypatch):
+    out = shutil.copytree(whole[0], tmp_path / "run")
+    monkeypatch.setattr(run, "_save", lambda *_: pytest.fail("a finished model was written again"))
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "lock"}
+    folder, done = train(RECIPE, out)
+    assert folder == out / "model"
+    assert done == ["every stage was done before, and the model is there"]
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "lock"} == before
+
+
+def test_a_model_gives_way_to_the_next_in_one_step(whole, tmp_path):
+    out = shutil.copytree(whole[0], tmp_path / "run")
+    (out / "model/run.json").unlink()  # as a model of an older version
+    (out / "model/leftover").write_text("")
+    (out / "model.old").mkdir()  # as left by a run that was killed here
+    (out / "model.old/config.json").write_text("")
+    folder, _ = train(RECIPE, out)
+    assert_same(weights(folder), weights(whole[1][0]))
+    assert not (folder / "leftover").exists()
+    assert not list(out.glob("model.*"))
 
 
 def changed(**values):
@@ -209,11 +270,60 @@ def test_another_recipe_in_the_same_folder_is_refused(whole, tmp_path, recipe, d
     shutil.copy(whole[0] / "recipe.json", out)
     with pytest.raises(ConfigError, match=f"holds a run of another recipe: {difference}.*; use another --out, or del"):
         train(recipe, out)
-    assert sorted(path.name for path in out.iterdir()) == ["recipe.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["lock", "recipe.json"]
+
+
+def test_another_number_of_processes_is_refused(whole, tmp_path):
+    out = shutil.copytree(whole[0], tmp_path / "run")
+    with (
+        pytest.raises(ConfigError, match=r"2 processes for the run in .* started with 1; expected --nproc-per-node 1"),
+        claim(out, RECIPE, 2),
+    ):
+        pass
+    starts = [{name: value for name, value in start.items() if name != "processes"} for start in _json(out)]
+    (out / "run.json").write_text(json.dumps(starts))  # as an older version wrote it
+    with claim(out, RECIPE, 2):
+        record(out, RECIPE, 2)
+    assert [start.get("processes") for start in _json(out)] == [None, 2]
+
+
+def _json(out):
+    return json.loads((out / "run.json").read_text())
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from longpanda.train.claim import claim
+from longpanda.train.recipe import load_recipe
+with claim(Path(sys.argv[1]), load_recipe("nano"), 1):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_in_which_a_process_trains_is_refused_until_that_is_dead(tmp_path):
+    command, out = [sys.executable, "-c", HOLD, str(tmp_path / "run")], tmp_path / "run"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match=r"another process is training in .*; expected one at a time; wait until"):
+            train(RECIPE, out)
+        assert [path.name for path in out.iterdir()] == ["lock"]
+        holder.kill()
+    with claim(out, RECIPE, 1):
+        pass
+
+
+def test_several_gpus_want_several_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.TrainingArguments, "n_gpu", property(lambda _: 2))
+    with pytest.raises(ConfigError, match=r"2 GPUs and one process; .*torchrun --nproc-per-node 2 .*CUDA_VISIBLE_DEV"):
+        train(RECIPE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_how_it_runs_may_change(whole, tmp_path, monkeypatch):
     out = shutil.copytree(whole[0], tmp_path / "run")
+    shutil.rmtree(out / "model")
     monkeypatch.setattr(run, "LessonTrainer", lambda **_: pytest.fail("a finished stage was trained"))
     train(changed(workers=2, save_steps=7, log_steps=9), out)
     assert json.loads((out / "recipe.json").read_text())["save_steps"] == 7
@@ -242,7 +352,7 @@ def with_model(**values):
         (with_model(sampling={"frame": 3}), "unknown field 'model.sampling.frame'.*did you mean 'frames'"),
         (with_model(sampling={"frames": 0}), "frames=0"),
         (
-            changed(stages=(*RECIPE.stages, dataclasses.replace(RECIPE.stages[0], families=("needel",)))),
+            changed(stages=(*RECIPE.stages, dataclasses.replace(RECIPE.stages[0], name="last", families=("needel",)))),
             "family 'needel'.*did you mean 'needle'",
         ),
     ],
@@ -255,7 +365,7 @@ def test_mistakes_are_found_before_the_first_step(tmp_path, recipe, message):
 
 def test_missing_packages_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None if name == "accelerate" else name)
-    with pytest.raises(ConfigError, match=r"no package accelerate; .*pip install 'longpanda\[train\]'"):
+    with pytest.raises(ConfigError, match=r"no package accelerate; .*make install, or pip install -e '.\[train\]' in"):
         train(RECIPE, tmp_path / "run")
 
 
