@@ -234,5 +234,7 @@ def test_autocast_trains() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         tokens = fast_forward(stab, pixels.float(), boxes, torch.tensor(stab.config.windows([5])))
     torch.cat(tokens).float().square().mean().backward()
-    unused = {"video.key.bias"}  # adds the same to every score of the softmax
-    assert {n for n, p in stab.named_parameters() if p.grad is None or not p.grad.any()} == unused
+    without = {n for n, p in stab.named_parameters() if p.grad is None}
+    assert not without, "data-parallel training waits for the gradient of every parameter"
+    # The bias of GSTRA's key adds the same to every score of a softmax: its gradient is rounding, or nothing.
+    assert {n for n, p in stab.named_parameters() if not p.grad.any()} <= {"video.key.bias"}
