@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,22 +42,35 @@ class Watching:
 
 
 class Blind:
-    """The same model, given the question alone."""
+    """The same model, given the question alone: the likeliest of the answers that the question allows.
 
-    def __init__(self, panda: LongPanda) -> None:
+    Free text would flatter the control: without frames the model writes what is no answer, and scores below chance.
+    """
+
+    def __init__(self, panda: LongPanda, samples: list[Sample]) -> None:
         self.panda = panda
+        self.choices = {sample.question: choices(sample) for sample in samples}
 
     def watch(self, video: str) -> Callable[[str], str]:  # noqa: ARG002
         """See nothing."""
         return self._ask
 
     def _ask(self, question: str) -> str:
-        processor = self.panda.processor
-        inputs = processor(processor.chat(question, clips=0))
+        processor, allowed = self.panda.processor, self.choices[question]
+        asked = processor.tokenizer.encode(processor.chat(question, clips=0), add_special_tokens=False)
+        batch = processor([processor.chat(question, answer, clips=0) for answer in allowed])
+        ids, mask = batch["input_ids"], batch["attention_mask"]
         with torch.inference_mode():
-            ids = self.panda.model.generate(**inputs, max_new_tokens=8, do_sample=False)
-        answer: str = processor.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        return answer
+            logits = self.panda.model(**batch, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
+        likelihood = logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
+        answered = mask[:, 1:].cumsum(1) >= len(asked)  # position j says what token j + 1 is
+        return allowed[int((likelihood * answered * mask[:, 1:]).sum(1).argmax())]
+
+
+def choices(sample: Sample) -> tuple[str, ...]:
+    """The answers that a question allows: the two cards it names, or all of its family."""
+    named = re.search(r"the (\w+ \w+) or the (\w+ \w+)\?", sample.question)
+    return (named[1], named[2]) if named else FAMILIES[sample.family].answers
 
 
 def questions(family: str, scenes: list[Scene], most: int) -> list[Sample]:
@@ -160,7 +174,8 @@ def main() -> None:
     tests = {name: questions(name, scenes, options.questions) for name in FAMILIES}
     blind_tests = {name: questions(name, unseen, BLIND_SCENES) for name in FAMILIES}
     seen = scored(Watching(panda, folder), [sample for samples in tests.values() for sample in samples])
-    blind = scored(Blind(panda), [sample for samples in blind_tests.values() for sample in samples])
+    unseen_samples = [sample for samples in blind_tests.values() for sample in samples]
+    blind = scored(Blind(panda, unseen_samples), unseen_samples)
     families = {}
     for name, samples in tests.items():
         chance = float(np.mean([sample.metadata["chance"] for sample in samples]))
