@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from torch import nn
 from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase
 
 from longpanda.errors import ConfigError, nearest
+from longpanda.index.load import locate
 from longpanda.model.configuration import LongPandaConfig, StabConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
@@ -42,6 +44,21 @@ def build(
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         found = f"model.text = {recipe.text} makes no model: {_one_line(error)}"
         raise ConfigError(found, f"values that fit a {text.model_type}", "correct the recipe") from error
+
+
+def start_from(model: nn.Module, name: str) -> None:
+    """Give a new model the weights of a saved one; the teacher's probes start new.
+
+    Raises:
+        ModelError: there is no such model.
+        ConfigError: it is of other sizes.
+    """
+    weights = LongPandaForConditionalGeneration.from_pretrained(locate(name)).state_dict()
+    own = {key: value.shape for key, value in model.state_dict().items() if not key.startswith("cell_names.")}
+    if own != {key: value.shape for key, value in weights.items()}:
+        found = f"start = '{name}', a model of other parts or sizes"
+        raise ConfigError(found, "one that this recipe's `model` describes", "correct `model`, or start from none")
+    model.load_state_dict(weights, strict=False)
 
 
 def _text_config(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:

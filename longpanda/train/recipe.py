@@ -92,6 +92,7 @@ class Recipe:
         name: the folder under `runs/` and the name of the model.
         model: what to make.
         stages: in order; each starts from the last one's weights with a fresh optimiser.
+        start: a saved model (bundled name, folder or hub id) whose weights the first stage begins with; "" for none.
         seed: of the initial weights.
         weight_decay: AdamW's.
         beta2: AdamW's second moment.
@@ -106,6 +107,7 @@ class Recipe:
     name: str
     model: ModelRecipe
     stages: tuple[StageRecipe, ...]
+    start: str = ""
     seed: int = 0
     weight_decay: float = 0.01
     beta2: float = 0.98

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
 
 from longpanda.errors import ConfigError
 from longpanda.processing import LongPandaProcessor
-from longpanda.train.build import build
+from longpanda.train.build import build, start_from
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import claim, record
 from longpanda.train.recipe import Recipe, StageRecipe
@@ -61,6 +61,8 @@ def train(
         torch.set_num_threads(recipe.threads)
     set_seed(recipe.seed)
     model, processor = build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
+    if recipe.start:
+        start_from(model, recipe.start)
     sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair) for pair in zip(recipe.stages, folders, strict=True)]

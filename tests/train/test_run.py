@@ -375,3 +375,20 @@ def test_a_tokenizer_without_the_placeholder_gets_room_for_it():
     tokenizer = byte_tokenizer(*FAMOUS["qwen2"][:2])
     model, processor = run.build(RECIPE.model, tokenizer)
     assert model.get_input_embeddings().num_embeddings == len(tokenizer) == processor.video_token_id + 1
+
+
+def test_a_run_may_start_from_a_saved_model(whole, tmp_path):
+    """With rates of nearly nothing, what comes out is what went in."""
+    last = dataclasses.replace(RECIPE.stages[1], learning_rate=1e-12)
+    recipe = dataclasses.replace(RECIPE, start=str(whole[1][0]), stages=(last,), weight_decay=0.0)
+    folder, _ = train(recipe, tmp_path / "further")
+    before, after = (load(str(path)).model.state_dict() for path in (whole[1][0], folder))
+    assert before.keys() == after.keys()
+    assert all(torch.allclose(before[name], after[name], atol=1e-8) for name in before)
+
+
+def test_a_start_of_another_size_is_refused(whole, tmp_path):
+    model = ModelRecipe("nano", TEXT | {"hidden_size": 32}, {"frames": 4})
+    recipe = dataclasses.replace(RECIPE, start=str(whole[1][0]), model=model)
+    with pytest.raises(ConfigError, match="a model of other parts or sizes"):
+        train(recipe, tmp_path / "further")
