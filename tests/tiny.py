@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from longpanda.longwatch import vocabulary
 from longpanda.model.configuration import LongPandaConfig, StabConfig
@@ -19,12 +19,14 @@ torch.set_num_threads(1)
 Panda = tuple[LongPandaForConditionalGeneration, LongPandaProcessor]
 
 
-def tiny(
-    backbone: str = "qwen2", tied: bool = False, tokenizer: PreTrainedTokenizerBase | None = None, **settings: object
-) -> Panda:
-    """A random model with 3 x 3 cells for a square frame, the same each time."""
-    tokenizer = tokenizer or word_tokenizer(vocabulary())
-    text = AutoConfig.for_model(
+def tiny_stab() -> StabConfig:
+    """3 x 3 cells for a square frame."""
+    return StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)
+
+
+def tiny_text(backbone: str, tokenizer: PreTrainedTokenizerBase, tied: bool = False) -> PreTrainedConfig:
+    """A language model of two layers of width 32, for this tokenizer."""
+    return AutoConfig.for_model(
         backbone,
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -39,8 +41,14 @@ def tiny(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    stab = StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)
-    config = LongPandaConfig(stab, text, sampling={"frames": 4}, **settings)
+
+
+def tiny(
+    backbone: str = "qwen2", tied: bool = False, tokenizer: PreTrainedTokenizerBase | None = None, **settings: object
+) -> Panda:
+    """A random model with 3 x 3 cells for a square frame, the same each time."""
+    tokenizer = tokenizer or word_tokenizer(vocabulary())
+    config = LongPandaConfig(tiny_stab(), tiny_text(backbone, tokenizer, tied), sampling={"frames": 4}, **settings)
     processor = LongPandaProcessor.for_model(config, tokenizer)
     torch.manual_seed(0)
     return LongPandaForConditionalGeneration(config).eval(), processor

@@ -2,37 +2,25 @@
 
 import pytest
 import torch
-from tiny import noise
-from transformers import AutoConfig, AutoModelForCausalLM
+from tiny import noise, tiny_stab, tiny_text
+from transformers import AutoModelForCausalLM
 
 import longpanda
 from longpanda.errors import ModelError
 from longpanda.longwatch import vocabulary
-from longpanda.model.configuration import StabConfig
 from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.types import Lesson, Sample
 from longpanda.video import Sampling, encode
 
-STAB = StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)
+STAB = tiny_stab()
 
 
 @pytest.fixture(params=["llama", "phi3", "qwen2"])
 def backbone(request, tmp_path):
     tokenizer = word_tokenizer(vocabulary())
-    config = AutoConfig.for_model(
-        request.param,
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
     torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "lm")
+    AutoModelForCausalLM.from_config(tiny_text(request.param, tokenizer)).save_pretrained(tmp_path / "lm")
     tokenizer.save_pretrained(tmp_path / "lm")
     return tmp_path / "lm"
 
