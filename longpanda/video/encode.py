@@ -50,7 +50,7 @@ def encode(
     if not 0 <= crf <= 51 or gop < 1 or threads < 0:
         found = f"crf={crf}, gop={gop}, threads={threads}"
         raise ConfigError(found, "crf 0 to 51, gop from 1, threads from 0", "correct it")
-    options = {"crf": str(crf), "preset": preset, "g": str(gop)}
+    options = {"crf": str(crf), "preset": preset, "g": str(gop), "mbtree": "0"}  # x264's mbtree is not reproducible
     import av
 
     with appearing_whole(Path(path)) as name:
