@@ -75,7 +75,7 @@ def _bad_verb(arguments: list[str], made: set[Path]) -> Iterator[str]:
         if stopped.code:
             yield "the parser refuses it"
         return
-    read = [str(value) for name, value in options.items() if name not in (*OUTPUTS, "overrides", "question")]
+    read = [str(value) for name, value in options.items() if name not in (*OUTPUTS, "overrides", "questions")]
     for value in read:
         path = Path(value)
         if FILE_LIKE.match(value) and not (ROOT / path).exists() and not made & {path, *path.parents}:

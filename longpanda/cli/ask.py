@@ -1,4 +1,4 @@
-"""Ask a question of a video."""
+"""Ask questions of a video."""
 
 import argparse
 import json
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda ask`."""
-    parser.add_argument("video", help="a video file")
-    parser.add_argument("question", help="what you want to know")
+    parser.add_argument("video", help="a video file, or a picture")
+    parser.add_argument(
+        "questions", nargs="+", metavar="question", help="what you want to know; the video is read once"
+    )
     parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
     amount.add_argument("--fps", type=float, help="look at this many frames per second of video")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, or one a line for each question")
 
 
 def sampling_of(frames: int | None, fps: float | None) -> "Sampling | None":
@@ -33,7 +35,7 @@ def sampling_of(frames: int | None, fps: float | None) -> "Sampling | None":
 
 def run(options: argparse.Namespace) -> None:
     """Answer and print."""
-    if not options.question.strip():
+    if not all(question.strip() for question in options.questions):
         raise PromptError("an empty question", "some text", 'ask something, for example "What happens first?"')
     sampling = sampling_of(options.frames, options.fps)
     from longpanda.video import probe
@@ -41,8 +43,13 @@ def run(options: argparse.Namespace) -> None:
     probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import load
 
-    answer = load(options.model).ask(options.video, options.question, sampling)
-    print(json.dumps(answer.as_dict(), indent=2) if options.json else describe(answer))
+    session, several = load(options.model).watch(options.video, sampling), len(options.questions) > 1
+    for question in options.questions:
+        answer = session.ask(question)
+        if options.json:
+            print(json.dumps(answer.as_dict(), indent=None if several else 2), flush=True)
+        else:
+            print(f"{question}\n{describe(answer)}\n" if several else describe(answer), flush=True)
 
 
 def describe(answer: "Answer") -> str:

@@ -19,19 +19,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="draw the same video again (default: a random one)")
     parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
     parser.add_argument("--questions", type=int, default=2, help="questions per family (default: 2)")
-    parser.add_argument("--keep", type=Path, metavar="FILE.mp4", help="keep the video")
+    parser.add_argument("--keep", type=Path, metavar="FILE.mp4", help="keep the video, and its scene as FILE.json")
 
 
 def run(options: argparse.Namespace) -> None:
     """Make a video, ask, and compare with the truth."""
     from longpanda.errors import ConfigError
     from longpanda.longwatch import Split, generate, scene_seed
-    from longpanda.longwatch.film import check_target, film
+    from longpanda.longwatch.film import check_free, check_target, film
 
     if options.questions < 1:
         raise ConfigError(f"--questions {options.questions}", "at least 1", "ask for more")
+    if options.seed is not None and options.seed < 0:
+        raise ConfigError(f"--seed {options.seed}", "0 or more", "choose another")
     if options.keep is not None:
         check_target(options.keep)  # what cannot be done is said before the work
+        check_free(options.keep)
     index = secrets.randbelow(2**32) if options.seed is None else options.seed
     scene = generate(scene_seed(Split.DEMO, index), DEMO_SECONDS)
     from longpanda.index import load
@@ -44,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
         film(scene, path)
         _ask_all(model.watch(path), scene, options.questions)
     if options.keep is not None:
-        print(f"the video is in {options.keep}")
+        print(f"the video is in {options.keep}, its scene in {options.keep.with_suffix('.json')}")
 
 
 def _ask_all(session: "Session", scene: "Scene", most: int) -> None:

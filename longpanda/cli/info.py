@@ -61,6 +61,8 @@ def describe(config: Any) -> dict[str, Any]:
 
 
 def _table(values: dict[str, Any]) -> str:
+    from longpanda.video import Sampling
+
     lines = [f"{values['model']}: STAB and {values['backbone']}, frames of {values['image_px']} px", "", "parameters"]
     lines += [f"  {part:24} {count:>14,}" for part, count in values["parameters"].items()]
     lines += ["", f"{'one frame':12} {'tokens':>8} {'STAB GFLOP':>12} {'projector':>12} {'language model':>16}"]
@@ -69,5 +71,5 @@ def _table(values: dict[str, Any]) -> str:
             f"  {name:10} {cost['tokens']:>8} {cost['stab_gflop']:>12.4g} {cost['projector_gflop']:>12.4g} "
             f"{cost['language_model_gflop']:>16.4g}"
         )
-    lines += ["", f"reads a video at {values['sampling']}, {values['window_frames']} frames to a window"]
+    lines += ["", f"reads {Sampling(**values['sampling'])}, {values['window_frames']} frames to a window"]
     return "\n".join(lines + ([f"note: {values['notice']}"] if values["notice"] else []))

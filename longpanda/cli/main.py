@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -43,15 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"longpanda: no verb '{words[0]}'; {nearest(words[0], VERBS)}", file=sys.stderr)
         return BAD_INPUT
     options = _parsed(arguments)
+    signal.signal(signal.SIGTERM, _terminated)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         VERBS[options.verb].run(options)
-        sys.stdout.flush()  # here, and not when Python exits, a closed pipe can be handled
+        if sys.stdout is not None:  # None where it was closed before we began
+            sys.stdout.flush()  # here, and not when Python exits, a closed pipe can be handled
     except LongPandaError as error:
         if options.debug:
             raise
-        print("longpanda: " + str(error).replace("\n", " "), file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes that refuse the same, one says so
+            print("longpanda: " + str(error).replace("\n", " "), file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("longpanda: stopped", file=sys.stderr)
@@ -66,6 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"longpanda: unexpected {about}; run again with --debug, and report what it shows", file=sys.stderr)
         return 1
     return 0
+
+
+def _terminated(*_: object) -> None:
+    """Leave as at Ctrl-C, through every block that tidies up."""
+    raise SystemExit(143)
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:

@@ -48,13 +48,30 @@ def check_target(path: str | Path) -> None:
     """Refuse a name that no film can take, before the work.
 
     Raises:
-        ConfigError: it ends in .json, is a directory, or stands in a folder that is missing or cannot be written.
+        ConfigError: it does not end in .mp4, is a directory, or stands in a folder that is missing or cannot be
+            written.
     """
     target = Path(path)
-    if target.suffix == ".json":
-        raise ConfigError(f"a film named '{target}'", "a name ending in .mp4", "the .json beside it is the scene")
     check_writable(target)
+    if target.suffix != ".mp4":
+        raise ConfigError(f"a film named '{target}'", "a name ending in .mp4", "the .json beside it is the scene")
     check_writable(target.with_suffix(".json"))
+
+
+def check_free(path: str | Path) -> None:
+    """Refuse a name under which something else than a film of ours stands, which `film` would replace.
+
+    Raises:
+        ConfigError: there is such a file, or one of the name of the scene beside.
+    """
+    target = Path(path)
+    taken = [f"'{file}'" for file in (target, target.with_suffix(".json")) if file.exists()]
+    try:
+        if taken:
+            read_scene(target)
+    except ConfigError as error:
+        found = f"{' and '.join(taken)}, not made by LongPanda"
+        raise ConfigError(found, "a new name, or that of an older film", "choose another name") from error
 
 
 def read_scene(path: str | Path) -> Scene:

@@ -118,6 +118,13 @@ class Sampling:
         if self.seconds is not None:
             explicit(self.seconds)
 
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            return f"{len(self.seconds)} frames, at chosen seconds"
+        if self.fps is None:
+            return f"{self.frames} frames, evenly spread"
+        return f"one frame every {1 / self.fps:.3g} s" + (f", at most {self.max_frames}" if self.max_frames else "")
+
     def seconds_for(self, duration_seconds: float) -> Seconds:
         """The seconds to look at in a video of this length.
 

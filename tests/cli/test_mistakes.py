@@ -1,6 +1,7 @@
 """Every mistake of a user: exit code 2, one line on stderr, no traceback."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -44,7 +45,7 @@ QUESTION = "Where is the key?"
         (["ask", "{film}", QUESTION, "--fps", "nan"], "fps=nan"),
         (["ask", "{film}", QUESTION, "--fps", "1", "--frames", "2"], "not allowed with argument"),
         (["ask", "{film}", QUESTION, "--model", "no-such"], "no model 'no-such'"),
-        (["ask", "{film}", QUESTION, "--model", "{folder}"], "no readable config.json in"),
+        (["ask", "{film}", QUESTION, "--model", "{folder}"], "no config.json in"),
         (["ask", "{film}"], "the following arguments are required: question"),
         (["ask", "{film}", QUESTION, "--frame-rate", "2"], "unrecognized arguments: --frame-rate"),
         (["probe", "{none}"], "no such file"),
@@ -52,7 +53,7 @@ QUESTION = "Where is the key?"
         (["info", "no-such"], "no model 'no-such'"),
         (["demo", "--questions", "0"], "--questions 0; expected at least 1"),
         (["demo", "--model", "no-such"], "no model 'no-such'"),
-        (["demo", "--seed", "-1"], "scene index -1"),
+        (["demo", "--seed", "-1"], "--seed -1; expected 0 or more"),
         (["demo", "--model", "no-such", "--keep", "{folder}"], "is a directory; expected the name of a file"),
         (["demo", "--model", "no-such", "--keep", "{none}/a.mp4"], "no directory"),
         (["demo", "--model", "no-such", "--keep", "a.json"], "a name ending in .mp4"),
@@ -78,6 +79,40 @@ def test_one_line_and_exit_code_2(arguments, message, bad, capsys, monkeypatch, 
 def test_more_frames_than_memory_holds(film, model_folder, capsys):
     said = complaint(["ask", film, QUESTION, "--model", model_folder, "--fps", "1e9"], capsys)
     assert "fps=1000000000.0 in a video of 4.0 s; expected at most 10,000,000 frames; ask for fewer" in said
+
+
+@pytest.mark.parametrize("theirs", ["mine.mp4", "mine.json"])
+def test_demo_replaces_no_file_of_the_user(theirs, tmp_path, capsys):
+    (tmp_path / theirs).write_text("precious")
+    said = complaint(["demo", "--model", "no-such", "--keep", str(tmp_path / "mine.mp4")], capsys)
+    assert f"{theirs}', not made by LongPanda; expected a new name" in said
+    assert (tmp_path / theirs).read_text() == "precious"
+
+
+def test_of_many_processes_that_refuse_one_says_so(capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert main(["probe", "none.mp4"]) == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_a_polite_kill_leaves_through_every_block(bad, monkeypatch):
+    tidied = []
+
+    def killed(_path):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            tidied.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("longpanda.video.probe", killed)
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            main(["probe", bad["film"]])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopped.value.code == 143
+    assert tidied == [True]
 
 
 def test_a_line_break_in_a_name_stays_one_line(capsys):

@@ -55,6 +55,16 @@ def test_ask_for_people(film, model_folder, capsys):
     assert "note: a random model" in out
 
 
+def test_several_questions_are_asked_of_one_reading(film, model_folder, capsys):
+    questions = ["What number is on the red circle?", "Where is the key at the end?"]
+    assert main(["ask", film, *questions, "--model", model_folder, "--json"]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["timings"]["decode"] > 0 == second["timings"]["decode"]
+    assert main(["ask", film, *questions, "--model", model_folder]) == 0
+    out = capsys.readouterr().out
+    assert all(question in out.splitlines() for question in questions)
+
+
 def test_info(model_folder, capsys):
     assert main(["info", model_folder, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
@@ -108,6 +118,7 @@ def test_demo(model_folder, tmp_path, capsys, monkeypatch):
     assert out.startswith("rendering a 3-minute video (seed 1)")
     assert all(name in out for name in ("needle", "order", "count", "state", "visual tokens", str(film)))
     assert film.stat().st_size > 1000
+    assert main(["demo", "--seed", "2", "--model", model_folder, "--questions", "1", "--keep", str(film)]) == 0
 
 
 def test_help_and_version(capsys):
