@@ -6,16 +6,18 @@ Nothing heavy is imported before it is used: `longpanda.load("nano").ask("walk.m
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["LongPandaProcessor", "Session", "__version__", "compose", "load"]
+__all__ = ["LongPandaForConditionalGeneration", "LongPandaProcessor", "Session", "__version__", "compose", "load"]
 
 if TYPE_CHECKING:
     from longpanda.index import Session, compose, load
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
 _HOMES = {
     "compose": "longpanda.index",
     "load": "longpanda.index",
     "Session": "longpanda.index",
+    "LongPandaForConditionalGeneration": "longpanda.model.modeling",
     "LongPandaProcessor": "longpanda.processing",
 }
 
@@ -26,3 +28,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -32,9 +32,12 @@ class VideoClip:
 
     def __post_init__(self) -> None:
         f, t = self.frames, self.pts_seconds
-        if f.dtype != np.uint8 or f.ndim != 4 or f.shape[-1] != 3 or f.shape[0] == 0:
+        if not all(isinstance(values, np.ndarray) for values in (f, t)):
+            kinds = f"frames of type {type(f).__name__}, times of type {type(t).__name__}"
+            raise VideoError(kinds, "numpy arrays", "wrap them in np.asarray")
+        if f.dtype != np.uint8 or f.ndim != 4 or f.shape[-1] != 3 or f.size == 0:
             raise VideoError(
-                f"frames {f.dtype} {list(f.shape)}", "uint8 [T, H, W, 3] with T >= 1", "convert them first"
+                f"frames {f.dtype} {list(f.shape)}", "uint8 [T, H, W, 3], none of them 0", "convert them first"
             )
         if t.shape != (f.shape[0],):
             raise VideoError(

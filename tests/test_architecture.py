@@ -166,7 +166,7 @@ def bare_init(file: File) -> Iterator[str]:
     if not file.is_package_code or Path(file.path).name != "__init__.py":
         return
     assignable = {"__all__", "__version__"}
-    lazy = {"_HOMES", "__getattr__"} if file.path == "longpanda/__init__.py" else set()
+    lazy = {"_HOMES", "__getattr__", "__dir__"} if file.path == "longpanda/__init__.py" else set()
     for node in file.tree.body:
         match node:
             case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):

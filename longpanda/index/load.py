@@ -96,6 +96,15 @@ def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def _why(error: Exception) -> str:
+    """What is wrong with a folder, where transformers says it elsewhere or not at all."""
+    if "ignore_mismatched_sizes" in str(error):
+        return "weights of other sizes than its config.json says"
+    if isinstance(error, KeyError) or "tokenizer" in str(error):
+        return f"its tokenizer cannot be read ({type(error).__name__}: {first_line(error)})"
+    return first_line(error)
+
+
 def load_config(name: str) -> "LongPandaConfig":
     """What a model is made of, without its weights. Raises ModelError as `locate`, and for an unreadable one."""
     folder = locate(name, weights=False)
@@ -110,13 +119,18 @@ def load_config(name: str) -> "LongPandaConfig":
 
 
 def _check_kind(folder: Path) -> None:
-    config = folder / "config.json"
+    config, expected = folder / "config.json", "a saved LongPanda model"
+    if (folder / "trainer_state.json").exists():
+        found = f"'{folder}' is a checkpoint of a training run"
+        raise ModelError(found, expected, f"use '{folder.parent.parent / 'model'}', which the run writes at its end")
+    if not config.exists():
+        inside = folder / "model"
+        remedy = f"use '{inside}'" if (inside / "config.json").exists() else "check the path"
+        raise ModelError(f"no config.json in '{folder}'", expected, remedy)
     try:
         kind = json.loads(config.read_text())["model_type"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(
-            f"no readable config.json in '{folder}'", "a saved LongPanda model", "check the path"
-        ) from error
+        raise ModelError(f"'{config}' cannot be read ({first_line(error)})", expected, "save it again") from error
     if kind != "longpanda":
         raise ModelError(f"a model of type '{kind}' in '{folder}'", "type 'longpanda'", "train one, or load 'nano'")
 
@@ -142,9 +156,9 @@ def load(name: str = "nano", **kwargs: Any) -> LongPanda:
     try:
         model, report = LongPandaForConditionalGeneration.from_pretrained(folder, output_loading_info=True, **kwargs)
         processor = LongPandaProcessor.from_pretrained(folder)
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        found = f"model '{name}' cannot be loaded: {first_line(error)}"
-        raise ModelError(found, "a saved LongPanda model", "check the name, or save it again") from error
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        found = f"model '{name}' cannot be loaded from '{folder}': {_why(error)}"
+        raise ModelError(found, "a saved LongPanda model", "check its files, or save it again") from error
     if missing := sorted(report["missing_keys"]):
         found = f"no weights for {len(missing)} tensors of model '{name}', such as '{missing[0]}'"
         raise ModelError(found, "weights that belong to its config.json", "save both again, from one model")

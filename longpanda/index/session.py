@@ -79,9 +79,10 @@ class Session:
         import torch
 
         text = self.processor.chat(question)
+        decode_seconds, self.decode_seconds = self.decode_seconds, 0.0  # the first question pays for the reading
         started = time.perf_counter()
         visual = self._visual
-        encoded = time.perf_counter()
+        encoded = self._clock()
         inputs = self.processor.prompts([text], [[self.clip]])
         device = self.model.device
         ids, mask = inputs["input_ids"].to(device), inputs["attention_mask"].to(device)
@@ -99,17 +100,25 @@ class Session:
             duration_seconds=self.clip.duration_seconds,
             visual_tokens=int(visual.shape[0]),
             seconds={
-                "decode": self.decode_seconds,
+                "decode": decode_seconds,
                 "encode_frames": encoded - started,
-                "generate": time.perf_counter() - encoded,
+                "generate": self._clock() - encoded,
             },
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
             path=str(self.path),
-            notice=self._notice(),
+            notice=self._notice(question, answer),
         )
 
-    def _notice(self) -> str:
+    def _clock(self) -> float:
+        """Seconds, once all work given to the GPU so far is done."""
+        import torch
+
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize(self.model.device)
+        return time.perf_counter()
+
+    def _notice(self, question: str, answer: str) -> str:
         clip, promised = self.clip, self.clip.frames_promised or len(self.clip)
         cut = ""
         if self.readable_seconds is not None:
@@ -119,7 +128,14 @@ class Session:
             )
         elif promised > len(clip):
             cut = f"{promised - len(clip)} of {promised} frames could not be read from this file. "
-        return (cut + self.model.config.notice).strip()
+        return (cut + self._not_understood(question, answer) + self.model.config.notice).strip()
+
+    def _not_understood(self, question: str, answer: str) -> str:
+        """Words that a closed vocabulary does not have, and an answer without words."""
+        tokenizer = self.processor.tokenizer
+        known = tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer.encode(question)
+        words = "" if known else f"The model does not know: {', '.join(_unknown(tokenizer, question))}. "
+        return words + ("" if answer else "The model gave no answer. ")
 
 
 def _read(path: Path, sampling: Sampling, processor: Any, config: Any) -> tuple[VideoClip, float | None]:
@@ -144,15 +160,25 @@ def _read(path: Path, sampling: Sampling, processor: Any, config: Any) -> tuple[
     return dataclasses.replace(clip, frames_promised=len(seconds)), readable_seconds
 
 
+def _unknown(tokenizer: Any, question: str) -> list[str]:
+    """The words of a question that its tokenizer has no tokens for."""
+    words = dict.fromkeys(question.split())
+    return [word for word in words if tokenizer.unk_token_id in tokenizer.encode(word, add_special_tokens=False)]
+
+
 def _check_fits(frames: int, tokens_per_frame: int, config: Any) -> None:
     """Refuse a prompt longer than the language model has positions for."""
     limit = getattr(config.text_config, "max_position_embeddings", None)
     if limit is None or frames * tokens_per_frame + QUESTION_TOKENS <= limit:
         return
+    room = limit - QUESTION_TOKENS
+    if room < tokens_per_frame:
+        found = f"a model with a context of {limit} tokens"
+        raise ConfigError(found, f"{QUESTION_TOKENS} for a question and a frame beside", "use another model")
     raise ConfigError(
-        f"{frames} frames of {tokens_per_frame} tokens",
-        f"at most {limit - QUESTION_TOKENS} tokens, what is left of this model's context of {limit}",
-        f"look at no more than {max(0, limit - QUESTION_TOKENS) // tokens_per_frame} frames (--frames)",
+        f"{frames} frames of {tokens_per_frame} tokens, their times among them",
+        f"at most {room} tokens, what is left of this model's context of {limit}",
+        f"look at no more than {room // tokens_per_frame} frames (--frames)",
     )
 
 

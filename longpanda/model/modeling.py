@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from longpanda.errors import ConfigError, PromptError
@@ -88,7 +88,14 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.language_model.set_output_embeddings(value)
 
     def visual_embeddings(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> Tensor:
-        """Visual tokens of all frames at the language model's width, frame after frame, padding dropped: [N, D]."""
+        """Visual tokens of all frames at the language model's width, frame after frame, padding dropped: [N, D].
+
+        Raises:
+            PromptError: pixels of another type than uint8, or frames and boxes of different numbers.
+        """
+        if pixel_values.dtype != torch.uint8 or len(pixel_values) != len(patch_boxes):
+            found = f"{pixel_values.dtype} pixel_values of {len(pixel_values)} frames, {len(patch_boxes)} patch_boxes"
+            raise PromptError(found, "uint8 pixels, and a box for each frame", "pass what LongPandaProcessor gives")
         tokens = self.stab(pixel_values, patch_boxes, frame_windows)
         projected: Tensor = self.projector(tokens.values[tokens.mask])
         return projected
@@ -131,7 +138,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
         Args:
             input_ids: long [B, L].
-            pixel_values: [F, 3, H, W], uint8, or float normalised as CLIP's.
+            pixel_values: uint8 [F, 3, H, W].
             patch_boxes: long [F, 4], the picture inside each canvas in patches.
             frame_windows: long [W, t], frames that stand together, -1 for none.
             attention_mask: [B, L], or [B, 1, L, L] for several questions on one video side by side.
@@ -211,4 +218,5 @@ def _check_full_attention(text: Any, length: int) -> None:
     )
 
 
-AutoModelForImageTextToText.register(LongPandaConfig, LongPandaForConditionalGeneration)
+for _auto in (AutoModel, AutoModelForImageTextToText):
+    _auto.register(LongPandaConfig, LongPandaForConditionalGeneration)

@@ -132,8 +132,11 @@ class LongPandaProcessor(ProcessorMixin):
         Raises:
             PromptError: the question is empty.
         """
-        if not question.strip():
-            raise PromptError("an empty question", "some text", 'ask something, for example "What happens first?"')
+        if not isinstance(question, str) or not question.strip():
+            found = (
+                "an empty question" if isinstance(question, str) else f"a question of type {type(question).__name__}"
+            )
+            raise PromptError(found, "some text", 'ask something, for example "What happens first?"')
         messages = [{"role": "user", "content": VIDEO_TOKEN * clips + "\n" + question.strip()}]
         if answer is not None:
             messages.append({"role": "assistant", "content": answer})
@@ -160,9 +163,14 @@ class LongPandaProcessor(ProcessorMixin):
         """
         texts = [text] if isinstance(text, str) else list(text)
         groups: list[Any] = [clips] if isinstance(text, str) else list(clips) or [()] * len(texts)
+        if not texts:
+            raise PromptError("no text", "at least one prompt", "pass one")
         if len(groups) != len(texts) or _has_clip(groups):
             found = f"{len(texts)} texts and {len(groups)} " + ("clips" if _has_clip(groups) else "lists of clips")
             raise PromptError(found, "one list of clips per text", "pair them")
+        if wrong := {type(clip).__name__ for group in groups for clip in group if not isinstance(clip, VideoClip)}:
+            found = f"clips of type {', '.join(sorted(wrong))}"
+            raise PromptError(found, "VideoClip", "decode a video, or wrap a picture with image_clip()")
         prompts = self.prompts(texts, groups)
         flat = [clip for group in groups for clip in group]
         return BatchFeature({**prompts, **self.image_processor.preprocess(flat)}) if flat else prompts

@@ -127,7 +127,7 @@ class _Decoder:
     def __exit__(self, *error: Any) -> None:
         self._opening.__exit__(None, None, None)
         if self._reader.damaged_packets:
-            _log.warning("'%s': %d damaged packets were left out", self._path, self._reader.damaged_packets)
+            _log.warning("'%s': damaged packets left out: %d", self._path, self._reader.damaged_packets)
 
     @property
     def last_second(self) -> float:

@@ -1,5 +1,6 @@
 """Opens a file for reading pictures: one container, one video stream, and an error a user can act on otherwise."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,13 +57,17 @@ def open_source(path: str | Path) -> Iterator[Source]:
 
 def _check_path(path: Path) -> None:
     expected = "a video file"
-    if not path.exists():
-        raise VideoError(f"no such file: '{path}'", expected, "check the path")
-    if path.is_dir():
-        raise VideoError(f"'{path}' is a directory", expected, "name one file in it")
-    if path.is_file() and path.stat().st_size == 0:
-        raise VideoError(f"'{path}' is empty (0 bytes)", expected, "copy or download it again")
     try:
+        if not path.exists():
+            is_address = re.match(r"\w+:/", str(path)) is not None
+            remedy = "download it first: only local files are read" if is_address else "check the path"
+            raise VideoError(f"no such file: '{path}'", expected, remedy)
+        if path.is_dir():
+            raise VideoError(f"'{path}' is a directory", expected, "name one file in it")
+        if not path.is_file():
+            raise VideoError(f"'{path}' is no regular file", expected, "copy what it gives to a file")
+        if path.stat().st_size == 0:
+            raise VideoError(f"'{path}' is empty (0 bytes)", expected, "copy or download it again")
         with path.open("rb"):
             pass
     except OSError as error:

@@ -103,7 +103,7 @@ def test_a_folder_without_a_configuration_is_refused(folder, text):
     if text is not None:
         (folder / "config.json").write_text(text)
     for call in (load, load_config):
-        with pytest.raises(ModelError, match=r"no readable config.json in"):
+        with pytest.raises(ModelError, match=r"config.json' cannot be read" if text else "no config.json in"):
             call(str(folder))
 
 
@@ -151,9 +151,25 @@ def test_missing_weights_are_refused_and_not_made_up(folder):
         load(str(folder))
 
 
+def test_a_run_and_its_checkpoint_lead_to_the_model(folder, tmp_path):
+    run = tmp_path / "run"
+    checkpoint = shutil.copytree(folder, run / "0-stage/checkpoint-4")
+    (checkpoint / "trainer_state.json").write_text("{}")
+    shutil.copytree(folder, run / "model")
+    for path in (run, checkpoint):
+        with pytest.raises(ModelError, match=f"use '{run / 'model'}'"):
+            load(str(path))
+
+
+def test_a_tokenizer_that_is_none_is_refused(folder):
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match="its tokenizer cannot be read"):
+        load(str(folder))
+
+
 def test_weights_of_another_shape_are_refused(folder):
     weights = load_file(folder / "model.safetensors")
     weights["projector.input.bias"] = torch.zeros(7)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match=r"weights of other sizes than its config\.json says"):
         load(str(folder))

@@ -31,6 +31,7 @@ def test_two_questions_decode_and_encode_once(panda, film, monkeypatch):
     assert first.pts_seconds == second.pts_seconds == (1.5, 4.5, 7.5, 10.5)
     assert first.text != second.text
     assert watched.ask("Where is the key?").text == first.text
+    assert first.seconds["decode"] > 0 == second.seconds["decode"]
 
 
 @pytest.mark.parametrize("sampling", [None, Sampling(frames=7), Sampling(fps=0.5)])
@@ -63,6 +64,23 @@ def test_pictures_the_model_sees_are_the_same_from_a_session(panda, film):
 def test_an_empty_question_is_refused(panda, film):
     with pytest.raises(PromptError, match="an empty question"):
         panda.ask(film, " ")
+
+
+def test_what_is_no_question_is_refused(panda, film):
+    with pytest.raises(PromptError, match="a question of type list"):
+        panda.ask(film, ["Where?", "When?"])
+
+
+def test_words_that_a_closed_vocabulary_does_not_have_are_named(panda, film):
+    notice = panda.ask(film, "Why is the sky blue?").notice
+    assert notice == "The model does not know: Why, sky. a random model"
+
+
+def test_an_answer_without_words_is_said_to_be_none(panda, film, monkeypatch):
+    monkeypatch.setattr(session, "MAX_ANSWER_TOKENS", 1)
+    monkeypatch.setattr(panda.model, "generate", lambda **_: torch.tensor([[panda.processor.end_token_id]]))
+    answer = panda.ask(film, "Where is the key?")
+    assert (answer.text, answer.notice) == ("", "The model gave no answer. a random model")
 
 
 def test_a_missing_file_is_refused(panda, tmp_path):

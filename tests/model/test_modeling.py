@@ -1,9 +1,12 @@
 """One model around any causal language model: it learns, answers, is saved and is extended like any of transformers."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from tiny import FAMOUS, asked, byte_tokenizer, noise, save, tiny
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
 
 from longpanda.errors import ConfigError, PromptError
 from longpanda.model.configuration import LongPandaConfig, StabConfig
@@ -69,6 +72,7 @@ def test_what_is_saved_is_what_is_loaded(backbone, tied, tmp_path):
     model, processor = panda = tiny(backbone, tied, notice="careful")
     inputs = processor(processor.chat(QUESTION), [noise(5)])
     save(panda, tmp_path)
+    assert type(AutoModel.from_pretrained(tmp_path)) is LongPandaForConditionalGeneration
     loaded, report = AutoModelForImageTextToText.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(report.values())
     config, again = AutoConfig.from_pretrained(tmp_path), AutoProcessor.from_pretrained(tmp_path)
@@ -169,6 +173,29 @@ def test_half_the_media_is_refused():
         model(**inputs)
     with pytest.raises(PromptError, match="neither input_ids nor inputs_embeds"):
         model()
+
+
+def test_pixels_that_the_processor_did_not_make_are_refused():
+    model, processor = tiny()
+    inputs = processor(processor.chat(QUESTION), [noise(2)])
+    for change in ({"pixel_values": inputs["pixel_values"] / 255}, {"patch_boxes": inputs["patch_boxes"][:1]}):
+        for call in (model, model.generate):
+            with pytest.raises(PromptError, match="uint8 pixels, and a box for each frame"):
+                call(**{**inputs, **change})
+
+
+AUTO = """
+import sys
+from longpanda import LongPandaForConditionalGeneration, LongPandaProcessor
+from transformers import AutoModel, AutoProcessor
+print(type(AutoModel.from_pretrained(sys.argv[1])).__name__, type(AutoProcessor.from_pretrained(sys.argv[1])).__name__)
+"""
+
+
+def test_auto_classes_know_the_model_in_a_new_process(tmp_path):
+    save(tiny(), tmp_path)
+    ran = subprocess.run([sys.executable, "-c", AUTO, tmp_path], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["LongPandaForConditionalGeneration", "LongPandaProcessor"]
 
 
 def test_a_placeholder_is_never_said():

@@ -122,3 +122,12 @@ def test_the_picture_is_resized_to_whole_cells(processor):
     inputs = processor("<|video|>", [noise(1).__class__(grey, np.zeros(1), 0.0)])
     assert inputs["pixel_values"].shape == (1, 3, 32, 48)
     assert (inputs["pixel_values"] == 77).all()
+
+
+def test_what_are_no_clips_or_no_text_is_refused(processor):
+    text = processor.chat("Where is the key?")
+    for clips in ([np.zeros((2, 32, 32, 3), np.uint8)], [[noise(2)]]):
+        with pytest.raises(PromptError, match=r"clips of type (ndarray|list); expected VideoClip"):
+            processor(text, clips)
+    with pytest.raises(PromptError, match="no text"):
+        processor([])

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import av
 import numpy as np
@@ -78,11 +79,13 @@ def _files(tmp_path, plain):
     (tmp_path / "text.mp4").write_text("this is no video\n" * 100)
     (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
     (tmp_path / "subtitle.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
+    os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "headless.mp4").write_bytes(plain.read_bytes()[:20000])
     return {
         "missing": (tmp_path / "missing.mp4", "no such file"),
         "directory": (tmp_path, "is a directory"),
         "empty": (tmp_path / "empty.mp4", "is empty"),
+        "pipe": (tmp_path / "pipe.mp4", "is no regular file"),
         "text": (tmp_path / "text.mp4", "is no media file"),
         "noise": (tmp_path / "noise.mp4", "is no media file"),
         "headless": (tmp_path / "headless.mp4", "is no media file"),
@@ -94,7 +97,7 @@ def _files(tmp_path, plain):
     }
 
 
-KINDS = ["missing", "directory", "empty", "text", "noise", "headless", "subtitle", "sound", "cover"]
+KINDS = ["missing", "directory", "empty", "pipe", "text", "noise", "headless", "subtitle", "sound", "cover"]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "undecodable", "timeless"])
@@ -105,6 +108,20 @@ def test_what_is_no_video_is_refused_by_name(tmp_path, plain, kind):
             call(path)
         assert path.name in str(caught.value)
         assert caught.value.remedy
+
+
+def test_an_address_is_told_to_be_downloaded():
+    with pytest.raises(VideoError, match="download it first"):
+        probe("https://example.com/a.mp4")
+
+
+def test_a_folder_that_may_not_be_entered_is_said_in_one_line(monkeypatch):
+    def denied(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", denied)
+    with pytest.raises(VideoError, match=r"cannot be read .*check its permissions"):
+        probe("locked/a.mp4")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
