@@ -13,8 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "overrides",
         nargs="*",
         metavar="FIELD=VALUE",
-        help="override any field, before options: seed=3 stages.0.steps=100",
+        help="override any field: seed=3 stages.0.steps=100",
     )
+    parser.add_argument("--until", metavar="STAGE", default="", help="stop after this stage; run again to go on")
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
 
 
@@ -29,7 +30,12 @@ def run(options: argparse.Namespace) -> None:
     from longpanda.train.run import train
 
     out = options.out or Path("runs") / recipe.name
-    folder = train(recipe, word_tokenizer(vocabulary()), lessons_of, list(CELL_ATTRIBUTES.values()), out, _say)
+    folder = train(
+        recipe, word_tokenizer(vocabulary()), lessons_of, list(CELL_ATTRIBUTES.values()), out, _say, options.until
+    )
+    if folder is None:
+        _say(f"stopped after stage '{options.until}'; go on without --until")
+        return
     _say(f"the model is in {folder}: longpanda ask VIDEO QUESTION --model {folder}")
 
 

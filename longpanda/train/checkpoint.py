@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from transformers.trainer_pt_utils import safe_globals
 
 
@@ -27,13 +28,18 @@ def last_whole_checkpoint(folder: Path, processes: int, is_first: bool) -> str |
 
 
 def _is_whole(checkpoint: Path, processes: int) -> bool:
-    """The first process writes trainer_state.json last; each writes a state of its random generators last."""
+    """The first process writes trainer_state.json last; each writes a state of its random generators last.
+
+    After a power cut any file may be short, whatever was written last: weights and optimiser are opened too.
+    """
     names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
     try:
         json.loads((checkpoint / "trainer_state.json").read_text())
+        with safe_open(checkpoint / "model.safetensors", framework="pt") as weights:
+            weights.keys()
         with safe_globals():
-            for name in names:
+            for name in ["optimizer.pt", *names]:
                 torch.load(checkpoint / name, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError):
+    except (OSError, ValueError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError):
         return False
     return True

@@ -26,16 +26,24 @@ def claim(out: Path, recipe: Recipe, processes: int) -> Iterator[None]:
     """Hold `out` as the folder of this recipe's run, alone: for the process that writes, before the first step.
 
     Raises:
-        ConfigError: the folder is held by a living process, holds a run of another recipe or of another number of
-            processes, or cannot be written.
+        ConfigError: the folder is held by a living process or cannot be written, or as `check`.
     """
     with ExitStack() as held:
         with _writable(out):
             out.mkdir(parents=True, exist_ok=True)
             _lock(out, held.enter_context((out / "lock").open("a")))
-            _check_recipe(out, recipe)
-            _check_processes(out, processes)
+            check(out, recipe, processes)
         yield
+
+
+def check(out: Path, recipe: Recipe, processes: int) -> None:
+    """Refuse a folder that holds another run, without holding it: for the processes that do not write.
+
+    Raises:
+        ConfigError: it holds a run of another recipe, or a stage that another number of processes began.
+    """
+    _check_recipe(out, recipe)
+    _check_processes(out, recipe, processes)
 
 
 def record(out: Path, recipe: Recipe, processes: int) -> None:
@@ -71,7 +79,11 @@ def _check_recipe(out: Path, recipe: Recipe) -> None:
     path = out / "recipe.json"
     if not path.exists():
         return
-    stored = dataclasses.asdict(recipe_of(json.loads(path.read_text())))
+    try:
+        stored = dataclasses.asdict(recipe_of(json.loads(path.read_text())))
+    except (ValueError, ConfigError) as error:
+        found = f"'{path}' is damaged, or was written by another version ({error})"
+        raise ConfigError(found, "the recipe of the run", "restore it, or use another --out") from error
     wanted = dataclasses.asdict(recipe)
     for name in FREE:
         stored.pop(name), wanted.pop(name)
@@ -80,17 +92,23 @@ def _check_recipe(out: Path, recipe: Recipe) -> None:
         raise ConfigError(found, "the recipe it was started with", "use another --out, or delete it")
 
 
-def _check_processes(out: Path, processes: int) -> None:
-    """A step has a batch for every process, so another number of them would be another run."""
-    stored = next((start["processes"] for start in _starts(out) if "processes" in start), processes)
-    if stored != processes:
-        found = f"{processes} processes for the run in '{out}', which was started with {stored}"
-        raise ConfigError(found, f"--nproc-per-node {stored}", "start as many, or use another --out")
+def _check_processes(out: Path, recipe: Recipe, processes: int) -> None:
+    """A step has a batch for every process, so a stage goes on with as many as it began with; the next may differ."""
+    begun = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
+    begun = [folder for folder in begun if not (folder / "done.pt").exists()]
+    for folder in begun[:1]:
+        stored = {len(list(checkpoint.glob("rng_state*.pth"))) for checkpoint in folder.glob("checkpoint-*")} - {0}
+        if stored and processes not in stored:
+            found = f"{processes} processes for '{folder}', which was begun with {max(stored)}"
+            raise ConfigError(found, f"--nproc-per-node {max(stored)}", "start as many, or delete that folder")
 
 
 def _starts(out: Path) -> list[dict[str, Any]]:
     path = out / "run.json"
-    starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    try:
+        starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    except ValueError as error:
+        raise ConfigError(f"'{path}' is damaged ({error})", "a list of starts", "delete it") from error
     return starts
 
 

@@ -128,7 +128,8 @@ class Recipe:
         processes = f"workers = {self.workers} and threads = {self.threads}"
         _require(min(self.workers, self.threads) >= 0, processes, "at least 0 each")
         others = f"weight_decay = {self.weight_decay} and max_grad_norm = {self.max_grad_norm}"
-        _require(min(self.weight_decay, self.max_grad_norm) >= 0, others, "at least 0 each")
+        finite = math.isfinite(self.weight_decay) and math.isfinite(self.max_grad_norm)
+        _require(finite and min(self.weight_decay, self.max_grad_norm) >= 0, others, "at least 0 each")
         steps = f"save_steps = {self.save_steps} and log_steps = {self.log_steps}"
         _require(min(self.save_steps, self.log_steps) >= 1, steps, "at least 1 each")
 

@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -13,11 +14,11 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, nearest
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.build import build, start_from
 from longpanda.train.checkpoint import last_whole_checkpoint
-from longpanda.train.claim import claim, record
+from longpanda.train.claim import check, claim, record
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.taught import TaughtPanda
 from longpanda.train.trainer import LessonTrainer
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 LessonSource = Callable[[StageRecipe, int], Any]
 """From a stage and its number to a sized, indexable source of `Lesson`s."""
 
-_INSTALL = "make install, or pip install -e '.[train]' in the source folder"
+_INSTALL = "pip install accelerate tensorboard, or make install in the source folder"
 
 
 def train(
@@ -38,7 +39,8 @@ def train(
     cell_classes: Sequence[int],
     out: Path,
     report: Callable[[str], None] = _log.info,
-) -> Path:
+    until: str = "",
+) -> Path | None:
     """Run all stages that are not done yet, in every process that `torchrun` started; the first alone writes.
 
     Args:
@@ -48,15 +50,20 @@ def train(
         cell_classes: classes of each attribute in `Lesson.cell_labels`.
         out: folder of the run; each stage has its own below it.
         report: told of each stage that is done.
+        until: the last stage to run now, "" for all; the next call may go on with another number of processes.
 
     Returns:
-        The folder of the finished model, for `longpanda.load`; one that was finished before stays as it is.
+        The folder of the finished model, for `longpanda.load`; one that was finished before stays as it is. None when
+        stages are left.
 
     Raises:
         ConfigError: a recipe that names no possible model or lessons, a folder that holds another run or that another
             process trains in, several GPUs for one process, or packages that training needs are missing.
     """
     _check_packages()
+    names = [stage.name for stage in recipe.stages]
+    if until and until not in names:
+        raise ConfigError(f"no stage '{until}'", f"one of {', '.join(names)}", nearest(until, names))
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     set_seed(recipe.seed)
@@ -67,14 +74,20 @@ def train(
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
+    if not _is_first(arguments[0]):
+        check(out, recipe, arguments[0].world_size)
     with claim(out, recipe, arguments[0].world_size) if _is_first(arguments[0]) else nullcontext():
         if all((folder / "done.pt").exists() for folder in folders) and (out / "model/run.json").exists():
             report("every stage was done before, and the model is there")
             return out / "model"
-        return _run(recipe, arguments, model, processor, sources, out, report)
+        stages = names.index(until) + 1 if until else len(names)
+        _run_stages(recipe, arguments[:stages], model, processor, sources, out, report)
+        if stages < len(names):
+            return None
+        return _save(model.graduate(), processor, out) if _is_first(arguments[0]) else out / "model"
 
 
-def _run(
+def _run_stages(
     recipe: Recipe,
     arguments: list[TrainingArguments],
     model: Any,
@@ -82,14 +95,14 @@ def _run(
     sources: list[Any],
     out: Path,
     report: Callable[[str], None],
-) -> Path:
-    is_first = _is_first(arguments[0])
-    if is_first:
+) -> None:
+    """The stages that there are arguments for."""
+    if _is_first(arguments[0]):
         record(out, recipe, arguments[0].world_size)
-    for number, stage in enumerate(recipe.stages):
-        _run_stage(stage, arguments[number], model, processor, sources[number])
+    for number, stage_arguments in enumerate(arguments):
+        stage = recipe.stages[number]
+        _run_stage(stage, stage_arguments, model, processor, sources[number])
         report(f"stage {number + 1} of {len(recipe.stages)}, '{stage.name}', is done")
-    return _save(model.graduate(), processor, out) if is_first else out / "model"
 
 
 def _is_first(arguments: TrainingArguments) -> bool:
@@ -173,7 +186,7 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArgu
         save_steps=recipe.save_steps,
         save_total_limit=2,
         report_to=["tensorboard"],
-        disable_tqdm=False,
+        disable_tqdm=not sys.stderr.isatty(),
     )
 
 

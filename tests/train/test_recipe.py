@@ -106,6 +106,8 @@ def test_shipped_recipes_are_recipes(name):
         ("workers=-1", r"workers = -1 and threads = 0; expected at least 0 each"),
         ("threads=-1", r"workers = 1 and threads = -1; expected at least 0 each"),
         ("weight_decay=-0.1", r"weight_decay = -0.1 and max_grad_norm = 1.0; expected at least 0 each"),
+        ("weight_decay=.nan", r"weight_decay = nan and max_grad_norm = 1.0; expected at least 0 each"),
+        ("max_grad_norm=.inf", r"weight_decay = 0.01 and max_grad_norm = inf; expected at least 0 each"),
         ("max_grad_norm=-1", r"weight_decay = 0.01 and max_grad_norm = -1.0; expected at least 0 each"),
     ],
 )

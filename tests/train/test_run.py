@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import TrainerCallback, set_seed
 
 import longpanda
@@ -47,10 +48,11 @@ RECIPE = Recipe(
 )
 
 
-def train(recipe, out, lessons=lessons_of):
+def train(recipe, out, lessons=lessons_of, until=""):
     torch.set_num_threads(1)
     done = []
-    folder = run.train(recipe, word_tokenizer(vocabulary()), lessons, list(CELL_ATTRIBUTES.values()), out, done.append)
+    classes = list(CELL_ATTRIBUTES.values())
+    folder = run.train(recipe, word_tokenizer(vocabulary()), lessons, classes, out, done.append, until)
     return folder, done
 
 
@@ -189,6 +191,8 @@ def checkpoint(folder, step, states):
     path = folder / f"checkpoint-{step}"
     path.mkdir(parents=True)
     (path / "trainer_state.json").write_text("{}")
+    save_file({"weight": torch.zeros(9)}, path / "model.safetensors")
+    torch.save({"state": torch.zeros(9)}, path / "optimizer.pt")
     for name in states:
         torch.save({"cpu": torch.random.get_rng_state()}, path / name)
     return path
@@ -204,6 +208,28 @@ def test_a_checkpoint_of_several_processes_needs_the_state_of_each(tmp_path):
     assert not alone.exists()
     assert last_whole_checkpoint(tmp_path, 1, is_first=False) is None
     assert last_whole_checkpoint(tmp_path / "none", 1, is_first=True) is None
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])
+@pytest.mark.parametrize("left", [None, 0, 5, 60])
+def test_a_checkpoint_with_a_short_file_gives_way_to_the_one_before(tmp_path, name, left):
+    good, bad = (checkpoint(tmp_path, step, ["rng_state.pth"]) for step in (2, 4))
+    content = (bad / name).read_bytes()
+    (bad / name).unlink() if left is None else (bad / name).write_bytes(content[: min(left, len(content) - 1)])
+    assert last_whole_checkpoint(tmp_path, 1, is_first=True) == str(good)
+    assert not bad.exists()
+
+
+def test_a_run_stops_after_a_stage_and_goes_on(whole, tmp_path):
+    out = tmp_path / "run"
+    stopped, done = train(RECIPE, out, until="short")
+    assert stopped is None
+    assert len(done) == 2
+    assert not (out / "model").exists()
+    folder, _ = train(RECIPE, out)
+    assert_same(weights(folder), weights(whole[1][0]))
+    with pytest.raises(ConfigError, match=r"no stage 'shrt'.*did you mean 'short'"):
+        train(RECIPE, tmp_path / "other", until="shrt")
 
 
 def test_a_run_with_only_half_a_checkpoint_starts_its_stage_again(whole, tmp_path, monkeypatch):
@@ -273,18 +299,32 @@ def test_another_recipe_in_the_same_folder_is_refused(whole, tmp_path, recipe, d
     assert sorted(path.name for path in out.iterdir()) == ["lock", "recipe.json"]
 
 
-def test_another_number_of_processes_is_refused(whole, tmp_path):
+def test_a_stage_goes_on_with_as_many_processes_as_it_began_with(whole, tmp_path):
     out = shutil.copytree(whole[0], tmp_path / "run")
+    with claim(out, RECIPE, 2):  # every stage is done
+        pass
+    (out / "1-short/done.pt").unlink()
     with (
-        pytest.raises(ConfigError, match=r"2 processes for the run in .* started with 1; expected --nproc-per-node 1"),
+        pytest.raises(ConfigError, match=r"2 processes for '.*1-short', .* begun with 1; expected --nproc-per-node 1"),
         claim(out, RECIPE, 2),
     ):
         pass
-    starts = [{name: value for name, value in start.items() if name != "processes"} for start in _json(out)]
-    (out / "run.json").write_text(json.dumps(starts))  # as an older version wrote it
-    with claim(out, RECIPE, 2):
+    with claim(out, RECIPE, 1):
+        pass
+    for left in (out / "1-short").glob("checkpoint-*"):
+        shutil.rmtree(left)
+    with claim(out, RECIPE, 2):  # nothing of the stage is there
         record(out, RECIPE, 2)
-    assert [start.get("processes") for start in _json(out)] == [None, 2]
+    assert [start.get("processes") for start in _json(out)] == [1, 2]
+
+
+@pytest.mark.parametrize(("name", "text"), [("recipe.json", "{bad"), ("recipe.json", "{}"), ("run.json", "{bad")])
+def test_a_damaged_note_of_the_run_is_named(whole, tmp_path, name, text):
+    out = shutil.copytree(whole[0], tmp_path / "run")
+    (out / name).write_text(text)
+    shutil.rmtree(out / "model")
+    with pytest.raises(ConfigError, match=f"{name}' is damaged"):
+        train(RECIPE, out)
 
 
 def _json(out):
@@ -365,7 +405,9 @@ def test_mistakes_are_found_before_the_first_step(tmp_path, recipe, message):
 
 def test_missing_packages_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None if name == "accelerate" else name)
-    with pytest.raises(ConfigError, match=r"no package accelerate; .*make install, or pip install -e '.\[train\]' in"):
+    with pytest.raises(
+        ConfigError, match=r"no package accelerate; .*; pip install accelerate tensorboard, or make install"
+    ):
         train(RECIPE, tmp_path / "run")
 
 
