@@ -63,11 +63,11 @@ def stab(result: Result) -> str:
     for one in result["measurements"]:
         ratio, facts = result["ratios_to_baseline"][one["name"]], one["facts"]
         times = [f"{1e3 * one['wall_seconds']:.1f}", f"{1e3 * one['cpu_seconds']:.1f}"]
-        ratios = [f"{ratio['wall']:.2f}", f"{ratio['cpu']:.2f}"]
+        ratios = [f"{ratio[kind]:.2f}" if ratio[kind] < 10 else f"{ratio[kind]:.0f}" for kind in ("wall", "cpu")]
         sizes = [f"{facts['flops_per_frame'] / 1e9:.1f}", f"{facts['parameters'] / 1e6:.1f}"]
         peak = (one["peak_device_bytes"] or one["peak_rss_bytes"]) / 2**30
         rows.append([one["name"], *times, *ratios, *sizes, str(facts["tokens_per_frame"]), f"{peak:.2f}"])
-    notes = [f"Per frame, medians of interleaved rounds; x is the ratio to *{result['baseline']}*."]
+    notes = [f"Per frame, medians of interleaved rounds on a shared machine; x is the ratio to *{result['baseline']}*."]
     return _block(columns, rows, result, notes)
 
 
