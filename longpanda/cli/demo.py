@@ -58,20 +58,23 @@ def _ask_all(session: "Session", scene: "Scene", most: int) -> None:
 
     rng = np.random.default_rng(scene.seed)
     right: list[bool] = []
+    answers: list[Answer] = []
     print(f"\n{'family':8} {'question':64} {'answer':16} {'truth':16}")
     for family in FAMILIES.values():
         samples = [sample for sample in family.ask(scene, rng) if sample.metadata.get("focus", True)]
         for sample in [samples[i] for i in rng.permutation(len(samples))[:most]]:
             answer = session.ask(sample.question)
+            answers.append(answer)
             right.append(bool(family.score(answer.text, sample)))
             mark = "right" if right[-1] else "WRONG"
             print(f"{family.name:8} {sample.question:64} {answer.text:16} {sample.target:16} {mark}", flush=True)
     print(f"\n{sum(right)} of {len(right)} right")
-    _print_cost(answer)
+    _print_cost(answers)
 
 
-def _print_cost(answer: "Answer") -> None:
+def _print_cost(answers: "list[Answer]") -> None:
+    answer = answers[-1]
     times = ", ".join(f"{second:.0f}" for second in answer.pts_seconds)
-    spent = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in answer.seconds.items())
+    spent = ", ".join(f"{stage} {sum(one.seconds[stage] for one in answers):.2f} s" for stage in answer.seconds)
     print(f"it looked at {len(answer.pts_seconds)} frames, at seconds {times}")
-    print(f"{answer.visual_tokens} visual tokens; last question: {spent}; {answer.peak_memory_bytes / 2**20:.0f} MiB")
+    print(f"{answer.visual_tokens} visual tokens; all questions: {spent}; {answer.peak_memory_bytes / 2**20:.0f} MiB")
