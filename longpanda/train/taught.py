@@ -77,7 +77,9 @@ class TaughtPanda(LongPandaForConditionalGeneration):
 
     def graduate(self) -> LongPandaForConditionalGeneration:
         """The trained model without its teacher."""
-        model = LongPandaForConditionalGeneration(copy.deepcopy(self.config))
+        config = copy.deepcopy(self.config)
+        vars(config).pop("use_cache", None)  # the Trainer turns it off for training, and would for good
+        model = LongPandaForConditionalGeneration(config)
         mine = self.state_dict()
         model.load_state_dict({name: value for name, value in mine.items() if not name.startswith("cell_names.")})
         return model

@@ -220,6 +220,12 @@ def test_a_checkpoint_with_a_short_file_gives_way_to_the_one_before(tmp_path, na
     assert not bad.exists()
 
 
+def test_a_trained_model_generates_with_its_cache(whole):
+    model = load(str(whole[1][0])).model
+    assert model.generation_config.use_cache
+    assert getattr(model.config, "use_cache", True)
+
+
 def test_a_run_stops_after_a_stage_and_goes_on(whole, tmp_path):
     out = tmp_path / "run"
     stopped, done = train(RECIPE, out, until="short")
