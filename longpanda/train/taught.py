@@ -78,7 +78,7 @@ class TaughtPanda(LongPandaForConditionalGeneration):
     def graduate(self) -> LongPandaForConditionalGeneration:
         """The trained model without its teacher."""
         config = copy.deepcopy(self.config)
-        vars(config).pop("use_cache", None)  # the Trainer turns it off for training, and would for good
+        config.__dict__.pop("use_cache", None)  # the Trainer turns it off for training, and would for good
         model = LongPandaForConditionalGeneration(config)
         mine = self.state_dict()
         model.load_state_dict({name: value for name, value in mine.items() if not name.startswith("cell_names.")})
