@@ -75,6 +75,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "nano_scores": nano_scores,
     "ask_cpu": ask_cpu,
     "stab_cpu": stab,
+    "stab_forms_cpu": stab,
     "stab_cuda": stab,
 }
 """What may stand between markers: how each result file is shown."""
