@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class LongPandaError(Exception):
@@ -18,6 +19,10 @@ class LongPandaError(Exception):
         self.found = found
         self.expected = expected
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Exceptions are rebuilt from `args`, which is the message alone; ours cross processes whole."""
+        return type(self), (self.found, self.expected, self.remedy)
 
 
 class VideoError(LongPandaError):
@@ -38,6 +43,9 @@ class CutVideoError(VideoError):
         super().__init__(found, expected, remedy)
         self.readable_seconds = readable_seconds
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.found, self.expected, self.remedy, self.readable_seconds)
+
 
 class PromptError(LongPandaError):
     """A question or conversation that does not fit the media given with it."""
@@ -45,6 +53,10 @@ class PromptError(LongPandaError):
 
 class ModelError(LongPandaError):
     """An unknown model, or weights and configuration that do not belong together."""
+
+
+class AnswererError(LongPandaError):
+    """A system under test that crashed, hung or answered what is no answer."""
 
 
 class ConfigError(LongPandaError):

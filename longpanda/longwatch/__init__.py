@@ -4,7 +4,7 @@ from longpanda.longwatch.families import FAMILIES, PRACTICE, Family, normalise, 
 from longpanda.longwatch.film import film, read_scene
 from longpanda.longwatch.generate import generate, generate_still
 from longpanda.longwatch.render import frame_hash, render
-from longpanda.longwatch.scene import Background, Card, Event, Lamp, LampFocus, Move, Scene
+from longpanda.longwatch.scene import Background, Card, Event, Lamp, Move, Scene, Shot, Topic
 from longpanda.longwatch.settings import WorldSettings
 from longpanda.longwatch.splits import Split, scene_seed, split_of
 
@@ -16,10 +16,11 @@ __all__ = [
     "Event",
     "Family",
     "Lamp",
-    "LampFocus",
     "Move",
     "Scene",
+    "Shot",
     "Split",
+    "Topic",
     "WorldSettings",
     "film",
     "frame_hash",

@@ -1,6 +1,9 @@
 """Scenes to MP4 files, in constant memory, each with its scene beside it."""
 
+import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +18,36 @@ from longpanda.video import check_writable, encode, write_whole
 _CHUNK_FRAMES: Final = 32
 
 
-def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, crf: int = 18) -> int:
-    """Writes the video of a scene to `path` and the scene itself to the same name with the suffix .json.
+@dataclass(frozen=True)
+class Film:
+    """What lies beside every film: the scene it shows, how it was made, and hashes to know it again.
+
+    Args:
+        scene: what it shows.
+        size_px: side of the square frames.
+        fps: frames per second.
+        crf: H.264 quality.
+        frames: how many.
+        frames_sha256: of the raw frames, before encoding; the same on every machine.
+        file_sha256: of the MP4 file; the same wherever the same x264 wrote it.
+    """
+
+    scene: Scene
+    size_px: int
+    fps: float
+    crf: int
+    frames: int
+    frames_sha256: str
+    file_sha256: str
+
+    def to_json(self) -> str:
+        """One line of JSON; equal films give equal bytes."""
+        document = {f.name: getattr(self, f.name) for f in fields(self)} | {"scene": json.loads(self.scene.to_json())}
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, crf: int = 18) -> Film:
+    """Writes the video of a scene to `path` and its record to the same name with the suffix .json.
 
     Frame i shows the scene at i / fps seconds. The .json is written last and an old one is removed first, so that it
     marks a complete film, whenever this is interrupted.
@@ -28,9 +59,6 @@ def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, c
         fps: frames per second.
         crf: H.264 quality, lower is better.
 
-    Returns:
-        the number of frames written.
-
     Raises:
         ConfigError: a video of less than one frame, or a size, fps, crf or path that cannot be used.
         VideoError: an odd `size_px`.
@@ -39,9 +67,25 @@ def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, c
     check_target(target)
     beside = target.with_suffix(".json")
     beside.unlink(missing_ok=True)
-    count = encode(_frames(scene, size_px, moments), target, fps, crf=crf, preset="veryfast")
-    write_whole(beside, scene.to_json() + "\n")
-    return count
+    digest = hashlib.sha256()
+    count = encode(_hashed(_frames(scene, size_px, moments), digest), target, fps, crf=crf, preset="veryfast")
+    made = Film(scene, size_px, fps, crf, count, digest.hexdigest(), file_sha256(target))
+    write_whole(beside, made.to_json() + "\n")
+    return made
+
+
+def raw_sha256(scene: Scene, size_px: int, fps: float) -> str:
+    """`Film.frames_sha256`, rendered anew."""
+    digest = hashlib.sha256()
+    for _ in _hashed(_frames(scene, size_px, _moments(scene, fps)), digest):
+        pass
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """The hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_target(path: str | Path) -> None:
@@ -74,16 +118,35 @@ def check_free(path: str | Path) -> None:
         raise ConfigError(found, "a new name, or that of an older film", "choose another name") from error
 
 
-def read_scene(path: str | Path) -> Scene:
-    """The scene that `film` wrote beside the video at `path`.
+def read_film(path: str | Path) -> Film:
+    """What `film` wrote beside the video at `path`.
 
     Raises:
-        ConfigError: no such file, or one that holds no scene.
+        ConfigError: no such file, or one that holds no record of a film.
     """
     beside = Path(path).with_suffix(".json")
     if not beside.is_file():
-        raise ConfigError(f"no file '{beside}'", "the scene that film() wrote beside the video", "film the scene again")
-    return Scene.from_json(beside.read_text(encoding="utf-8"))
+        raise ConfigError(
+            f"no file '{beside}'", "the record that film() wrote beside the video", "film the scene again"
+        )
+    try:
+        document = json.loads(beside.read_text(encoding="utf-8"))
+        return Film(**document | {"scene": Scene.from_json(json.dumps(document["scene"]))})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"'{beside}' is no record of a film ({error})", "what film() wrote", "film it again"
+        ) from error
+
+
+def read_scene(path: str | Path) -> Scene:
+    """The scene of the video at `path`. Raises ConfigError as `read_film`."""
+    return read_film(path).scene
+
+
+def _hashed(frames: Iterator[Frames], digest: "hashlib._Hash") -> Iterator[Frames]:
+    for frame in frames:
+        digest.update(np.ascontiguousarray(frame).data)
+        yield frame
 
 
 def _moments(scene: Scene, fps: float) -> Seconds:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from longpanda.errors import ConfigError
-from longpanda.longwatch.scene import Background, Card, Event, Lamp, LampFocus, Move, Scene
+from longpanda.longwatch.scene import Background, Card, Event, Lamp, Move, Scene, Shot, Topic
 from longpanda.longwatch.settings import WorldSettings
 from longpanda.longwatch.world import CARD_CELLS, CARD_COLOURS, LAMP_COLOURS, NUMBERS, OBJECTS, PLACES, SHAPES
 
@@ -31,11 +31,11 @@ def generate(seed: int, duration_seconds: float, settings: WorldSettings = _DEFA
     _require(seed, duration_seconds)
     rng = np.random.Generator(np.random.PCG64((_VIDEO_NAMESPACE, seed)))
     horizon_ms = int((duration_seconds - settings.margin_seconds) * 1000)
-    background = _background(rng)
+    background = draw_background(rng)
     cards = _cards(rng, horizon_ms, settings)
-    focus, lamps = _lamps(rng, horizon_ms, settings)
+    topics, lamps = _lamps(rng, horizon_ms, settings)
     moves = _moves(rng, horizon_ms, settings)
-    return _scene(seed, duration_seconds, background, focus, [*cards, *lamps, *moves])
+    return _scene(seed, duration_seconds, background, topics, [*cards, *lamps, *moves])
 
 
 def generate_still(seed: int, cards: int, duration_seconds: float = 8.0, jitter: float = _DEFAULTS.jitter) -> Scene:
@@ -56,7 +56,7 @@ def generate_still(seed: int, cards: int, duration_seconds: float = 8.0, jitter:
     if not 0 <= cards <= len(CARD_CELLS):
         raise ConfigError(f"{cards} cards in a still", f"0 to {len(CARD_CELLS)}", "ask for fewer cards")
     rng = np.random.Generator(np.random.PCG64((_STILL_NAMESPACE, seed)))
-    background = _background(rng)
+    background = draw_background(rng)
     cells = [CARD_CELLS[i] for i in rng.permutation(len(CARD_CELLS))[:cards]]
     events: list[Event] = [*_cards_at(rng, [(0, int(duration_seconds * 1000))] * cards, cells, jitter)]
     colours = [LAMP_COLOURS[i] for i in rng.permutation(len(LAMP_COLOURS))]
@@ -65,7 +65,7 @@ def generate_still(seed: int, cards: int, duration_seconds: float = 8.0, jitter:
     if rng.integers(2):
         thing, place = OBJECTS[rng.integers(len(OBJECTS))], PLACES[rng.integers(len(PLACES))]
         events.append(Move(0.0, duration_seconds, thing, place))
-    return _scene(seed, duration_seconds, background, LampFocus(colours[0], 1), events)
+    return _scene(seed, duration_seconds, background, [Topic("count", colours[0], 1 / 2)], events)
 
 
 def _require(seed: int, duration_seconds: float) -> None:
@@ -74,12 +74,20 @@ def _require(seed: int, duration_seconds: float) -> None:
         raise ConfigError(found, "a seed of 0 or more and a positive duration", "correct them")
 
 
-def _scene(seed: int, duration_seconds: float, background: Background, focus: LampFocus, events: list[Event]) -> Scene:
-    ordered = sorted(events, key=lambda event: (event.start_seconds, type(event).__name__, repr(event)))
-    return Scene(seed, float(duration_seconds), background, focus, tuple(ordered))
+def _scene(
+    seed: int, duration_seconds: float, background: Background, topics: list[Topic], events: list[Event]
+) -> Scene:
+    shots = (Shot(0.0, background),)
+    return Scene(seed, float(duration_seconds), shots, tuple(topics), in_order(events))
 
 
-def _background(rng: np.random.Generator) -> Background:
+def in_order(events: list[Event]) -> tuple[Event, ...]:
+    """Events by their starts, those of one moment always in the same order."""
+    return tuple(sorted(events, key=lambda event: (event.start_seconds, type(event).__name__, repr(event))))
+
+
+def draw_background(rng: np.random.Generator) -> Background:
+    """A texture and the periods of the camera's and the light's swings."""
     pan_x, pan_y, brightness = (round(float(period), 3) for period in rng.uniform((40, 40, 20), (160, 160, 90)))
     return Background(int(rng.integers(2**32)), pan_x, pan_y, brightness, phase=round(float(rng.random()), 3))
 
@@ -152,8 +160,8 @@ def _cards_at(rng: np.random.Generator, spans: list[tuple[int, int]], cells: lis
     ]
 
 
-def _lamps(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -> tuple[LampFocus, list[Lamp]]:
-    """The focus colour with a count uniform over its range, and a few events of other colours, in random order."""
+def _lamps(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -> tuple[list[Topic], list[Lamp]]:
+    """The colour asked about with a count uniform over its range, and a few events of others, in random order."""
     colours = [LAMP_COLOURS[i] for i in rng.permutation(len(LAMP_COLOURS))]
     fitting = _fitting(horizon_ms, settings.lamp_dwell_seconds[1], settings.gap_seconds)
     share = settings.focus_max_count / max(1, settings.focus_max_count + settings.other_lamps_max)
@@ -164,7 +172,7 @@ def _lamps(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -
     spans = _spans_ms(rng, dwells_ms, round(settings.gap_seconds * 1000), horizon_ms) if shown else []
     order = rng.permutation(len(shown))
     lamps = [Lamp(start / 1000, end / 1000, shown[i]) for (start, end), i in zip(spans, order, strict=True)]
-    return LampFocus(colours[0], max_count), lamps
+    return [Topic("count", colours[0], 1 / (max_count + 1))] if max_count else [], lamps
 
 
 def _moves(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -> list[Move]:

@@ -1,6 +1,7 @@
 """Scenes to pixels: the same numbers on every machine, at any size."""
 
 import hashlib
+from bisect import bisect_right
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +36,13 @@ def render(scene: Scene, seconds: npt.ArrayLike, size_px: int) -> Frames:
     if size_px < SMALLEST_PX:
         raise ConfigError(f"size_px = {size_px}", f"at least {SMALLEST_PX}", "render larger frames")
     frames = np.empty((len(moments), size_px, size_px, 3), dtype=np.uint8)
+    cuts = [shot.start_seconds for shot in scene.shots]
     always = fixtures(size_px)
-    shown = [(event.start_seconds, event.end_seconds, *placed(event, size_px)) for event in scene.events]
+    first, last = (moments.min(), moments.max()) if len(moments) else (0.0, 0.0)
+    near = [event for event in scene.events if event.start_seconds <= last and first < event.end_seconds]
+    shown = [(event.start_seconds, event.end_seconds, *placed(event, size_px)) for event in near]
     for frame, moment in zip(frames, moments.tolist(), strict=True):
-        backdrop.paint(scene.background, moment, frame)
+        backdrop.paint(scene.shots[bisect_right(cuts, moment) - 1].background, moment, frame)
         for sprite, top_px, left_px in always:
             sprite.blend(frame, top_px, left_px)
         for start_seconds, end_seconds, sprite, top_px, left_px in shown:

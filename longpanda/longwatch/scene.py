@@ -14,9 +14,10 @@ from longpanda.longwatch.world import (
     OBJECTS,
     PLACES,
     SHAPES,
+    TITLES,
 )
 
-SCENE_VERSION: Final = 1
+SCENE_VERSION: Final = 2
 
 
 def _require_member(name: str, value: object, known: tuple[str, ...]) -> None:
@@ -37,9 +38,10 @@ class Card:
         number: 10 to 99.
         dx: offset to the right of the cell's centre, as a fraction of the frame's side, within +-`JITTER_LIMIT`.
         dy: offset downwards, likewise.
+        sign: title of the card that a small sign on this one points to, or "".
 
     Raises:
-        ConfigError: a colour, shape, cell, number or offset that the world does not have.
+        ConfigError: a colour, shape, cell, number, offset or sign that the world does not have.
     """
 
     start_seconds: float
@@ -50,8 +52,11 @@ class Card:
     number: int
     dx: float = 0.0
     dy: float = 0.0
+    sign: str = ""
 
     def __post_init__(self) -> None:
+        if self.sign:
+            _require_member("card sign", self.sign, TITLES)
         _require_member("card colour", self.colour, CARD_COLOURS)
         _require_member("card shape", self.shape, SHAPES)
         if self.cell not in CARD_CELLS or self.number not in NUMBERS:
@@ -130,20 +135,41 @@ class Background:
 
 
 @dataclass(frozen=True)
-class LampFocus:
-    """The lamp colour whose count was drawn uniformly from 0 to `max_count`, so that its answers have no prior.
+class Shot:
+    """From `start_seconds` to the next shot, the room is seen before one background.
 
     Raises:
-        ConfigError: a colour that the lamp does not have, or a negative maximum.
+        ConfigError: a negative start.
     """
 
-    colour: str
-    max_count: int
+    start_seconds: float
+    background: Background
 
     def __post_init__(self) -> None:
-        _require_member("lamp colour", self.colour, LAMP_COLOURS)
-        if self.max_count < 0:
-            raise ConfigError(f"max_count {self.max_count}", "0 or more", "correct the scene")
+        if self.start_seconds < 0:
+            raise ConfigError(f"a shot from {self.start_seconds} s", "0 or more", "correct the scene")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Something in the video that tests ask about, drawn so that its answers have no prior to guess by.
+
+    Args:
+        family: the question family.
+        subject: what the question names, in the family's own words.
+        chance: share of right answers of the best constant answer.
+
+    Raises:
+        ConfigError: a chance that is no share.
+    """
+
+    family: str
+    subject: str
+    chance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.chance <= 1:
+            raise ConfigError(f"chance {self.chance}", "0 to 1", "correct the scene")
 
 
 @dataclass(frozen=True)
@@ -153,8 +179,8 @@ class Scene:
     Args:
         seed: what the scene was generated from.
         duration_seconds: length of the video.
-        background: the texture behind everything.
-        focus: the lamp colour that tests ask about.
+        shots: what is behind everything, in order of their starts, the first at 0.
+        topics: what tests ask about.
         events: all events, in order of their starts.
         version: of this format.
 
@@ -164,8 +190,8 @@ class Scene:
 
     seed: int
     duration_seconds: float
-    background: Background
-    focus: LampFocus
+    shots: tuple[Shot, ...]
+    topics: tuple[Topic, ...]
     events: tuple[Event, ...]
     version: int = SCENE_VERSION
 
@@ -174,6 +200,9 @@ class Scene:
             raise ConfigError(f"scene version {self.version}", f"version {SCENE_VERSION}", "generate the scene again")
         if not 0 < self.duration_seconds < float("inf"):
             raise ConfigError(f"duration_seconds {self.duration_seconds}", "more than 0", "correct the scene")
+        starts = [shot.start_seconds for shot in self.shots]
+        if starts[:1] != [0.0] or sorted(set(starts)) != starts:
+            raise ConfigError(f"shots from {starts} s", "increasing starts, the first at 0", "correct the scene")
         for event in self.events:
             if not 0 <= event.start_seconds < event.end_seconds <= self.duration_seconds:
                 span = f"0 <= start < end <= {self.duration_seconds} s"
@@ -199,6 +228,10 @@ class Scene:
         """The move events, in order of their starts."""
         return tuple(event for event in self.events if isinstance(event, Move))
 
+    def chances(self, family: str) -> dict[str, float]:
+        """What tests ask of a family: the chance of each subject."""
+        return {topic.subject: topic.chance for topic in self.topics if topic.family == family}
+
     def to_json(self) -> str:
         """The scene as one line of JSON; equal scenes give equal bytes."""
         document = asdict(self)
@@ -218,13 +251,18 @@ class Scene:
             raise ConfigError(f"text that is no JSON ({error})", "a scene", "write it with Scene.to_json") from error
         try:
             scene = _with_keys(cls, document)
-            scene["background"] = Background(**_with_keys(Background, scene["background"]))
-            scene["focus"] = LampFocus(**_with_keys(LampFocus, scene["focus"]))
+            scene["shots"] = tuple(_shot(entry) for entry in scene["shots"])
+            scene["topics"] = tuple(Topic(**_with_keys(Topic, entry)) for entry in scene["topics"])
             scene["events"] = tuple(_event(entry) for entry in scene["events"])
             return cls(**scene)
         except TypeError as error:
             found = f"a scene with a value of the wrong type ({error})"
             raise ConfigError(found, "numbers, strings and lists in their places", "correct the scene") from error
+
+
+def _shot(entry: Any) -> Shot:
+    values = _with_keys(Shot, entry)
+    return Shot(values["start_seconds"], Background(**_with_keys(Background, values["background"])))
 
 
 def _event(entry: Any) -> Event:

@@ -16,6 +16,7 @@ class Split(Enum):
     DEV = 2
     TEST = 3
     DEMO = 4
+    PRIVATE = 5
 
 
 def scene_seed(split: Split, index: int) -> int:

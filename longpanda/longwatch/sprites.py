@@ -54,12 +54,29 @@ def _pixels(fraction: float, size_px: int) -> int:
 
 
 @lru_cache(maxsize=512)
-def card_sprite(colour: str, shape: str, number: int, size_px: int) -> Sprite:
-    """A card for frames of side `size_px`."""
+def card_sprite(colour: str, shape: str, number: int, sign: str, size_px: int) -> Sprite:
+    """A card for frames of side `size_px`, with the title of the card its sign points to, or ""."""
     side_px = _pixels(world.CARD_SIDE, size_px)
     body = coverage(shapes.CARD_SHAPES[shape], side_px, side_px)
     ink = np.minimum(number_coverage(number, shape, side_px), body)
-    return _layers((body, world.RGB[colour]), (ink, world.INK))
+    layers = [(body, world.RGB[colour]), (ink, world.INK)]
+    if sign:
+        sign_colour, sign_shape = sign.split()
+        sign_px = _pixels(world.SIGN_SIDE, size_px)
+        inner_px = _pixels(world.SIGN_SIDE * 0.8, size_px)
+        plate = _in_corner(np.full((sign_px, sign_px), 256, np.uint16), side_px, 0)
+        mark = coverage(shapes.CARD_SHAPES[sign_shape], inner_px, inner_px)
+        layers += [(plate, world.INK), (_in_corner(mark, side_px, (sign_px - inner_px) // 2), world.RGB[sign_colour])]
+    return _layers(*layers)
+
+
+def _in_corner(part: Coverage, side_px: int, margin_px: int) -> Coverage:
+    """`part` in the upper right corner of a square of side `side_px`, `margin_px` away from its sides."""
+    whole = np.zeros((side_px, side_px), np.uint16)
+    height_px, width_px = part.shape
+    right_px = side_px - margin_px
+    whole[margin_px : margin_px + height_px, right_px - width_px : right_px] = part
+    return whole
 
 
 @lru_cache(maxsize=32)
@@ -92,7 +109,7 @@ def object_sprite(thing: str, size_px: int) -> Sprite:
 def placed(event: Event, size_px: int) -> tuple[Sprite, int, int]:
     """The sprite of an event with its top and left in pixels."""
     if isinstance(event, Card):
-        sprite = card_sprite(event.colour, event.shape, event.number, size_px)
+        sprite = card_sprite(event.colour, event.shape, event.number, event.sign, size_px)
         row, column = divmod(event.cell, 3)
         return _centred(sprite, (row + 0.5) / 3 + event.dy, (column + 0.5) / 3 + event.dx, size_px)
     if isinstance(event, Lamp):

@@ -11,6 +11,9 @@ Rgb = tuple[int, int, int]
 LAMP_COLOURS: Final = ("red", "green", "blue", "yellow")
 CARD_COLOURS: Final = ("red", "green", "blue", "yellow", "magenta", "cyan", "orange", "white")
 SHAPES: Final = ("circle", "square", "triangle", "diamond", "cross", "hexagon")
+TITLES: Final = tuple(f"{colour} {shape}" for colour in CARD_COLOURS for shape in SHAPES)
+"""How questions and answers name the cards: "red circle"."""
+
 OBJECTS: Final = ("ball", "key", "gem")
 PLACES: Final = ("left", "middle", "right")
 """The boxes, in the order of their columns."""
@@ -23,6 +26,7 @@ CARD_CELLS: Final = (1, 2, 3, 4, 5)
 BOX_ROW: Final = 2
 
 CARD_SIDE: Final = 28 / 96
+SIGN_SIDE: Final = 9 / 96
 LAMP_SIDE: Final = 24 / 96
 CRATE_WIDTH: Final = 26 / 96
 CRATE_HEIGHT: Final = 15 / 96

@@ -1,14 +1,13 @@
 """A folder belongs to one run: one process writes it, under one recipe, and what it ran with is kept beside."""
 
 import dataclasses
-import fcntl
 import json
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 import transformers
@@ -16,6 +15,7 @@ import transformers
 from longpanda import __version__
 from longpanda.errors import ConfigError
 from longpanda.train.recipe import Recipe, recipe_of
+from longpanda.video import alone_in
 
 FREE = {"workers", "threads", "save_steps", "log_steps"}
 """What may change when a run goes on: it says how to run, and nothing about the result."""
@@ -31,7 +31,7 @@ def claim(out: Path, recipe: Recipe, processes: int) -> Iterator[None]:
     with ExitStack() as held:
         with _writable(out):
             out.mkdir(parents=True, exist_ok=True)
-            _lock(out, held.enter_context((out / "lock").open("a")))
+            held.enter_context(alone_in(out))
             check(out, recipe, processes)
         yield
 
@@ -60,19 +60,6 @@ def _writable(out: Path) -> Iterator[None]:
     except OSError as error:
         found = f"'{out}' cannot hold a run ({error.strerror})"
         raise ConfigError(found, "a folder that can be written", "use another --out") from error
-
-
-def _lock(out: Path, file: IO[str]) -> None:
-    """Lock an open file until it is closed or this process ends, by whatever signal.
-
-    A record lock: unlike flock's, it is not inherited, so that workers that outlive a killed process by some seconds
-    do not hold it.
-    """
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError) as error:
-        found = f"another process is training in '{out}'"
-        raise ConfigError(found, "one at a time", "wait until it ends, or use another --out") from error
 
 
 def _check_recipe(out: Path, recipe: Recipe) -> None:

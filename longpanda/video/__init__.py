@@ -6,7 +6,7 @@ from longpanda.video.frames import Geometry
 from longpanda.video.letterbox import CLIP_MEAN_RGB, Letterbox, letterbox, letterbox_box, resize
 from longpanda.video.probe import VideoInfo, probe
 from longpanda.video.sampling import Sampling, at_fps, explicit, uniform
-from longpanda.video.whole import check_writable, write_whole
+from longpanda.video.whole import alone_in, check_writable, write_whole
 
 __all__ = [
     "CLIP_MEAN_RGB",
@@ -15,6 +15,7 @@ __all__ = [
     "Sampling",
     "TimedFrame",
     "VideoInfo",
+    "alone_in",
     "at_fps",
     "check_writable",
     "decode",

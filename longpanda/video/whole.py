@@ -1,5 +1,6 @@
-"""Files that appear under their name only when they are complete."""
+"""Files that appear under their name only when they are complete, and folders that one process fills at a time."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -40,6 +41,29 @@ def write_whole(target: Path, text: str) -> None:
             Path(name).write_text(text, encoding="utf-8")
         except OSError as error:
             raise not_writable(target, error) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder, through its file `lock`, until the block or this process ends, by whatever signal.
+
+    A record lock: unlike flock's, it is not inherited, so that workers that outlive a killed process by some seconds
+    do not hold it.
+
+    Raises:
+        ConfigError: a living process holds it, or it cannot be written.
+    """
+    try:
+        file = (folder / "lock").open("a")
+    except OSError as error:
+        raise not_writable(folder / "lock", error) from error
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            found = f"another process is at work in '{folder}'"
+            raise ConfigError(found, "one at a time", "wait until it ends, or use another folder") from error
+        yield
 
 
 def check_writable(target: Path) -> None:

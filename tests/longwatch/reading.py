@@ -33,12 +33,12 @@ def _stacked(named):
 @cache
 def _looks(size_px):
     titles = list(product(world.CARD_COLOURS, world.SHAPES))
-    return _stacked({title: sprites.card_sprite(*title, 88, size_px) for title in titles})
+    return _stacked({title: sprites.card_sprite(*title, 88, "", size_px) for title in titles})
 
 
 @lru_cache(maxsize=48)
 def _numbers(colour, shape, size_px):
-    return _stacked({number: sprites.card_sprite(colour, shape, number, size_px) for number in world.NUMBERS})
+    return _stacked({number: sprites.card_sprite(colour, shape, number, "", size_px) for number in world.NUMBERS})
 
 
 @cache

@@ -14,7 +14,7 @@ SCENE = generate(scene_seed(Split.DEV, 3), 64.0)
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
     path = tmp_path_factory.mktemp("film") / "room.mp4"
-    assert film(SCENE, path, size_px=224, fps=1.0) == 64
+    assert film(SCENE, path, size_px=224, fps=1.0).frames == 64
     return path
 
 

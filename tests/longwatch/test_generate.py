@@ -64,7 +64,7 @@ def test_three_minutes_hold_what_the_settings_say():
     assert {len({move.thing for move in scene.moves}) for scene in scenes} == {2}
     chains = [sum(move.thing == thing for move in s.moves) for s in scenes for thing in {m.thing for m in s.moves}]
     assert set(chains) == {2, 3, 4}
-    others = [sum(lamp.colour != scene.focus.colour for lamp in scene.lamps) for scene in scenes]
+    others = [sum(lamp.colour not in scene.chances("count") for lamp in scene.lamps) for scene in scenes]
     assert set(others) == {0, 1, 2, 3}
 
 
@@ -88,13 +88,13 @@ def _chi_square(values, answers):
 @pytest.mark.parametrize(("duration_seconds", "max_count"), [(32.0, 2), (64.0, 2), (180.0, 5), (600.0, 5)])
 def test_focus_count_is_uniform(duration_seconds, max_count):
     scenes = _scenes(900, duration_seconds)
-    assert {scene.focus.max_count for scene in scenes} == {max_count}
-    counts = [sum(lamp.colour == scene.focus.colour for lamp in scene.lamps) for scene in scenes]
+    assert {chance for scene in scenes for chance in scene.chances("count").values()} == {1 / (max_count + 1)}
+    counts = [sum(lamp.colour in scene.chances("count") for lamp in scene.lamps) for scene in scenes]
     assert _chi_square(counts, range(max_count + 1)) < 20.5  # p = 0.001 at 5 degrees of freedom
 
 
 def test_focus_colour_is_uniform():
-    assert _chi_square([scene.focus.colour for scene in _scenes(2500)], ("red", "green", "blue", "yellow")) < 16.3
+    assert _chi_square([scene.topics[0].subject for scene in _scenes(2500)], ("red", "green", "blue", "yellow")) < 16.3
 
 
 @pytest.mark.parametrize("cards", range(6))
@@ -109,7 +109,9 @@ def test_stills_show_everything_all_the_time(cards):
 
 def test_still_lamps_are_half_focus_quarter_other_quarter_dark():
     scenes = [generate_still(seed, 1) for seed in range(800)]
-    states = ["dark" if not s.lamps else "focus" if s.lamps[0].colour == s.focus.colour else "other" for s in scenes]
+    colours = [scene.lamps[0].colour if scene.lamps else None for scene in scenes]
+    asked = [scene.topics[0].subject for scene in scenes]
+    states = ["dark" if c is None else "focus" if c == a else "other" for c, a in zip(colours, asked, strict=True)]
     shares = {state: states.count(state) / len(states) for state in states}
     assert shares == pytest.approx({"focus": 0.5, "other": 0.25, "dark": 0.25}, abs=0.06)
 

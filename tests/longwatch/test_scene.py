@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.longwatch import Card, Lamp, LampFocus, Move, Scene, generate, generate_still
+from longpanda.longwatch import Card, Lamp, Move, Scene, Shot, Topic, generate, generate_still
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -35,14 +35,17 @@ def _changed(change):
     ("change", "message"),
     [
         (lambda d: d.update(durations=3), "duration_seconds"),
-        (lambda d: d.pop("focus"), "focus"),
+        (lambda d: d.pop("topics"), "topics"),
         (lambda d: d.update(version=9), "version 9"),
         (lambda d: d["events"][0].update(kind="carp"), "carp"),
         (lambda d: d["events"][0].update(colors="red"), "colors"),
         (lambda d: d["events"][0].update(end_seconds=500.0), "500"),
-        (lambda d: d.update(background=3), "Background"),
-        (lambda d: d["focus"].update(max_count=-1), "-1"),
-        (lambda d: d["background"].update(pan_x_period_seconds=0), "positive periods"),
+        (lambda d: d["shots"][0].update(background=3), "Background"),
+        (lambda d: d["shots"][0].update(start_seconds=1.0), "the first at 0"),
+        (lambda d: d.update(shots=[]), "the first at 0"),
+        (lambda d: d["topics"][0].update(chance=-1), "-1"),
+        (lambda d: d["events"][0].update(sign="red lion"), "red lion|sign"),
+        (lambda d: d["shots"][0]["background"].update(pan_x_period_seconds=0), "positive periods"),
         (lambda d: d.update(events=3), "wrong type"),
         (lambda d: d.update(duration_seconds="long"), "wrong type"),
         (lambda d: d.update(duration_seconds=0), "duration_seconds 0"),
@@ -66,8 +69,10 @@ def test_events_outside_the_world_are_refused():
             replace(card, **change)
     with pytest.raises(ConfigError, match="orange"):
         Lamp(0, 8, "orange")
-    with pytest.raises(ConfigError, match="orange"):
-        LampFocus("orange", 1)
+    with pytest.raises(ConfigError, match="chance"):
+        Topic("count", "red", 1.5)
+    with pytest.raises(ConfigError, match="shot"):
+        Shot(-1.0, generate(1, 180).shots[0].background)
     for thing, place in (("cup", "left"), ("ball", "top")):
         with pytest.raises(ConfigError):
             Move(0, 8, thing, place)

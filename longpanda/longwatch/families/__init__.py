@@ -2,6 +2,6 @@
 
 from longpanda.longwatch.families.base import Family
 from longpanda.longwatch.families.table import FAMILIES, PRACTICE, vocabulary
-from longpanda.longwatch.families.text import normalise, split_words
+from longpanda.longwatch.text import normalise, split_words
 
 __all__ = ["FAMILIES", "PRACTICE", "Family", "normalise", "split_words", "vocabulary"]

@@ -4,34 +4,45 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Family
+from longpanda.longwatch.families.base import Ask, Family, Found
 from longpanda.longwatch.scene import Scene
-from longpanda.longwatch.world import LAMP_COLOURS
-from longpanda.types import Sample
+from longpanda.longwatch.world import LAMP_COLOURS, OBJECTS
 
 
 class Count(Family):
-    """How many times the lamp turned a colour.
+    """How many times the lamp turned a colour, or an object was seen.
 
-    Tests ask about the focus colour only (`metadata["focus"]`), whose count is uniform by construction. The other
-    colours, for training, are mostly 0: their samples carry no chance.
+    Tests ask about the scene's topics only, whose counts are uniform by construction. The other colours, for training,
+    are mostly 0: their samples carry no chance.
     """
 
     name: ClassVar[str] = "count"
     chance: ClassVar[float] = 1 / 6
-    templates: ClassVar[dict[str, str]] = {"lamp": "How many times did the lamp turn {colour}?"}
+    templates: ClassVar[dict[str, str]] = {
+        "lamp": "How many times did the lamp turn {colour}?",
+        "object": "How many times did the {thing} appear?",
+    }
     answers: ClassVar[tuple[str, ...]] = tuple(str(count) for count in range(10))
+    instruction: ClassVar[str] = "Answer with one whole number in digits."
+    needs_order: ClassVar[bool] = True
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:  # noqa: ARG002
-        """One question for each lamp colour; none when no lamp event fits into the video."""
-        if scene.focus.max_count == 0:
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each lamp colour, and for each object that is a topic; none without a topic."""
+        chances = scene.chances(self.name)
+        if not chances:
             return []
-        samples = []
-        for colour in LAMP_COLOURS:
-            shown = [lamp for lamp in scene.lamps if lamp.colour == colour]
-            focus = colour == scene.focus.colour
-            chance = 1 / (scene.focus.max_count + 1) if focus else None
-            samples.append(
-                self.sample(scene, "lamp", {"colour": colour}, str(len(shown)), [*shown], focus=focus, chance=chance)
-            )
-        return samples
+        lamps = [Ask("lamp", {"colour": colour}, _chance(chances, colour)) for colour in LAMP_COLOURS]
+        things = [thing for thing in OBJECTS if thing in chances]
+        return lamps + [Ask("object", {"thing": thing}, _chance(chances, thing)) for thing in things]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
+        """The count, in digits."""
+        if template == "lamp":
+            lamps = [lamp for lamp in scene.lamps if lamp.colour == fields["colour"]]
+            return Found(str(len(lamps)), lamps)
+        moves = [move for move in scene.moves if move.thing == fields["thing"]]
+        return Found(str(len(moves)), moves)
+
+
+def _chance(chances: dict[str, float], subject: str) -> dict[str, float | bool | None]:
+    return {"focus": subject in chances, "chance": chances.get(subject)}

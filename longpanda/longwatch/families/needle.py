@@ -4,10 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Family
+from longpanda.longwatch.families.base import Ask, Family, Found, never, number_on, title_fields
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import NUMBERS
-from longpanda.types import Sample
 
 
 class Needle(Family):
@@ -16,11 +15,13 @@ class Needle(Family):
     name: ClassVar[str] = "needle"
     chance: ClassVar[float] = 1 / len(NUMBERS)
     templates: ClassVar[dict[str, str]] = {"number": "What number is on the {colour} {shape}?"}
-    answers: ClassVar[tuple[str, ...]] = tuple(str(number) for number in NUMBERS)
+    answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:  # noqa: ARG002
-        """One question for each card."""
-        return [
-            self.sample(scene, "number", {"colour": card.colour, "shape": card.shape}, str(card.number), [card])
-            for card in scene.cards
-        ]
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each topic; in a scene without, for each card."""
+        titles = scene.chances(self.name) or [card.title for card in scene.cards]
+        return [Ask("number", title_fields(title)) for title in titles]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The number."""
+        return number_on(scene, fields)

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Family
-from longpanda.longwatch.scene import Card, Scene
-from longpanda.longwatch.world import CARD_COLOURS, SHAPES
-from longpanda.types import Sample
+from longpanda.longwatch.answers import Choice
+from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, title_fields
+from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.world import TITLES
 
 
 class Order(Family):
@@ -24,23 +24,40 @@ class Order(Family):
         "last": "Which card came last?",
         "pair": "Which came first, the {colour} {shape} or the {other_colour} {other_shape}?",
     }
-    answers: ClassVar[tuple[str, ...]] = tuple(f"{colour} {shape}" for colour in CARD_COLOURS for shape in SHAPES)
+    answers: ClassVar[tuple[str, ...]] = TITLES
+    instruction: ClassVar[str] = "Answer with the name of one card alone, such as 'red circle'."
+    kind: ClassVar[Choice] = Choice(TITLES)
+    needs_order: ClassVar[bool] = True
+    needs_direction: ClassVar[bool] = True
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:
-        """First and last where one card alone is it, and every pair of cards with different starts."""
-        cards = scene.cards
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:
+        """The pairs that are topics; in a scene without, all pairs, and first and last where one card alone is it."""
+        if topics := scene.chances(self.name):
+            return [_pair(*subject.split(", ")) for subject in topics]
+        cards, asks = scene.cards, []
         if len(cards) < 2:
             return []
-        samples = []
-        open_chance = 1 / len(self.answers)
+        about = {"chance": 1 / len(self.answers)}
         if cards[0].start_seconds < cards[1].start_seconds:
-            samples.append(self.sample(scene, "first", {}, cards[0].title, [cards[0]], chance=open_chance))
+            asks.append(Ask("first", {}, about))
         if cards[-2].start_seconds < cards[-1].start_seconds:
-            samples.append(self.sample(scene, "last", {}, cards[-1].title, [cards[-1]], chance=open_chance))
+            asks.append(Ask("last", {}, about))
         pairs = [(one, two) for one, two in combinations(cards, 2) if one.start_seconds < two.start_seconds]
-        return samples + [self._pair(scene, one, two, bool(rng.integers(2))) for one, two in pairs]
+        swaps = [bool(rng.integers(2)) for _ in pairs]
+        named = [(two, one) if swap else (one, two) for (one, two), swap in zip(pairs, swaps, strict=True)]
+        return asks + [_pair(one.title, two.title) for one, two in named]
 
-    def _pair(self, scene: Scene, earlier: Card, later: Card, swapped: bool) -> Sample:
-        one, two = (later, earlier) if swapped else (earlier, later)
-        fields = {"colour": one.colour, "shape": one.shape, "other_colour": two.colour, "other_shape": two.shape}
-        return self.sample(scene, "pair", fields, earlier.title, [earlier, later])
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
+        """The title; the evidence of a pair is both cards."""
+        cards = list(scene.cards)
+        if template == "pair":
+            named = (f"{fields['colour']} {fields['shape']}", f"{fields['other_colour']} {fields['other_shape']}")
+            cards = [card for card in cards if card.title in named]
+            return Found(cards[0].title, cards) if cards else NOTHING
+        chosen = cards[:1] if template == "first" else cards[-1:]
+        return Found(chosen[0].title, chosen) if chosen else NOTHING
+
+
+def _pair(one: str, other: str) -> Ask:
+    others = {f"other_{key}": value for key, value in title_fields(other).items()}
+    return Ask("pair", title_fields(one) | others)

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Family
+from longpanda.longwatch.answers import Choice
+from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import CARD_COLOURS, LAMP_COLOURS, SHAPES
-from longpanda.types import Sample
 
 
 class ShapeOfColour(Family):
@@ -17,15 +17,16 @@ class ShapeOfColour(Family):
     chance: ClassVar[float] = 1 / len(SHAPES)
     templates: ClassVar[dict[str, str]] = {"shape": "Which shape is the {colour} card?"}
     answers: ClassVar[tuple[str, ...]] = SHAPES
+    kind: ClassVar[Choice] = Choice(SHAPES)
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:  # noqa: ARG002
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
         """One question for each colour that exactly one card has."""
         colours = [card.colour for card in scene.cards]
-        return [
-            self.sample(scene, "shape", {"colour": card.colour}, card.shape, [card])
-            for card in scene.cards
-            if colours.count(card.colour) == 1
-        ]
+        return [Ask("shape", {"colour": colour}) for colour in colours if colours.count(colour) == 1]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The shape."""
+        return next((Found(card.shape, [card]) for card in scene.cards if card.colour == fields["colour"]), NOTHING)
 
 
 class ColourOfNumber(Family):
@@ -35,15 +36,17 @@ class ColourOfNumber(Family):
     chance: ClassVar[float] = 1 / len(CARD_COLOURS)
     templates: ClassVar[dict[str, str]] = {"colour": "What colour is the card with number {number}?"}
     answers: ClassVar[tuple[str, ...]] = CARD_COLOURS
+    kind: ClassVar[Choice] = Choice(CARD_COLOURS)
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:  # noqa: ARG002
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
         """One question for each card whose number no other card has."""
         numbers = [card.number for card in scene.cards]
-        return [
-            self.sample(scene, "colour", {"number": str(card.number)}, card.colour, [card])
-            for card in scene.cards
-            if numbers.count(card.number) == 1
-        ]
+        return [Ask("colour", {"number": str(number)}) for number in numbers if numbers.count(number) == 1]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The colour."""
+        cards = [card for card in scene.cards if str(card.number) == fields["number"]]
+        return Found(cards[0].colour, cards) if cards else NOTHING
 
 
 class CardCount(Family):
@@ -54,10 +57,13 @@ class CardCount(Family):
     templates: ClassVar[dict[str, str]] = {"cards": "How many cards were shown?"}
     answers: ClassVar[tuple[str, ...]] = tuple(str(count) for count in range(10))
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:  # noqa: ARG002
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
         """One question for the scene."""
-        cards = scene.cards
-        return [self.sample(scene, "cards", {}, str(len(cards)), [*cards])] if len(cards) < 10 else []
+        return [Ask("cards", {})] if len(scene.cards) < 10 else []
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The count, in digits."""
+        return Found(str(len(scene.cards)), scene.cards)
 
 
 class LampColour(Family):
@@ -67,10 +73,12 @@ class LampColour(Family):
     chance: ClassVar[float] = 1 / (len(LAMP_COLOURS) + 1)
     templates: ClassVar[dict[str, str]] = {"lamp": "What colour was the lamp?"}
     answers: ClassVar[tuple[str, ...]] = (*LAMP_COLOURS, "off")
+    kind: ClassVar[Choice] = Choice((*LAMP_COLOURS, "off"))
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:  # noqa: ARG002
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
         """One question for a scene with at most one lamp colour."""
-        colours = {lamp.colour for lamp in scene.lamps}
-        if len(colours) > 1:
-            return []
-        return [self.sample(scene, "lamp", {}, "".join(colours) or "off", [*scene.lamps])]
+        return [Ask("lamp", {})] if len({lamp.colour for lamp in scene.lamps}) <= 1 else []
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The colour."""
+        return Found(scene.lamps[0].colour if scene.lamps else "off", scene.lamps)

@@ -4,26 +4,50 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Family
-from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.answers import Choice, clock, seconds_in
+from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
+from longpanda.longwatch.scene import Move, Scene
 from longpanda.longwatch.world import OBJECTS, PLACES
-from longpanda.types import Sample
+
+SHORT_SECONDS = 2.0
+"""A pause shorter than this may lie between two whole seconds."""
 
 
 class State(Family):
-    """The box in which an object is at the end: that of its last move."""
+    """The box in which an object is at the end, or at some moment: that of its last move until then."""
 
     name: ClassVar[str] = "state"
     chance: ClassVar[float] = 1 / len(PLACES)
-    templates: ClassVar[dict[str, str]] = {"place": "Where is the {thing} at the end?"}
-    answers: ClassVar[tuple[str, ...]] = PLACES
+    templates: ClassVar[dict[str, str]] = {
+        "place": "Where is the {thing} at the end?",
+        "then": "In which box is the {thing} at {time}?",
+    }
+    answers: ClassVar[tuple[str, ...]] = never(PLACES)
+    instruction: ClassVar[str] = "Answer with left, middle or right alone, or with 'never' if it was not seen."
+    kind: ClassVar[Choice] = Choice(PLACES)
+    needs_order: ClassVar[bool] = True
+    needs_direction: ClassVar[bool] = True
 
-    def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:  # noqa: ARG002
-        """One question for each object that was seen."""
-        samples = []
-        for thing in OBJECTS:
-            moves = [move for move in scene.moves if move.thing == thing]
-            if moves:
-                last = moves[-1]
-                samples.append(self.sample(scene, "place", {"thing": thing}, last.place, [last], moves=len(moves)))
-        return samples
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each topic; in a scene without, for each object that was seen."""
+        moves = {thing: [move for move in scene.moves if move.thing == thing] for thing in OBJECTS}
+        asks = []
+        for subject in scene.chances(self.name) or [thing for thing in OBJECTS if moves[thing]]:
+            thing, _, after = subject.partition(" ")
+            if not after:
+                asks.append(Ask("place", {"thing": thing}, {"moves": len(moves[thing])}))
+            else:
+                asks.append(Ask("then", {"thing": thing, "time": _hidden(*moves[thing][int(after) - 1 :][:2])}))
+        return asks
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
+        """The box."""
+        until = seconds_in(fields["time"])[0] if template == "then" else scene.duration_seconds
+        moves = [move for move in scene.moves if move.thing == fields["thing"] and move.start_seconds <= until]
+        return Found(moves[-1].place, moves[-1:]) if moves else NOTHING
+
+
+def _hidden(last: Move, following: Move) -> str:
+    """A moment between two moves of one object, to the nearest second, or to the nearest tenth where they are close."""
+    moment = (last.end_seconds + following.start_seconds) / 2
+    return clock(moment, tenths=following.start_seconds - last.end_seconds < SHORT_SECONDS)

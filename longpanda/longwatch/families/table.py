@@ -4,13 +4,20 @@ from typing import Final
 
 from longpanda.longwatch import world
 from longpanda.longwatch.families.base import Family
+from longpanda.longwatch.families.chain import Chain
 from longpanda.longwatch.families.count import Count
+from longpanda.longwatch.families.grounding import Grounding
+from longpanda.longwatch.families.multikey import Multikey
 from longpanda.longwatch.families.needle import Needle
 from longpanda.longwatch.families.order import Order
 from longpanda.longwatch.families.practice import CardCount, ColourOfNumber, LampColour, ShapeOfColour
+from longpanda.longwatch.families.sequence import Sequence
 from longpanda.longwatch.families.state import State
 
-FAMILIES: Final[dict[str, Family]] = {family.name: family for family in (Needle(), Order(), Count(), State())}
+FAMILIES: Final[dict[str, Family]] = {
+    family.name: family
+    for family in (Needle(), Order(), Count(), State(), Multikey(), Chain(), Sequence(), Grounding())
+}
 """What the benchmark asks."""
 
 PRACTICE: Final[dict[str, Family]] = {

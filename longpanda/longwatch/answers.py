@@ -1,0 +1,139 @@
+"""Kinds of answers: how each is read out of what a model wrote, and what it earns against the truth."""
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from longpanda.longwatch.text import normalise
+
+NEVER: Final = "never"
+"""The true answer about something that never happens."""
+
+MOST_LETTERS: Final = 2000
+"""Of an answer that are read."""
+
+_TIME: Final = re.compile(r"(?<!\d)(?:(\d{1,3}):)?(\d{1,6}):(\d\d(?:\.\d{1,9})?)(?!\d)")
+_UNIT_WORDS: Final = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen"""
+_TEN_WORDS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
+_UNITS: Final = {word: value for value, word in enumerate(_UNIT_WORDS.split())}
+_TENS: Final = {word: 10 * value for value, word in enumerate(_TEN_WORDS.split(), 2)}
+_RELATIVE_ERRORS: Final = tuple(round(0.5 - 0.05 * step, 2) for step in range(10))
+"""1 - theta for theta = 0.50, 0.55, ..., 0.95."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an answer earned.
+
+    Args:
+        value: 1.0 is right, 0.0 is wrong.
+        partial: 0 to 1, how near it came; what that means depends on the kind.
+    """
+
+    value: float
+    partial: float
+
+
+class AnswerKind(ABC):
+    """One kind of answer."""
+
+    def mark(self, text: str, target: str) -> Mark:
+        """What `text` earns: "never" is right where nothing happened, and only there."""
+        text = text[:MOST_LETTERS]
+        if NEVER in (normalise(target), *normalise(text).split()):
+            value = float(normalise(target) == NEVER and NEVER in normalise(text).split())
+            return Mark(value, value)
+        return self._mark(text, target)
+
+    @abstractmethod
+    def _mark(self, text: str, target: str) -> Mark:
+        """What `text` earns where something happened."""
+
+
+class Whole(AnswerKind):
+    """A whole number, the only one in the text. Partial: mean relative accuracy (Yang et al. 2024, VSI-Bench)."""
+
+    def _mark(self, text: str, target: str) -> Mark:
+        found, true = set(numbers_in(text)), int(target)
+        if len(found) != 1:
+            return Mark(0.0, 0.0)
+        error = abs(found.pop() - true) / max(1, true)
+        return Mark(float(error == 0), sum(error <= most for most in _RELATIVE_ERRORS) / len(_RELATIVE_ERRORS))
+
+
+@dataclass(frozen=True)
+class Choice(AnswerKind):
+    """One of a closed set of answers, the only one named in the text. Partial: the same."""
+
+    options: tuple[str, ...]
+
+    def _mark(self, text: str, target: str) -> Mark:
+        value = float(set(mentioned(text, self.options)) == {normalise(target)})
+        return Mark(value, value)
+
+
+@dataclass(frozen=True)
+class TitleList(AnswerKind):
+    """Several of a closed set in their true order, each named once. Partial: Kendall's tau, 0 where it is negative."""
+
+    options: tuple[str, ...]
+
+    def _mark(self, text: str, target: str) -> Mark:
+        found, true = mentioned(text, self.options), mentioned(target, self.options)
+        if sorted(found) != sorted(true):
+            return Mark(0.0, 0.0)
+        pairs = list(combinations([true.index(item) for item in found], 2))
+        tau = sum(1 if one < other else -1 for one, other in pairs) / max(1, len(pairs))
+        return Mark(float(found == true), max(0.0, tau))
+
+
+class Span(AnswerKind):
+    """An interval, the first two times in the text. Right from an intersection over union of 0.5; partial: that."""
+
+    def _mark(self, text: str, target: str) -> Mark:
+        found, true = seconds_in(text)[:2], seconds_in(target)[:2]
+        if len(found) < 2 or found[1] <= found[0]:
+            return Mark(0.0, 0.0)
+        shared = max(0.0, min(found[1], true[1]) - max(found[0], true[0]))
+        iou = shared / (found[1] - found[0] + true[1] - true[0] - shared)
+        return Mark(float(iou >= 0.5), iou)
+
+
+def mentioned(text: str, options: tuple[str, ...]) -> list[str]:
+    """The options that a text names as whole words, in order, a longer one before one that it contains."""
+    names = sorted({normalise(option) for option in options}, key=len, reverse=True)
+    return re.findall(rf"\b(?:{'|'.join(map(re.escape, names))})\b", normalise(text))
+
+
+def numbers_in(text: str) -> list[float]:
+    """All numbers of a text: in digits, of which those of two words may stand apart ("4 7"), else in words up to 99."""
+    digits = re.findall(r"-?\d{1,9}(?:[.,]\d{1,9})?(?!\d)", re.sub(r"(?<=\b\d) (?=\d\b)", "", text))
+    if re.search(r"\d", text):
+        return [float(number.replace(",", ".")) for number in digits]
+    words = re.findall(r"[a-z]+", text.lower())
+    found, tens = [], 0
+    for word in words:
+        if word in _TENS:
+            tens = _TENS[word]
+            found.append(tens)
+        elif word in _UNITS:
+            found += [found.pop() + _UNITS[word]] if tens and _UNITS[word] < 10 else [_UNITS[word]]
+            tens = 0
+        else:
+            tens = 0
+    return [float(number) for number in found]
+
+
+def seconds_in(text: str) -> list[float]:
+    """All times h:mm:ss or mm:ss in a text, in seconds."""
+    return [int(h or 0) * 3600 + int(m) * 60 + float(s) for h, m, s in _TIME.findall(text)]
+
+
+def clock(seconds: float, tenths: bool = False) -> str:
+    """mm:ss to the nearest second, or to the nearest tenth; minutes go beyond 59."""
+    whole = round(seconds * 10) if tenths else round(seconds) * 10
+    rest = f".{whole % 10}" if tenths else ""
+    return f"{whole // 600:02d}:{whole // 10 % 60:02d}{rest}"

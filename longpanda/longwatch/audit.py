@@ -1,0 +1,154 @@
+"""Controls that would expose the benchmark if it could be guessed, and the oracle that shows it can be answered.
+
+Every control answers every question from less than the video: nothing, the question's words, one frame, eight frames,
+or all frames in another order. What a control sees is read from the decoded film once, by the same reader as the
+oracle's, so that a control fails for what is missing and not for how it looks.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from longpanda.longwatch.families import FAMILIES, Family
+from longpanda.longwatch.make import VIDEOS, read_questions
+from longpanda.longwatch.oracle import LOOKS_PER_DWELL, Watched, answer, read_film_sights
+from longpanda.longwatch.script import LEVELS
+from longpanda.longwatch.suite import SuitePlan
+from longpanda.longwatch.textonly import TextOnly
+
+MARGIN: Final = 0.03
+"""What a guess from the question's words may score above chance."""
+LIFT: Final = 0.5
+"""How much of the way from chance to the oracle a control may lead."""
+ORACLE: Final = 0.99
+EIGHT_FRAMES_MINUTES: Final = 10.0
+"""From this length on eight frames, more than 75 s apart, must not be enough."""
+TEXT_PAIRS: Final = 5000
+_Z: Final = 1.959964
+
+
+@dataclass(frozen=True)
+class Control:
+    """One way to answer from less than the video.
+
+    Args:
+        name: in the table.
+        see: what is left of what was watched.
+        bounds: whether a family is bounded by it at a length in minutes; else it is only shown.
+    """
+
+    name: str
+    see: Callable[[Watched, np.random.Generator], Watched]
+    bounds: Callable[[Family, float], bool]
+
+
+def single(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+    """The middle frame."""
+    middle = len(watched.sights) // 2
+    return watched.of(watched.sights[middle : middle + 1])
+
+
+def eight(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+    """Eight frames, evenly spread."""
+    places = ((np.arange(8) + 0.5) / 8 * len(watched.sights)).astype(int)
+    return watched.of([watched.sights[i] for i in dict.fromkeys(places.tolist())])
+
+
+def shuffled(watched: Watched, rng: np.random.Generator) -> Watched:
+    """All frames in random order, at even times."""
+    order = rng.permutation(len(watched.sights))
+    times = [moment for moment, _ in watched.sights]
+    return watched.of([(moment, watched.sights[i][1]) for moment, i in zip(times, order, strict=True)])
+
+
+def reversed_(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+    """All frames from the last to the first, at even times."""
+    times = [moment for moment, _ in watched.sights]
+    sights = [sight for _, sight in reversed(watched.sights)]
+    return watched.of(list(zip(times, sights, strict=True)))
+
+
+CONTROLS: Final = (
+    Control("single frame", single, lambda family, minutes: True),  # noqa: ARG005
+    Control("eight frames", eight, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
+    Control("shuffled", shuffled, lambda family, minutes: family.needs_order),  # noqa: ARG005
+    Control("reversed", reversed_, lambda family, minutes: family.needs_direction),  # noqa: ARG005
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One family at one length in the table of the audit.
+
+    Args:
+        family: its name.
+        minutes: the length.
+        questions: how many were asked of the films.
+        chance: share of right answers of the best constant answer to a question of its template.
+        text_only: share of a classifier that was trained on other questions and their answers.
+        oracle: share of the classical reader of pixels.
+        controls: share of each control.
+        broken: the bounds that do not hold.
+    """
+
+    family: str
+    minutes: float
+    questions: int
+    chance: float
+    text_only: float
+    oracle: float
+    controls: dict[str, float]
+    broken: tuple[str, ...] = ()
+
+
+def audit(folder: Path, seed: int = 0) -> Iterator[Row | str]:
+    """Hold a suite against its bounds.
+
+    Args:
+        folder: of a complete suite.
+        seed: of the shuffling.
+
+    Yields:
+        the name of every video once it is read, then one row for each family and length.
+
+    Raises:
+        ConfigError: the folder holds no complete suite.
+        VideoError: a video cannot be read.
+    """
+    plan, samples = SuitePlan.read(folder), read_questions(folder)
+    rng = np.random.default_rng(seed)
+    right: dict[tuple[str, float], dict[str, list[float]]] = {}
+    step_seconds = LEVELS[plan.level].dwell_seconds / LOOKS_PER_DWELL
+    for video, group in groupby(samples, key=lambda sample: sample.video):
+        watched = read_film_sights(folder / VIDEOS / f"{video}.mp4", step_seconds)
+        seen = {"oracle": watched, **{control.name: control.see(watched, rng) for control in CONTROLS}}
+        scenes = {name: one.scene() for name, one in seen.items()}
+        for sample in group:
+            cell = right.setdefault((sample.family, sample.metadata["minutes"]), {name: [] for name in scenes})
+            for name, scene in scenes.items():
+                cell[name].append(FAMILIES[sample.family].score(answer(scene, sample.question), sample))
+        yield video
+    guesses = {family: TextOnly.of_family(family, plan, TEXT_PAIRS) for family in plan.families}
+    for (family, minutes), cell in sorted(right.items()):
+        scores = {name: float(np.mean(values)) for name, values in cell.items()}
+        asked, guess, oracle = len(cell["oracle"]), guesses[family], scores.pop("oracle")
+        row = Row(family, minutes, asked, guess.constant, guess.trained, oracle, scores)
+        yield replace(row, broken=tuple(_broken(row)))
+
+
+def _broken(row: Row) -> Iterator[str]:
+    """The bounds of a row that do not hold; a control breaks one when its 95 % interval lies above."""
+    if row.oracle < ORACLE:
+        yield f"oracle below {ORACLE:.0%}"
+    if row.text_only > row.chance + MARGIN:
+        yield f"text only more than {MARGIN:.0%} above chance"
+    most = row.chance + LIFT * (row.oracle - row.chance)
+    for control in CONTROLS:
+        share = row.controls[control.name]
+        error = _Z * (share * (1 - share) / row.questions) ** 0.5
+        if control.bounds(FAMILIES[row.family], row.minutes) and share - error > most:
+            yield f"{control.name} more than half the way to the oracle"

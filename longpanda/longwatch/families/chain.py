@@ -1,0 +1,33 @@
+"""Chain: signs that lead from card to card."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never, title_fields
+from longpanda.longwatch.scene import Card, Scene
+from longpanda.longwatch.world import NUMBERS
+
+
+class Chain(Family):
+    """The number on the card where the signs end, which may have been shown before the one where they start."""
+
+    name: ClassVar[str] = "chain"
+    chance: ClassVar[float] = 1 / len(NUMBERS)
+    templates: ClassVar[dict[str, str]] = {
+        "last": "Start at the {colour} {shape} and follow the signs. What number is on the last card?"
+    }
+    answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
+
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each card that a topic starts at."""
+        return [Ask("last", title_fields(title)) for title in scene.chances(self.name)]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The number on the last card; the evidence is every card on the way."""
+        cards = {card.title: card for card in scene.cards}
+        title, path = f"{fields['colour']} {fields['shape']}", list[Card]()
+        while title in cards and cards[title] not in path:
+            path.append(cards[title])
+            title = path[-1].sign
+        return Found(str(path[-1].number), path) if path else NOTHING

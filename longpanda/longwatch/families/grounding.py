@@ -1,0 +1,37 @@
+"""Grounding: when something happened."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from longpanda.longwatch.answers import Span, clock
+from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never, title_fields
+from longpanda.longwatch.scene import Scene
+
+SHORT_SECONDS = 6.0
+"""Of an event shorter than this, a second more or less would decide whether an interval is right."""
+
+
+class Grounding(Family):
+    """The interval in which a card was on screen."""
+
+    name: ClassVar[str] = "grounding"
+    chance: ClassVar[float] = 0.0
+    templates: ClassVar[dict[str, str]] = {
+        "when": "When was the {colour} {shape} on screen? Answer with its start and its end."
+    }
+    answers: ClassVar[tuple[str, ...]] = never(["00:00 - 00:00"])
+    instruction: ClassVar[str] = "Answer with mm:ss - mm:ss alone, or with 'never' if it was not shown."
+    kind: ClassVar[Span] = Span()
+
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each topic."""
+        return [Ask("when", title_fields(title)) for title in scene.chances(self.name)]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The start and the end, to the nearest second; of something short, to the nearest tenth."""
+        for card in scene.cards:
+            if (card.colour, card.shape) == (fields["colour"], fields["shape"]):
+                tenths = card.end_seconds - card.start_seconds < SHORT_SECONDS
+                return Found(f"{clock(card.start_seconds, tenths)} - {clock(card.end_seconds, tenths)}", [card])
+        return NOTHING

@@ -1,0 +1,30 @@
+"""Multi-key: a card among others that differ from it by colour or by shape alone."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from longpanda.longwatch.families.base import Ask, Family, Found, never, number_on, title_fields
+from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.world import NUMBERS
+
+
+class Multikey(Family):
+    """The number on a card that shares its colour with one card of the video and its shape with another.
+
+    Colour alone and shape alone lead to numbers of other cards. One title is missing although its colour and its
+    shape are shown, each on another card.
+    """
+
+    name: ClassVar[str] = "multikey"
+    chance: ClassVar[float] = 1 / len(NUMBERS)
+    templates: ClassVar[dict[str, str]] = {"number": "Which number was shown on the {colour} {shape}?"}
+    answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
+
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each topic."""
+        return [Ask("number", title_fields(title)) for title in scene.chances(self.name)]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The number."""
+        return number_on(scene, fields)

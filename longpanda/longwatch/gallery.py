@@ -1,0 +1,211 @@
+"""The gallery: cards on the walls, a lamp, and objects that vanish into boxes."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from math import factorial
+from typing import Final
+
+import numpy as np
+
+from longpanda.longwatch.scene import Card, Event, Lamp, Move, Topic
+from longpanda.longwatch.script import Level, Script, Track
+from longpanda.longwatch.world import CARD_CELLS, JITTER_LIMIT, LAMP_COLOURS, NUMBERS, OBJECTS, PLACES, SHAPES, TITLES
+
+NEEDLES: Final = 5
+CROSSINGS: Final = 2
+"""Groups of four titles from two colours and two shapes; one title of the last group is never shown."""
+CHAINS, CHAIN_CARDS = 2, 4
+LISTINGS, LISTED = 4, 4
+"""Questions for the order of cards, and how many cards the longer ones name."""
+MOST_TIMES: Final = 4
+"""The lamp turns a colour, and an object appears, 0 to this many times, all equally often."""
+_GALLERY_NAMESPACE: Final = 0x6A11
+
+CARD_WAIT, CARD_DWELL = 1 / 2, (1.0, 1.25)
+"""Start to start, and how long a card shows, in dwells of the level."""
+TURN_SPARE, TURN_PAUSE, REPEAT_PAUSE, MOST_DWELLS = (0.0, 0.2), 1 / 32, 1.0, 10.8
+"""What a lamp colour or an object shows beyond the least, the pause before another one and before the same one again,
+and the most that all may take, so that they fit into three minutes of the slowest level: in dwells."""
+FILLER_WAIT, FILLER_LEAST_SECONDS = (0.6, 1.0), 4.0
+"""Start to start of cards that nobody asks about, in dwells of the level, and never more often than that."""
+
+
+def gallery(seed: int, level: Level) -> Script:
+    """The script of one gallery video: the same arguments give the same script.
+
+    It asks for needles at five depths, cards that differ from others by colour or by shape alone, chains of signs,
+    counts of the lamp's colours and of objects, and the boxes that objects end in.
+
+    Args:
+        seed: from `splits.scene_seed`.
+        level: how fast things happen.
+    """
+    rng = np.random.Generator(np.random.PCG64((_GALLERY_NAMESPACE, seed)))
+    crossings = _crossings(rng)
+    crossed = {title for group in crossings for title in group}
+    crossed = {title for group in crossings for title in group}
+    free = [title for title in _shuffled(rng, TITLES) if title not in crossed]
+    needles, free = free[:NEEDLES], free[NEEDLES:]
+    chains = [free[start : start + CHAIN_CARDS] for start in range(0, CHAINS * CHAIN_CARDS, CHAIN_CARDS)]
+    free = free[CHAINS * CHAIN_CARDS :]
+    absent, spare = free[:2], free[2:]
+    missing = crossings[-1][-1]
+    cards = _cards(rng, level, needles, [title for group in crossings for title in group if title != missing], chains)
+    colours, things = _shuffled(rng, LAMP_COLOURS), _shuffled(rng, OBJECTS)
+    lamps = _turns(rng, level, [Lamp(0.0, 1.0, colour) for colour in colours[:3]])
+    moves = _boxed(rng, _turns(rng, level, [Move(0.0, 1.0, thing, PLACES[0]) for thing in things]))
+    topics = [
+        *(Topic("needle", title, 1 / len(NUMBERS)) for title in [*needles, absent[0]]),
+        *(Topic("multikey", title, 1 / len(NUMBERS)) for group in crossings for title in group),
+        *(Topic("chain", title, 1 / len(NUMBERS)) for chain in chains for title in chain[:-1]),
+        Topic("chain", absent[1], 1 / len(NUMBERS)),
+        *(Topic("count", subject, 1 / (MOST_TIMES + 1)) for subject in (*colours[:2], *things[:2])),
+        *_listings(rng, cards, "order", 2),
+        *_listings(rng, cards, "sequence", LISTED),
+        *(Topic("grounding", title, 0.0) for title in [*_shuffled(rng, [*needles, *crossings[0]])[:5], missing]),
+        *_whereabouts(things, moves),
+    ]
+    return Script(seed, level, (cards, lamps, moves), tuple(topics), partial(_filler_cards, titles=spare, level=level))
+
+
+def _shuffled(rng: np.random.Generator, items: tuple[str, ...] | list[str]) -> list[str]:
+    return [items[i] for i in rng.permutation(len(items))]
+
+
+def _crossings(rng: np.random.Generator) -> list[list[str]]:
+    """Groups of four titles from two colours and two shapes, no title in two groups."""
+    colours = list(dict.fromkeys(title.split()[0] for title in _shuffled(rng, TITLES)))
+    groups = []
+    for group in range(CROSSINGS):
+        shapes = _shuffled(rng, SHAPES)[:2]
+        pair = colours[2 * group : 2 * group + 2]
+        groups.append(_shuffled(rng, [f"{colour} {shape}" for colour in pair for shape in shapes]))
+    return groups
+
+
+def _cards(
+    rng: np.random.Generator, level: Level, needles: list[str], keys: list[str], chains: list[list[str]]
+) -> Track:
+    """All cards that are asked about, the needles evenly among them."""
+    signs = {title: sign for chain in chains for title, sign in pairwise(chain)}
+    order = _shuffled(rng, [*keys, *(title for chain in chains for title in chain)])
+    count = len(order) + len(needles)
+    for title, place in zip(_shuffled(rng, needles), np.linspace(0, count - 1, len(needles)), strict=True):
+        order.insert(round(place), title)
+    numbers = rng.choice(NUMBERS, size=count, replace=False)
+    cells: list[int] = []
+    for _ in order:  # two cards later the first may still show
+        free = [cell for cell in CARD_CELLS if cell not in cells[-2:]]
+        cells.append(free[rng.integers(len(free))])
+    dwells = _dwells(rng, level, CARD_DWELL, count)
+    cards = tuple(
+        _card(rng, title, int(number), cell, (0.0, dwell), signs.get(title, ""))
+        for title, number, cell, dwell in zip(order, numbers, cells, dwells, strict=True)
+    )
+    depths = (np.arange(count) + rng.random(count)) / count
+    return Track(cards, (CARD_WAIT * level.dwell_seconds,) * count, tuple(depths.tolist()))
+
+
+def _card(
+    rng: np.random.Generator, title: str, number: int, cell: int, span_seconds: tuple[float, float], sign: str = ""
+) -> Card:
+    colour, shape = title.split()
+    dx, dy = (round(float(offset), 4) for offset in rng.uniform(-JITTER_LIMIT, JITTER_LIMIT, 2))
+    return Card(*span_seconds, cell, colour, shape, number, dx, dy, sign)
+
+
+def _dwells(rng: np.random.Generator, level: Level, span: tuple[float, float], count: int) -> list[float]:
+    return [round(float(dwell) * level.dwell_seconds, 3) for dwell in rng.uniform(*span, count)]
+
+
+def _turns(rng: np.random.Generator, level: Level, kinds: list[Event]) -> Track:
+    """One after the other, in random order: the first two kinds 0 to 4 times each, the third at most once.
+
+    Each of the first two shows for about the same time in all, however often: how many frames show it tells whether it
+    came, and not how often.
+    """
+    dwells = [_split(rng, int(rng.integers(MOST_TIMES + 1))) for _ in range(2)]
+    dwells.append([1.0] * int(rng.integers(2)))
+    turns = [(kind, dwell) for kind, shares in enumerate(dwells) for dwell in shares]
+    most_repeats = int((MOST_DWELLS - sum(dwell for _, dwell in turns)) / REPEAT_PAUSE)
+    while True:
+        order = [turns[i] for i in rng.permutation(len(turns))]
+        repeats = [one == other for (one, _), (other, _) in pairwise(order)]
+        if sum(repeats) <= most_repeats:
+            break
+    pauses = [REPEAT_PAUSE if repeat else TURN_PAUSE for repeat in [*repeats, False][: len(order)]]
+    seconds = [round(dwell * level.dwell_seconds, 3) for _, dwell in order]
+    events = tuple(replace(kinds[kind], end_seconds=end) for (kind, _), end in zip(order, seconds, strict=True))
+    waits = tuple(end + pause * level.dwell_seconds for end, pause in zip(seconds, pauses, strict=True))
+    return Track(events, waits, tuple(sorted(rng.random(len(order)).tolist())))
+
+
+def _split(rng: np.random.Generator, times: int) -> list[float]:
+    """About `MOST_TIMES` dwells in all, in so many parts of at least one."""
+    if times == 0:
+        return []
+    spare = MOST_TIMES - times + float(rng.uniform(*TURN_SPARE))
+    cuts = np.sort(rng.random(times - 1))
+    return [1.0 + spare * float(share) for share in np.diff(cuts, prepend=0.0, append=1.0)]
+
+
+def _boxed(rng: np.random.Generator, track: Track) -> Track:
+    """The same moves, each into another box than the one before, the last uniform.
+
+    Up to three moves of one object go into different boxes, so that which boxes it was in does not tell the last.
+    """
+    boxes: dict[str, list[int]] = {}
+    for thing in OBJECTS:
+        last = [int(box) for box in rng.permutation(len(PLACES))]
+        boxes[thing] = [(last[0] + int(rng.integers(1, 3))) % len(PLACES), *last]
+    moved: list[Event] = []
+    for move in reversed([event for event in track.events if isinstance(event, Move)]):
+        moved.insert(0, replace(move, place=PLACES[boxes[move.thing].pop()]))
+    return replace(track, events=tuple(moved))
+
+
+def _listings(rng: np.random.Generator, cards: Track, family: str, listed: int) -> list[Topic]:
+    """Sets of cards to be put in order, named in random order; no two of them start within one dwell."""
+    titles = [card.title for card in cards.events if isinstance(card, Card)]
+    between = round(1 / CARD_WAIT) - 1
+    topics = []
+    for _ in range(LISTINGS):
+        places = np.sort(rng.choice(len(titles) - between * (listed - 1), size=listed, replace=False))
+        named = _shuffled(rng, [titles[i] for i in places + between * np.arange(listed)])
+        topics.append(Topic(family, ", ".join(named), 1 / factorial(listed)))
+    return topics
+
+
+def _whereabouts(things: list[str], moves: Track) -> list[Topic]:
+    """Where an object is at the end, and after each of its moves but the last: "ball", "ball 1", "ball 2".
+
+    One that moved once is not asked about: its box can be told from any frame that shows it.
+    """
+    topics = []
+    for thing in things:
+        count = sum(isinstance(event, Move) and event.thing == thing for event in moves.events)
+        subjects = [] if count == 1 else [thing, *(f"{thing} {move}" for move in range(1, count))]
+        topics += [Topic("state", subject, 1 / len(PLACES)) for subject in subjects]
+    return topics
+
+
+def _filler_cards(
+    rng: np.random.Generator, events: list[Event], horizon_seconds: float, *, titles: list[str], level: Level
+) -> list[Event]:
+    """Cards with other titles in cells that are free, as many per minute in a long video as in a short one."""
+    shown = [event for event in events if isinstance(event, Card)]
+    fillers: list[Event] = []
+    start_seconds = 0.0
+    while True:
+        wait_seconds = max(FILLER_LEAST_SECONDS, float(rng.uniform(*FILLER_WAIT)) * level.dwell_seconds)
+        start_seconds = round(start_seconds + wait_seconds, 3)
+        end_seconds = round(start_seconds + _dwells(rng, level, CARD_DWELL, 1)[0], 3)
+        if end_seconds > horizon_seconds:
+            return fillers
+        busy = {card.cell for card in shown if card.start_seconds < end_seconds and start_seconds < card.end_seconds}
+        if free := [cell for cell in CARD_CELLS if cell not in busy]:
+            title, cell = titles[rng.integers(len(titles))], free[rng.integers(len(free))]
+            card = _card(rng, title, int(rng.choice(NUMBERS)), cell, (start_seconds, end_seconds))
+            shown.append(card)
+            fillers.append(card)

@@ -1,0 +1,193 @@
+"""A suite's folder: filled by any number of processes, gone on with after any interruption, and checked."""
+
+import hashlib
+import json
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from longpanda.errors import ConfigError
+from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
+from longpanda.longwatch.suite import Entry, SuitePlan
+from longpanda.types import Sample
+from longpanda.video import alone_in, write_whole
+
+PLAN, QUESTIONS, MANIFEST, VIDEOS = "suite.json", "questions.jsonl", "manifest.json", "videos"
+
+
+def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
+    """Film what is missing, then write the questions and the manifest, which marks the suite as complete.
+
+    Args:
+        plan: the suite.
+        folder: where it goes: suite.json, videos/, questions.jsonl, manifest.json.
+        workers: processes that film.
+
+    Yields:
+        every video of the plan, once it is there.
+
+    Raises:
+        ConfigError: the folder holds another suite, is being filled by another process, or cannot be written.
+    """
+    if workers < 1:
+        raise ConfigError(f"{workers} workers", "at least 1", "give more")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"'{folder}' cannot hold a suite ({error.strerror})", "a folder", "use another") from error
+    _refuse_other_files(folder)
+    with alone_in(folder):
+        _claim(plan, folder)
+        if not all(_is_there(plan, entry, folder) for entry in plan.entries):
+            (folder / MANIFEST).unlink(missing_ok=True)
+        yield from _filmed(plan, folder, workers)
+        write_whole(folder / QUESTIONS, questions_jsonl(plan))
+        names = [QUESTIONS, *(f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json"))]
+        hashes = {name: file_sha256(folder / name) for name in names}
+        write_whole(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
+
+
+def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
+    """Hold every file of a suite against the manifest and against what the plan says anew.
+
+    Args:
+        folder: of the suite.
+        frames: render every video again and compare the raw frames too; takes about as long as making the suite.
+
+    Yields:
+        the name of every file, and what is wrong with it or "".
+
+    Raises:
+        ConfigError: the folder holds no complete suite.
+    """
+    plan = SuitePlan.read(folder)
+    if not (folder / MANIFEST).is_file():
+        raise ConfigError(f"no '{folder / MANIFEST}'", "a complete suite", "run 'longpanda longwatch make' again")
+    hashes: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+    questions = hashlib.sha256(questions_jsonl(plan).encode()).hexdigest()
+    yield (
+        QUESTIONS,
+        _differs(folder, QUESTIONS, hashes) or ("" if hashes[QUESTIONS] == questions else "not of this plan"),
+    )
+    for entry in plan.entries:
+        stem = f"{VIDEOS}/{entry.name}"
+        yield f"{stem}.json", _differs(folder, f"{stem}.json", hashes) or _of_plan(plan, entry, folder, frames)
+        yield f"{stem}.mp4", _differs(folder, f"{stem}.mp4", hashes) or _of_record(entry, folder)
+
+
+def questions_jsonl(plan: SuitePlan) -> str:
+    """All questions, one JSON object a line."""
+    return "".join(json.dumps(asdict(sample)) + "\n" for sample in plan.samples())
+
+
+def read_questions(folder: Path) -> list[Sample]:
+    """The questions of a complete suite; `Sample.video` is the name of the file in videos/, without its suffix.
+
+    Raises:
+        ConfigError: the folder holds no complete suite.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ConfigError(f"no '{folder / MANIFEST}'", "a complete suite", "run 'longpanda longwatch make' first")
+    lines = (folder / QUESTIONS).read_text(encoding="utf-8").splitlines()
+    return [_sample(json.loads(line)) for line in lines]
+
+
+def _sample(values: dict[str, Any]) -> Sample:
+    evidence = tuple((start, end) for start, end in values["evidence_seconds"])
+    return Sample(**values | {"evidence_seconds": evidence})
+
+
+def _claim(plan: SuitePlan, folder: Path) -> None:
+    """Make the folder this suite's, and sweep what a killed process left half-written."""
+    path = folder / PLAN
+    if not path.exists():
+        write_whole(path, plan.to_json())
+    elif (stored := SuitePlan.read(folder)) != plan:
+        changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
+        found = f"'{folder}' holds a suite with another {', '.join(changed)}"
+        raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
+    (folder / VIDEOS).mkdir(exist_ok=True)
+    whole = [PLAN, QUESTIONS, MANIFEST]
+    whole += [f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json")]
+    for path in map(folder.joinpath, whole):
+        for left in path.parent.glob(f".{path.name}.*"):
+            left.unlink()
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """A suite has its folder to itself."""
+    if not (folder / PLAN).exists() and (other := [path.name for path in folder.iterdir() if path.name != "lock"]):
+        left = [name for name in other if not name.startswith(f".{PLAN}.")]  # of a make that was killed at once
+        if left:
+            raise ConfigError(f"'{folder}' holds other files, such as '{left[0]}'", "a new or empty folder", "name one")
+
+
+def _filmed(plan: SuitePlan, folder: Path, workers: int) -> Iterator[Entry]:
+    missing = []
+    for entry in plan.entries:
+        if _is_there(plan, entry, folder):
+            yield entry
+        else:
+            missing.append(entry)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_die_at_once)
+    try:
+        futures = {pool.submit(_film, plan, entry, folder): entry for entry in reversed(missing)}  # the longest first
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _die_at_once() -> None:
+    """At Ctrl-C a film that has begun is given up; the next make sweeps it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _target(entry: Entry, folder: Path) -> Path:
+    return folder / VIDEOS / f"{entry.name}.mp4"
+
+
+def _film(plan: SuitePlan, entry: Entry, folder: Path) -> None:
+    film(plan.scene(entry), _target(entry, folder), plan.size_px, plan.fps, plan.crf)
+
+
+def _is_there(plan: SuitePlan, entry: Entry, folder: Path) -> bool:
+    target = _target(entry, folder)
+    try:
+        made = read_film(target)
+        return target.is_file() and _matches(plan, entry, made) and file_sha256(target) == made.file_sha256
+    except ConfigError:
+        return False
+
+
+def _matches(plan: SuitePlan, entry: Entry, made: Film) -> bool:
+    wanted = (plan.scene(entry), plan.size_px, plan.fps, plan.crf)
+    return (made.scene, made.size_px, made.fps, made.crf) == wanted
+
+
+def _differs(folder: Path, name: str, hashes: dict[str, str]) -> str:
+    path = folder / name
+    if not path.is_file():
+        return "missing"
+    return "" if file_sha256(path) == hashes.get(name) else "changed since it was made"
+
+
+def _of_plan(plan: SuitePlan, entry: Entry, folder: Path, frames: bool) -> str:
+    made = read_film(_target(entry, folder))
+    if not _matches(plan, entry, made):
+        return "not of this plan"
+    same = not frames or raw_sha256(made.scene, made.size_px, made.fps) == made.frames_sha256
+    return "" if same else "its raw frames differ from those rendered now"
+
+
+def _of_record(entry: Entry, folder: Path) -> str:
+    target = _target(entry, folder)
+    try:
+        return "" if file_sha256(target) == read_film(target).file_sha256 else "not the film of its record"
+    except ConfigError:
+        return "no record of a film beside it"

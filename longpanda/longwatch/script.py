@@ -1,0 +1,131 @@
+"""Scripts: what happens in a video, in which order and how deep, before it is known how long the video is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Final
+
+import numpy as np
+
+from longpanda.errors import ConfigError
+from longpanda.longwatch.generate import draw_background, in_order
+from longpanda.longwatch.scene import Event, Scene, Shot, Topic
+
+MARGIN_SECONDS: Final = 1.0
+"""Nothing happens in the last second, so that the last sampled frame may come before the very end."""
+_SHOT_SECONDS: Final = (20.0, 60.0)
+_FILLER_NAMESPACE: Final = 0xF111
+
+
+@dataclass(frozen=True)
+class Track:
+    """Events that keep their order, and nearly their depth, at every duration.
+
+    Args:
+        events: each timed from its own start: from 0 to how long it shows.
+        waits_seconds: [n], least time from the start of each event to the start of the next.
+        depths: [n], increasing, 0 to 1: the share of the idle time that has passed before each starts.
+
+    Raises:
+        ConfigError: lists of different lengths, or depths that fall or leave 0 to 1.
+    """
+
+    events: tuple[Event, ...]
+    waits_seconds: tuple[float, ...]
+    depths: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.events) == len(self.waits_seconds) == len(self.depths):
+            found = f"{len(self.events)} events, {len(self.waits_seconds)} waits, {len(self.depths)} depths"
+            raise ConfigError(found, "one of each per event", "correct the script")
+        ordered = [0.0, *self.depths, 1.0]
+        if sorted(ordered) != ordered:
+            raise ConfigError(f"depths {self.depths}", "increasing, from 0 to 1", "correct the script")
+
+    @property
+    def shortest_seconds(self) -> float:
+        """The least time in which all events can be shown."""
+        starts = accumulate(self.waits_seconds, initial=0.0)
+        return max((start + event.end_seconds for start, event in zip(starts, self.events, strict=False)), default=0.0)
+
+    def placed(self, horizon_seconds: float) -> list[Event]:
+        """The events at their times, all within 0 to `horizon_seconds`, to the millisecond.
+
+        Raises:
+            ConfigError: they do not fit.
+        """
+        idle_seconds = horizon_seconds - self.shortest_seconds
+        if idle_seconds < 0:
+            found = f"{len(self.events)} events that take {self.shortest_seconds:.1f} s"
+            raise ConfigError(found, f"at most {horizon_seconds:.1f} s", "ask for a longer video or a faster level")
+        placed, busy_seconds = [], 0.0
+        for event, wait_seconds, depth in zip(self.events, self.waits_seconds, self.depths, strict=True):
+            start_seconds = round(busy_seconds + depth * idle_seconds, 3)
+            end_seconds = round(start_seconds + event.end_seconds, 3)
+            placed.append(replace(event, start_seconds=start_seconds, end_seconds=end_seconds))
+            busy_seconds += wait_seconds
+        return placed
+
+
+@dataclass(frozen=True)
+class Level:
+    """How fast things happen; how much happens is the same at every level.
+
+    Args:
+        name: the key in `LEVELS`.
+        dwell_seconds: everything shows at least this long, so that looking once in a shorter time misses nothing.
+
+    Raises:
+        ConfigError: a dwell that is not positive.
+    """
+
+    name: str
+    dwell_seconds: float
+
+    def __post_init__(self) -> None:
+        if self.dwell_seconds <= 0:
+            raise ConfigError(f"dwell_seconds = {self.dwell_seconds}", "more than 0", "correct the level")
+
+
+LEVELS: Final = {level.name: level for level in (Level("steady", 16.0), Level("brisk", 4.0), Level("flash", 1.0))}
+"""Steady: 512 frames sampled evenly over 120 minutes, 14.1 s apart, see everything; the others go below that floor."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A video without its duration: rendered at several, the length is the only thing that changes.
+
+    Args:
+        seed: what it was drawn from.
+        level: how fast things happen.
+        tracks: what happens.
+        topics: what tests ask about.
+        filler: draws what fills the time beside the tracks, from the placed events and the horizon in seconds; no
+            answer depends on it.
+    """
+
+    seed: int
+    level: Level
+    tracks: tuple[Track, ...]
+    topics: tuple[Topic, ...]
+    filler: Callable[[np.random.Generator, list[Event], float], list[Event]]
+
+    def scene(self, duration_seconds: float) -> Scene:
+        """The video at one duration.
+
+        Raises:
+            ConfigError: the tracks do not fit into it.
+        """
+        rng = np.random.Generator(np.random.PCG64((_FILLER_NAMESPACE, self.seed, round(duration_seconds * 1000))))
+        horizon_seconds = duration_seconds - MARGIN_SECONDS
+        events = [event for track in self.tracks for event in track.placed(horizon_seconds)]
+        events += self.filler(rng, events, horizon_seconds)
+        return Scene(self.seed, duration_seconds, _shots(rng, duration_seconds), self.topics, in_order(events))
+
+
+def _shots(rng: np.random.Generator, duration_seconds: float) -> tuple[Shot, ...]:
+    """A new background every 20 to 60 seconds."""
+    starts = [0.0]
+    while (cut_seconds := round(starts[-1] + rng.uniform(*_SHOT_SECONDS), 3)) < duration_seconds:
+        starts.append(cut_seconds)
+    return tuple(Shot(start, draw_background(rng)) for start in starts)

@@ -1,0 +1,199 @@
+"""A suite: films of several lengths and the questions about them, all following from one small plan."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice, zip_longest
+from math import inf
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from longpanda.errors import ConfigError, nearest
+from longpanda.longwatch.families import FAMILIES
+from longpanda.longwatch.gallery import gallery
+from longpanda.longwatch.render import SMALLEST_PX
+from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.script import LEVELS, Script
+from longpanda.longwatch.splits import Split, scene_seed
+from longpanda.types import Sample
+
+SUITE_VERSION: Final = 1
+DEFAULT_MINUTES: Final = (3.0, 10.0, 30.0, 60.0, 120.0)
+SPLITS: Final = {"dev": Split.DEV, "report": Split.TEST, "private": Split.PRIVATE}
+"""Public seeds to develop on, public seeds to report on, and seeds that whoever measures keeps to themselves."""
+SCENES_PER_SEED: Final = 2**20
+QUESTIONS_PER_VIDEO: Final = 4
+"""Of one family; fewer videos would make a suite cheaper and its answers depend more on one another."""
+_QUESTIONS_NAMESPACE: Final = 0xA5C
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One video of a suite.
+
+    Args:
+        index: of its script in the suite.
+        minutes: its length.
+    """
+
+    index: int
+    minutes: float
+
+    @property
+    def name(self) -> str:
+        """Of its file, without the suffix; `Sample.video` of its questions."""
+        return f"gallery-{self.index:04d}-{self.minutes:g}min"
+
+
+@dataclass(frozen=True)
+class SuitePlan:
+    """Everything that decides a suite: equal plans give equal scenes, frames and questions.
+
+    Args:
+        minutes: the lengths; every script is filmed at each.
+        families: the question families.
+        per_cell: questions for each family and length.
+        seed: which videos, 0 to 2**20 - 1.
+        split: "dev", "report" or "private".
+        level: how fast things happen: "steady", "brisk" or "flash".
+        size_px: side of the square frames; even.
+        fps: frames per second.
+        crf: H.264 quality.
+        version: of this format.
+
+    Raises:
+        ConfigError: an unknown family, split, level or version, or numbers that no suite can have.
+    """
+
+    minutes: tuple[float, ...] = DEFAULT_MINUTES
+    families: tuple[str, ...] = tuple(FAMILIES)
+    per_cell: int = 200
+    seed: int = 0
+    split: str = "report"
+    level: str = "steady"
+    size_px: int = 448
+    fps: float = 2.0
+    crf: int = 28
+    version: int = SUITE_VERSION
+
+    def __post_init__(self) -> None:
+        for what, given, known in (
+            ("family", self.families, tuple(FAMILIES)),
+            ("split", (self.split,), tuple(SPLITS)),
+            ("level", (self.level,), tuple(LEVELS)),
+        ):
+            for name in given:
+                if name not in known:
+                    raise ConfigError(f"unknown {what} '{name}'", f"one of {', '.join(known)}", nearest(name, known))
+        if self.version != SUITE_VERSION:
+            raise ConfigError(f"a suite of version {self.version}", f"version {SUITE_VERSION}", "make it again")
+        if not 0 <= self.seed < SCENES_PER_SEED:
+            raise ConfigError(f"seed {self.seed}", f"0 to {SCENES_PER_SEED - 1}", "choose another seed")
+        self._check_films()
+        if (
+            not self.minutes
+            or not self.families
+            or not 0 < min(*self.minutes, self.per_cell) <= max(self.minutes) < inf
+        ):
+            found = f"minutes {self.minutes}, families {self.families}, per_cell {self.per_cell}"
+            raise ConfigError(found, "lengths above 0, a family and a question per cell", "correct the plan")
+        named = {"minutes": tuple(f"{minutes:g}" for minutes in self.minutes), "families": self.families}
+        for what, values in named.items():
+            if len(set(values)) < len(values):
+                raise ConfigError(f"{what} {values}", "each once", "leave out the repetition")
+
+    def _check_films(self) -> None:
+        looks = self.fps * LEVELS[self.level].dwell_seconds
+        if not 2 <= looks < inf:
+            found = f"fps = {self.fps} where everything shows for {LEVELS[self.level].dwell_seconds:g} s"
+            raise ConfigError(found, "at least two frames of everything", "raise fps, or choose a slower level")
+        if self.size_px < SMALLEST_PX or self.size_px % 2 or not 0 <= self.crf <= 51:
+            found = f"size_px = {self.size_px}, crf = {self.crf}"
+            raise ConfigError(found, f"an even size from {SMALLEST_PX}, crf from 0 to 51", "correct them")
+
+    @cached_property
+    def scripts(self) -> tuple[Script, ...]:
+        """As few scripts as give every family its questions."""
+        scripts: list[Script] = []
+        missing = dict.fromkeys(self.families, self.per_cell)
+        while len(scripts) * QUESTIONS_PER_VIDEO < self.per_cell or any(left > 0 for left in missing.values()):
+            index = self.seed * SCENES_PER_SEED + len(scripts)
+            scripts.append(gallery(scene_seed(SPLITS[self.split], index), LEVELS[self.level]))
+            shortest = scripts[-1].scene(60 * min(self.minutes))
+            for name in missing:
+                missing[name] -= len(_topics(name, shortest))
+        return tuple(scripts)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The videos, the shortest first."""
+        return tuple(Entry(i, minutes) for minutes in sorted(self.minutes) for i in range(len(self.scripts)))
+
+    def scene(self, entry: Entry) -> Scene:
+        """What a video shows."""
+        return self.scripts[entry.index].scene(60 * entry.minutes)
+
+    def samples(self) -> Iterator[Sample]:
+        """All questions, those of one video together; each video has nearly as many of a family as any other."""
+        for minutes in sorted(self.minutes):
+            films = [(entry, self.scene(entry)) for entry in self.entries if entry.minutes == minutes]
+            chosen: dict[str, list[Sample]] = {entry.name: [] for entry, _ in films}
+            for name in self.families:
+                turns = zip_longest(*(_asked(name, scene, entry) for entry, scene in films))
+                every = (sample for turn in turns for sample in turn if sample is not None)
+                for sample in islice(every, self.per_cell):
+                    chosen[sample.video].append(sample)
+            for samples in chosen.values():
+                yield from samples
+
+    def to_json(self) -> str:
+        """The plan as JSON; equal plans give equal bytes."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def read(cls, folder: Path) -> "SuitePlan":
+        """The plan that a suite's folder was made with.
+
+        Raises:
+            ConfigError: the folder holds no suite.
+        """
+        path = folder / "suite.json"
+        if not path.is_file():
+            raise ConfigError(
+                f"no file '{path}'", "a folder that 'longpanda longwatch make' wrote", "make a suite first"
+            )
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**values | {name: tuple(values[name]) for name in ("minutes", "families")})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(
+                f"'{path}' is no plan of a suite ({error})", "what make wrote", "make it again"
+            ) from error
+
+
+def _rng(scene: Scene, family: str) -> np.random.Generator:
+    """The same at every length of a video, so that the same is asked."""
+    return np.random.Generator(np.random.PCG64((_QUESTIONS_NAMESPACE, scene.seed, list(FAMILIES).index(family))))
+
+
+def _topics(family: str, scene: Scene) -> list[Sample]:
+    """What tests ask of a family: not what only training asks, whose answers can be guessed."""
+    samples = FAMILIES[family].ask(scene, _rng(scene, family))
+    return [sample for sample in samples if sample.metadata.get("focus", True)]
+
+
+def _asked(family: str, scene: Scene, entry: Entry) -> list[Sample]:
+    """All questions of a family about one video in random order, with what a report groups them by."""
+    samples = _topics(family, scene)
+    return [_of_entry(samples[i], scene, entry) for i in _rng(scene, family).permutation(len(samples))]
+
+
+def _of_entry(sample: Sample, scene: Scene, entry: Entry) -> Sample:
+    depth = sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
+    about = {"minutes": entry.minutes, "depth": depth, "cluster": f"gallery-{scene.seed}"}
+    return Sample(
+        sample.question, sample.target, sample.family, entry.name, sample.evidence_seconds, sample.metadata | about
+    )

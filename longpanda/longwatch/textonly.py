@@ -1,0 +1,84 @@
+"""What the words of a question give away: the best constant answer, and a classifier trained on other pairs."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from longpanda.longwatch.answers import mentioned
+from longpanda.longwatch.suite import SCENES_PER_SEED, SuitePlan
+from longpanda.longwatch.text import split_words
+from longpanda.longwatch.world import TITLES
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class TextOnly:
+    """Shares of right answers without any video.
+
+    Args:
+        constant: of the most frequent answer to each template.
+        trained: of naive Bayes over the words of the question, each fold answered by what the others taught.
+    """
+
+    constant: float
+    trained: float
+
+    @classmethod
+    def of_family(cls, family: str, plan: SuitePlan, pairs: int) -> "TextOnly":
+        """Over `pairs` questions of public development seeds, drawn and asked as in the plan."""
+        public = replace(plan, split="dev", seed=SCENES_PER_SEED - 1, families=(family,), per_cell=pairs)
+        public = replace(public, minutes=(min(plan.minutes),))
+        samples = list(public.samples())
+        templates = [sample.metadata["template"] for sample in samples]
+        labels = [label(sample.question, sample.target) for sample in samples]
+        words = [features(sample.question) for sample in samples]
+        videos = {name: i for i, name in enumerate(dict.fromkeys(sample.video for sample in samples))}
+        folds = [videos[sample.video] % FOLDS for sample in samples]
+        right = 0.0
+        for fold in range(FOLDS):
+            taught = [i for i in range(len(samples)) if folds[i] != fold]
+            model = _Bayes([words[i] for i in taught], [labels[i] for i in taught])
+            right += sum(model.guess(words[i]) == labels[i] for i in range(len(samples)) if folds[i] == fold)
+        return cls(_constant(templates, labels), right / len(samples))
+
+
+def label(question: str, target: str) -> str:
+    """The answer as a guesser may learn it: titles that the question names become their places in it."""
+    named = mentioned(question, TITLES)
+    parts = target.split(", ")
+    return ",".join(str(named.index(part)) for part in parts) if len(named) > 1 and set(parts) <= {*named} else target
+
+
+def features(question: str) -> list[str]:
+    """Words, and pairs of neighbours."""
+    words = split_words(question)
+    return [*words, *(f"{one} {other}" for one, other in pairwise(words))]
+
+
+def _constant(templates: list[str], labels: list[str]) -> float:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for template, one in zip(templates, labels, strict=True):
+        counts[template][one] += 1
+    return sum(count.most_common(1)[0][1] for count in counts.values()) / len(labels)
+
+
+class _Bayes:
+    """Naive Bayes over the words of a question, with one added to every count."""
+
+    def __init__(self, questions: list[list[str]], labels: list[str]) -> None:
+        self.labels = sorted(set(labels))
+        self.words = {word: i for i, word in enumerate(sorted({word for words in questions for word in words}))}
+        counts = np.ones((len(self.labels), len(self.words)))
+        row = {one: i for i, one in enumerate(self.labels)}
+        for words, one in zip(questions, labels, strict=True):
+            np.add.at(counts[row[one]], [self.words[word] for word in words], 1)
+        share = np.array([Counter(labels)[one] for one in self.labels]) / len(labels)
+        self.log_word = np.log(counts / counts.sum(1, keepdims=True))
+        self.log_share = np.log(share)
+
+    def guess(self, words: list[str]) -> str:
+        known = [self.words[word] for word in words if word in self.words]
+        return self.labels[int((self.log_share + self.log_word[:, known].sum(1)).argmax())]

@@ -1,0 +1,105 @@
+"""The audit fails what it should fail, and nothing else."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from longpanda.longwatch import FAMILIES, audit, film, textonly
+from longpanda.longwatch.audit import CONTROLS, Row, eight, reversed_, shuffled, single
+from longpanda.longwatch.film import read_film
+from longpanda.longwatch.make import VIDEOS, make
+from longpanda.longwatch.oracle import Watched
+from longpanda.longwatch.suite import SuitePlan
+from longpanda.longwatch.textonly import TextOnly, features, label
+
+PLAN = SuitePlan(minutes=(3.0,), per_cell=4, seed=12, split="dev", fps=0.25)
+FAIR = Row("order", 10.0, 100, 0.5, 0.5, 1.0, {control.name: 0.5 for control in CONTROLS})
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("suite") / "suite"
+    assert len(list(make(PLAN, folder))) == 1
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_pairs(monkeypatch):
+    monkeypatch.setattr(audit, "TEXT_PAIRS", 100)
+
+
+def _rows(folder):
+    return [found for found in audit.audit(folder) if isinstance(found, Row)]
+
+
+def test_the_oracle_answers_all_from_the_file_and_one_frame_does_not(suite):
+    rows = _rows(suite)
+    assert {row.family for row in rows} == set(FAMILIES)
+    assert all(row.oracle == 1.0 and row.questions == 4 for row in rows)
+    assert np.mean([row.controls["single frame"] for row in rows]) < 0.4
+    by_name = {row.family: row for row in rows}
+    assert by_name["needle"].controls["shuffled"] == 1.0
+    assert by_name["sequence"].controls["reversed"] == 0.0
+
+
+def test_a_film_that_does_not_show_what_is_asked_breaks_the_bound_of_the_oracle(suite, tmp_path):
+    folder = shutil.copytree(suite, tmp_path / "suite")
+    path = folder / VIDEOS / f"{PLAN.entries[0].name}.mp4"
+    film(replace(read_film(path).scene, events=()), path, PLAN.size_px, PLAN.fps, PLAN.crf)
+    assert all(any("oracle" in bound for bound in row.broken) for row in _rows(folder))
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ({}, ()),
+        ({"oracle": 0.98}, ("oracle below 99%",)),
+        ({"text_only": 0.54}, ("text only more than 3% above chance",)),
+        ({"controls": {**FAIR.controls, "shuffled": 0.9}}, ("shuffled more than half the way to the oracle",)),
+        ({"controls": {**FAIR.controls, "shuffled": 0.8}}, ()),  # its interval reaches down to the bound
+        ({"controls": {**FAIR.controls, "reversed": 1.0}}, ("reversed more than half the way to the oracle",)),
+        ({"controls": {**FAIR.controls, "reversed": 1.0}, "family": "count"}, ()),
+        ({"controls": {**FAIR.controls, "shuffled": 1.0}, "family": "needle"}, ()),
+        ({"controls": {**FAIR.controls, "eight frames": 1.0}}, ("eight frames more than half the way to the oracle",)),
+        ({"controls": {**FAIR.controls, "eight frames": 1.0}, "minutes": 3.0}, ()),
+    ],
+)
+def test_each_bound_can_break(change, broken):
+    assert tuple(audit._broken(replace(FAIR, **change))) == broken
+
+
+def test_controls_keep_what_they_say():
+    watched = Watched([(float(i), i) for i in range(24)], 1.0, 24.0)
+    rng = np.random.default_rng(0)
+    assert single(watched, rng).sights == [(12.0, 12)]
+    assert [sight for _, sight in eight(watched, rng).sights] == [1, 4, 7, 10, 13, 16, 19, 22]
+    assert reversed_(watched, rng).sights == [(float(i), 23 - i) for i in range(24)]
+    mixed = shuffled(watched, rng).sights
+    assert [moment for moment, _ in mixed] == list(range(24))
+    assert sorted(sight for _, sight in mixed) == list(range(24))
+    assert mixed != watched.sights
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_questions_give_nothing_away(family):
+    found = TextOnly.of_family(family, PLAN, 600)
+    assert found.trained <= found.constant + audit.MARGIN
+    assert found.constant < FAMILIES[family].chance + 0.22  # about a seventh never happened
+
+
+def test_a_word_that_gives_the_answer_away_is_found():
+    rng = np.random.default_rng(0)
+    questions = [f"Which {'dim' if answer else 'bright'} one, {rng.integers(9)}?" for answer in (0, 1) * 50]
+    model = textonly._Bayes([features(question) for question in questions], ["yes", "no"] * 50)
+    assert model.guess(features("Which dim one, 3?")) == "no"
+    assert model.guess(features("Which bright one, 3?")) == "yes"
+    assert model.guess(["unknown"]) in ("yes", "no")
+
+
+def test_titles_that_are_named_become_their_places():
+    question = "Which came first, the red circle or the blue cross?"
+    assert [label(question, target) for target in ("red circle", "blue cross", "never")] == ["0", "1", "never"]
+    assert label("List these: red circle, blue cross, cyan cross.", "cyan cross, red circle, blue cross") == "2,0,1"
+    assert label("What number is on the red circle?", "17") == "17"
