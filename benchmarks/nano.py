@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,16 @@ from tqdm import tqdm
 
 from benchmarks.measure import command, keep_result, machine, write_json
 from longpanda.errors import ConfigError
-from longpanda.evaluate import Accuracy, accuracy, run
+from longpanda.evaluate import Accuracy, Ask, accuracy, run
 from longpanda.index import LongPanda, load
 from longpanda.longwatch import FAMILIES, Scene, Split, frame_hash, generate, read_scene, render, scene_seed
 from longpanda.longwatch.film import film
-from longpanda.types import Sample, Score
+from longpanda.types import Reply, Sample, Score
 
 MODEL = "nano"
 SECONDS, FPS = 180.0, 1.0
+ROOM = ("needle", "order", "count", "state")
+"""The families that videos without a script are asked."""
 BLIND_SCENES = 1000
 RESULT = Path(__file__).parent / "results" / "nano_scores.json"
 
@@ -35,10 +36,10 @@ class Watching:
     def __init__(self, panda: LongPanda, folder: Path) -> None:
         self.panda, self.folder = panda, folder
 
-    def watch(self, video: str) -> Callable[[str], str]:
+    def watch(self, video: str) -> Ask:
         """Read the film of a scene."""
         session = self.panda.watch(self.folder / f"{video}.mp4")
-        return lambda question: session.ask(question).text
+        return lambda sample: session.ask(sample.question).reply
 
 
 class Blind:
@@ -51,11 +52,12 @@ class Blind:
         self.panda = panda
         self.choices = {sample.question: choices(sample) for sample in samples}
 
-    def watch(self, video: str) -> Callable[[str], str]:  # noqa: ARG002
+    def watch(self, video: str) -> Ask:  # noqa: ARG002
         """See nothing."""
         return self._ask
 
-    def _ask(self, question: str) -> str:
+    def _ask(self, sample: Sample) -> Reply:
+        question = sample.question
         processor, allowed = self.panda.processor, self.choices[question]
         asked = processor.tokenizer.encode(processor.chat(question, clips=0), add_special_tokens=False)
         batch = processor([processor.chat(question, answer, clips=0) for answer in allowed])
@@ -64,7 +66,7 @@ class Blind:
             logits = self.panda.model(**batch, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
         likelihood = logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
         answered = mask[:, 1:].cumsum(1) >= len(asked)  # position j says what token j + 1 is
-        return allowed[int((likelihood * answered * mask[:, 1:]).sum(1).argmax())]
+        return Reply(allowed[int((likelihood * answered * mask[:, 1:]).sum(1).argmax())])
 
 
 def choices(sample: Sample) -> tuple[str, ...]:
@@ -92,8 +94,8 @@ def _rng(scene: Scene) -> np.random.Generator:
 def scored(answerer: Watching | Blind, samples: list[Sample]) -> dict[str, list[Score]]:
     """The scores by family; each video is watched once for all of them."""
     ordered = sorted(samples, key=lambda sample: sample.video)
-    scores = run(answerer, ordered, lambda answer, sample: FAMILIES[sample.family].score(answer, sample))
-    by_family: dict[str, list[Score]] = {name: [] for name in FAMILIES}
+    scores = run(answerer, ordered, lambda answer, sample: FAMILIES[sample.family].mark(answer, sample))
+    by_family: dict[str, list[Score]] = {sample.family: [] for sample in samples}
     for one in tqdm(scores, total=len(ordered), desc=type(answerer).__name__.lower(), unit="question"):
         by_family[one.sample.family].append(one)
     return by_family
@@ -140,7 +142,7 @@ def _filmed(target: Path) -> Scene | None:
 def _write_answers(path: Path, scores: dict[str, list[Score]]) -> None:
     """Every question asked, its answer and the truth, one JSON object a line."""
     lines = [
-        {"family": name, "video": one.sample.video, "question": one.sample.question, "answer": one.answer}
+        {"family": name, "video": one.sample.video, "question": one.sample.question, "answer": one.reply.text}
         | {"target": one.sample.target, "template": one.sample.metadata["template"], "score": one.value}
         for name, family in scores.items()
         for one in family
@@ -171,8 +173,8 @@ def main() -> None:
     film_missing(scenes, folder := options.films / look())
     unseen = [generate(scene_seed(Split.TEST, options.videos + i), SECONDS) for i in range(BLIND_SCENES)]
     panda = load(options.model)
-    tests = {name: questions(name, scenes, options.questions) for name in FAMILIES}
-    blind_tests = {name: questions(name, unseen, BLIND_SCENES) for name in FAMILIES}
+    tests = {name: questions(name, scenes, options.questions) for name in ROOM}
+    blind_tests = {name: questions(name, unseen, BLIND_SCENES) for name in ROOM}
     seen = scored(Watching(panda, folder), [sample for samples in tests.values() for sample in samples])
     unseen_samples = [sample for samples in blind_tests.values() for sample in samples]
     blind = scored(Blind(panda, unseen_samples), unseen_samples)

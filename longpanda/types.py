@@ -121,13 +121,41 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What an answerer says to one question, and what that cost, as far as it tells.
+
+    Args:
+        text: the answer.
+        frames_seconds: when the frames were shown that it looked at.
+        visual_tokens: in the prompt.
+        seconds: spent on this answer.
+        peak_memory_bytes: of the process.
+    """
+
+    text: str
+    frames_seconds: tuple[float, ...] = ()
+    visual_tokens: int | None = None
+    seconds: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Score:
-    """What one answer earned: 1.0 is right, 0.0 is wrong; `error` says why nothing could be scored."""
+    """What one answer earned.
+
+    Args:
+        value: 1.0 is right, 0.0 is wrong.
+        reply: what was said.
+        sample: the question.
+        error: why nothing could be scored; the value is then 0.
+        partial: 0 to 1, how near the answer came; what that means depends on the family.
+    """
 
     value: float
-    answer: str
+    reply: Reply
     sample: Sample
     error: str | None = None
+    partial: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -155,6 +183,12 @@ class Answer:
     model: str
     path: str
     notice: str = ""
+
+    @property
+    def reply(self) -> Reply:
+        """The answer as a benchmark records it; the video is read once for many, so that reading is not counted."""
+        spent = sum(seconds for stage, seconds in self.seconds.items() if stage != "decode")
+        return Reply(self.text, self.pts_seconds, self.visual_tokens, spent, self.peak_memory_bytes)
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `longpanda ask --json` prints."""

@@ -1,6 +1,20 @@
 """Answers scored: sees questions and an answerer only, never how the answers are made."""
 
+from longpanda.evaluate.command import Command
+from longpanda.evaluate.endpoint import Endpoint
 from longpanda.evaluate.metrics import Accuracy, accuracy
-from longpanda.evaluate.runner import Answerer, run
+from longpanda.evaluate.records import Records, read_records
+from longpanda.evaluate.runner import Answerer, Ask, run, run_many
 
-__all__ = ["Accuracy", "Answerer", "accuracy", "run"]
+__all__ = [
+    "Accuracy",
+    "Answerer",
+    "Ask",
+    "Command",
+    "Endpoint",
+    "Records",
+    "accuracy",
+    "read_records",
+    "run",
+    "run_many",
+]

@@ -31,11 +31,14 @@ class Accuracy:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"{self.value:.1%} [{low:.1%}, {high:.1%}], {self.questions} questions, {self.videos} videos"
+        errors = f", {self.errors} errors" if self.errors else ""
+        return f"{self.value:.1%} [{low:.1%}, {high:.1%}], {self.questions} questions, {self.videos} videos{errors}"
 
 
 def accuracy(scores: Sequence[Score]) -> Accuracy:
     """Wilson's interval at the effective number of questions, n / design effect, clustered by video.
+
+    Videos whose samples name the same `metadata["cluster"]`, one script at several lengths, are one cluster.
 
     The design effect compares the variance of the mean over videos (linearised ratio estimator, Kish 1965) with that
     of independent questions, and is never taken below 1.
@@ -48,10 +51,15 @@ def accuracy(scores: Sequence[Score]) -> Accuracy:
     mean = sum(score.value for score in scores) / len(scores)
     clusters: dict[str, list[float]] = defaultdict(list)
     for score in scores:
-        clusters[score.sample.video].append(score.value)
+        clusters[cluster_of(score)].append(score.value)
     interval = _wilson(mean, len(scores) / _design_effect(mean, list(clusters.values())))
     errors = sum(score.error is not None for score in scores)
     return Accuracy(mean, interval, len(scores), len(clusters), errors)
+
+
+def cluster_of(score: Score) -> str:
+    """What scores are not independent within: the video, or what several videos were made from."""
+    return str(score.sample.metadata.get("cluster", score.sample.video))
 
 
 def _design_effect(mean: float, clusters: list[list[float]]) -> float:

@@ -37,4 +37,4 @@ def test_the_likeliest_answer_is_chosen():
             with torch.inference_mode():
                 every = model(ids).logits.log_softmax(-1)
             likelihood[answer] = sum(float(every[0, j - 1, ids[0, j]]) for j in range(start, ids.shape[1]))
-        assert blind.watch("")(sample.question) == max(likelihood, key=likelihood.__getitem__)
+        assert blind.watch("")(sample).text == max(likelihood, key=likelihood.__getitem__)

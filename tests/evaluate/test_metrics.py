@@ -5,12 +5,15 @@ import pytest
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.evaluate import accuracy, run
-from longpanda.types import Sample, Score
+from longpanda.longwatch.answers import Mark
+from longpanda.types import Reply, Sample, Score
 
 
 def scores_of(values_by_video: dict[str, list[float]]) -> list[Score]:
     return [
-        Score(value, "", Sample("q", "t", "f", video)) for video, values in values_by_video.items() for value in values
+        Score(value, Reply(""), Sample("q", "t", "f", video))
+        for video, values in values_by_video.items()
+        for value in values
     ]
 
 
@@ -40,6 +43,11 @@ def test_no_scores_are_refused() -> None:
         accuracy([])
 
 
+def exact(text: str, sample: Sample) -> Mark:
+    value = float(text == sample.target)
+    return Mark(value, value)
+
+
 class Half:
     """Watches only videos whose name is not 'broken', once each, and knows one answer."""
 
@@ -50,7 +58,7 @@ class Half:
         self.watched.append(video)
         if video == "broken":
             raise VideoError("a broken video", "a whole one", "repair it")
-        return lambda question: "7" if question == "easy" else "no idea"
+        return lambda sample: Reply("7" if sample.question == "easy" else "no idea")
 
 
 def test_a_video_that_fails_scores_an_error_and_the_run_goes_on() -> None:
@@ -61,7 +69,7 @@ def test_a_video_that_fails_scores_an_error_and_the_run_goes_on() -> None:
         Sample("easy", "7", "f", "b"),
     ]
     half = Half()
-    scores = list(run(half, samples, lambda answer, sample: float(answer == sample.target)))
+    scores = list(run(half, samples, exact))
     assert [score.value for score in scores] == [1, 0, 0, 1]
     assert half.watched == ["a", "broken", "b"]
     assert scores[2].error is not None

@@ -1,0 +1,137 @@
+"""Any system that reads and writes JSON lines, as an answerer."""
+
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from longpanda.errors import AnswererError
+from longpanda.evaluate.runner import Ask
+from longpanda.types import Reply, Sample
+
+_AFTER_AN_ANSWER_SECONDS = 0.01
+"""In which a second line would follow the first."""
+
+
+class Command:
+    """A process that is started once and asked often.
+
+    For every question it is given one line {"video": path, "question": text, "instruction": text} and answers with one
+    line {"answer": text}, which may also hold "frames_seconds", "visual_tokens" and "peak_memory_bytes". Questions of
+    one video come one after the other. When it ends, stays silent too long or writes anything else, that question
+    scores an error, and the next one starts it again.
+
+    Args:
+        words: the command and its arguments.
+        folder: where the videos are, as <name>.mp4.
+        timeout_seconds: for one answer.
+    """
+
+    def __init__(self, words: list[str], folder: Path, timeout_seconds: float) -> None:
+        self.words, self.folder, self.timeout_seconds = words, folder, timeout_seconds
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def watch(self, video: str) -> Ask:
+        """The command reads the video itself, when it is first asked about it."""
+        path = str(self.folder / f"{video}.mp4")
+        return lambda sample: self._ask(path, sample)
+
+    def close(self) -> None:
+        """End the process and what it started."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        self._process = None
+
+    def _ask(self, path: str, sample: Sample) -> Reply:
+        process = self._running()
+        self._expect_silence(0.0)
+        asked = {"video": path, "question": sample.question, "instruction": sample.metadata.get("instruction", "")}
+        try:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            line = self._lines.get(timeout=self.timeout_seconds)
+            if not line:
+                raise BrokenPipeError
+            self._expect_silence(_AFTER_AN_ANSWER_SECONDS)
+            return _reply(line)
+        except queue.Empty:
+            self.close()
+            raise self._error(f"was silent for {self.timeout_seconds:g} s") from None
+        except BrokenPipeError:
+            code = process.wait()
+            self.close()
+            raise self._error(f"ended with code {code}") from None
+        except (ValueError, TypeError, KeyError):
+            self.close()
+            raise self._error(f"wrote {line[:80]!r}") from None
+
+    def _expect_silence(self, seconds: float) -> None:
+        """A line too many would be taken for the answer to the next question."""
+        with suppress(queue.Empty):
+            line = self._lines.get(timeout=seconds) if seconds else self._lines.get_nowait()
+            if line:
+                self.close()
+                raise self._error(f"wrote {line[:80]!r} without being asked")
+            self._lines.put(line)  # it ended: the next question will find out
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            try:
+                self._process = subprocess.Popen(
+                    self.words,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise self._error(f"cannot be started ({error.strerror})") from error
+            self._lines = queue.SimpleQueue()
+            threading.Thread(target=_read, args=(self._process, self._lines), daemon=True).start()
+        return self._process
+
+    def _error(self, what: str) -> AnswererError:
+        expected = 'one line {"answer": "..."} for every question'
+        return AnswererError(f"'{' '.join(self.words)}' {what}", expected, "see its error output")
+
+
+def _read(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
+    """Hand over every line; "" says that there will be no more."""
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            lines.put(line)
+    except ValueError:  # closed, because it was given up
+        pass
+    finally:
+        lines.put("")
+
+
+def _reply(line: str) -> Reply:
+    """What a line says. Raises ValueError, TypeError or KeyError where it is no reply."""
+    values: dict[str, Any] = json.loads(line)
+    if not isinstance(values, dict):
+        raise TypeError
+    times = values.get("frames_seconds", [])
+    if not isinstance(values["answer"], str) or not isinstance(times, list):
+        raise TypeError
+    costs = [values.get(name) for name in ("visual_tokens", "peak_memory_bytes")]
+    if any(cost is not None and not isinstance(cost, int) for cost in costs) or not all(map(math.isfinite, times)):
+        raise TypeError
+    return Reply(values["answer"], tuple(map(float, times)), costs[0], None, costs[1])

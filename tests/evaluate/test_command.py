@@ -1,0 +1,94 @@
+"""Other systems behind JSON lines: what works, and what scores an error without stopping the run."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from longpanda.evaluate import Command, run
+from longpanda.longwatch.answers import Mark
+from longpanda.types import Sample
+
+PROGRAM = """
+import json, sys, time
+for line in sys.stdin:
+    asked = json.loads(line)
+    match asked["question"]:
+        case "crash": sys.exit(3)
+        case "hang": time.sleep(60)
+        case "garbage": print("what?", flush=True)
+        case "number": print(json.dumps({"answer": 7}), flush=True)
+        case "list": print("[]", flush=True)
+        case "no answer": print("{}", flush=True)
+        case "times": print(json.dumps({"answer": "x", "frames_seconds": "abc"}), flush=True)
+        case "tokens": print(json.dumps({"answer": "x", "visual_tokens": "many"}), flush=True)
+        case "twice": print('{"answer": "fine"}\\n{"answer": "again"}', flush=True); time.sleep(0.2)
+        case "bytes": sys.stdout.buffer.write(b'{"answer": "\\xff"}\\n'); sys.stdout.flush()
+        case "where": print(json.dumps({"answer": asked["video"] + asked["instruction"]}), flush=True)
+        case _: print(json.dumps({"answer": "fine", "frames_seconds": [0, 1.5], "visual_tokens": 5}), flush=True)
+"""
+
+
+@pytest.fixture
+def command():
+    answerer = Command([sys.executable, "-c", PROGRAM], Path("films"), timeout_seconds=5.0)
+    yield answerer
+    answerer.close()
+
+
+def _exact(text: str, sample: Sample) -> Mark:
+    return Mark(float(text == sample.target), 0.0)
+
+
+def _ask(answerer, *questions):
+    return list(run(answerer, [Sample(q, "fine", "f", "v", metadata={"instruction": "!"}) for q in questions], _exact))
+
+
+def test_answers_and_costs_are_read(command) -> None:
+    one, two = _ask(command, "one", "where")
+    assert (one.value, one.error, one.reply.frames_seconds, one.reply.visual_tokens) == (1.0, None, (0.0, 1.5), 5)
+    assert one.reply.seconds > 0
+    assert two.reply.text == "films/v.mp4!"
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("crash", "ended with code 3"),
+        ("garbage", "what"),
+        ("number", "wrote"),
+        ("list", "wrote"),
+        ("no answer", "wrote"),
+        ("times", "wrote"),
+        ("tokens", "wrote"),
+    ],
+)
+def test_nonsense_scores_an_error_and_the_next_question_is_asked(command, question, message) -> None:
+    bad, good = _ask(command, question, "next")
+    assert bad.value == 0
+    assert message in bad.error
+    assert good.value == 1
+
+
+def test_silence_scores_an_error_and_the_next_question_is_asked() -> None:
+    command = Command([sys.executable, "-c", PROGRAM], Path("films"), timeout_seconds=1.5)
+    bad, good = _ask(command, "hang", "next")
+    command.close()
+    assert "silent for 1.5 s" in bad.error
+    assert good.value == 1
+
+
+def test_a_command_that_does_not_exist_scores_errors() -> None:
+    (score,) = _ask(Command(["no-such-program-anywhere"], Path("films"), 1.0), "one")
+    assert "cannot be started" in score.error
+
+
+def test_a_line_too_many_is_an_error_and_not_the_next_answer(command) -> None:
+    first, second = _ask(command, "twice", "next")
+    assert "again" in first.error
+    assert (second.value, second.reply.text) == (1, "fine")
+
+
+def test_what_is_no_text_is_read_all_the_same(command) -> None:
+    (score,) = _ask(command, "bytes")
+    assert score.error is None
