@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from longpanda import __version__
-from longpanda.cli import ask, demo, info, probe, train
+from longpanda.cli import ask, demo, info, longwatch, probe, train
 from longpanda.errors import LongPandaError, nearest
 
-VERBS = {"ask": ask, "demo": demo, "train": train, "info": info, "probe": probe}
+VERBS = {"ask": ask, "demo": demo, "train": train, "info": info, "probe": probe, "longwatch": longwatch}
 BAD_INPUT = 2
 
 

@@ -29,14 +29,21 @@ def run(options: argparse.Namespace) -> None:
     from longpanda.processing.tokenizer import word_tokenizer
     from longpanda.train.run import train
 
+    tokenizer = _tokenizer_of(recipe.start) if recipe.start else word_tokenizer(vocabulary())
     out = options.out or Path("runs") / recipe.name
-    folder = train(
-        recipe, word_tokenizer(vocabulary()), lessons_of, list(CELL_ATTRIBUTES.values()), out, _say, options.until
-    )
+    folder = train(recipe, tokenizer, lessons_of, list(CELL_ATTRIBUTES.values()), out, _say, options.until)
     if folder is None:
         _say(f"stopped after stage '{options.until}'; go on without --until")
         return
     _say(f"the model is in {folder}: longpanda ask VIDEO QUESTION --model {folder}")
+
+
+def _tokenizer_of(model: str) -> Any:
+    """A model that training starts from brings its words along; those it lacks stay unknown."""
+    from longpanda.index.load import locate
+    from longpanda.processing import LongPandaProcessor
+
+    return LongPandaProcessor.from_pretrained(locate(model)).tokenizer
 
 
 def _say(text: str) -> None:

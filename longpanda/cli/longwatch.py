@@ -1,0 +1,248 @@
+"""Make a LongWatch suite, check it, and measure a model: films of 3 to 120 minutes with exact questions."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from longpanda.evaluate import Answerer, Records
+    from longpanda.types import Sample
+
+from longpanda.cli.answerers import Moments, answerers, configuration, suite_sha256
+
+CHANCE_PAIRS = 1000
+"""Questions and answers from which the best constant answer is found."""
+ERRORS_IN_A_ROW = 20
+"""After so many a system is taken to be down, and the run stops."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `longpanda longwatch`, one parser for each step."""
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP", parser_class=type(parser))
+    _add_make(steps.add_parser("make", help="film a suite; run it again to go on", description=_make.__doc__))
+    checks = steps.add_parser("verify", help="check every file of a suite", description=_verify.__doc__)
+    checks.add_argument("folder", type=Path, help="what make wrote")
+    checks.add_argument("--frames", action="store_true", help="render every video again and compare the raw frames")
+    checks.set_defaults(step_run=_verify)
+    _add_run(steps.add_parser("run", help="ask a model every question of a suite", description=_run.__doc__))
+    checks = steps.add_parser("audit", help="hold a suite against its controls", description=_audit.__doc__)
+    checks.add_argument("folder", type=Path, help="what make wrote")
+    checks.add_argument("--out", type=Path, metavar="FILE.json", help="write the table as JSON, too")
+    checks.set_defaults(step_run=_audit)
+    _add_report(steps.add_parser("report", help="a page of results, or a comparison", description=_report.__doc__))
+    for step in steps.choices.values():
+        step.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> None:
+    """One step."""
+    options.step_run(options)
+
+
+def _add_make(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the suite goes")
+    parser.add_argument("--minutes", type=float, nargs="+", default=None, help="lengths (default: 3 10 30 60 120)")
+    parser.add_argument("--families", nargs="+", default=["all"], help="question families (default: all)")
+    parser.add_argument("--per-cell", type=int, default=200, help="questions per family and length (default: 200)")
+    parser.add_argument("--seed", type=int, default=0, help="which videos (default: 0)")
+    parser.add_argument("--split", default="report", help="dev, report or private: whose seeds (default: report)")
+    parser.add_argument("--level", default="steady", help="steady, brisk or flash: shown for 16, 4 or 1 s")
+    parser.add_argument("--size-px", type=int, default=448, help="side of the frames (default: 448)")
+    parser.add_argument("--fps", type=float, default=2.0, help="frames per second (default: 2)")
+    parser.add_argument("--crf", type=int, default=28, help="H.264 quality, lower is better (default: 28)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    parser.set_defaults(step_run=_make)
+
+
+def _make(options: argparse.Namespace) -> None:
+    """Film every video of a suite and write its questions; run it again to go on after an interruption."""
+    from longpanda.longwatch.families import FAMILIES
+    from longpanda.longwatch.make import make
+    from longpanda.longwatch.suite import DEFAULT_MINUTES, SuitePlan
+
+    plan = SuitePlan(
+        minutes=DEFAULT_MINUTES if options.minutes is None else tuple(options.minutes),
+        families=tuple(FAMILIES) if options.families == ["all"] else tuple(options.families),
+        per_cell=options.per_cell,
+        seed=options.seed,
+        split=options.split,
+        level=options.level,
+        size_px=options.size_px,
+        fps=options.fps,
+        crf=options.crf,
+    )
+    from tqdm import tqdm
+
+    total_minutes = sum(entry.minutes for entry in plan.entries)
+    bar = tqdm(total=total_minutes, unit=" film-minutes", desc="filming")
+    with bar:
+        for entry in make(plan, options.out, options.workers):
+            bar.update(entry.minutes)
+    size_bytes = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
+    questions = len(plan.families) * plan.per_cell * len(plan.minutes)
+    print(f"{len(plan.entries)} videos, {total_minutes:g} minutes, {questions} questions, {size_bytes / 2**20:.1f} MiB")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    """Check every file of a suite against its manifest and against its plan, drawn anew."""
+    from tqdm import tqdm
+
+    from longpanda.errors import ConfigError
+    from longpanda.longwatch.make import verify
+
+    wrong = 0
+    count = 0
+    for name, problem in tqdm(verify(options.folder, options.frames), unit="file", desc="checking"):
+        count += 1
+        if problem:
+            wrong += 1
+            print(f"{name}: {problem}", file=sys.stderr)
+    if wrong:
+        raise ConfigError(
+            f"{wrong} of {count} files are wrong", "a suite as it was made", "delete them and run make again"
+        )
+    print(f"{count} files are as they were made")
+
+
+def _audit(options: argparse.Namespace) -> None:
+    """Answer a suite from less than its videos, and from all that is on screen, and show what breaks its bounds."""
+    import json
+    from dataclasses import asdict
+
+    from longpanda.errors import ConfigError
+    from longpanda.longwatch.audit import CONTROLS, audit
+    from longpanda.longwatch.suite import SuitePlan
+    from longpanda.video import check_writable, write_whole
+
+    if options.out is not None:
+        check_writable(options.out)
+    from tqdm import tqdm
+
+    rows = []
+    with tqdm(total=len(SuitePlan.read(options.folder).entries), unit=" videos", desc="reading") as bar:
+        for found in audit(options.folder):
+            if isinstance(found, str):
+                bar.update()
+            else:
+                rows.append(found)
+    names = ["chance", "text only", *(control.name for control in CONTROLS), "oracle"]
+    print(f"{'family':10} {'minutes':>7} {'asked':>6} " + " ".join(f"{name:>12}" for name in names))
+    for row in rows:
+        shares = [row.chance, row.text_only, *(row.controls[control.name] for control in CONTROLS), row.oracle]
+        bounds = f"  BROKEN: {'; '.join(row.broken)}" if row.broken else ""
+        print(
+            f"{row.family:10} {row.minutes:>7g} {row.questions:>6} "
+            + " ".join(f"{share:>12.1%}" for share in shares)
+            + bounds
+        )
+    if options.out is not None:
+        write_whole(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    if broken := sorted({row.family for row in rows if row.broken}):
+        found = f"broken bounds of {', '.join(broken)}"
+        raise ConfigError(found, "none", "see the table; such a family does not belong into a suite")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="what make wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="results; run again to go on")
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--model", help="a bundled model, a model folder or a hub id")
+    who.add_argument("--command", help="a command that reads and writes JSON lines")
+    who.add_argument(
+        "--endpoint", metavar="URL", help="an OpenAI-compatible server, up to and without /chat/completions"
+    )
+    who.add_argument("--oracle", action="store_true", help="the classical reader of pixels")
+    parser.add_argument("--endpoint-model", default="default", help="the name the server knows its model by")
+    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
+    parser.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one answer (default: 300)")
+    parser.add_argument("--retry-errors", action="store_true", help="ask again what ended in an error")
+    parser.add_argument("--workers", type=int, default=1, help="videos asked about at once (default: 1)")
+    parser.set_defaults(step_run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Ask every question of a suite; run it again to go on after an interruption, no answer is asked for twice."""
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate import Command, Records, accuracy, read_records
+    from longpanda.longwatch.make import read_questions
+    from longpanda.video import check_writable
+
+    if options.workers < 1:
+        raise ConfigError(f"--workers {options.workers}", "at least 1", "give more")
+    samples = read_questions(options.folder)
+    check_writable(options.out)
+    asked = answerers(options)
+    records = Records(options.out, configuration(options), options.retry_errors)
+    try:
+        _ask_missing(asked, samples, records)
+    finally:
+        records.close()
+        for one in asked:
+            if isinstance(one, Command):
+                one.close()
+    scored = read_records(options.out)[1]
+    for family in dict.fromkeys(sample.family for sample in samples):
+        print(f"{family:10} {accuracy([score for score in scored if score.sample.family == family])}")
+
+
+def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
+    """Ask what has no answer yet, with a bar."""
+    from tqdm import tqdm
+
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate import run_many
+    from longpanda.longwatch.families import FAMILIES
+
+    missing, errors = records.missing(samples), 0
+    with tqdm(total=len(samples), initial=len(samples) - len(missing), unit=" questions", desc="asking") as bar:
+        for score in run_many(asked, missing, lambda text, sample: FAMILIES[sample.family].mark(text, sample)):
+            records.add(score)
+            bar.update()
+            errors = errors + 1 if score.error else 0
+            if errors == ERRORS_IN_A_ROW:
+                found = f"{errors} errors in a row, the last: {score.error}"
+                raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, nargs="+", help="what run wrote; two are compared")
+    parser.add_argument("--suite", type=Path, help="the suite's folder, for pictures of failures")
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results)")
+    parser.set_defaults(step_run=_report)
+
+
+def _report(options: argparse.Namespace) -> None:
+    """Write one self-contained page of results, print its table, and with two results the paired difference."""
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate import read_records
+    from longpanda.evaluate.report import comparison, markdown, page
+    from longpanda.longwatch.suite import SuitePlan
+    from longpanda.longwatch.textonly import TextOnly
+    from longpanda.video import write_whole
+
+    if len(options.results) > 2:
+        raise ConfigError(f"{len(options.results)} files of results", "one, or two to compare", "name fewer")
+    results = [read_records(path) for path in options.results]
+    settings, scores = results[0]
+    if not scores:
+        raise ConfigError(f"no answer in '{options.results[0]}'", "at least one", "run a model first")
+    target = options.out or options.results[0].with_suffix(".html")
+    for other, _ in results[1:]:
+        if other["suite_sha256"] != settings["suite_sha256"]:
+            raise ConfigError("results on two suites", "the same questions for both", "run both on one suite")
+    if options.suite is not None and suite_sha256(options.suite) != settings["suite_sha256"]:
+        raise ConfigError(f"results that are not on '{options.suite}'", "the suite they were made on", "name that")
+    families = dict.fromkeys(score.sample.family for score in scores)
+    chances = {
+        family: TextOnly.of_family(family, SuitePlan(minutes=(3.0,)), CHANCE_PAIRS).constant for family in families
+    }
+    name = settings.get("model") or settings.get("command") or settings.get("endpoint") or "the oracle"
+    picture = None if options.suite is None else Moments(options.suite)
+    write_whole(target, page(str(name), settings, scores, chances, picture))
+    print(markdown(scores, chances))
+    if len(results) == 2:
+        print(comparison(options.results[0].stem, options.results[1].stem, scores, results[1][1]))
+    print(f"the page is {target}")
