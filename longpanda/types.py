@@ -103,6 +103,12 @@ class Sample:
     evidence_seconds: tuple[tuple[float, float], ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Sample":
+        """The sample that `asdict` and JSON made `values` of. Raises KeyError and TypeError where they did not."""
+        evidence = tuple((start, end) for start, end in values["evidence_seconds"])
+        return cls(**values | {"evidence_seconds": evidence})
+
 
 @dataclass(frozen=True)
 class Lesson:

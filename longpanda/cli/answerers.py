@@ -27,12 +27,9 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
 
 def suite_sha256(folder: Path) -> str:
     """What tells a suite from any other. Raises ConfigError for a folder that holds none."""
-    from longpanda.errors import ConfigError
-    from longpanda.longwatch.make import MANIFEST
+    from longpanda.longwatch.make import manifest_of
 
-    if not (folder / MANIFEST).is_file():
-        raise ConfigError(f"no '{folder / MANIFEST}'", "a complete suite", "run 'longpanda longwatch make' first")
-    return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    return hashlib.sha256(manifest_of(folder).read_bytes()).hexdigest()
 
 
 def answerers(options: argparse.Namespace) -> "list[Answerer]":

@@ -82,10 +82,8 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Score]]:
 
 
 def _score(values: dict[str, Any]) -> Score:
-    sample, reply = values["sample"], values["reply"]
-    sample["evidence_seconds"] = tuple((start, end) for start, end in sample["evidence_seconds"])
-    reply["frames_seconds"] = tuple(reply["frames_seconds"])
-    return Score(**values | {"sample": Sample(**sample), "reply": Reply(**reply)})
+    reply = values["reply"] | {"frames_seconds": tuple(values["reply"]["frames_seconds"])}
+    return Score(**values | {"sample": Sample.from_json(values["sample"]), "reply": Reply(**reply)})
 
 
 def _key(sample: Sample) -> tuple[str, str]:

@@ -44,7 +44,6 @@ def gallery(seed: int, level: Level) -> Script:
     rng = np.random.Generator(np.random.PCG64((_GALLERY_NAMESPACE, seed)))
     crossings = _crossings(rng)
     crossed = {title for group in crossings for title in group}
-    crossed = {title for group in crossings for title in group}
     free = [title for title in _shuffled(rng, TITLES) if title not in crossed]
     needles, free = free[:NEEDLES], free[NEEDLES:]
     chains = [free[start : start + CHAIN_CARDS] for start in range(0, CHAINS * CHAIN_CARDS, CHAIN_CARDS)]

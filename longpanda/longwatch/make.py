@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
-from longpanda.longwatch.suite import Entry, SuitePlan
+from longpanda.longwatch.suite import PLAN, Entry, SuitePlan
 from longpanda.types import Sample
 from longpanda.video import alone_in, write_whole
 
-PLAN, QUESTIONS, MANIFEST, VIDEOS = "suite.json", "questions.jsonl", "manifest.json", "videos"
+QUESTIONS, MANIFEST, VIDEOS = "questions.jsonl", "manifest.json", "videos"
 
 
 def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
@@ -42,9 +41,11 @@ def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
     _refuse_other_files(folder)
     with alone_in(folder):
         _claim(plan, folder)
-        if not all(_is_there(plan, entry, folder) for entry in plan.entries):
+        missing = [entry for entry in plan.entries if not _is_there(plan, entry, folder)]
+        if missing:
             (folder / MANIFEST).unlink(missing_ok=True)
-        yield from _filmed(plan, folder, workers)
+        yield from (entry for entry in plan.entries if entry not in missing)
+        yield from _filmed(plan, missing, folder, workers)
         write_whole(folder / QUESTIONS, questions_jsonl(plan))
         names = [QUESTIONS, *(f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json"))]
         hashes = {name: file_sha256(folder / name) for name in names}
@@ -65,9 +66,7 @@ def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
         ConfigError: the folder holds no complete suite.
     """
     plan = SuitePlan.read(folder)
-    if not (folder / MANIFEST).is_file():
-        raise ConfigError(f"no '{folder / MANIFEST}'", "a complete suite", "run 'longpanda longwatch make' again")
-    hashes: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+    hashes: dict[str, str] = json.loads(manifest_of(folder).read_text(encoding="utf-8"))["sha256"]
     questions = hashlib.sha256(questions_jsonl(plan).encode()).hexdigest()
     yield (
         QUESTIONS,
@@ -90,15 +89,17 @@ def read_questions(folder: Path) -> list[Sample]:
     Raises:
         ConfigError: the folder holds no complete suite.
     """
-    if not (folder / MANIFEST).is_file():
-        raise ConfigError(f"no '{folder / MANIFEST}'", "a complete suite", "run 'longpanda longwatch make' first")
+    manifest_of(folder)
     lines = (folder / QUESTIONS).read_text(encoding="utf-8").splitlines()
-    return [_sample(json.loads(line)) for line in lines]
+    return [Sample.from_json(json.loads(line)) for line in lines]
 
 
-def _sample(values: dict[str, Any]) -> Sample:
-    evidence = tuple((start, end) for start, end in values["evidence_seconds"])
-    return Sample(**values | {"evidence_seconds": evidence})
+def manifest_of(folder: Path) -> Path:
+    """The file that marks a suite as complete. Raises ConfigError where it is not there."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ConfigError(f"no '{path}'", "a complete suite", "run 'longpanda longwatch make' first")
+    return path
 
 
 def _claim(plan: SuitePlan, folder: Path) -> None:
@@ -126,13 +127,7 @@ def _refuse_other_files(folder: Path) -> None:
             raise ConfigError(f"'{folder}' holds other files, such as '{left[0]}'", "a new or empty folder", "name one")
 
 
-def _filmed(plan: SuitePlan, folder: Path, workers: int) -> Iterator[Entry]:
-    missing = []
-    for entry in plan.entries:
-        if _is_there(plan, entry, folder):
-            yield entry
-        else:
-            missing.append(entry)
+def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -> Iterator[Entry]:
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_die_at_once)
     try:
         futures = {pool.submit(_film, plan, entry, folder): entry for entry in reversed(missing)}  # the longest first

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice, zip_longest
 from math import inf
@@ -21,6 +21,8 @@ from longpanda.longwatch.splits import Split, scene_seed
 from longpanda.types import Sample
 
 SUITE_VERSION: Final = 1
+PLAN: Final = "suite.json"
+"""The file in a suite's folder that holds its plan."""
 DEFAULT_MINUTES: Final = (3.0, 10.0, 30.0, 60.0, 120.0)
 SPLITS: Final = {"dev": Split.DEV, "report": Split.TEST, "private": Split.PRIVATE}
 """Public seeds to develop on, public seeds to report on, and seeds that whoever measures keeps to themselves."""
@@ -160,7 +162,7 @@ class SuitePlan:
         Raises:
             ConfigError: the folder holds no suite.
         """
-        path = folder / "suite.json"
+        path = folder / PLAN
         if not path.is_file():
             raise ConfigError(
                 f"no file '{path}'", "a folder that 'longpanda longwatch make' wrote", "make a suite first"
@@ -194,6 +196,4 @@ def _asked(family: str, scene: Scene, entry: Entry) -> list[Sample]:
 def _of_entry(sample: Sample, scene: Scene, entry: Entry) -> Sample:
     depth = sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
     about = {"minutes": entry.minutes, "depth": depth, "cluster": f"gallery-{scene.seed}"}
-    return Sample(
-        sample.question, sample.target, sample.family, entry.name, sample.evidence_seconds, sample.metadata | about
-    )
+    return replace(sample, video=entry.name, metadata=sample.metadata | about)
