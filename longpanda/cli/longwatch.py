@@ -112,7 +112,7 @@ def _audit(options: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from longpanda.errors import ConfigError
-    from longpanda.longwatch.audit import CONTROLS, audit
+    from longpanda.longwatch.audit import BOUNDED, INVARIANCES, audit
     from longpanda.longwatch.suite import SuitePlan
     from longpanda.video import check_writable, write_whole
 
@@ -127,10 +127,11 @@ def _audit(options: argparse.Namespace) -> None:
                 bar.update()
             else:
                 rows.append(found)
-    names = ["chance", "text only", *(control.name for control in CONTROLS), "oracle"]
+    names = ["chance", "text only", *(control.name for control in BOUNDED), *INVARIANCES, "oracle"]
     print(f"{'family':10} {'minutes':>7} {'asked':>6} " + " ".join(f"{name:>12}" for name in names))
     for row in rows:
-        shares = [row.chance, row.text_only, *(row.controls[control.name] for control in CONTROLS), row.oracle]
+        shares = [row.chance, row.text_only, *(row.controls[control.name] for control in BOUNDED)]
+        shares += [*(row.invariances.get(name, float("nan")) for name in INVARIANCES), row.oracle]
         bounds = f"  BROKEN: {'; '.join(row.broken)}" if row.broken else ""
         print(
             f"{row.family:10} {row.minutes:>7g} {row.questions:>6} "
@@ -220,7 +221,7 @@ def _report(options: argparse.Namespace) -> None:
     from longpanda.evaluate import read_records
     from longpanda.evaluate.report import comparison, markdown, page
     from longpanda.longwatch.suite import SuitePlan
-    from longpanda.longwatch.textonly import TextOnly
+    from longpanda.longwatch.textonly import TextOnly, by_family, public_plan
     from longpanda.video import write_whole
 
     if len(options.results) > 2:
@@ -236,9 +237,8 @@ def _report(options: argparse.Namespace) -> None:
     if options.suite is not None and suite_sha256(options.suite) != settings["suite_sha256"]:
         raise ConfigError(f"results that are not on '{options.suite}'", "the suite they were made on", "name that")
     families = dict.fromkeys(score.sample.family for score in scores)
-    chances = {
-        family: TextOnly.of_family(family, SuitePlan(minutes=(3.0,)), CHANCE_PAIRS).constant for family in families
-    }
+    public = public_plan(SuitePlan(minutes=(3.0,), families=tuple(families)), CHANCE_PAIRS)
+    chances = {family: TextOnly.of(samples).constant for family, samples in by_family(public.samples()).items()}
     name = settings.get("model") or settings.get("command") or settings.get("endpoint") or "the oracle"
     picture = None if options.suite is None else Moments(options.suite)
     write_whole(target, page(str(name), settings, scores, chances, picture))

@@ -90,6 +90,30 @@ class TitleList(AnswerKind):
         return Mark(float(found == true), max(0.0, tau))
 
 
+@dataclass(frozen=True)
+class Spelled(AnswerKind):
+    """One of a closed set of words, the only one in the text. Partial: 1 less the edit distance per letter."""
+
+    options: tuple[str, ...]
+
+    def _mark(self, text: str, target: str) -> Mark:
+        value = float(set(mentioned(text, self.options)) == {normalise(target)})
+        distance = edits(normalise(text), normalise(target))
+        return Mark(value, max(value, 1 - min(1.0, distance / len(target))))
+
+
+@dataclass(frozen=True)
+class Slots(AnswerKind):
+    """Several of a closed set, each in its place. Partial: F1 of the places filled right."""
+
+    options: tuple[str, ...]
+
+    def _mark(self, text: str, target: str) -> Mark:
+        found, true = mentioned(text, self.options), mentioned(target, self.options)
+        right = sum(one == other for one, other in zip(found, true, strict=False))
+        return Mark(float(found == true), 2 * right / (len(found) + len(true)))
+
+
 class Span(AnswerKind):
     """An interval, the first two times in the text. Right from an intersection over union of 0.5; partial: that."""
 
@@ -106,6 +130,17 @@ def mentioned(text: str, options: tuple[str, ...]) -> list[str]:
     """The options that a text names as whole words, in order, a longer one before one that it contains."""
     names = sorted({normalise(option) for option in options}, key=len, reverse=True)
     return re.findall(rf"\b(?:{'|'.join(map(re.escape, names))})\b", normalise(text))
+
+
+def edits(text: str, target: str) -> int:
+    """Letters to add, leave out or change to come from one text to the other (Levenshtein 1966)."""
+    costs = list(range(len(target) + 1))
+    for row, letter in enumerate(text, 1):
+        before, costs[0] = costs[0], row
+        for column, wanted in enumerate(target, 1):
+            changed = before + (letter != wanted)
+            before, costs[column] = costs[column], min(costs[column] + 1, costs[column - 1] + 1, changed)
+    return costs[-1]
 
 
 def numbers_in(text: str) -> list[float]:

@@ -1,10 +1,12 @@
 """Controls that would expose the benchmark if it could be guessed, and the oracle that shows it can be answered.
 
 Every control answers every question from less than the video: nothing, the question's words, one frame, eight frames,
-or all frames in another order. What a control sees is read from the decoded film once, by the same reader as the
-oracle's, so that a control fails for what is missing and not for how it looks.
+all frames in another order, or a bag of frames. What a control sees is read from the decoded film once, by the same
+reader as the oracle's, so that a control fails for what is missing and not for how it looks. Two more say whether an
+answer survives what must not change it: the video shown twice, and emptiness after it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -13,12 +15,15 @@ from typing import Final
 
 import numpy as np
 
+from longpanda.longwatch.bag import BagOfFrames, looks_at
 from longpanda.longwatch.families import FAMILIES, Family
 from longpanda.longwatch.make import VIDEOS, read_questions
 from longpanda.longwatch.oracle import LOOKS_PER_DWELL, Watched, answer, read_film_sights
+from longpanda.longwatch.reader import Sight
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import SuitePlan
-from longpanda.longwatch.textonly import TextOnly
+from longpanda.longwatch.textonly import TextOnly, by_family, public_plan
+from longpanda.types import Sample
 
 MARGIN: Final = 0.03
 """What a guess from the question's words may score above chance."""
@@ -28,6 +33,8 @@ ORACLE: Final = 0.99
 EIGHT_FRAMES_MINUTES: Final = 10.0
 """From this length on eight frames, more than 75 s apart, must not be enough."""
 TEXT_PAIRS: Final = 5000
+BAG_PAIRS: Final = 1000
+"""Questions of each family from which the words' and the frames' guesses are learned."""
 _Z: Final = 1.959964
 
 
@@ -72,12 +79,28 @@ def reversed_(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: A
     return watched.of(list(zip(times, sights, strict=True)))
 
 
+def twice(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+    """The video, and then the same again."""
+    again = [(moment + watched.duration_seconds, sight) for moment, sight in watched.sights]
+    return replace(watched, sights=watched.sights + again, duration_seconds=2 * watched.duration_seconds)
+
+
+def padded(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+    """The video, and then the empty room for as long."""
+    nothing: list[tuple[float, Sight]] = [(moment + watched.duration_seconds, {}) for moment, _ in watched.sights]
+    return replace(watched, sights=watched.sights + nothing, duration_seconds=2 * watched.duration_seconds)
+
+
 CONTROLS: Final = (
     Control("single frame", single, lambda family, minutes: True),  # noqa: ARG005
     Control("eight frames", eight, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
     Control("shuffled", shuffled, lambda family, minutes: family.needs_order),  # noqa: ARG005
     Control("reversed", reversed_, lambda family, minutes: family.needs_direction),  # noqa: ARG005
 )
+BAG: Final = Control("bag", lambda watched, rng: watched, lambda family, minutes: not family.one_look)  # noqa: ARG005
+BOUNDED: Final = (*CONTROLS, BAG)
+INVARIANCES: Final = {"twice": twice, "padded": padded}
+"""What must leave the oracle's answers as they are, but that counts double when a video is shown twice."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +114,8 @@ class Row:
         chance: share of right answers of the best constant answer to a question of its template.
         text_only: share of a classifier that was trained on other questions and their answers.
         oracle: share of the classical reader of pixels.
-        controls: share of each control.
+        controls: share of each of `BOUNDED`.
+        invariances: share of the oracle's answers that stay right, of each of `INVARIANCES`.
         broken: the bounds that do not hold.
     """
 
@@ -102,6 +126,7 @@ class Row:
     text_only: float
     oracle: float
     controls: dict[str, float]
+    invariances: dict[str, float]
     broken: tuple[str, ...] = ()
 
 
@@ -120,34 +145,63 @@ def audit(folder: Path, seed: int = 0) -> Iterator[Row | str]:
         VideoError: a video cannot be read.
     """
     plan, samples = SuitePlan.read(folder), read_questions(folder)
+    step_seconds = LEVELS[plan.level].dwell_seconds / LOOKS_PER_DWELL
+    public = public_plan(plan, TEXT_PAIRS)
+    pairs = by_family(public.samples())
+    guesses = {family: TextOnly.of(asked) for family, asked in pairs.items()}
+    bags = {family: _bag(public, asked[:BAG_PAIRS], step_seconds) for family, asked in pairs.items()}
     rng = np.random.default_rng(seed)
     right: dict[tuple[str, float], dict[str, list[float]]] = {}
-    step_seconds = LEVELS[plan.level].dwell_seconds / LOOKS_PER_DWELL
     for video, group in groupby(samples, key=lambda sample: sample.video):
         watched = read_film_sights(folder / VIDEOS / f"{video}.mp4", step_seconds)
-        seen = {"oracle": watched, **{control.name: control.see(watched, rng) for control in CONTROLS}}
-        scenes = {name: one.scene() for name, one in seen.items()}
-        for sample in group:
-            cell = right.setdefault((sample.family, sample.metadata["minutes"]), {name: [] for name in scenes})
-            for name, scene in scenes.items():
-                cell[name].append(FAMILIES[sample.family].score(answer(scene, sample.question), sample))
+        for sample, scores in _answered(watched, list(group), bags, rng):
+            cell = right.setdefault((sample.family, sample.metadata["minutes"]), defaultdict(list))
+            for name, score in scores.items():
+                cell[name].append(score)
         yield video
-    guesses = {family: TextOnly.of_family(family, plan, TEXT_PAIRS) for family in plan.families}
     for (family, minutes), cell in sorted(right.items()):
-        scores = {name: float(np.mean(values)) for name, values in cell.items()}
-        asked, guess, oracle = len(cell["oracle"]), guesses[family], scores.pop("oracle")
-        row = Row(family, minutes, asked, guess.constant, guess.trained, oracle, scores)
+        shares = {name: float(np.mean(values)) for name, values in cell.items()}
+        asked, guess, oracle = len(cell["oracle"]), guesses[family], shares.pop("oracle")
+        invariances = {name: shares.pop(name) for name in INVARIANCES if name in shares}
+        row = Row(family, minutes, asked, guess.constant, guess.trained, oracle, shares, invariances)
         yield replace(row, broken=tuple(_broken(row)))
+
+
+def _bag(public: SuitePlan, samples: list[Sample], step_seconds: float) -> BagOfFrames:
+    """Taught by the questions of one family about public videos."""
+    entries = {entry.name: entry for entry in public.entries}
+    videos = groupby(samples, key=lambda sample: sample.video)
+    taught = [(looks_at(public.scene(entries[video]), step_seconds), list(asked)) for video, asked in videos]
+    return BagOfFrames(samples[0].family, taught)
+
+
+def _answered(
+    watched: Watched, samples: list[Sample], bags: dict[str, BagOfFrames], rng: np.random.Generator
+) -> Iterator[tuple[Sample, dict[str, float]]]:
+    """Every sample of one video with what the oracle and each control score."""
+    sees = {control.name: control.see for control in CONTROLS} | INVARIANCES
+    scenes = {"oracle": watched.scene(), **{name: see(watched, rng).scene() for name, see in sees.items()}}
+    bag = [list(sight.values()) for _, sight in watched.sights]
+    for sample in samples:
+        family = FAMILIES[sample.family]
+        said = {name: answer(scene, sample.question) for name, scene in scenes.items()}
+        said[BAG.name] = bags[sample.family].answer(sample.question, bag)
+        if sample.metadata["template"] in family.adds_up:
+            del said["twice"]
+        yield sample, {name: family.score(text, sample) for name, text in said.items()}
 
 
 def _broken(row: Row) -> Iterator[str]:
     """The bounds of a row that do not hold; a control breaks one when its 95 % interval lies above."""
     if row.oracle < ORACLE:
         yield f"oracle below {ORACLE:.0%}"
+    for name, share in row.invariances.items():
+        if share < ORACLE:
+            yield f"{name} below {ORACLE:.0%}"
     if row.text_only > row.chance + MARGIN:
         yield f"text only more than {MARGIN:.0%} above chance"
     most = row.chance + LIFT * (row.oracle - row.chance)
-    for control in CONTROLS:
+    for control in BOUNDED:
         share = row.controls[control.name]
         error = _Z * (share * (1 - share) / row.questions) ** 0.5
         if control.bounds(FAMILIES[row.family], row.minutes) and share - error > most:

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from longpanda.longwatch.scene import Card, Event, Lamp, Move, Topic
-from longpanda.longwatch.script import Level, Script, Track
+from longpanda.longwatch.events import Card, Event, Lamp, Move
+from longpanda.longwatch.scene import Topic
+from longpanda.longwatch.script import Level, Script, Track, filler_spans, shuffled, spread
 from longpanda.longwatch.world import CARD_CELLS, JITTER_LIMIT, LAMP_COLOURS, NUMBERS, OBJECTS, PLACES, SHAPES, TITLES
 
 NEEDLES: Final = 5
@@ -27,8 +28,6 @@ CARD_WAIT, CARD_DWELL = 1 / 2, (1.0, 1.25)
 TURN_SPARE, TURN_PAUSE, REPEAT_PAUSE, MOST_DWELLS = (0.0, 0.2), 1 / 32, 1.0, 10.8
 """What a lamp colour or an object shows beyond the least, the pause before another one and before the same one again,
 and the most that all may take, so that they fit into three minutes of the slowest level: in dwells."""
-FILLER_WAIT, FILLER_LEAST_SECONDS = (0.6, 1.0), 4.0
-"""Start to start of cards that nobody asks about, in dwells of the level, and never more often than that."""
 
 
 def gallery(seed: int, level: Level) -> Script:
@@ -44,14 +43,14 @@ def gallery(seed: int, level: Level) -> Script:
     rng = np.random.Generator(np.random.PCG64((_GALLERY_NAMESPACE, seed)))
     crossings = _crossings(rng)
     crossed = {title for group in crossings for title in group}
-    free = [title for title in _shuffled(rng, TITLES) if title not in crossed]
+    free = [title for title in shuffled(rng, TITLES) if title not in crossed]
     needles, free = free[:NEEDLES], free[NEEDLES:]
     chains = [free[start : start + CHAIN_CARDS] for start in range(0, CHAINS * CHAIN_CARDS, CHAIN_CARDS)]
     free = free[CHAINS * CHAIN_CARDS :]
     absent, spare = free[:2], free[2:]
     missing = crossings[-1][-1]
     cards = _cards(rng, level, needles, [title for group in crossings for title in group if title != missing], chains)
-    colours, things = _shuffled(rng, LAMP_COLOURS), _shuffled(rng, OBJECTS)
+    colours, things = shuffled(rng, LAMP_COLOURS), shuffled(rng, OBJECTS)
     lamps = _turns(rng, level, [Lamp(0.0, 1.0, colour) for colour in colours[:3]])
     moves = _boxed(rng, _turns(rng, level, [Move(0.0, 1.0, thing, PLACES[0]) for thing in things]))
     topics = [
@@ -62,24 +61,22 @@ def gallery(seed: int, level: Level) -> Script:
         *(Topic("count", subject, 1 / (MOST_TIMES + 1)) for subject in (*colours[:2], *things[:2])),
         *_listings(rng, cards, "order", 2),
         *_listings(rng, cards, "sequence", LISTED),
-        *(Topic("grounding", title, 0.0) for title in [*_shuffled(rng, [*needles, *crossings[0]])[:5], missing]),
+        *(Topic("grounding", title, 0.0) for title in [*shuffled(rng, [*needles, *crossings[0]])[:5], missing]),
         *_whereabouts(things, moves),
     ]
-    return Script(seed, level, (cards, lamps, moves), tuple(topics), partial(_filler_cards, titles=spare, level=level))
-
-
-def _shuffled(rng: np.random.Generator, items: tuple[str, ...] | list[str]) -> list[str]:
-    return [items[i] for i in rng.permutation(len(items))]
+    return Script(
+        seed, "gallery", level, (cards, lamps, moves), tuple(topics), partial(filler_cards, titles=spare, level=level)
+    )
 
 
 def _crossings(rng: np.random.Generator) -> list[list[str]]:
     """Groups of four titles from two colours and two shapes, no title in two groups."""
-    colours = list(dict.fromkeys(title.split()[0] for title in _shuffled(rng, TITLES)))
+    colours = list(dict.fromkeys(title.split()[0] for title in shuffled(rng, TITLES)))
     groups = []
     for group in range(CROSSINGS):
-        shapes = _shuffled(rng, SHAPES)[:2]
+        shapes = shuffled(rng, SHAPES)[:2]
         pair = colours[2 * group : 2 * group + 2]
-        groups.append(_shuffled(rng, [f"{colour} {shape}" for colour in pair for shape in shapes]))
+        groups.append(shuffled(rng, [f"{colour} {shape}" for colour in pair for shape in shapes]))
     return groups
 
 
@@ -88,9 +85,9 @@ def _cards(
 ) -> Track:
     """All cards that are asked about, the needles evenly among them."""
     signs = {title: sign for chain in chains for title, sign in pairwise(chain)}
-    order = _shuffled(rng, [*keys, *(title for chain in chains for title in chain)])
+    order = shuffled(rng, [*keys, *(title for chain in chains for title in chain)])
     count = len(order) + len(needles)
-    for title, place in zip(_shuffled(rng, needles), np.linspace(0, count - 1, len(needles)), strict=True):
+    for title, place in zip(shuffled(rng, needles), np.linspace(0, count - 1, len(needles)), strict=True):
         order.insert(round(place), title)
     numbers = rng.choice(NUMBERS, size=count, replace=False)
     cells: list[int] = []
@@ -102,8 +99,7 @@ def _cards(
         _card(rng, title, int(number), cell, (0.0, dwell), signs.get(title, ""))
         for title, number, cell, dwell in zip(order, numbers, cells, dwells, strict=True)
     )
-    depths = (np.arange(count) + rng.random(count)) / count
-    return Track(cards, (CARD_WAIT * level.dwell_seconds,) * count, tuple(depths.tolist()))
+    return Track(cards, (CARD_WAIT * level.dwell_seconds,) * count, tuple(spread(rng, count)))
 
 
 def _card(
@@ -171,7 +167,7 @@ def _listings(rng: np.random.Generator, cards: Track, family: str, listed: int) 
     topics = []
     for _ in range(LISTINGS):
         places = np.sort(rng.choice(len(titles) - between * (listed - 1), size=listed, replace=False))
-        named = _shuffled(rng, [titles[i] for i in places + between * np.arange(listed)])
+        named = shuffled(rng, [titles[i] for i in places + between * np.arange(listed)])
         topics.append(Topic(family, ", ".join(named), 1 / factorial(listed)))
     return topics
 
@@ -189,22 +185,23 @@ def _whereabouts(things: list[str], moves: Track) -> list[Topic]:
     return topics
 
 
-def _filler_cards(
-    rng: np.random.Generator, events: list[Event], horizon_seconds: float, *, titles: list[str], level: Level
+def filler_cards(
+    rng: np.random.Generator,
+    events: list[Event],
+    horizon_seconds: float,
+    *,
+    titles: list[str],
+    level: Level,
+    cells: tuple[int, ...] = CARD_CELLS,
 ) -> list[Event]:
     """Cards with other titles in cells that are free, as many per minute in a long video as in a short one."""
     shown = [event for event in events if isinstance(event, Card)]
     fillers: list[Event] = []
-    start_seconds = 0.0
-    while True:
-        wait_seconds = max(FILLER_LEAST_SECONDS, float(rng.uniform(*FILLER_WAIT)) * level.dwell_seconds)
-        start_seconds = round(start_seconds + wait_seconds, 3)
-        end_seconds = round(start_seconds + _dwells(rng, level, CARD_DWELL, 1)[0], 3)
-        if end_seconds > horizon_seconds:
-            return fillers
+    for start_seconds, end_seconds in filler_spans(rng, level, horizon_seconds, CARD_DWELL):
         busy = {card.cell for card in shown if card.start_seconds < end_seconds and start_seconds < card.end_seconds}
-        if free := [cell for cell in CARD_CELLS if cell not in busy]:
+        if free := [cell for cell in cells if cell not in busy]:
             title, cell = titles[rng.integers(len(titles))], free[rng.integers(len(free))]
             card = _card(rng, title, int(rng.choice(NUMBERS)), cell, (start_seconds, end_seconds))
             shown.append(card)
             fillers.append(card)
+    return fillers

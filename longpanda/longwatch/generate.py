@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 
 from longpanda.errors import ConfigError
-from longpanda.longwatch.scene import Background, Card, Event, Lamp, Move, Scene, Shot, Topic
+from longpanda.longwatch.events import Card, Event, Lamp, Move
+from longpanda.longwatch.scene import Background, Scene, Shot, Topic
 from longpanda.longwatch.settings import WorldSettings
 from longpanda.longwatch.world import CARD_CELLS, CARD_COLOURS, LAMP_COLOURS, NUMBERS, OBJECTS, PLACES, SHAPES
 

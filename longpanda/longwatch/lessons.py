@@ -8,10 +8,11 @@ import numpy.typing as npt
 
 from longpanda.errors import ConfigError, nearest
 from longpanda.longwatch import world
+from longpanda.longwatch.events import Card, Lamp, Move
 from longpanda.longwatch.families import FAMILIES, PRACTICE
 from longpanda.longwatch.generate import generate, generate_still
 from longpanda.longwatch.render import render
-from longpanda.longwatch.scene import Card, Lamp, Move, Scene
+from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.splits import Split, scene_seed
 from longpanda.types import Lesson, Sample, VideoClip
 

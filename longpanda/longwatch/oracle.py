@@ -11,10 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from longpanda.longwatch.events import Event
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.generate import in_order
-from longpanda.longwatch.reader import FrameReader, SeenCard, Sight
-from longpanda.longwatch.scene import Background, Card, Event, Lamp, Move, Scene, Shot
+from longpanda.longwatch.reader import FrameReader, Sight, room_of
+from longpanda.longwatch.scene import Background, Scene, Shot
 from longpanda.video import iter_frames, probe
 
 LOOKS_PER_DWELL: Final = 4
@@ -26,11 +27,13 @@ class Watched:
     """What was seen of a film.
 
     Args:
+        room: what the frames look like.
         sights: (moment in seconds, what the frame shows), in order.
         step_seconds: time between two looks.
         duration_seconds: of the film.
     """
 
+    room: str
     sights: list[tuple[float, Sight]]
     step_seconds: float
     duration_seconds: float
@@ -43,7 +46,7 @@ class Watched:
         """What happened, with times to about half a step."""
         plain = (Shot(0.0, Background(0, 60.0, 60.0, 60.0, 0.0)),)
         events = _stretches(self.sights, self.step_seconds, self.duration_seconds)
-        return Scene(0, self.duration_seconds, plain, (), in_order(events))
+        return Scene(0, self.duration_seconds, plain, (), in_order(events), self.room)
 
 
 def read_film_sights(video: str | Path, step_seconds: float) -> Watched:
@@ -54,9 +57,12 @@ def read_film_sights(video: str | Path, step_seconds: float) -> Watched:
     """
     info = probe(video)
     seconds = np.arange(0, info.duration_seconds, step_seconds)
-    reader = FrameReader(info.height_px)
-    sights = [(frame.pts_seconds, reader.read(frame.pixels)) for frame in iter_frames(video, seconds)]
-    return Watched(sights, step_seconds, info.duration_seconds)
+    sights: list[tuple[float, Sight]] = []
+    reader = None
+    for frame in iter_frames(video, seconds):
+        reader = reader or FrameReader(room_of(frame.pixels), info.height_px)
+        sights.append((frame.pts_seconds, reader.read(frame.pixels)))
+    return Watched(reader.room if reader else "gallery", sights, step_seconds, info.duration_seconds)
 
 
 def answer(scene: Scene, question: str) -> str:
@@ -70,28 +76,13 @@ def answer(scene: Scene, question: str) -> str:
 def _stretches(sights: list[tuple[float, Sight]], step_seconds: float, duration_seconds: float) -> list[Event]:
     """One event for every stretch in which the same is seen in the same place."""
     events: list[Event] = []
-    showing: dict[Hashable, tuple[object, float, float]] = {}
-    for moment, sight in [*sights, (float("inf"), Sight({}, "", {}))]:
-        now = _by_place(sight)
+    showing: dict[Hashable, tuple[Event, float, float]] = {}
+    for moment, sight in [*sights, (float("inf"), {})]:
         for place, (what, first, last) in list(showing.items()):
-            if now.get(place) != what:
-                start = max(0.0, first - step_seconds / 2)
-                events.append(_event(place, what, start, min(duration_seconds, last + step_seconds / 2)))
+            if sight.get(place) != what:
+                start, end = max(0.0, first - step_seconds / 2), min(duration_seconds, last + step_seconds / 2)
+                events.append(replace(what, start_seconds=start, end_seconds=end))
                 del showing[place]
-        for place, what in now.items():
+        for place, what in sight.items():
             showing[place] = (what, showing[place][1] if place in showing else moment, moment)
     return events
-
-
-def _by_place(sight: Sight) -> dict[Hashable, object]:
-    lamp = {"lamp": sight.lamp} if sight.lamp else {}
-    return dict([*sight.cards.items(), *lamp.items(), *sight.objects.items()])
-
-
-def _event(place: Hashable, what: object, start_seconds: float, end_seconds: float) -> Event:
-    if isinstance(what, SeenCard):
-        colour, shape = what.title.split()
-        return Card(start_seconds, end_seconds, int(str(place)), colour, shape, what.number, sign=what.sign)
-    if place == "lamp":
-        return Lamp(start_seconds, end_seconds, str(what))
-    return Move(start_seconds, end_seconds, str(what), str(place))

@@ -1,5 +1,6 @@
 """A classical reader of frames: it knows how the world looks and nothing about any scene; the nearest template wins."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -7,8 +8,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from longpanda.longwatch import sprites, world
-from longpanda.longwatch.scene import Move
+from longpanda.longwatch import rooms, sprites, world
+from longpanda.longwatch.events import Card, Event
+from longpanda.longwatch.rooms import Place
 from longpanda.types import Frames
 
 _GREY: Final = 60
@@ -24,71 +26,57 @@ _UNCHANGED: Final = 5.0
 Pixels = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class SeenCard:
-    """What a card says.
-
-    Args:
-        title: colour and shape.
-        number: 10 to 99.
-        sign: the title that its sign points to, or "".
-    """
-
-    title: str
-    number: int
-    sign: str
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What one frame shows.
-
-    Args:
-        cards: by cell.
-        lamp: the lamp's colour, or "" when it is dark.
-        objects: what is seen above each box, by place.
-    """
-
-    cards: dict[int, SeenCard]
-    lamp: str
-    objects: dict[str, str]
+Sight = dict[Hashable, Event]
+"""What one frame shows: by cell or place, an event as it looks, from 0 to 1 s."""
 
 
 class FrameReader:
-    """Reads frames of one size, one after the other; a card that stays is read once.
+    """Reads frames of one room and size, one after the other; what stays is read once.
 
     Args:
+        room: one of `world.ROOMS`.
         size_px: side S of the frames.
     """
 
-    def __init__(self, size_px: int) -> None:
-        self.size_px = size_px
+    def __init__(self, room: str, size_px: int) -> None:
+        self.room, self.size_px = room, size_px
         self.side_px = sprites.card_sprite("red", "square", 10, "", size_px).transparency.shape[0]
-        self._before: dict[int, tuple[Pixels, SeenCard]] = {}
+        self._before: dict[Hashable, tuple[Pixels, Event | None]] = {}
 
     def read(self, frame: Frames) -> Sight:
         """What a frame, uint8 [S, S, 3], shows."""
-        cards = {}
-        for cell in world.CARD_CELLS:
-            if (card := self._card(cell, frame)) is not None:
-                cards[cell] = card
-        return Sight(cards, self._lamp(frame), self._objects(frame))
+        seen: dict[Hashable, Event | None] = {
+            cell: self._seen(cell, self._region(cell, frame)) for cell in rooms.CARDS[self.room]
+        }
+        for place in rooms.places(self.room):
+            seen[place.name] = self._seen(place, _window(place, self.size_px).of(frame))
+        return {name: event for name, event in seen.items() if event is not None}
 
-    def _card(self, cell: int, frame: Frames) -> SeenCard | None:
+    def _region(self, cell: int, frame: Frames) -> Pixels:
         row, column = divmod(cell, 3)
         edges = [round(i * self.size_px / 3) for i in range(4)]
-        region = frame[edges[row] : edges[row + 1], edges[column] : edges[column + 1]].astype(np.float32)
-        bright = region.max(axis=2) > _BRIGHT
-        if bright.mean() < _LEAST_SHARE:
-            self._before.pop(cell, None)
-            return None
-        pixels, card = self._before.get(cell, (region, None))
-        if card is None or np.abs(region - pixels).mean() > _UNCHANGED:
-            card = self._read_card(region, *(_middle(bright.sum(axis=axis)) for axis in (1, 0)))
-        self._before[cell] = region, card
-        return card
+        return frame[edges[row] : edges[row + 1], edges[column] : edges[column + 1]].astype(np.float32)
 
-    def _read_card(self, region: Pixels, centre_y: float, centre_x: float) -> SeenCard:
+    def _seen(self, where: int | Place, region: Pixels) -> Event | None:
+        """What a cell or a place shows: what it showed before where its pixels are nearly the same."""
+        pixels, event = self._before.get(where, (None, None))
+        if pixels is None or np.abs(region - pixels).mean() > _UNCHANGED:
+            event = self._look(where, region)
+        self._before[where] = region, event
+        return event
+
+    def _look(self, where: int | Place, region: Pixels) -> Event | None:
+        if isinstance(where, Place):
+            if not where.furnished and not _bright(region).mean() >= _LEAST_SHARE:
+                return None
+            nearest = int(_distances(region, _window(where, self.size_px).templates).argmin())
+            return (*where.looks, None)[nearest]
+        bright = _bright(region)
+        if bright.mean() < _LEAST_SHARE:
+            return None
+        return self._read_card(where, region, *(_middle(bright.sum(axis=axis)) for axis in (1, 0)))
+
+    def _read_card(self, cell: int, region: Pixels, centre_y: float, centre_x: float) -> Card:
         """The title at the best shift, then with it the number, then the sign."""
         crops = [
             _crop(region, centre_y + dy, centre_x + dx, self.side_px)
@@ -103,30 +91,36 @@ class FrameReader:
         corner = _corner_px(self.size_px)
         signs = _signs(name, number, self.size_px)
         sign = int(_distances(crop[: corner[0], -corner[1] :], signs).argmin())
-        return SeenCard(name, number, ("", *world.TITLES)[sign])
+        colour, shape = name.split()
+        return Card(0.0, 1.0, cell, colour, shape, number, sign=("", *world.TITLES)[sign])
 
-    def _lamp(self, frame: Frames) -> str:
-        looks = ("", *world.LAMP_COLOURS)
-        height_px = sprites.lamp_sprite(None, self.size_px).transparency.shape[0]
-        centre_px = self.size_px / 6
-        crop = _crop(frame.astype(np.float32), centre_px, centre_px, height_px)
-        return looks[int(_distances(crop, _lamps(self.size_px)).argmin())]
 
-    def _objects(self, frame: Frames) -> dict[str, str]:
-        seen = {}
-        for place in world.PLACES:
-            sprite, top_px, left_px = sprites.placed(Move(0.0, 1.0, world.OBJECTS[0], place), self.size_px)
-            side_px = sprite.transparency.shape[0]
-            crop = frame[top_px : top_px + side_px, left_px : left_px + side_px].astype(np.float32)
-            if (crop.max(axis=2) > _BRIGHT).mean() >= _LEAST_SHARE:
-                seen[place] = world.OBJECTS[int(_distances(crop, _things(self.size_px)).argmin())]
-        return seen
+def room_of(frame: Frames) -> str:
+    """The room that a frame, uint8 [S, S, 3], looks like: the mean difference from its furniture is least."""
+    differences = {room: _from_furniture(room, frame) for room in world.ROOMS}
+    return min(differences, key=lambda room: differences[room])
+
+
+def _from_furniture(room: str, frame: Frames) -> float:
+    """Mean difference, of 255, of all fixtures of a room from what the frame shows there, or from what may."""
+    size_px = frame.shape[0]
+    windows = {_window(place, size_px) for place in rooms.places(room) if place.furnished}
+    covered = {(window.rows.start, window.columns.start) for window in windows}
+    for sprite, *at in rooms.fixtures(room, size_px):
+        if tuple(at) not in covered:
+            windows.add(_Window.around([sprite], *at))
+    least = [_distances(window.of(frame), window.templates).min() / window.templates.shape[1] for window in windows]
+    return float(np.mean(np.sqrt(least)))
 
 
 def _middle(counts: npt.NDArray[np.int64]) -> float:
     """The middle of the stretch in which at least 2 pixels are bright."""
     where = np.flatnonzero(counts >= 2)
     return float(where[0] + where[-1] + 1) / 2
+
+
+def _bright(region: Pixels) -> npt.NDArray[np.bool_]:
+    return np.asarray(region.max(axis=2) > _BRIGHT)
 
 
 def _crop(region: Pixels, centre_y: float, centre_x: float, side_px: int) -> Pixels:
@@ -182,11 +176,37 @@ def _corner_px(size_px: int) -> tuple[int, int]:
     return side_px, side_px
 
 
-@lru_cache(maxsize=2)
-def _lamps(size_px: int) -> Pixels:
-    return _flat(_looks([sprites.lamp_sprite(colour, size_px) for colour in (None, *world.LAMP_COLOURS)]))
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """Where a place is in a frame, and how it looks there.
+
+    Args:
+        rows: of the frame.
+        columns: of the frame.
+        templates: float32 [n, h * w * 3], of each of its looks, then of its fixture if there is one.
+    """
+
+    rows: slice
+    columns: slice
+    templates: Pixels
+
+    @classmethod
+    def around(cls, drawn: list[sprites.Sprite], top_px: int, left_px: int) -> "_Window":
+        """The window that sprites of one size cover."""
+        height_px, width_px = drawn[0].transparency.shape[:2]
+        rows, columns = slice(top_px, top_px + height_px), slice(left_px, left_px + width_px)
+        return cls(rows, columns, _flat(_looks(drawn)))
+
+    def of(self, frame: Frames) -> Pixels:
+        """The pixels of a frame, uint8 [S, S, 3], that show the place."""
+        return frame[self.rows, self.columns].astype(np.float32)
 
 
-@lru_cache(maxsize=2)
-def _things(size_px: int) -> Pixels:
-    return _flat(_looks([sprites.object_sprite(thing, size_px) for thing in world.OBJECTS]))
+@lru_cache(maxsize=32)
+def _window(place: Place, size_px: int) -> _Window:
+    drawn = [rooms.placed(event, size_px) for event in place.looks]
+    at = drawn[0][1:]
+    if place.furnished:
+        stands = [one for room in world.ROOMS if place in rooms.places(room) for one in rooms.fixtures(room, size_px)]
+        drawn.append(next(one for one in stands if one[1:] == at))
+    return _Window.around([sprite for sprite, *_ in drawn], *at)

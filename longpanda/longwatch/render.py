@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch import backdrop
+from longpanda.longwatch.rooms import fixtures, placed
 from longpanda.longwatch.scene import Scene
-from longpanda.longwatch.sprites import fixtures, placed
 from longpanda.types import Frames
 
 SMALLEST_PX = 48
@@ -37,7 +37,7 @@ def render(scene: Scene, seconds: npt.ArrayLike, size_px: int) -> Frames:
         raise ConfigError(f"size_px = {size_px}", f"at least {SMALLEST_PX}", "render larger frames")
     frames = np.empty((len(moments), size_px, size_px, 3), dtype=np.uint8)
     cuts = [shot.start_seconds for shot in scene.shots]
-    always = fixtures(size_px)
+    always = fixtures(scene.room, size_px)
     first, last = (moments.min(), moments.max()) if len(moments) else (0.0, 0.0)
     near = [event for event in scene.events if event.start_seconds <= last and first < event.end_seconds]
     shown = [(event.start_seconds, event.end_seconds, *placed(event, size_px)) for event in near]

@@ -2,112 +2,15 @@
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from longpanda.errors import ConfigError, nearest
-from longpanda.longwatch.world import (
-    CARD_CELLS,
-    CARD_COLOURS,
-    JITTER_LIMIT,
-    LAMP_COLOURS,
-    NUMBERS,
-    OBJECTS,
-    PLACES,
-    SHAPES,
-    TITLES,
-)
+from longpanda.longwatch.events import KIND_NAMES, KINDS, Card, Event, Lamp, Move
+from longpanda.longwatch.world import ROOMS
 
-SCENE_VERSION: Final = 2
+SCENE_VERSION: Final = 3
 
-
-def _require_member(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ConfigError(f"{name} {value!r}", f"one of {', '.join(known)}", nearest(str(value), known))
-
-
-@dataclass(frozen=True)
-class Card:
-    """A coloured shape with a number, shown in one card cell during [start_seconds, end_seconds).
-
-    Args:
-        start_seconds: first moment at which the card is visible.
-        end_seconds: first moment at which it is gone.
-        cell: one of `CARD_CELLS`, counted row by row.
-        colour: one of `CARD_COLOURS`.
-        shape: one of `SHAPES`.
-        number: 10 to 99.
-        dx: offset to the right of the cell's centre, as a fraction of the frame's side, within +-`JITTER_LIMIT`.
-        dy: offset downwards, likewise.
-        sign: title of the card that a small sign on this one points to, or "".
-
-    Raises:
-        ConfigError: a colour, shape, cell, number, offset or sign that the world does not have.
-    """
-
-    start_seconds: float
-    end_seconds: float
-    cell: int
-    colour: str
-    shape: str
-    number: int
-    dx: float = 0.0
-    dy: float = 0.0
-    sign: str = ""
-
-    def __post_init__(self) -> None:
-        if self.sign:
-            _require_member("card sign", self.sign, TITLES)
-        _require_member("card colour", self.colour, CARD_COLOURS)
-        _require_member("card shape", self.shape, SHAPES)
-        if self.cell not in CARD_CELLS or self.number not in NUMBERS:
-            found = f"a card with number {self.number!r} in cell {self.cell!r}"
-            raise ConfigError(found, f"a number from 10 to 99 in one of the cells {CARD_CELLS}", "correct the scene")
-        if max(abs(self.dx), abs(self.dy)) > JITTER_LIMIT:
-            raise ConfigError(f"card offset ({self.dx}, {self.dy})", f"at most {JITTER_LIMIT}", "correct the scene")
-
-    @property
-    def title(self) -> str:
-        """How questions and answers name the card: "red circle"."""
-        return f"{self.colour} {self.shape}"
-
-
-@dataclass(frozen=True)
-class Lamp:
-    """The lamp shines in one colour during [start_seconds, end_seconds).
-
-    Raises:
-        ConfigError: a colour that the lamp does not have.
-    """
-
-    start_seconds: float
-    end_seconds: float
-    colour: str
-
-    def __post_init__(self) -> None:
-        _require_member("lamp colour", self.colour, LAMP_COLOURS)
-
-
-@dataclass(frozen=True)
-class Move:
-    """An object is seen above one box during [start_seconds, end_seconds), and is in that box afterwards.
-
-    Raises:
-        ConfigError: an object or a place that the world does not have.
-    """
-
-    start_seconds: float
-    end_seconds: float
-    thing: str
-    place: str
-
-    def __post_init__(self) -> None:
-        _require_member("object", self.thing, OBJECTS)
-        _require_member("place", self.place, PLACES)
-
-
-Event = Card | Lamp | Move
-_KINDS: Final[dict[str, type[Card] | type[Lamp] | type[Move]]] = {"card": Card, "lamp": Lamp, "move": Move}
-_KIND_NAMES: Final = {kind: name for name, kind in _KINDS.items()}
+_Kind = TypeVar("_Kind", bound=Event)
 
 
 @dataclass(frozen=True)
@@ -182,10 +85,11 @@ class Scene:
         shots: what is behind everything, in order of their starts, the first at 0.
         topics: what tests ask about.
         events: all events, in order of their starts.
+        room: where it happens: one of `ROOMS`.
         version: of this format.
 
     Raises:
-        ConfigError: another version, no duration, or an event outside the video.
+        ConfigError: another version, an unknown room, no duration, or an event outside the video.
     """
 
     seed: int
@@ -193,11 +97,14 @@ class Scene:
     shots: tuple[Shot, ...]
     topics: tuple[Topic, ...]
     events: tuple[Event, ...]
+    room: str = "gallery"
     version: int = SCENE_VERSION
 
     def __post_init__(self) -> None:
         if self.version != SCENE_VERSION:
             raise ConfigError(f"scene version {self.version}", f"version {SCENE_VERSION}", "generate the scene again")
+        if self.room not in ROOMS:
+            raise ConfigError(f"room {self.room!r}", f"one of {', '.join(ROOMS)}", nearest(str(self.room), ROOMS))
         if not 0 < self.duration_seconds < float("inf"):
             raise ConfigError(f"duration_seconds {self.duration_seconds}", "more than 0", "correct the scene")
         starts = [shot.start_seconds for shot in self.shots]
@@ -213,20 +120,24 @@ class Scene:
         """The identifier that samples carry as their video."""
         return f"longwatch-{self.seed}-{self.duration_seconds:g}s"
 
+    def of(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
+        """The events of one kind, in order of their starts."""
+        return tuple(event for event in self.events if isinstance(event, kind))
+
     @property
     def cards(self) -> tuple[Card, ...]:
         """The card events, in order of their starts."""
-        return tuple(event for event in self.events if isinstance(event, Card))
+        return self.of(Card)
 
     @property
     def lamps(self) -> tuple[Lamp, ...]:
         """The lamp events, in order of their starts."""
-        return tuple(event for event in self.events if isinstance(event, Lamp))
+        return self.of(Lamp)
 
     @property
     def moves(self) -> tuple[Move, ...]:
         """The move events, in order of their starts."""
-        return tuple(event for event in self.events if isinstance(event, Move))
+        return self.of(Move)
 
     def chances(self, family: str) -> dict[str, float]:
         """What tests ask of a family: the chance of each subject."""
@@ -235,7 +146,7 @@ class Scene:
     def to_json(self) -> str:
         """The scene as one line of JSON; equal scenes give equal bytes."""
         document = asdict(self)
-        document["events"] = [{"kind": _KIND_NAMES[type(event)], **asdict(event)} for event in self.events]
+        document["events"] = [{"kind": KIND_NAMES[type(event)], **asdict(event)} for event in self.events]
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -266,9 +177,9 @@ def _shot(entry: Any) -> Shot:
 
 
 def _event(entry: Any) -> Event:
-    if not isinstance(entry, dict) or entry.get("kind") not in _KINDS:
-        raise ConfigError(f"event {entry!r}", f"an object whose kind is one of {list(_KINDS)}", "correct the scene")
-    kind = _KINDS[entry["kind"]]
+    if not isinstance(entry, dict) or entry.get("kind") not in KINDS:
+        raise ConfigError(f"event {entry!r}", f"an object whose kind is one of {list(KINDS)}", "correct the scene")
+    kind = KINDS[entry["kind"]]
     values = {key: value for key, value in entry.items() if key != "kind"}
     return kind(**_with_keys(kind, values))
 

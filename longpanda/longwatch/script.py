@@ -1,6 +1,6 @@
 """Scripts: what happens in a video, in which order and how deep, before it is known how long the video is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
@@ -8,13 +8,17 @@ from typing import Final
 import numpy as np
 
 from longpanda.errors import ConfigError
+from longpanda.longwatch.events import Event
 from longpanda.longwatch.generate import draw_background, in_order
-from longpanda.longwatch.scene import Event, Scene, Shot, Topic
+from longpanda.longwatch.scene import Scene, Shot, Topic
+from longpanda.longwatch.world import ROOMS
 
 MARGIN_SECONDS: Final = 1.0
 """Nothing happens in the last second, so that the last sampled frame may come before the very end."""
 _SHOT_SECONDS: Final = (20.0, 60.0)
 _FILLER_NAMESPACE: Final = 0xF111
+FILLER_WAIT, FILLER_LEAST_SECONDS = (0.6, 1.0), 4.0
+"""Start to start of what nobody asks about, in dwells of the level, and never more often than that."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Track:
         events: each timed from its own start: from 0 to how long it shows.
         waits_seconds: [n], least time from the start of each event to the start of the next.
         depths: [n], increasing, 0 to 1: the share of the idle time that has passed before each starts.
+        lasting: each shows until the next starts, and the last until the end, however long it is by itself.
 
     Raises:
         ConfigError: lists of different lengths, or depths that fall or leave 0 to 1.
@@ -33,6 +38,7 @@ class Track:
     events: tuple[Event, ...]
     waits_seconds: tuple[float, ...]
     depths: tuple[float, ...]
+    lasting: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.events) == len(self.waits_seconds) == len(self.depths):
@@ -64,6 +70,9 @@ class Track:
             end_seconds = round(start_seconds + event.end_seconds, 3)
             placed.append(replace(event, start_seconds=start_seconds, end_seconds=end_seconds))
             busy_seconds += wait_seconds
+        if self.lasting:
+            ends = [event.start_seconds for event in placed[1:]] + [horizon_seconds]
+            placed = [replace(event, end_seconds=end) for event, end in zip(placed, ends, strict=True)]
         return placed
 
 
@@ -97,6 +106,7 @@ class Script:
 
     Args:
         seed: what it was drawn from.
+        room: where it happens.
         level: how fast things happen.
         tracks: what happens.
         topics: what tests ask about.
@@ -105,6 +115,7 @@ class Script:
     """
 
     seed: int
+    room: str
     level: Level
     tracks: tuple[Track, ...]
     topics: tuple[Topic, ...]
@@ -116,11 +127,38 @@ class Script:
         Raises:
             ConfigError: the tracks do not fit into it.
         """
-        rng = np.random.Generator(np.random.PCG64((_FILLER_NAMESPACE, self.seed, round(duration_seconds * 1000))))
+        salt = (_FILLER_NAMESPACE, ROOMS.index(self.room), self.seed, round(duration_seconds * 1000))
+        rng = np.random.Generator(np.random.PCG64(salt))
         horizon_seconds = duration_seconds - MARGIN_SECONDS
         events = [event for track in self.tracks for event in track.placed(horizon_seconds)]
         events += self.filler(rng, events, horizon_seconds)
-        return Scene(self.seed, duration_seconds, _shots(rng, duration_seconds), self.topics, in_order(events))
+        shots = _shots(rng, duration_seconds)
+        return Scene(self.seed, duration_seconds, shots, self.topics, in_order(events), self.room)
+
+
+def shuffled(rng: np.random.Generator, items: Iterable[str]) -> list[str]:
+    """The items in random order."""
+    listed = list(items)
+    return [listed[i] for i in rng.permutation(len(listed))]
+
+
+def spread(rng: np.random.Generator, count: int) -> list[float]:
+    """Depths of so many events, one at random in each of as many equal parts of the video."""
+    return ((np.arange(count) + rng.random(count)) / count).tolist()  # type: ignore[no-any-return]
+
+
+def filler_spans(
+    rng: np.random.Generator, level: Level, horizon_seconds: float, dwells: tuple[float, float]
+) -> Iterator[tuple[float, float]]:
+    """When something that nobody asks about shows: as often per minute in a long video as in a short one."""
+    start_seconds = 0.0
+    while True:
+        wait_seconds = max(FILLER_LEAST_SECONDS, float(rng.uniform(*FILLER_WAIT)) * level.dwell_seconds)
+        start_seconds = round(start_seconds + wait_seconds, 3)
+        end_seconds = round(start_seconds + float(rng.uniform(*dwells)) * level.dwell_seconds, 3)
+        if end_seconds > horizon_seconds:
+            return
+        yield start_seconds, end_seconds
 
 
 def _shots(rng: np.random.Generator, duration_seconds: float) -> tuple[Shot, ...]:

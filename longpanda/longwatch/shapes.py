@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from longpanda.longwatch.font import DIGIT_COLUMNS, DIGIT_ROWS, DIGITS
+from longpanda.longwatch.font import GLYPH_COLUMNS, GLYPH_ROWS, GLYPHS
 
 Mask = npt.NDArray[np.bool_]
 Coverage = npt.NDArray[np.uint16]
 """uint16 [h, w]: 0 is uncovered, 256 is fully covered."""
-_Axis = npt.NDArray[np.float64]
-Shape = Callable[[_Axis, _Axis], Mask]
+Axis = npt.NDArray[np.float64]
+Shape = Callable[[Axis, Axis], Mask]
 
 SAMPLES: Final = 4
 """Samples per pixel along each axis."""
@@ -28,43 +28,43 @@ DIGIT_GAP: Final = 0.045
 _NUMBER_CENTRE_V: Final = {"triangle": 0.74}
 
 
-def circle(u: _Axis, v: _Axis) -> Mask:
+def circle(u: Axis, v: Axis) -> Mask:
     """A disc that touches the four sides."""
     return ellipse(u, v, (0.5, 0.5), 0.5)
 
 
-def ellipse(u: _Axis, v: _Axis, centre: tuple[float, float], radius: float) -> Mask:
+def ellipse(u: Axis, v: Axis, centre: tuple[float, float], radius: float) -> Mask:
     """A disc anywhere."""
     return np.asarray((u - centre[0]) ** 2 + (v - centre[1]) ** 2 <= radius**2)
 
 
-def rectangle(u: _Axis, v: _Axis, left_top: tuple[float, float], right_bottom: tuple[float, float]) -> Mask:
+def rectangle(u: Axis, v: Axis, left_top: tuple[float, float], right_bottom: tuple[float, float]) -> Mask:
     """An upright rectangle between two corners (u, v)."""
     across = (u >= left_top[0]) & (u < right_bottom[0])
     return across & (v >= left_top[1]) & (v < right_bottom[1])
 
 
-def square(u: _Axis, v: _Axis) -> Mask:
+def square(u: Axis, v: Axis) -> Mask:
     """A square a little smaller than the sprite, so that its area resembles the other shapes'."""
     return rectangle(u, v, (0.04, 0.04), (0.96, 0.96))
 
 
-def triangle(u: _Axis, v: _Axis) -> Mask:
+def triangle(u: Axis, v: Axis) -> Mask:
     """A fat triangle, point up, with blunt feet: wide enough for a number at its base."""
     return np.abs(u - 0.5) <= 0.5 * v / 0.79
 
 
-def diamond(u: _Axis, v: _Axis) -> Mask:
+def diamond(u: Axis, v: Axis) -> Mask:
     """A square on its point, the four tips blunt so that a number keeps clear of the sides."""
     return np.abs(u - 0.5) + np.abs(v - 0.5) <= 0.56
 
 
-def cross(u: _Axis, v: _Axis) -> Mask:
+def cross(u: Axis, v: Axis) -> Mask:
     """A plus whose arms are as thick as a number is tall."""
     return (np.abs(u - 0.5) <= 0.25) | (np.abs(v - 0.5) <= 0.25)
 
 
-def hexagon(u: _Axis, v: _Axis) -> Mask:
+def hexagon(u: Axis, v: Axis) -> Mask:
     """Flat above and below, a point left and right."""
     return np.abs(u - 0.5) + 0.56 * np.abs(v - 0.5) <= 0.5
 
@@ -79,48 +79,48 @@ CARD_SHAPES: Final[dict[str, Shape]] = {
 }
 
 
-def ball(u: _Axis, v: _Axis) -> Mask:
+def ball(u: Axis, v: Axis) -> Mask:
     """The whole ball."""
     return circle(u, v)
 
 
-def ball_stripe(u: _Axis, v: _Axis) -> Mask:
+def ball_stripe(u: Axis, v: Axis) -> Mask:
     """The dark seams of the ball."""
     seam = (np.abs(u - 0.5) <= 0.045) | (np.abs(v - 0.5) <= 0.045)
     return circle(u, v) & (seam | ~ellipse(u, v, (0.5, 0.5), 0.42))
 
 
-def key(u: _Axis, v: _Axis) -> Mask:
+def key(u: Axis, v: Axis) -> Mask:
     """A key lying down: ring, shaft and two teeth."""
     ring = ellipse(u, v, (0.28, 0.5), 0.28) & ~ellipse(u, v, (0.28, 0.5), 0.11)
     teeth = rectangle(u, v, (0.66, 0.5), (0.78, 0.86)) | rectangle(u, v, (0.87, 0.5), (0.99, 0.86))
     return ring | rectangle(u, v, (0.50, 0.40), (0.99, 0.60)) | teeth
 
 
-def gem(u: _Axis, v: _Axis) -> Mask:
+def gem(u: Axis, v: Axis) -> Mask:
     """A cut stone: flat crown above, point below."""
     crown = (v >= 0.1) & (v < 0.4) & (np.abs(u - 0.5) <= 0.3 + (v - 0.1) / 0.3 * 0.2)
     return crown | ((v >= 0.4) & (np.abs(u - 0.5) <= 0.5 * (1 - (v - 0.4) / 0.6)))
 
 
-def gem_facets(u: _Axis, v: _Axis) -> Mask:
+def gem_facets(u: Axis, v: Axis) -> Mask:
     """The darker lines on the gem."""
     girdle = np.abs(v - 0.4) <= 0.03
     ribs = (v > 0.4) & (np.abs(np.abs(u - 0.5) - 0.2 * (1 - (v - 0.4) / 0.6)) <= 0.03)
     return gem(u, v) & (girdle | ribs)
 
 
-def lamp_bulb(u: _Axis, v: _Axis) -> Mask:
+def lamp_bulb(u: Axis, v: Axis) -> Mask:
     """The part of the lamp that shines."""
     return ellipse(u, v, (0.5, 0.5), 0.42)
 
 
-def crate(u: _Axis, v: _Axis) -> Mask:
-    """A box that fills its sprite."""
+def full(u: Axis, v: Axis) -> Mask:
+    """All of the sprite."""
     return np.ones(np.broadcast_shapes(u.shape, v.shape), dtype=np.bool_)
 
 
-def crate_edges(u: _Axis, v: _Axis) -> Mask:
+def crate_edges(u: Axis, v: Axis) -> Mask:
     """The dark lines of a box: its outline and two planks."""
     border = (u < 0.05) | (u >= 0.95) | (v < 0.09) | (v >= 0.91)
     return border | (np.abs(v - 0.37) <= 0.03) | (np.abs(v - 0.64) <= 0.03)
@@ -157,18 +157,41 @@ def number_coverage(number: int, shape_name: str, side_px: int) -> Coverage:
         uint16 [side_px, side_px], 0 to 256; read-only, for it is cached.
     """
     axis = (np.arange(side_px * SAMPLES) + 0.5) / (side_px * SAMPLES)
-    top = _NUMBER_CENTRE_V.get(shape_name, 0.5) - DIGIT_ROWS * DOT_HEIGHT / 2
+    top = _NUMBER_CENTRE_V.get(shape_name, 0.5) - GLYPH_ROWS * DOT_HEIGHT / 2
     row = np.floor((axis - top) / DOT_HEIGHT).astype(np.intp)
-    rows_inside = (row >= 0) & (row < DIGIT_ROWS)
+    rows_inside = (row >= 0) & (row < GLYPH_ROWS)
     ink = np.zeros((side_px * SAMPLES, side_px * SAMPLES), dtype=np.bool_)
-    left = 0.5 - DIGIT_COLUMNS * DOT_WIDTH - DIGIT_GAP / 2
+    left = 0.5 - GLYPH_COLUMNS * DOT_WIDTH - DIGIT_GAP / 2
     for digit in str(number):
         column = np.floor((axis - left) / DOT_WIDTH).astype(np.intp)
-        columns_inside = (column >= 0) & (column < DIGIT_COLUMNS)
-        dots = DIGITS[digit][np.ix_(row[rows_inside], column[columns_inside])]
+        columns_inside = (column >= 0) & (column < GLYPH_COLUMNS)
+        dots = GLYPHS[digit][np.ix_(row[rows_inside], column[columns_inside])]
         ink[np.ix_(rows_inside, columns_inside)] |= dots
-        left += DIGIT_COLUMNS * DOT_WIDTH + DIGIT_GAP
+        left += GLYPH_COLUMNS * DOT_WIDTH + DIGIT_GAP
     return _averaged(ink, side_px, side_px)
+
+
+@lru_cache(maxsize=256)
+def word_coverage(word: str, size_px: tuple[int, int], dot: float) -> Coverage:
+    """How much of each pixel of a board the letters of a word cover, the word in the middle.
+
+    Args:
+        word: in lower case; drawn in capitals, with one dot between two letters.
+        size_px: height and width of the board.
+        dot: side of one dot in pixels.
+
+    Returns:
+        uint16 [height, width], 0 to 256; read-only, for it is cached.
+    """
+    dots = np.hstack([np.pad(GLYPHS[letter], ((0, 0), (0, 1))) for letter in word])[:, :-1]
+    rows, columns = (_dot_of(length_px, count, dot) for length_px, count in zip(size_px, dots.shape, strict=True))
+    return _averaged(np.pad(dots, 1)[np.ix_(rows, columns)], *size_px)
+
+
+def _dot_of(length_px: int, count: int, dot: float) -> npt.NDArray[np.intp]:
+    """For each sample along an axis, which of `count` dots it is in, from 1; 0 or `count + 1` beside them."""
+    samples = (np.arange(length_px * SAMPLES) + 0.5) / SAMPLES - (length_px - count * dot) / 2
+    return np.clip(np.floor(samples / dot).astype(np.intp) + 1, 0, count + 1)
 
 
 def _averaged(samples: Mask, height_px: int, width_px: int) -> Coverage:

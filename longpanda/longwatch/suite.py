@@ -8,19 +8,22 @@ from itertools import islice, zip_longest
 from math import inf
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 
 from longpanda.errors import ConfigError, nearest
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.gallery import gallery
+from longpanda.longwatch.hall import hall
 from longpanda.longwatch.render import SMALLEST_PX
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.script import LEVELS, Script
 from longpanda.longwatch.splits import Split, scene_seed
+from longpanda.longwatch.workshop import workshop
 from longpanda.types import Sample
 
-SUITE_VERSION: Final = 1
+SUITE_VERSION: Final = 2
 PLAN: Final = "suite.json"
 """The file in a suite's folder that holds its plan."""
 DEFAULT_MINUTES: Final = (3.0, 10.0, 30.0, 60.0, 120.0)
@@ -29,6 +32,7 @@ SPLITS: Final = {"dev": Split.DEV, "report": Split.TEST, "private": Split.PRIVAT
 SCENES_PER_SEED: Final = 2**20
 QUESTIONS_PER_VIDEO: Final = 4
 """Of one family; fewer videos would make a suite cheaper and its answers depend more on one another."""
+ROOM_SCRIPTS: Final = {"gallery": gallery, "workshop": workshop, "hall": hall}
 _QUESTIONS_NAMESPACE: Final = 0xA5C
 
 
@@ -37,17 +41,19 @@ class Entry:
     """One video of a suite.
 
     Args:
-        index: of its script in the suite.
+        room: where it happens.
+        index: of its script among those of the room.
         minutes: its length.
     """
 
+    room: str
     index: int
     minutes: float
 
     @property
     def name(self) -> str:
         """Of its file, without the suffix; `Sample.video` of its questions."""
-        return f"gallery-{self.index:04d}-{self.minutes:g}min"
+        return f"{self.room}-{self.index:04d}-{self.minutes:g}min"
 
 
 @dataclass(frozen=True)
@@ -117,26 +123,30 @@ class SuitePlan:
             raise ConfigError(found, f"an even size from {SMALLEST_PX}, crf from 0 to 51", "correct them")
 
     @cached_property
-    def scripts(self) -> tuple[Script, ...]:
-        """As few scripts as give every family its questions."""
-        scripts: list[Script] = []
-        missing = dict.fromkeys(self.families, self.per_cell)
-        while len(scripts) * QUESTIONS_PER_VIDEO < self.per_cell or any(left > 0 for left in missing.values()):
-            index = self.seed * SCENES_PER_SEED + len(scripts)
-            scripts.append(gallery(scene_seed(SPLITS[self.split], index), LEVELS[self.level]))
-            shortest = scripts[-1].scene(60 * min(self.minutes))
+    def scripts(self) -> dict[str, tuple[Script, ...]]:
+        """By room, as few scripts as give every family its questions."""
+        rooms = {room: [name for name in self.families if FAMILIES[name].room == room] for room in ROOM_SCRIPTS}
+        return {room: tuple(self._scripts(room, names)) for room, names in rooms.items() if names}
+
+    def _scripts(self, room: str, families: list[str]) -> Iterator[Script]:
+        missing, count = dict.fromkeys(families, self.per_cell), 0
+        while count * QUESTIONS_PER_VIDEO < self.per_cell or any(left > 0 for left in missing.values()):
+            seed = scene_seed(SPLITS[self.split], self.seed * SCENES_PER_SEED + count)
+            script = ROOM_SCRIPTS[room](seed, LEVELS[self.level])
+            yield script
+            shortest, count = script.scene(60 * min(self.minutes)), count + 1
             for name in missing:
                 missing[name] -= len(_topics(name, shortest))
-        return tuple(scripts)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The videos, the shortest first."""
-        return tuple(Entry(i, minutes) for minutes in sorted(self.minutes) for i in range(len(self.scripts)))
+        numbered = [(room, i) for room, scripts in self.scripts.items() for i in range(len(scripts))]
+        return tuple(Entry(room, i, minutes) for minutes in sorted(self.minutes) for room, i in numbered)
 
     def scene(self, entry: Entry) -> Scene:
         """What a video shows."""
-        return self.scripts[entry.index].scene(60 * entry.minutes)
+        return self.scripts[entry.room][entry.index].scene(60 * entry.minutes)
 
     def samples(self) -> Iterator[Sample]:
         """All questions, those of one video together; each video has nearly as many of a family as any other."""
@@ -144,7 +154,8 @@ class SuitePlan:
             films = [(entry, self.scene(entry)) for entry in self.entries if entry.minutes == minutes]
             chosen: dict[str, list[Sample]] = {entry.name: [] for entry, _ in films}
             for name in self.families:
-                turns = zip_longest(*(_asked(name, scene, entry) for entry, scene in films))
+                shown = [(entry, scene) for entry, scene in films if entry.room == FAMILIES[name].room]
+                turns = zip_longest(*(_asked(name, scene, entry) for entry, scene in shown))
                 every = (sample for turn in turns for sample in turn if sample is not None)
                 for sample in islice(every, self.per_cell):
                     chosen[sample.video].append(sample)
@@ -178,7 +189,7 @@ class SuitePlan:
 
 def _rng(scene: Scene, family: str) -> np.random.Generator:
     """The same at every length of a video, so that the same is asked."""
-    return np.random.Generator(np.random.PCG64((_QUESTIONS_NAMESPACE, scene.seed, list(FAMILIES).index(family))))
+    return np.random.Generator(np.random.PCG64((_QUESTIONS_NAMESPACE, scene.seed, crc32(family.encode()))))
 
 
 def _topics(family: str, scene: Scene) -> list[Sample]:
@@ -195,5 +206,5 @@ def _asked(family: str, scene: Scene, entry: Entry) -> list[Sample]:
 
 def _of_entry(sample: Sample, scene: Scene, entry: Entry) -> Sample:
     depth = sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
-    about = {"minutes": entry.minutes, "depth": depth, "cluster": f"gallery-{scene.seed}"}
+    about = {"minutes": entry.minutes, "depth": depth, "cluster": f"{scene.room}-{scene.seed}"}
     return replace(sample, video=entry.name, metadata=sample.metadata | about)

@@ -1,6 +1,7 @@
 """What the words of a question give away: the best constant answer, and a classifier trained on other pairs."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from longpanda.longwatch.answers import mentioned
 from longpanda.longwatch.suite import SCENES_PER_SEED, SuitePlan
 from longpanda.longwatch.text import split_words
 from longpanda.longwatch.world import TITLES
+from longpanda.types import Sample
 
 FOLDS = 5
 
@@ -27,11 +29,8 @@ class TextOnly:
     trained: float
 
     @classmethod
-    def of_family(cls, family: str, plan: SuitePlan, pairs: int) -> "TextOnly":
-        """Over `pairs` questions of public development seeds, drawn and asked as in the plan."""
-        public = replace(plan, split="dev", seed=SCENES_PER_SEED - 1, families=(family,), per_cell=pairs)
-        public = replace(public, minutes=(min(plan.minutes),))
-        samples = list(public.samples())
+    def of(cls, samples: Sequence[Sample]) -> "TextOnly":
+        """Over questions of one family; a fold of the videos is answered by what the others taught."""
         templates = [sample.metadata["template"] for sample in samples]
         labels = [label(sample.question, sample.target) for sample in samples]
         words = [features(sample.question) for sample in samples]
@@ -43,6 +42,19 @@ class TextOnly:
             model = _Bayes([words[i] for i in taught], [labels[i] for i in taught])
             right += sum(model.guess(words[i]) == labels[i] for i in range(len(samples)) if folds[i] == fold)
         return cls(_constant(templates, labels), right / len(samples))
+
+
+def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:
+    """A plan of `pairs` questions of every family of another one, of public development seeds, otherwise as there."""
+    return replace(plan, split="dev", seed=SCENES_PER_SEED - 1, per_cell=pairs, minutes=(min(plan.minutes),))
+
+
+def by_family(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    """The samples of each family."""
+    grouped: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        grouped[sample.family].append(sample)
+    return grouped
 
 
 def label(question: str, target: str) -> str:

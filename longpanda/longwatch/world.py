@@ -1,12 +1,17 @@
-"""The fixed facts of the room: its layout, its colours, its shapes, its objects.
+"""The fixed facts of the world: its rooms, its colours, its shapes, its objects, its words.
 
-A square frame of side S is divided into 3 x 3 cells of side S / 3. Row 0 left holds the lamp, the other five cells of
-rows 0 and 1 can show cards, and row 2 holds three boxes into which objects vanish. Lengths are fractions of S.
+A square frame of side S is divided into 3 x 3 cells of side S / 3; lengths and centres (x, y) are fractions of S.
+
+Gallery: row 0 left holds the lamp, the other five cells of rows 0 and 1 can show cards, and row 2 holds three boxes
+into which objects vanish. Workshop: the lamp and two boards above, three levers, and below a gate, a bell and a gauge.
+Hall: visitors in the left and in the right column, cards in the middle, and below a stage for each object.
 """
 
 from typing import Final
 
 Rgb = tuple[int, int, int]
+
+ROOMS: Final = ("gallery", "workshop", "hall")
 
 LAMP_COLOURS: Final = ("red", "green", "blue", "yellow")
 CARD_COLOURS: Final = ("red", "green", "blue", "yellow", "magenta", "cyan", "orange", "white")
@@ -35,6 +40,44 @@ OBJECT_SIDE: Final = 17 / 96
 OBJECT_CENTRE_Y: Final = 72.5 / 96
 JITTER_LIMIT: Final = 0.02
 
+BOARDS: Final = {"upper": (0.645, 0.095), "lower": (0.645, 0.265)}
+"""Their centres."""
+BOARD_WIDTH: Final = 0.66
+BOARD_HEIGHT: Final = 0.145
+LETTER_SIZES: Final = {"large": 0.0152, "small": 0.0094}
+"""The side of one dot of a letter of 5 x 7 dots."""
+_WORDS: Final = """
+amber anchor apple arrow basket beacon bridge candle canyon castle cedar cloud comet copper coral desert dragon
+eagle ember falcon forest garden harbor island jungle lemon linen maple marble meadow mirror ocean orchid panda
+pebble pepper planet quartz raven river saddle spider summit temple tiger timber tulip tunnel valley velvet violin
+walnut willow winter zebra
+"""
+WORDS: Final = tuple(_WORDS.split())
+
+LEVERS: Final = {"red": 1 / 6, "green": 1 / 2, "blue": 5 / 6}
+"""Their centres from left to right."""
+LEVER_CENTRE_Y: Final = 0.505
+LEVER_SIDE: Final = 0.24
+EFFECTS: Final = {"gate": 1 / 6, "bell": 1 / 2}
+"""What the machine does, and where from left to right."""
+EFFECT_CENTRE_Y: Final = 0.82
+EFFECT_SIDE: Final = 0.27
+GAUGE_LEVELS: Final = range(1, 10)
+GAUGE_CENTRE: Final = (5 / 6, 0.82)
+GAUGE_WIDTH: Final = 0.12
+GAUGE_HEIGHT: Final = 0.30
+
+SPOTS: Final = {0: (1 / 6, 1 / 6), 1: (1 / 6, 1 / 2), 2: (5 / 6, 1 / 6), 3: (5 / 6, 1 / 2)}
+"""Where visitors stand: their centres."""
+SIDES: Final = {"left": (0, 1), "right": (2, 3)}
+"""The spots of each side of the hall."""
+BADGES: Final = SHAPES
+PERSON_SIDE: Final = 28 / 96
+HALL_CELLS: Final = (1, 4)
+"""The cells of the hall that show cards, which nobody asks about."""
+STAGE_CENTRE_Y: Final = 0.83
+STAGE_SIDE: Final = 0.29
+
 RGB: Final[dict[str, Rgb]] = {
     "red": (232, 44, 40),
     "green": (44, 190, 60),
@@ -50,3 +93,11 @@ LAMP_OFF: Final[Rgb] = (62, 62, 66)
 LAMP_RIM: Final[Rgb] = (150, 150, 156)
 CRATE_WOOD: Final[Rgb] = (126, 84, 46)
 CRATE_EDGE: Final[Rgb] = (62, 40, 22)
+PLATE: Final[Rgb] = (34, 36, 44)
+PLATE_RIM: Final[Rgb] = (92, 96, 108)
+METAL: Final[Rgb] = (146, 150, 160)
+SHADE: Final[Rgb] = (84, 88, 98)
+SKIN: Final[Rgb] = (236, 188, 150)
+COAT: Final[Rgb] = (176, 180, 190)
+PAPER: Final[Rgb] = (246, 246, 246)
+LIGHT: Final[Rgb] = (255, 240, 170)

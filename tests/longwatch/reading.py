@@ -5,8 +5,8 @@ from itertools import product
 
 import numpy as np
 
-from longpanda.longwatch import sprites, world
-from longpanda.longwatch.scene import Card, Lamp, Move
+from longpanda.longwatch import rooms, sprites, world
+from longpanda.longwatch.events import Card, Lamp, Move
 
 _GREY = 60
 
@@ -53,7 +53,7 @@ def _objects(size_px):
 
 def place(event, size_px):
     """The rows and columns of a frame that an event's sprite covers."""
-    sprite, top_px, left_px = sprites.placed(event, size_px)
+    sprite, top_px, left_px = rooms.placed(event, size_px)
     height_px, width_px = sprite.transparency.shape[:2]
     return slice(top_px, top_px + height_px), slice(left_px, left_px + width_px)
 

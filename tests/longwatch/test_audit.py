@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from longpanda.longwatch import FAMILIES, audit, film, textonly
-from longpanda.longwatch.audit import CONTROLS, Row, eight, reversed_, shuffled, single
+from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row, eight, padded, reversed_, shuffled, single, twice
 from longpanda.longwatch.film import read_film
 from longpanda.longwatch.make import VIDEOS, make
 from longpanda.longwatch.oracle import Watched
@@ -15,19 +15,22 @@ from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.textonly import TextOnly, features, label
 
 PLAN = SuitePlan(minutes=(3.0,), per_cell=4, seed=12, split="dev", fps=0.25)
-FAIR = Row("order", 10.0, 100, 0.5, 0.5, 1.0, {control.name: 0.5 for control in CONTROLS})
+FAIR = Row(
+    "order", 10.0, 100, 0.5, 0.5, 1.0, {control.name: 0.5 for control in BOUNDED}, dict.fromkeys(INVARIANCES, 1.0)
+)
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     folder = tmp_path_factory.mktemp("suite") / "suite"
-    assert len(list(make(PLAN, folder))) == 1
+    assert len(list(make(PLAN, folder))) == 4
     return folder
 
 
 @pytest.fixture(autouse=True)
 def few_pairs(monkeypatch):
-    monkeypatch.setattr(audit, "TEXT_PAIRS", 100)
+    monkeypatch.setattr(audit, "TEXT_PAIRS", 60)
+    monkeypatch.setattr(audit, "BAG_PAIRS", 60)
 
 
 def _rows(folder):
@@ -46,8 +49,9 @@ def test_the_oracle_answers_all_from_the_file_and_one_frame_does_not(suite):
 
 def test_a_film_that_does_not_show_what_is_asked_breaks_the_bound_of_the_oracle(suite, tmp_path):
     folder = shutil.copytree(suite, tmp_path / "suite")
-    path = folder / VIDEOS / f"{PLAN.entries[0].name}.mp4"
-    film(replace(read_film(path).scene, events=()), path, PLAN.size_px, PLAN.fps, PLAN.crf)
+    for entry in PLAN.entries:
+        path = folder / VIDEOS / f"{entry.name}.mp4"
+        film(replace(read_film(path).scene, events=()), path, PLAN.size_px, PLAN.fps, PLAN.crf)
     assert all(any("oracle" in bound for bound in row.broken) for row in _rows(folder))
 
 
@@ -64,6 +68,9 @@ def test_a_film_that_does_not_show_what_is_asked_breaks_the_bound_of_the_oracle(
         ({"controls": {**FAIR.controls, "shuffled": 1.0}, "family": "needle"}, ()),
         ({"controls": {**FAIR.controls, "eight frames": 1.0}}, ("eight frames more than half the way to the oracle",)),
         ({"controls": {**FAIR.controls, "eight frames": 1.0}, "minutes": 3.0}, ()),
+        ({"controls": {**FAIR.controls, "bag": 1.0}}, ("bag more than half the way to the oracle",)),
+        ({"controls": {**FAIR.controls, "bag": 1.0}, "family": "multikey"}, ()),
+        ({"invariances": {"twice": 0.9, "padded": 1.0}}, ("twice below 99%",)),
     ],
 )
 def test_each_bound_can_break(change, broken):
@@ -71,7 +78,7 @@ def test_each_bound_can_break(change, broken):
 
 
 def test_controls_keep_what_they_say():
-    watched = Watched([(float(i), i) for i in range(24)], 1.0, 24.0)
+    watched = Watched("hall", [(float(i), i) for i in range(24)], 1.0, 24.0)
     rng = np.random.default_rng(0)
     assert single(watched, rng).sights == [(12.0, 12)]
     assert [sight for _, sight in eight(watched, rng).sights] == [1, 4, 7, 10, 13, 16, 19, 22]
@@ -80,13 +87,18 @@ def test_controls_keep_what_they_say():
     assert [moment for moment, _ in mixed] == list(range(24))
     assert sorted(sight for _, sight in mixed) == list(range(24))
     assert mixed != watched.sights
+    assert twice(watched, rng).sights == watched.sights + [(24.0 + i, i) for i in range(24)]
+    assert padded(watched, rng).sights == watched.sights + [(24.0 + i, {}) for i in range(24)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_questions_give_nothing_away(family):
-    found = TextOnly.of_family(family, PLAN, 600)
-    assert found.trained <= found.constant + audit.MARGIN
-    assert found.constant < FAMILIES[family].chance + 0.22  # about a seventh never happened
+def test_questions_give_nothing_away():
+    asked = textonly.by_family(textonly.public_plan(PLAN, 600).samples())
+    assert asked.keys() == FAMILIES.keys()
+    for family, samples in asked.items():
+        found = TextOnly.of(samples)
+        assert len(samples) == 600
+        assert found.trained <= found.constant + audit.MARGIN, family
+        assert found.constant < FAMILIES[family].chance + 0.22, family  # about a seventh never happened
 
 
 def test_a_word_that_gives_the_answer_away_is_found():

@@ -28,6 +28,7 @@ def movie(tmp_path_factory):
 
 def test_every_family_is_answered_from_the_file(movie):
     scene = read_film_sights(movie, 4.0).scene()
+    assert scene.room == "gallery"
     for family in FAMILIES.values():
         for sample in family.ask(_scene(0), np.random.default_rng(0)):
             assert family.mark(answer(scene, sample.question), sample).value == 1.0, sample
@@ -51,14 +52,11 @@ def _bare(event):
 
 @pytest.mark.parametrize("index", range(1, 3))
 def test_raw_frames_are_read_exactly(index):
-    scene, reader = _scene(index), FrameReader(448)
+    scene, reader = _scene(index), FrameReader("gallery", 448)
     for moment in np.arange(1.0, 179.0, 17.0):
         shown = [event for event in scene.events if event.start_seconds <= moment < event.end_seconds]
         sight = reader.read(render(scene, [moment], 448)[0])
-        cards = {e.cell: (e.title, e.number, e.sign) for e in shown if hasattr(e, "cell")}
-        assert {cell: (card.title, card.number, card.sign) for cell, card in sight.cards.items()} == cards
-        assert [sight.lamp] == ([e.colour for e in shown if e in scene.lamps] or [""])
-        assert sight.objects == {e.place: e.thing for e in shown if e in scene.moves}
+        assert sorted(map(_bare, sight.values()), key=str) == sorted(map(_bare, shown), key=str)
 
 
 def test_an_oracle_that_sees_nothing_answers_nothing_right():

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from longpanda.longwatch.answers import NEVER, AnswerKind, Mark, Whole
-from longpanda.longwatch.scene import Event, Scene
+from longpanda.longwatch.events import Event
+from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.text import split_words
 from longpanda.types import Sample
 
@@ -47,6 +48,7 @@ class Family(ABC):
 
     Attributes:
         name: the key in `FAMILIES`.
+        room: where what it asks about happens.
         chance: accuracy of the best constant answer given without seeing the video, over the questions of a test.
         templates: the questions by template name, with fields to fill in.
         answers: the closed set of answers, as far as it is closed.
@@ -54,9 +56,12 @@ class Family(ABC):
         instruction: what a system that does not know the benchmark is told after the question.
         needs_order: frames in random order must not be enough.
         needs_direction: frames from the last to the first must not be enough.
+        adds_up: templates whose answers are others when the video is shown twice.
+        one_look: the frames that show what the question names are enough.
     """
 
     name: ClassVar[str]
+    room: ClassVar[str] = "gallery"
     chance: ClassVar[float]
     templates: ClassVar[dict[str, str]]
     answers: ClassVar[tuple[str, ...]]
@@ -64,6 +69,8 @@ class Family(ABC):
     instruction: ClassVar[str] = "Answer with the number alone, or with 'never' if that was not shown."
     needs_order: ClassVar[bool] = False
     needs_direction: ClassVar[bool] = False
+    adds_up: ClassVar[tuple[str, ...]] = ()
+    one_look: ClassVar[bool] = False
 
     @abstractmethod
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:
@@ -74,7 +81,9 @@ class Family(ABC):
         """The answer to one question about a scene."""
 
     def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:
-        """All questions of this family about a scene, with their answers."""
+        """All questions of this family about a scene, with their answers; none about one in another room."""
+        if scene.room != self.room:
+            return []
         return [self._sample(scene, ask) for ask in self.asks(scene, rng)]
 
     def understand(self, question: str) -> tuple[str, dict[str, str]] | None:

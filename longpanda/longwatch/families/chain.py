@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from longpanda.longwatch.events import Card
 from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never, title_fields
-from longpanda.longwatch.scene import Card, Scene
+from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import NUMBERS
 
 

@@ -25,6 +25,7 @@ class Count(Family):
     answers: ClassVar[tuple[str, ...]] = tuple(str(count) for count in range(10))
     instruction: ClassVar[str] = "Answer with one whole number in digits."
     needs_order: ClassVar[bool] = True
+    adds_up: ClassVar[tuple[str, ...]] = ("lamp", "object")
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
         """One question for each lamp colour, and for each object that is a topic; none without a topic."""

@@ -16,6 +16,7 @@ class Needle(Family):
     chance: ClassVar[float] = 1 / len(NUMBERS)
     templates: ClassVar[dict[str, str]] = {"number": "What number is on the {colour} {shape}?"}
     answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
+    one_look: ClassVar[bool] = True
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
         """One question for each topic; in a scene without, for each card."""

@@ -5,8 +5,9 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.answers import Choice, clock, seconds_in
+from longpanda.longwatch.events import Move
 from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
-from longpanda.longwatch.scene import Move, Scene
+from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import OBJECTS, PLACES
 
 SHORT_SECONDS = 2.0

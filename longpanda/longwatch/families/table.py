@@ -4,6 +4,7 @@ from typing import Final
 
 from longpanda.longwatch import world
 from longpanda.longwatch.families.base import Family
+from longpanda.longwatch.families.causal import Causal
 from longpanda.longwatch.families.chain import Chain
 from longpanda.longwatch.families.count import Count
 from longpanda.longwatch.families.grounding import Grounding
@@ -11,12 +12,20 @@ from longpanda.longwatch.families.multikey import Multikey
 from longpanda.longwatch.families.needle import Needle
 from longpanda.longwatch.families.order import Order
 from longpanda.longwatch.families.practice import CardCount, ColourOfNumber, LampColour, ShapeOfColour
+from longpanda.longwatch.families.rate import Rate
 from longpanda.longwatch.families.sequence import Sequence
 from longpanda.longwatch.families.state import State
+from longpanda.longwatch.families.story import Story
+from longpanda.longwatch.families.visitors import Visitors
+from longpanda.longwatch.families.words import Text
 
 FAMILIES: Final[dict[str, Family]] = {
     family.name: family
-    for family in (Needle(), Order(), Count(), State(), Multikey(), Chain(), Sequence(), Grounding())
+    for family in (
+        *(Needle(), Multikey(), Chain(), Grounding(), Count(), Order(), Sequence(), State()),
+        *(Causal(), Rate(), Text()),
+        *(Visitors(), Story()),
+    )
 }
 """What the benchmark asks."""
 
@@ -28,7 +37,8 @@ PRACTICE: Final[dict[str, Family]] = {
 
 def vocabulary() -> tuple[str, ...]:
     """Every word, digit and punctuation mark of any question or answer, sorted, in lower case."""
-    words = {*world.CARD_COLOURS, *world.LAMP_COLOURS, *world.SHAPES, *world.OBJECTS, *world.PLACES, *"0123456789"}
+    lists = (world.WORDS, world.LEVERS, world.SIDES, ("lit", "dark"), world.CARD_COLOURS, world.LAMP_COLOURS)
+    words = {word for names in (*lists, world.SHAPES, world.OBJECTS, world.PLACES, "0123456789") for word in names}
     for family in (*FAMILIES.values(), *PRACTICE.values()):
         words |= family.words()
     return tuple(sorted(words))

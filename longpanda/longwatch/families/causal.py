@@ -1,0 +1,89 @@
+"""Causal: what a machine's levers do, found out by watching it."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from longpanda.longwatch.answers import Choice
+from longpanda.longwatch.events import Effect, Event, Pull
+from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
+from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.world import EFFECTS, LEVERS
+
+CANDIDATES = 2
+"""The cause of an effect is one of so many pulls before it, each time."""
+NO_EFFECT = "nothing"
+
+
+class Causal(Family):
+    """The lever that was pulled shortly before every opening of the gate, and what a lever does under the lamp.
+
+    Another lever, which does nothing, is sometimes pulled in between, and the machine only works under one state of
+    the lamp: no single effect tells its cause.
+    """
+
+    name: ClassVar[str] = "causal"
+    room: ClassVar[str] = "workshop"
+    chance: ClassVar[float] = 1 / 3
+    templates: ClassVar[dict[str, str]] = {
+        "gate": "Which lever opens the gate?",
+        "bell": "Which lever rings the bell?",
+        "pull": "What happens when the {lever} lever is pulled while the lamp is {lamp}?",
+    }
+    answers: ClassVar[tuple[str, ...]] = (*LEVERS, *EFFECTS, NO_EFFECT)
+    instruction: ClassVar[str] = (
+        "Answer with one word: red, green or blue for a lever; gate, bell or nothing for what happens."
+    )
+    kind: ClassVar[Choice] = Choice(answers)
+    needs_order: ClassVar[bool] = True
+    needs_direction: ClassVar[bool] = True
+
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each topic."""
+        asks = []
+        for subject in scene.chances(self.name):
+            lever, _, lamp = subject.partition(" ")
+            asks.append(Ask("pull", {"lever": lever, "lamp": lamp}) if lamp else Ask(subject, {}))
+        return asks
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
+        """The lever, or the effect."""
+        if template != "pull":
+            lever = _cause(scene, template)
+            return Found(lever, _shown(scene, template)) if lever else NOTHING
+        pulls = [pull for pull in scene.of(Pull) if pull.lever == fields["lever"]]
+        pulls = [pull for pull in pulls if _lit(scene, pull) == (fields["lamp"] == "lit")]
+        for what in EFFECTS:
+            if _cause(scene, what) == fields["lever"] and any(_led(scene, pull, what) for pull in pulls):
+                return Found(what, [*pulls, *(one for one in _shown(scene, what) if isinstance(one, Effect))])
+        return Found(NO_EFFECT, pulls)
+
+
+def _before(scene: Scene, effect: Effect) -> list[Pull]:
+    """The pulls that may have caused an effect."""
+    return [pull for pull in scene.of(Pull) if pull.start_seconds < effect.start_seconds][-CANDIDATES:]
+
+
+def _cause(scene: Scene, what: str) -> str:
+    """The only lever among the candidates of every effect of a kind, or "" for none."""
+    levers = [{pull.lever for pull in _before(scene, one)} for one in scene.of(Effect) if one.what == what]
+    common = set.intersection(*levers) if levers else set()
+    return common.pop() if len(common) == 1 else ""
+
+
+def _led(scene: Scene, pull: Pull, what: str) -> bool:
+    """Whether a pull is the last of its lever before an effect, and a candidate."""
+    candidates = [_before(scene, one) for one in scene.of(Effect) if one.what == what]
+    return any(pull == next((p for p in reversed(some) if p.lever == pull.lever), None) for some in candidates)
+
+
+def _lit(scene: Scene, pull: Pull) -> bool:
+    middle = (pull.start_seconds + pull.end_seconds) / 2
+    return any(lamp.start_seconds <= middle < lamp.end_seconds for lamp in scene.lamps)
+
+
+def _shown(scene: Scene, what: str) -> list[Event]:
+    """All effects of a kind, and the pulls that caused them."""
+    effects = [one for one in scene.of(Effect) if one.what == what]
+    cause = _cause(scene, what)
+    return [*(pull for one in effects for pull in _before(scene, one) if pull.lever == cause), *effects]

@@ -1,0 +1,49 @@
+"""Visitors: how many different ones came."""
+
+from collections import Counter
+from typing import ClassVar
+
+import numpy as np
+
+from longpanda.longwatch.events import Visitor
+from longpanda.longwatch.families.base import Ask, Family, Found
+from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.world import SIDES
+
+
+class Visitors(Family):
+    """Visitors are told apart by the colour of their clothes and, when they turn round, by the badge on their back.
+
+    Two may share either, so that neither colours nor badges alone tell them apart.
+    """
+
+    name: ClassVar[str] = "visitors"
+    room: ClassVar[str] = "hall"
+    chance: ClassVar[float] = 1 / 3
+    templates: ClassVar[dict[str, str]] = {
+        "all": "How many different visitors came to the {side} side? Clothes and badge together tell who it is.",
+        "again": "How many visitors came to the {side} side more than once? Clothes and badge together tell who it is.",
+    }
+    answers: ClassVar[tuple[str, ...]] = tuple(str(count) for count in range(10))
+    instruction: ClassVar[str] = "Answer with one whole number in digits."
+    needs_order: ClassVar[bool] = True
+    adds_up: ClassVar[tuple[str, ...]] = ("again",)
+
+    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+        """One question for each topic: "again left"."""
+        asked = [subject.split(" ") for subject in scene.chances(self.name)]
+        return [Ask(template, {"side": side}) for template, side in asked]
+
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
+        """The count; the evidence is every visit."""
+        seen = [one for one in scene.of(Visitor) if one.spot in SIDES[fields["side"]]]
+        came = Counter(_who(scene, one) for one in seen if one.badge)
+        counted = came if template == "all" else [who for who, times in came.items() if times > 1]
+        return Found(str(len(counted)), seen)
+
+
+def _who(scene: Scene, behind: Visitor) -> tuple[str, str]:
+    """The colour in which the visitor was last seen from the front at the same spot, and the badge."""
+    fronts = [one for one in scene.of(Visitor) if one.spot == behind.spot and one.colour]
+    colours = [one.colour for one in fronts if one.start_seconds <= behind.start_seconds]
+    return (colours or [""])[-1], behind.badge
