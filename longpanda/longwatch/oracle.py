@@ -19,6 +19,8 @@ from longpanda.longwatch.scene import Background, Scene, Shot
 from longpanda.video import iter_frames, probe
 
 LOOKS_PER_DWELL: Final = 4
+ENOUGH_PX: Final = 192
+"""Larger frames are halved while they stay above this side: all can still be read, several times as fast."""
 NOT_UNDERSTOOD: Final = "?"
 
 
@@ -59,8 +61,11 @@ def read_film_sights(video: str | Path, step_seconds: float) -> Watched:
     seconds = np.arange(0, info.duration_seconds, step_seconds)
     sights: list[tuple[float, Sight]] = []
     reader = None
-    for frame in iter_frames(video, seconds):
-        reader = reader or FrameReader(room_of(frame.pixels), info.height_px)
+    size_px = info.height_px
+    while size_px % 2 == 0 and size_px // 2 >= ENOUGH_PX:
+        size_px //= 2
+    for frame in iter_frames(video, seconds, size_px=(size_px, size_px)):
+        reader = reader or FrameReader(room_of(frame.pixels), size_px)
         sights.append((frame.pts_seconds, reader.read(frame.pixels)))
     return Watched(reader.room if reader else "gallery", sights, step_seconds, info.duration_seconds)
 
