@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Records
     from longpanda.types import Sample
 
+from longpanda.cli import longwatch_insert
 from longpanda.cli.answerers import Moments, answerers, configuration, suite_sha256
 
 CHANCE_PAIRS = 1000
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda longwatch`, one parser for each step."""
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP", parser_class=type(parser))
     _add_make(steps.add_parser("make", help="film a suite; run it again to go on", description=_make.__doc__))
+    longwatch_insert.add_arguments(steps.add_parser("insert", help="lay cards over real footage and ask about them"))
     checks = steps.add_parser("verify", help="check every file of a suite", description=_verify.__doc__)
     checks.add_argument("folder", type=Path, help="what make wrote")
     checks.add_argument("--frames", action="store_true", help="render every video again and compare the raw frames")

@@ -1,5 +1,6 @@
 """The gallery: cards on the walls, a lamp, and objects that vanish into boxes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -41,7 +42,7 @@ def gallery(seed: int, level: Level) -> Script:
         level: how fast things happen.
     """
     rng = np.random.Generator(np.random.PCG64((_GALLERY_NAMESPACE, seed)))
-    crossings = _crossings(rng)
+    crossings = draw_crossings(rng, CROSSINGS)
     crossed = {title for group in crossings for title in group}
     free = [title for title in shuffled(rng, TITLES) if title not in crossed]
     needles, free = free[:NEEDLES], free[NEEDLES:]
@@ -49,7 +50,8 @@ def gallery(seed: int, level: Level) -> Script:
     free = free[CHAINS * CHAIN_CARDS :]
     absent, spare = free[:2], free[2:]
     missing = crossings[-1][-1]
-    cards = _cards(rng, level, needles, [title for group in crossings for title in group if title != missing], chains)
+    keys = [title for group in crossings for title in group if title != missing]
+    cards = card_track(rng, level, needles, keys, chains)
     colours, things = shuffled(rng, LAMP_COLOURS), shuffled(rng, OBJECTS)
     lamps = _turns(rng, level, [Lamp(0.0, 1.0, colour) for colour in colours[:3]])
     moves = _boxed(rng, _turns(rng, level, [Move(0.0, 1.0, thing, PLACES[0]) for thing in things]))
@@ -59,8 +61,8 @@ def gallery(seed: int, level: Level) -> Script:
         *(Topic("chain", title, 1 / len(NUMBERS)) for chain in chains for title in chain[:-1]),
         Topic("chain", absent[1], 1 / len(NUMBERS)),
         *(Topic("count", subject, 1 / (MOST_TIMES + 1)) for subject in (*colours[:2], *things[:2])),
-        *_listings(rng, cards, "order", 2),
-        *_listings(rng, cards, "sequence", LISTED),
+        *draw_listings(rng, cards, "order", 2, LISTINGS),
+        *draw_listings(rng, cards, "sequence", LISTED, LISTINGS),
         *(Topic("grounding", title, 0.0) for title in [*shuffled(rng, [*needles, *crossings[0]])[:5], missing]),
         *_whereabouts(things, moves),
     ]
@@ -69,26 +71,31 @@ def gallery(seed: int, level: Level) -> Script:
     )
 
 
-def _crossings(rng: np.random.Generator) -> list[list[str]]:
-    """Groups of four titles from two colours and two shapes, no title in two groups."""
+def draw_crossings(rng: np.random.Generator, count: int) -> list[list[str]]:
+    """Groups of four titles from two colours and two shapes, no title in two groups; there are colours for four."""
     colours = list(dict.fromkeys(title.split()[0] for title in shuffled(rng, TITLES)))
     groups = []
-    for group in range(CROSSINGS):
+    for group in range(count):
         shapes = shuffled(rng, SHAPES)[:2]
         pair = colours[2 * group : 2 * group + 2]
         groups.append(shuffled(rng, [f"{colour} {shape}" for colour in pair for shape in shapes]))
     return groups
 
 
-def _cards(
-    rng: np.random.Generator, level: Level, needles: list[str], keys: list[str], chains: list[list[str]]
+def card_track(
+    rng: np.random.Generator,
+    level: Level,
+    needles: list[str],
+    keys: list[str],
+    chains: list[list[str]],
+    needle_depths: Sequence[float] = (),
 ) -> Track:
-    """All cards that are asked about, the needles evenly among them."""
+    """All cards that are asked about, the needles evenly among them, or at depths that increase by more than a card."""
     signs = {title: sign for chain in chains for title, sign in pairwise(chain)}
     order = shuffled(rng, [*keys, *(title for chain in chains for title in chain)])
     count = len(order) + len(needles)
-    for title, place in zip(shuffled(rng, needles), np.linspace(0, count - 1, len(needles)), strict=True):
-        order.insert(round(place), title)
+    for title, depth in zip(shuffled(rng, needles), needle_depths or np.linspace(0, 1, len(needles)), strict=True):
+        order.insert(round(depth * (count - 1)), title)
     numbers = rng.choice(NUMBERS, size=count, replace=False)
     cells: list[int] = []
     for _ in order:  # two cards later the first may still show
@@ -160,12 +167,12 @@ def _boxed(rng: np.random.Generator, track: Track) -> Track:
     return replace(track, events=tuple(moved))
 
 
-def _listings(rng: np.random.Generator, cards: Track, family: str, listed: int) -> list[Topic]:
+def draw_listings(rng: np.random.Generator, cards: Track, family: str, listed: int, count: int) -> list[Topic]:
     """Sets of cards to be put in order, named in random order; no two of them start within one dwell."""
     titles = [card.title for card in cards.events if isinstance(card, Card)]
     between = round(1 / CARD_WAIT) - 1
     topics = []
-    for _ in range(LISTINGS):
+    for _ in range(count):
         places = np.sort(rng.choice(len(titles) - between * (listed - 1), size=listed, replace=False))
         named = shuffled(rng, [titles[i] for i in places + between * np.arange(listed)])
         topics.append(Topic(family, ", ".join(named), 1 / factorial(listed)))

@@ -4,18 +4,53 @@ import hashlib
 import json
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
-from longpanda.longwatch.suite import PLAN, Entry, SuitePlan
+from longpanda.longwatch.suite import Entry, SuitePlan
 from longpanda.types import Sample
 from longpanda.video import alone_in, write_whole
 
 QUESTIONS, MANIFEST, VIDEOS = "questions.jsonl", "manifest.json", "videos"
+
+
+class Named(Protocol):
+    """One video of a plan."""
+
+    @property
+    def name(self) -> str:
+        """Of its file, without the suffix."""
+
+
+class Plan(Protocol):
+    """What decides the videos and the questions of a folder.
+
+    Attributes:
+        FILE: the name of the file that holds it.
+    """
+
+    FILE: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def entries(self) -> Sequence[Named]:
+        """The videos."""
+
+    def samples(self) -> Iterator[Sample]:
+        """The questions, those of one video together."""
+
+    def to_json(self) -> str:
+        """What `read` reads."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The plan that a folder was begun with. Raises ConfigError where there is none."""
 
 
 def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
@@ -34,22 +69,37 @@ def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
     """
     if workers < 1:
         raise ConfigError(f"{workers} workers", "at least 1", "give more")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"'{folder}' cannot hold a suite ({error.strerror})", "a folder", "use another") from error
-    _refuse_other_files(folder)
-    with alone_in(folder):
-        _claim(plan, folder)
+    with claimed(plan, folder):
         missing = [entry for entry in plan.entries if not _is_there(plan, entry, folder)]
         if missing:
             (folder / MANIFEST).unlink(missing_ok=True)
         yield from (entry for entry in plan.entries if entry not in missing)
         yield from _filmed(plan, missing, folder, workers)
-        write_whole(folder / QUESTIONS, questions_jsonl(plan))
-        names = [QUESTIONS, *(f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json"))]
-        hashes = {name: file_sha256(folder / name) for name in names}
-        write_whole(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
+        complete(plan, folder)
+
+
+@contextmanager
+def claimed(plan: Plan, folder: Path) -> Iterator[None]:
+    """Hold a folder that is this plan's alone, without anything a killed process left half-written.
+
+    Raises:
+        ConfigError: it holds another suite or other files, is being filled by another process, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"'{folder}' cannot hold a suite ({error.strerror})", "a folder", "use another") from error
+    _refuse_other_files(plan, folder)
+    with alone_in(folder):
+        _claim(plan, folder)
+        yield
+
+
+def complete(plan: Plan, folder: Path) -> None:
+    """Write the questions, and the manifest, which marks the suite as complete; all videos must be there."""
+    write_whole(folder / QUESTIONS, questions_jsonl(plan))
+    hashes = {name: file_sha256(folder / name) for name in [QUESTIONS, *_names(plan)]}
+    write_whole(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
 
 
 def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
@@ -78,7 +128,7 @@ def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
         yield f"{stem}.mp4", _differs(folder, f"{stem}.mp4", hashes) or _of_record(entry, folder)
 
 
-def questions_jsonl(plan: SuitePlan) -> str:
+def questions_jsonl(plan: Plan) -> str:
     """All questions, one JSON object a line."""
     return "".join(json.dumps(asdict(sample)) + "\n" for sample in plan.samples())
 
@@ -102,27 +152,30 @@ def manifest_of(folder: Path) -> Path:
     return path
 
 
-def _claim(plan: SuitePlan, folder: Path) -> None:
+def _claim(plan: Plan, folder: Path) -> None:
     """Make the folder this suite's, and sweep what a killed process left half-written."""
-    path = folder / PLAN
+    path = folder / plan.FILE
     if not path.exists():
         write_whole(path, plan.to_json())
-    elif (stored := SuitePlan.read(folder)) != plan:
+    elif (stored := plan.read(folder)) != plan:
         changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
         found = f"'{folder}' holds a suite with another {', '.join(changed)}"
         raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
     (folder / VIDEOS).mkdir(exist_ok=True)
-    whole = [PLAN, QUESTIONS, MANIFEST]
-    whole += [f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json")]
-    for path in map(folder.joinpath, whole):
+    for path in map(folder.joinpath, [plan.FILE, QUESTIONS, MANIFEST, *_names(plan)]):
         for left in path.parent.glob(f".{path.name}.*"):
             left.unlink()
 
 
-def _refuse_other_files(folder: Path) -> None:
+def _names(plan: Plan) -> list[str]:
+    """The videos and the records beside them, in the suite's folder."""
+    return [f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json")]
+
+
+def _refuse_other_files(plan: Plan, folder: Path) -> None:
     """A suite has its folder to itself."""
-    if not (folder / PLAN).exists() and (other := [path.name for path in folder.iterdir() if path.name != "lock"]):
-        left = [name for name in other if not name.startswith(f".{PLAN}.")]  # of a make that was killed at once
+    if not (folder / plan.FILE).exists() and (other := [path.name for path in folder.iterdir() if path.name != "lock"]):
+        left = [name for name in other if not name.startswith(f".{plan.FILE}.")]  # of a make that was killed at once
         if left:
             raise ConfigError(f"'{folder}' holds other files, such as '{left[0]}'", "a new or empty folder", "name one")
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import islice, zip_longest
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +26,8 @@ from longpanda.types import Sample
 SUITE_VERSION: Final = 2
 PLAN: Final = "suite.json"
 """The file in a suite's folder that holds its plan."""
+FOOTAGE_PLAN: Final = "footage.json"
+"""The same of a folder that `insert` filled."""
 DEFAULT_MINUTES: Final = (3.0, 10.0, 30.0, 60.0, 120.0)
 SPLITS: Final = {"dev": Split.DEV, "report": Split.TEST, "private": Split.PRIVATE}
 """Public seeds to develop on, public seeds to report on, and seeds that whoever measures keeps to themselves."""
@@ -75,6 +77,8 @@ class SuitePlan:
     Raises:
         ConfigError: an unknown family, split, level or version, or numbers that no suite can have.
     """
+
+    FILE: ClassVar[str] = PLAN
 
     minutes: tuple[float, ...] = DEFAULT_MINUTES
     families: tuple[str, ...] = tuple(FAMILIES)
@@ -174,6 +178,9 @@ class SuitePlan:
             ConfigError: the folder holds no suite.
         """
         path = folder / PLAN
+        if (folder / FOOTAGE_PLAN).is_file():
+            found = f"'{folder}' holds real footage with cards, which no plan can draw again"
+            raise ConfigError(found, "what 'longpanda longwatch make' wrote", "'run' a model on it and 'report' only")
         if not path.is_file():
             raise ConfigError(
                 f"no file '{path}'", "a folder that 'longpanda longwatch make' wrote", "make a suite first"

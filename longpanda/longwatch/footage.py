@@ -1,0 +1,237 @@
+"""What decides a suite on real footage: which videos, how much of each, and which cards are laid over them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from re import sub
+from typing import ClassVar, Final
+
+import numpy as np
+
+from longpanda.errors import ConfigError, nearest
+from longpanda.longwatch.deck import FOOTAGE_FAMILIES, deck, hands_for
+from longpanda.longwatch.families import FAMILIES
+from longpanda.longwatch.film import file_sha256
+from longpanda.longwatch.scene import Background, Scene, Shot
+from longpanda.longwatch.script import LEVELS, MARGIN_SECONDS, Script
+from longpanda.longwatch.splits import Split, scene_seed
+from longpanda.longwatch.suite import FOOTAGE_PLAN, SCENES_PER_SEED
+from longpanda.types import Sample
+from longpanda.video import probe
+
+FOOTAGE_VERSION: Final = 1
+LEAST_SIDE_PX: Final = 112
+"""Of the shorter side of the frames; the digits of a smaller card do not survive H.264."""
+_QUESTIONS_NAMESPACE: Final = 0xF0A5
+_LONGEST_STEM: Final = 40
+_ROUNDING_SECONDS: Final = 1.0
+"""A video this much shorter than a length is still of that length."""
+_NO_SHOT: Final = (Shot(0.0, Background(0, 60.0, 60.0, 60.0, 0.0)),)
+"""A scene needs one; here the footage is what stands behind the cards."""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """One video of the user's.
+
+    Args:
+        name: of the file, without folders.
+        sha256: of its bytes.
+        duration_seconds: of its pictures.
+        height_px: as displayed.
+        width_px: as displayed.
+    """
+
+    name: str
+    sha256: str
+    duration_seconds: float
+    height_px: int
+    width_px: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Footage":
+        """Look at a file; all of it is read once. Raises VideoError where it is no video."""
+        info = probe(path)
+        return cls(path.name, file_sha256(path), info.duration_seconds, info.height_px, info.width_px)
+
+
+@dataclass(frozen=True)
+class FootageEntry:
+    """One video to be written.
+
+    Args:
+        index: of its footage in the plan.
+        minutes: its length, as a report groups it.
+        frames: how many it has.
+        name: of its file, without the suffix; `Sample.video` of its questions.
+    """
+
+    index: int
+    minutes: float
+    frames: int
+    name: str
+
+
+@dataclass(frozen=True)
+class FootagePlan:
+    """Everything that decides a suite on real footage, but for what the footage shows.
+
+    Args:
+        footage: the videos.
+        minutes: every video is taken from its start to each of these lengths, with the same cards; none for all of it.
+        depths: where the needles start, as shares of the video, increasing; none for evenly spread.
+        families: the question families.
+        seed: which cards, 0 to 2**20 - 1.
+        level: how long cards show: "steady", "brisk" or "flash".
+        height_px: frames are scaled down to this height at most; None keeps their size.
+        fps: frames per second.
+        crf: H.264 quality.
+        version: of this format.
+
+    Raises:
+        ConfigError: an unknown family, level or version, numbers that no suite can have, or a video that is too short,
+            too small or shorter than a length.
+    """
+
+    FILE: ClassVar[str] = FOOTAGE_PLAN
+
+    footage: tuple[Footage, ...]
+    minutes: tuple[float, ...] = ()
+    depths: tuple[float, ...] = ()
+    families: tuple[str, ...] = FOOTAGE_FAMILIES
+    seed: int = 0
+    level: str = "steady"
+    height_px: int | None = None
+    fps: float = 2.0
+    crf: int = 28
+    version: int = FOOTAGE_VERSION
+
+    def __post_init__(self) -> None:
+        if self.version != FOOTAGE_VERSION:
+            raise ConfigError(f"footage of version {self.version}", f"version {FOOTAGE_VERSION}", "insert it again")
+        for what, given, known in (("family", self.families, FOOTAGE_FAMILIES), ("level", (self.level,), LEVELS)):
+            for name in given:
+                if name not in known:
+                    found = f"'{name}' for a {what} on footage"
+                    raise ConfigError(found, f"one of {', '.join(known)}", nearest(name, known))
+        for what, values in {"minutes": tuple(f"{m:g}" for m in self.minutes), "families": self.families}.items():
+            if len(set(values)) < len(values):
+                raise ConfigError(f"{what} {values}", "each once", "leave out the repetition")
+        if not self.footage or not self.families or not 0 <= self.seed < SCENES_PER_SEED:
+            found = f"{len(self.footage)} videos, families {self.families}, seed {self.seed}"
+            raise ConfigError(found, f"some of each, and a seed from 0 to {SCENES_PER_SEED - 1}", "correct them")
+        if not 2 <= self.fps * LEVELS[self.level].dwell_seconds < inf or not 0 <= self.crf <= 51:
+            found = f"fps = {self.fps}, crf = {self.crf} where cards show for {LEVELS[self.level].dwell_seconds:g} s"
+            raise ConfigError(found, "at least two frames of each card, crf from 0 to 51", "correct them")
+        for index, one in enumerate(self.footage):
+            self._check_size(index, one)
+            self._check_lengths(index, one)
+
+    def _check_size(self, index: int, one: Footage) -> None:
+        if min(self.size_px(index)) < LEAST_SIDE_PX:
+            height_px, width_px = self.size_px(index)
+            found = f"frames of {width_px}x{height_px} px for '{one.name}'"
+            raise ConfigError(
+                found, f"at least {LEAST_SIDE_PX} px each way", "use larger footage, or raise --height-px"
+            )
+
+    def _check_lengths(self, index: int, one: Footage) -> None:
+        if not all(0 < 60 * minutes <= one.duration_seconds + _ROUNDING_SECONDS for minutes in self.minutes):
+            found = f"'{one.name}' of {one.duration_seconds / 60:.1f} minutes"
+            raise ConfigError(found, f"lengths above 0 and within it, not {self.minutes}", "leave out the others")
+        (cards,) = self.scripts[index].tracks
+        least_seconds, given_seconds = cards.shortest_seconds + MARGIN_SECONDS, self._seconds(index, self._shortest)
+        if given_seconds < least_seconds:
+            found = f"{given_seconds:.1f} s of '{one.name}'"
+            expected = f"at least {least_seconds:.1f} s for {len(cards.events)} cards of the level '{self.level}'"
+            raise ConfigError(found, expected, "use longer footage, a faster --level, or fewer --depths")
+
+    @property
+    def _shortest(self) -> float | None:
+        return min(self.minutes, default=None)
+
+    def _seconds(self, index: int, minutes: float | None) -> float:
+        """How long a film is, in whole frames."""
+        all_seconds = self.footage[index].duration_seconds
+        seconds = all_seconds if minutes is None else min(60 * minutes, all_seconds)
+        return int(seconds * self.fps + 1e-6) / self.fps
+
+    @cached_property
+    def scripts(self) -> tuple[Script, ...]:
+        """The cards of each video: as many as its shortest length has room for, so that they are the same at all."""
+        level = LEVELS[self.level]
+        return tuple(
+            deck(
+                scene_seed(Split.PRIVATE, self.seed * SCENES_PER_SEED + index),
+                level,
+                hands_for(self._seconds(index, self._shortest), level, len(self.depths)),
+                self.depths,
+            )
+            for index in range(len(self.footage))
+        )
+
+    def size_px(self, index: int) -> tuple[int, int]:
+        """Height and width of the frames of a video, both even, in its own proportions but for rounding."""
+        one = self.footage[index]
+        height_px = one.height_px if self.height_px is None else min(one.height_px, self.height_px)
+        width_px = one.width_px * height_px / one.height_px
+        return max(2, height_px // 2 * 2), max(2, int(width_px / 2 + 0.5) * 2)
+
+    @property
+    def entries(self) -> tuple[FootageEntry, ...]:
+        """The videos to be written, all lengths of one footage together."""
+        lengths: list[float | None] = [*sorted(self.minutes)] or [None]
+        return tuple(self._entry(index, minutes) for index in range(len(self.footage)) for minutes in lengths)
+
+    def _entry(self, index: int, minutes: float | None) -> FootageEntry:
+        seconds = self._seconds(index, minutes)
+        shown = _rounded(seconds / 60) if minutes is None else minutes
+        stem = sub(r"[^\w-]+", "-", Path(self.footage[index].name).stem)[:_LONGEST_STEM]
+        return FootageEntry(index, shown, round(seconds * self.fps), f"{index:04d}-{stem}-{shown:g}min")
+
+    def scene(self, entry: FootageEntry) -> Scene:
+        """What is laid over a video."""
+        return replace(self.scripts[entry.index].scene(entry.frames / self.fps), shots=_NO_SHOT)
+
+    def samples(self) -> Iterator[Sample]:
+        """All questions, those of one video together."""
+        for entry in self.entries:
+            scene = self.scene(entry)
+            rng = np.random.Generator(np.random.PCG64((_QUESTIONS_NAMESPACE, scene.seed)))
+            for family in self.families:
+                yield from (self._about(sample, entry, scene) for sample in FAMILIES[family].ask(scene, rng))
+
+    def _about(self, sample: Sample, entry: FootageEntry, scene: Scene) -> Sample:
+        """The question with what a report groups it by."""
+        one = self.footage[entry.index]
+        depth = sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
+        about = {"minutes": entry.minutes, "depth": depth, "cluster": f"footage-{one.sha256[:16]}", "footage": one.name}
+        return replace(sample, video=entry.name, metadata=sample.metadata | about)
+
+    def to_json(self) -> str:
+        """The plan as JSON; equal plans give equal bytes."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def read(cls, folder: Path) -> "FootagePlan":
+        """The plan that a folder was begun with.
+
+        Raises:
+            ConfigError: it holds none.
+        """
+        path = folder / FOOTAGE_PLAN
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            lists = {name: tuple(values[name]) for name in ("minutes", "depths", "families")}
+            return cls(**values | lists | {"footage": tuple(Footage(**one) for one in values["footage"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            found = f"'{path}' is no plan of a suite on footage ({error})"
+            raise ConfigError(found, "what 'longpanda longwatch insert' wrote", "insert into a new folder") from error
+
+
+def _rounded(minutes: float) -> float:
+    """To the whole minute, below ten to the tenth, so that a report puts videos of about one length together."""
+    return float(round(minutes)) if minutes >= 10 else round(minutes, 1)
