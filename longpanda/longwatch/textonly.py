@@ -10,6 +10,7 @@ from longpanda.longwatch.answers import mentioned
 from longpanda.longwatch.suite import SCENES_PER_SEED, SuitePlan
 from longpanda.longwatch.text import split_words
 from longpanda.longwatch.world import TITLES
+from longpanda.types import Sample
 
 FOLDS = 5
 
@@ -29,9 +30,7 @@ class TextOnly:
     @classmethod
     def of_family(cls, family: str, plan: SuitePlan, pairs: int) -> "TextOnly":
         """Over `pairs` questions of public development seeds, drawn and asked as in the plan."""
-        public = replace(plan, split="dev", seed=SCENES_PER_SEED - 1, families=(family,), per_cell=pairs)
-        public = replace(public, minutes=(min(plan.minutes),))
-        samples = list(public.samples())
+        samples = list(_public(replace(plan, families=(family,)), pairs).samples())
         templates = [sample.metadata["template"] for sample in samples]
         labels = [label(sample.question, sample.target) for sample in samples]
         words = [features(sample.question) for sample in samples]
@@ -43,6 +42,25 @@ class TextOnly:
             model = _Bayes([words[i] for i in taught], [labels[i] for i in taught])
             right += sum(model.guess(words[i]) == labels[i] for i in range(len(samples)) if folds[i] == fold)
         return cls(_constant(templates, labels), right / len(samples))
+
+
+def constant_shares(plan: SuitePlan, pairs: int) -> dict[str, float]:
+    """For every family of a plan the `TextOnly.constant`, from scenes that are drawn once for all of them."""
+    asked: dict[str, list[Sample]] = {family: [] for family in plan.families}
+    for sample in _public(plan, pairs).samples():
+        asked[sample.family].append(sample)
+    return {
+        family: _constant(
+            [sample.metadata["template"] for sample in samples],
+            [label(sample.question, sample.target) for sample in samples],
+        )
+        for family, samples in asked.items()
+    }
+
+
+def _public(plan: SuitePlan, pairs: int) -> SuitePlan:
+    """`pairs` questions of each family on public development seeds, drawn and asked as in the plan."""
+    return replace(plan, split="dev", seed=SCENES_PER_SEED - 1, per_cell=pairs, minutes=(min(plan.minutes),))
 
 
 def label(question: str, target: str) -> str:
