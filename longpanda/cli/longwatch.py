@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Records
     from longpanda.types import Sample
 
-from longpanda.cli import longwatch_insert
+from longpanda.cli import longwatch_export, longwatch_insert
 from longpanda.cli.answerers import Moments, answerers, configuration, suite_sha256
 
 CHANCE_PAIRS = 1000
@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checks.add_argument("--out", type=Path, metavar="FILE.json", help="write the table as JSON, too")
     checks.set_defaults(step_run=_audit)
     _add_report(steps.add_parser("report", help="a page of results, or a comparison", description=_report.__doc__))
+    about = longwatch_export.run.__doc__
+    longwatch_export.add_arguments(steps.add_parser("export", help="write a data set for others", description=about))
     for step in steps.choices.values():
         step.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 

@@ -31,7 +31,6 @@ class TextOnly:
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "TextOnly":
         """Over questions of one family; a fold of the videos is answered by what the others taught."""
-        templates = [sample.metadata["template"] for sample in samples]
         labels = [label(sample.question, sample.target) for sample in samples]
         words = [features(sample.question) for sample in samples]
         videos = {name: i for i, name in enumerate(dict.fromkeys(sample.video for sample in samples))}
@@ -41,7 +40,15 @@ class TextOnly:
             taught = [i for i in range(len(samples)) if folds[i] != fold]
             model = _Bayes([words[i] for i in taught], [labels[i] for i in taught])
             right += sum(model.guess(words[i]) == labels[i] for i in range(len(samples)) if folds[i] == fold)
-        return cls(_constant(templates, labels), right / len(samples))
+        return cls(constant_share(samples), right / len(samples))
+
+
+def constant_share(samples: Sequence[Sample]) -> float:
+    """Share of right answers of the most frequent answer to each template."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for sample in samples:
+        counts[sample.metadata["template"]][label(sample.question, sample.target)] += 1
+    return sum(count.most_common(1)[0][1] for count in counts.values()) / len(samples)
 
 
 def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:
@@ -68,13 +75,6 @@ def features(question: str) -> list[str]:
     """Words, and pairs of neighbours."""
     words = split_words(question)
     return [*words, *(f"{one} {other}" for one, other in pairwise(words))]
-
-
-def _constant(templates: list[str], labels: list[str]) -> float:
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for template, one in zip(templates, labels, strict=True):
-        counts[template][one] += 1
-    return sum(count.most_common(1)[0][1] for count in counts.values()) / len(labels)
 
 
 class _Bayes:

@@ -1,0 +1,27 @@
+"""`longpanda longwatch export`: a suite as a data set that others load."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the step."""
+    parser.add_argument("folder", type=Path, help="what make wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    parser.set_defaults(step_run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write a suite as a data set: Parquet, videos, a card and tasks for lmms-eval; run it again to go on."""
+    from tqdm import tqdm
+
+    from longpanda.longwatch.export import CARD, TABLE, TASKS, export
+    from longpanda.longwatch.suite import SuitePlan
+
+    plan = SuitePlan.read(options.folder)
+    with tqdm(export(options.folder, options.out), unit=" videos", desc="exporting", total=len(plan.entries)) as bar:
+        videos = sum(1 for _ in bar)
+    if plan.split == "private":
+        print("note: this suite is private, and what was written holds its answers")
+    print(f"{videos} videos and their questions in {options.out}: {TABLE}, {CARD}")
+    print(f"lmms-eval: --include_path {options.out / TASKS} --tasks longwatch")

@@ -1,0 +1,186 @@
+"""A suite as a data set for others: questions as Parquet, the films, a data card and tasks for lmms-eval."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from longpanda import __version__
+from longpanda.errors import ConfigError
+from longpanda.longwatch.card import card
+from longpanda.longwatch.film import file_sha256
+from longpanda.longwatch.harness import task_files
+from longpanda.longwatch.make import QUESTIONS, VIDEOS, manifest_of, read_questions
+from longpanda.longwatch.rows import VIDEO_SUFFIX, check_parquet, write_parquet
+from longpanda.longwatch.suite import SuitePlan
+from longpanda.video import alone_in, write_whole
+from longpanda.video.whole import appearing_whole, not_writable
+
+EXPORT_VERSION: Final = 1
+CARD, TABLE, TASKS, RECORD = "README.md", "data/questions.parquet", "lmms_eval", "export.json"
+
+
+@dataclass(frozen=True)
+class _Suite:
+    """A complete suite.
+
+    Args:
+        folder: where it is.
+        plan: what decides it.
+        hashes: SHA-256 of its files, by name.
+        sha256: of its manifest, which tells it from any other.
+    """
+
+    folder: Path
+    plan: SuitePlan
+    hashes: dict[str, str]
+    sha256: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "_Suite":
+        """Raises ConfigError where there is no complete suite."""
+        plan, manifest = SuitePlan.read(folder), manifest_of(folder)
+        try:
+            hashes = dict(json.loads(manifest.read_text(encoding="utf-8"))["sha256"])
+        except (ValueError, TypeError, KeyError) as error:
+            found = f"'{manifest}' is no manifest of a suite ({error})"
+            raise ConfigError(found, "what make wrote", "run 'longpanda longwatch make' again") from error
+        return cls(folder, plan, hashes, file_sha256(manifest))
+
+    @property
+    def films(self) -> list[str]:
+        """The videos by their names from the suite's folder; the records of their scenes stay behind."""
+        return [name for name in self.hashes if name.startswith(f"{VIDEOS}/") and name.endswith(VIDEO_SUFFIX)]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells its export from others."""
+        return {"version": EXPORT_VERSION, "longpanda": __version__, "suite_sha256": self.sha256}
+
+
+def export(folder: Path, out: Path) -> Iterator[str]:
+    """Write a suite as a data set; the folder appears whole, and a killed export is gone on with.
+
+    Until then the files are in a hidden folder beside it. Films are hard links where the file system allows: whoever
+    wants to change one must replace it.
+
+    Args:
+        folder: of a complete suite.
+        out: a new or empty folder, or one with this export, which is checked.
+
+    Yields:
+        the name of every video once it is there and has the hash that the suite's manifest says.
+
+    Raises:
+        ConfigError: the suite is incomplete or was changed since it was made; `out` lies in it, holds anything else,
+            was changed since it was exported, or cannot be written; or pyarrow is missing.
+    """
+    suite, out = _Suite.read(folder), out.resolve()
+    if out.is_relative_to(folder.resolve()):
+        raise ConfigError(f"'{out}' in the suite's folder", "a folder of its own", "name another")
+    if _holds_export(suite, out):
+        yield from _checked(suite, out)
+        return
+    check_parquet()
+    _require_same(folder / QUESTIONS, suite.hashes.get(QUESTIONS), "made")
+    begun = out.with_name(f".{out.name}.longpanda-export")
+    try:
+        (begun / VIDEOS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_writable(out, error) from error
+    with alone_in(begun):
+        _sweep(begun, suite)
+        for name in suite.films:
+            _place(folder / name, begun / name, suite.hashes[name])
+            yield name
+        _describe(suite, begun)
+        (begun / "lock").unlink()
+        try:
+            os.replace(begun, out)
+        except OSError as error:
+            raise not_writable(out, error) from error
+
+
+def _describe(suite: _Suite, begun: Path) -> None:
+    """Everything but the films, and last the record of what the folder holds."""
+    samples = read_questions(suite.folder)
+    for inside in ((begun / TABLE).parent, begun / TASKS):
+        inside.mkdir(exist_ok=True)
+    write_parquet(samples, begun / TABLE)
+    tasks = task_files(suite.plan.families, f"../{TABLE}", f"{EXPORT_VERSION}-{suite.sha256[:12]}")
+    for name, text in tasks.items():
+        write_whole(begun / TASKS / name, text)
+    write_whole(begun / CARD, card(suite.plan, samples, TABLE, suite.sha256))
+    names = [CARD, TABLE, *(f"{TASKS}/{name}" for name in tasks)]
+    hashes = {name: file_sha256(begun / name) for name in names} | {name: suite.hashes[name] for name in suite.films}
+    write_whole(begun / RECORD, json.dumps(suite.identity | {"sha256": hashes}, indent=2) + "\n")
+
+
+def _holds_export(suite: _Suite, out: Path) -> bool:
+    """Whether `out` holds this suite's export already. Raises ConfigError where it holds anything else."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / RECORD).is_file():
+        found = f"'{out}' holds other files" if out.is_dir() else f"'{out}' is a file"
+        raise ConfigError(found, "a new or empty folder", "name another")
+    stored = _record(out)
+    if changed := [name for name, value in suite.identity.items() if stored.get(name) != value]:
+        found = f"'{out}' holds an export with another {', '.join(changed)}"
+        raise ConfigError(found, "a new or empty folder", "name another, or delete it")
+    return True
+
+
+def _checked(suite: _Suite, out: Path) -> Iterator[str]:
+    """The films of an export that is there, every file of which is held against its hash."""
+    hashes: dict[str, str] = _record(out)["sha256"]
+    for name, sha256 in hashes.items():
+        _require_same(out / name, sha256, "exported")
+        if name in suite.films:
+            yield name
+
+
+def _record(out: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((out / RECORD).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        found = f"'{out / RECORD}' is no record of an export"
+        raise ConfigError(found, "what export wrote", "name another folder, or delete this one") from error
+
+
+def _sweep(begun: Path, suite: _Suite) -> None:
+    """Keep the films that a killed export left in the hidden folder, which is ours alone, and nothing else."""
+    kept = {begun / name for name in (*suite.films, "lock")}
+    for path in begun.rglob("*"):
+        if path.is_file() and path not in kept:
+            path.unlink()
+
+
+def _place(source: Path, target: Path, sha256: str) -> None:
+    """A film under its new name, unless it is there; linked, or copied where a link cannot be."""
+    if target.is_file() and file_sha256(target) == sha256:
+        return
+    _require_same(source, sha256, "made")
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with appearing_whole(target) as name:
+        try:
+            shutil.copyfile(source, name)
+        except OSError as error:
+            raise not_writable(target, error) from error
+
+
+def _require_same(path: Path, sha256: str | None, done: str) -> None:
+    """Raises ConfigError where a file is missing or not what it was."""
+    problem = "missing" if not path.is_file() else "" if file_sha256(path) == sha256 else f"changed since it was {done}"
+    if problem:
+        remedy = "run 'longpanda longwatch make' again" if done == "made" else "delete the folder and export again"
+        raise ConfigError(f"'{path}' is {problem}", f"the file as it was {done}", remedy)

@@ -1,0 +1,35 @@
+"""What the lmms-eval tasks beside this file call. The marks are longpanda's own: one reading of answers everywhere.
+
+An export holds this file as lmms_eval/utils.py, beside its videos/.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from longpanda.longwatch.families import FAMILIES
+from longpanda.longwatch.rows import sample_of
+
+VIDEOS = Path(__file__).resolve().parent.parent / "videos"
+
+
+def doc_to_visual(doc: dict[str, Any]) -> list[str]:
+    """The path of the video."""
+    return [str(VIDEOS / doc["video"])]
+
+
+def doc_to_text(doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, Any]) -> str:
+    """The question, and unless the model was trained on questions alone, how to answer it."""
+    question: str = doc["question"]
+    return f"{question} {doc['instruction']}" if lmms_eval_specific_kwargs["instruction"] else question
+
+
+def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, dict[str, Any]]:
+    """The marks of one answer, with what they are grouped by: the script for errors, the length for `--log_samples`."""
+    mark = FAMILIES[doc["family"]].mark(results[0], sample_of(doc))
+    about = {"cluster": doc["cluster"], "minutes": doc["minutes"]}
+    return {"exact": {"score": mark.value, **about}, "partial": {"score": mark.partial, **about}}
+
+
+def mean(items: list[dict[str, Any]]) -> float:
+    """The mean score."""
+    return float(sum(item["score"] for item in items) / len(items))
