@@ -34,7 +34,8 @@ NARROWER = {
 HOMES = {
     ("av", "torchcodec", "decord", "cv2", "imageio"): ("video/",),
     ("fastapi", "starlette", "uvicorn"): ("serve/",),
-    ("matplotlib",): ("study/figures.py", "evaluate/report.py"),
+    ("matplotlib",): ("study/figures.py", "evaluate/figure.py"),
+    ("jinja2",): ("evaluate/report.py",),
     ("argparse", "tqdm", "rich", "tyro"): ("cli/",),
 }
 """Libraries that are imported in one place only, TYPE_CHECKING or not."""

@@ -10,11 +10,9 @@ if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Records
     from longpanda.types import Sample
 
-from longpanda.cli import longwatch_export, longwatch_insert
-from longpanda.cli.answerers import Moments, answerers, configuration, suite_sha256
+from longpanda.cli import longwatch_export, longwatch_insert, longwatch_report
+from longpanda.cli.answerers import answerers, configuration
 
-CHANCE_PAIRS = 1000
-"""Questions and answers from which the best constant answer is found."""
 ERRORS_IN_A_ROW = 20
 """After so many a system is taken to be down, and the run stops."""
 
@@ -33,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checks.add_argument("folder", type=Path, help="what make wrote")
     checks.add_argument("--out", type=Path, metavar="FILE.json", help="write the table as JSON, too")
     checks.set_defaults(step_run=_audit)
-    _add_report(steps.add_parser("report", help="a page of results, or a comparison", description=_report.__doc__))
+    page = steps.add_parser(
+        "report", help="a page of results, or of two compared", description=longwatch_report.run.__doc__
+    )
+    longwatch_report.add_arguments(page)
+    page.set_defaults(step_run=longwatch_report.run)
     about = longwatch_export.run.__doc__
     longwatch_export.add_arguments(steps.add_parser("export", help="write a data set for others", description=about))
     for step in steps.choices.values():
@@ -210,43 +212,3 @@ def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Rec
             if errors == ERRORS_IN_A_ROW:
                 found = f"{errors} errors in a row, the last: {score.error}"
                 raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")
-
-
-def _add_report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", type=Path, nargs="+", help="what run wrote; two are compared")
-    parser.add_argument("--suite", type=Path, help="the suite's folder, for pictures of failures")
-    parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results)")
-    parser.set_defaults(step_run=_report)
-
-
-def _report(options: argparse.Namespace) -> None:
-    """Write one self-contained page of results, print its table, and with two results the paired difference."""
-    from longpanda.errors import ConfigError
-    from longpanda.evaluate import read_records
-    from longpanda.evaluate.report import comparison, markdown, page
-    from longpanda.longwatch.suite import SuitePlan
-    from longpanda.longwatch.textonly import TextOnly, by_family, public_plan
-    from longpanda.video import write_whole
-
-    if len(options.results) > 2:
-        raise ConfigError(f"{len(options.results)} files of results", "one, or two to compare", "name fewer")
-    results = [read_records(path) for path in options.results]
-    settings, scores = results[0]
-    if not scores:
-        raise ConfigError(f"no answer in '{options.results[0]}'", "at least one", "run a model first")
-    target = options.out or options.results[0].with_suffix(".html")
-    for other, _ in results[1:]:
-        if other["suite_sha256"] != settings["suite_sha256"]:
-            raise ConfigError("results on two suites", "the same questions for both", "run both on one suite")
-    if options.suite is not None and suite_sha256(options.suite) != settings["suite_sha256"]:
-        raise ConfigError(f"results that are not on '{options.suite}'", "the suite they were made on", "name that")
-    families = dict.fromkeys(score.sample.family for score in scores)
-    public = public_plan(SuitePlan(minutes=(3.0,), families=tuple(families)), CHANCE_PAIRS)
-    chances = {family: TextOnly.of(samples).constant for family, samples in by_family(public.samples()).items()}
-    name = settings.get("model") or settings.get("command") or settings.get("endpoint") or "the oracle"
-    picture = None if options.suite is None else Moments(options.suite)
-    write_whole(target, page(str(name), settings, scores, chances, picture))
-    print(markdown(scores, chances))
-    if len(results) == 2:
-        print(comparison(options.results[0].stem, options.results[1].stem, scores, results[1][1]))
-    print(f"the page is {target}")

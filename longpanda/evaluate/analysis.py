@@ -1,22 +1,24 @@
-"""Scores to what one wants to know: cells, depth, effective length, what the sampler saw, and which model is better."""
+"""Scores to what one wants to know: chance, cells, depth, lengths and what the sampler saw."""
 
+import math
 import re
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from longpanda.errors import ConfigError
-from longpanda.evaluate.metrics import Accuracy, accuracy, cluster_of
+from longpanda.evaluate.metrics import Accuracy, accuracy, mean_accuracy
 from longpanda.types import Score
 
 RELATIVE_BAR: Final = 0.85
 """Of the score at the shortest length: what an effective length has to keep."""
 ABSOLUTE_BAR: Final = 0.60
+EVERYTHING: Final = "all"
+"""The name of the row over all families."""
 DEPTH_EDGES: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-RESAMPLINGS: Final = 10_000
 
 
 def grouped(scores: Sequence[Score], key: Callable[[Score], Hashable]) -> dict[Hashable, list[Score]]:
@@ -28,10 +30,44 @@ def grouped(scores: Sequence[Score], key: Callable[[Score], Hashable]) -> dict[H
     return dict(groups)
 
 
-def cells(scores: Sequence[Score]) -> dict[tuple[str, float], Accuracy]:
-    """Accuracy by family and length in minutes."""
-    groups = grouped(scores, lambda score: (score.sample.family, score.sample.metadata["minutes"]))
-    return {name: accuracy(group) for name, group in groups.items()}  # type: ignore[misc]
+def chance(scores: Sequence[Score]) -> float:
+    """What the best constant answer to each template earns on these questions, without any video.
+
+    Either "never" to all of a template, which earns the share of absent things asked about, or a guess at what was
+    shown, which earns what the samples carry as `metadata["chance"]`; where they carry none, the most frequent answer.
+    The shares are those of the questions at hand, and the guesses those of the families' construction: an answer picked
+    as the best of some questions drawn for the purpose looks better than it is, because it was picked.
+
+    Raises:
+        ConfigError: no scores at all.
+    """
+    if not scores:
+        raise ConfigError("no scores", "at least one", "ask something first")
+    templates = grouped(scores, lambda score: (score.sample.family, score.sample.metadata.get("template", "")))
+    return math.fsum(_constant_rights(group) for group in templates.values()) / len(scores)
+
+
+def _constant_rights(scores: Sequence[Score]) -> float:
+    """How many questions of one template one answer gets right."""
+    shown = [score.sample for score in scores if not score.sample.metadata.get("absent")]
+    declared = [sample.metadata.get("chance") for sample in shown]
+    if any(one is None for one in declared):
+        return float(max(Counter(score.sample.target for score in scores).values()))
+    return max(float(len(scores) - len(shown)), math.fsum(float(one) for one in declared if one is not None))
+
+
+def above_chance(one: Accuracy, guess: float) -> Accuracy | None:
+    """The score on a scale on which guessing is 0 and all right is 1; None where guessing gets all."""
+    if guess >= 1:
+        return None
+    value, low, high = ((share - guess) / (1 - guess) for share in (one.value, *one.interval))
+    return replace(one, value=value, interval=(low, high))
+
+
+def by_minutes(scores: Sequence[Score]) -> dict[float, list[Score]]:
+    """The scores by length in minutes, the shortest first."""
+    groups = grouped(scores, lambda score: score.sample.metadata["minutes"])
+    return dict(sorted(groups.items()))  # type: ignore[arg-type]
 
 
 def by_depth(scores: Sequence[Score], family: str = "needle") -> dict[tuple[float, float], Accuracy]:
@@ -48,26 +84,60 @@ def _length_and_depth(score: Score) -> Hashable:
     return score.sample.metadata["minutes"], DEPTH_EDGES[bin_]
 
 
-def effective_minutes(
-    table: dict[tuple[str, float], Accuracy], family: str, chance: float = 0.0, bar: float | None = None
-) -> float:
-    """The longest length up to which every length keeps the bar, as RULER (Hsieh et al. 2024) has it; 0 for none.
-
-    None where the shortest length is not surely above chance: a guesser keeps all of its score.
+@dataclass(frozen=True)
+class Averages:
+    """One row over all its lengths.
 
     Args:
-        table: of `cells`.
-        family: which row.
-        chance: what guessing scores.
+        mean: every length weighs the same.
+        area: under the curve over the logarithm of the length, as a share of the most that it can be.
+        increasing: weights 1, 2, 3, ... from the shortest length on, RULER's wAvg (inc) (Hsieh et al. 2024).
+        decreasing: the same from the longest length on, wAvg (dec).
+    """
+
+    mean: Accuracy
+    area: Accuracy
+    increasing: Accuracy
+    decreasing: Accuracy
+
+
+def averages(lengths: Mapping[float, Sequence[Score]]) -> Averages:
+    """The averages of scores by length in minutes.
+
+    Raises:
+        ConfigError: no lengths, or one without scores.
+    """
+    order = sorted(lengths)
+    ranks = [float(rank) for rank in range(1, 1 + len(order))]
+    weights = ([1.0] * len(order), _log_widths(order), ranks, ranks[::-1])
+    return Averages(*(mean_accuracy([(w, lengths[m]) for w, m in zip(row, order, strict=True)]) for row in weights))
+
+
+def _log_widths(minutes: Sequence[float]) -> list[float]:
+    """What the trapezoidal rule over the logarithm weighs each length with."""
+    if len(minutes) < 2:
+        return [1.0] * len(minutes)
+    logs = [math.log(one) for one in minutes]
+    ends = [logs[0], *logs, logs[-1]]
+    return [after - before for before, after in zip(ends, ends[2:], strict=False)]
+
+
+def effective_minutes(row: Mapping[float, Accuracy], guess: float = 0.0, bar: float | None = None) -> float:
+    """The longest length up to which every length keeps the bar, as RULER (Hsieh et al. 2024) has it; 0 for none.
+
+    0, too, where the shortest length is not surely above chance: a guesser keeps all of its score.
+
+    Args:
+        row: accuracy by length in minutes; not empty.
+        guess: what guessing scores.
         bar: least accuracy; None for 0.85 of the way from chance to the accuracy at the shortest length.
     """
-    row = sorted([(minutes, one) for (name, minutes), one in table.items() if name == family], key=lambda pair: pair[0])
-    shortest = row[0][1]
-    if shortest.interval[0] <= chance:
+    shortest = row[min(row)]
+    if shortest.interval[0] <= guess:
         return 0.0
-    least = chance + RELATIVE_BAR * (shortest.value - chance) if bar is None else bar
+    least = guess + RELATIVE_BAR * (shortest.value - guess) if bar is None else bar
     longest = 0.0
-    for minutes, one in row:
+    for minutes, one in sorted(row.items(), key=lambda pair: pair[0]):
         if one.value < least:
             break
         longest = minutes
@@ -85,13 +155,13 @@ def covered(score: Score) -> bool | None:
     return all(bool(np.any((frames >= start) & (frames < end))) for start, end in spans)
 
 
-def coverage(scores: Sequence[Score]) -> float | None:
+def coverage(scores: Sequence[Score]) -> Accuracy | None:
     """Share of the questions whose evidence the sampler saw, of those of which that is known."""
-    known = [seen for score in scores if (seen := covered(score)) is not None]
-    return float(np.mean(known)) if known else None
+    known = [replace(score, value=float(seen)) for score in scores if (seen := covered(score)) is not None]
+    return accuracy(known) if known else None
 
 
-def refusal(scores: Sequence[Score]) -> tuple[float, float]:
+def refusal(scores: Sequence[Score]) -> tuple[Accuracy, Accuracy]:
     """Of questions about what never happens the share refused, and of the others the share refused (false alarms).
 
     Raises:
@@ -102,43 +172,5 @@ def refusal(scores: Sequence[Score]) -> tuple[float, float]:
     if not absent or not present:
         found = f"{len(absent)} questions about what is absent and {len(present)} others"
         raise ConfigError(found, "some of both", "ask a family that has both")
-    refused = [float(re.search(r"\bnever\b", score.reply.text.lower()) is not None) for score in present]
-    return float(np.mean([score.value for score in absent])), float(np.mean(refused))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two models on the same questions.
-
-    Args:
-        difference: mean score of the second minus that of the first.
-        interval: its 95 % interval, from resampling videos.
-        questions: asked of both.
-        videos: over how many videos.
-    """
-
-    difference: float
-    interval: tuple[float, float]
-    questions: int
-    videos: int
-
-
-def compare(first: Sequence[Score], second: Sequence[Score], seed: int = 0) -> Comparison:
-    """The paired difference over the questions that both were asked, bootstrapped by video.
-
-    Raises:
-        ConfigError: they have no question in common.
-    """
-    known = {(score.sample.video, score.sample.question): score.value for score in first}
-    sums: dict[str, list[float]] = defaultdict(list)
-    for score in second:
-        if (key := (score.sample.video, score.sample.question)) in known:
-            sums[cluster_of(score)].append(score.value - known[key])
-    if not sums:
-        raise ConfigError("two results without a common question", "results on the same suite", "run both on one")
-    totals = np.array([(sum(values), len(values)) for values in sums.values()])
-    rng = np.random.default_rng(seed)
-    draws = np.stack([totals[rng.integers(len(totals), size=len(totals))].sum(0) for _ in range(RESAMPLINGS)])
-    low, high = np.percentile(draws[:, 0] / draws[:, 1], (2.5, 97.5))
-    total, questions = totals.sum(0)
-    return Comparison(float(total / questions), (float(low), float(high)), int(questions), len(totals))
+    alarms = [replace(score, value=float(bool(re.search(r"\bnever\b", score.reply.text.lower())))) for score in present]
+    return accuracy(absent), accuracy(alarms)

@@ -1,255 +1,134 @@
-"""A file of results as one page: where a model holds, how deep, at what cost, and what it got wrong."""
+"""Results as one self-contained page, or as Markdown, made of the same tables."""
 
 import base64
-import html
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
-import numpy as np
+import jinja2
 
-from longpanda.errors import LongPandaError
-from longpanda.evaluate.analysis import (
-    ABSOLUTE_BAR,
-    DEPTH_EDGES,
-    RELATIVE_BAR,
-    by_depth,
-    cells,
-    compare,
-    coverage,
-    covered,
-    effective_minutes,
-    grouped,
-    refusal,
-)
-from longpanda.evaluate.metrics import Accuracy, accuracy
-from longpanda.types import Score
+from longpanda.evaluate import charts, colours
+from longpanda.evaluate.paired import Paired
+from longpanda.evaluate.summary import Failure, Summary
+from longpanda.evaluate.tables import Cell, Section, Table, length_text, sections, tiles
 
-Picture = Callable[[str, float], bytes]
-"""From a video's name and a second to a JPEG."""
-
-FAILURES: Final = 12
-STYLE: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1c2430; }
-h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-p, figcaption { color: #4b5563 } table { border-collapse: collapse; margin: .6rem 0 }
-th, td { padding: .3rem .7rem; text-align: right; border: 1px solid #e5e7eb; font-variant-numeric: tabular-nums }
-th:first-child, td:first-child { text-align: left } th { font-weight: 600; background: #f8fafc }
-td small { display: block; color: inherit; opacity: .75; font-size: .75rem }
-.failures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem }
-figure { margin: 0; border: 1px solid #e5e7eb; padding: .6rem; border-radius: 6px }
-figure img { width: 100%; display: block } figcaption b { color: #1c2430 }
-"""
+TEMPLATE: Final = "report.html.jinja"
 
 
-def page(
-    name: str,
-    configuration: dict[str, Any],
-    scores: Sequence[Score],
-    chances: dict[str, float],
-    picture: Picture | None = None,
-) -> str:
-    """One self-contained HTML page.
+@dataclass(frozen=True)
+class Report:
+    """What a page shows.
 
     Args:
-        name: of what was measured.
-        configuration: of the results.
-        scores: the results.
-        chances: what guessing scores, by family.
-        picture: shows a moment of a video; without it, failures have no pictures.
+        models: one, or two that are compared.
+        paired: the second against the first; empty for one.
+        suite: the plan of the suite, where it is known.
+        commands: that make the results and the page again.
     """
-    videos = len({score.sample.video for score in scores})
-    parts = [
-        f"<h1>{_text(name)}</h1>",
-        f"<p>{len(scores)} questions about {videos} videos. {_text(_settings(configuration))}</p>",
-        _section(
-            "Length by family", "Right answers with 95 % intervals clustered by video.", _heat_map(scores, chances)
-        ),
-        _section("How deep the needle lies", "Right answers by where in the video the card is shown.", _depths(scores)),
-        _section("What it cost", "Means over the answers of one length.", _costs(scores)),
-        _section("What the sampler saw", _SAMPLER, _sampler(scores)),
-        _section("What never happened", _REFUSAL, _refusals(scores)),
-        _section("Some failures", "A frame of the evidence, where there is one.", _failures(scores, picture)),
+
+    models: tuple[Summary, ...]
+    paired: tuple[Paired, ...] = ()
+    suite: dict[str, Any] | None = None
+    commands: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Of the page."""
+        return " and ".join(model.name for model in self.models)
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """Its tables."""
+        return sections(self.models, self.paired)
+
+    @property
+    def settings(self) -> tuple[tuple[str, dict[str, str]], ...]:
+        """Everything that was set, by model; and the suite's plan."""
+        known = [(f"Configuration of {model.name}", model.configuration) for model in self.models]
+        known += [("Plan of the suite", self.suite)] if self.suite is not None else []
+        return tuple((title, {name: _setting(value) for name, value in values.items()}) for title, values in known)
+
+
+def page(report: Report) -> str:
+    """One self-contained HTML page, without scripts."""
+    loader = jinja2.PackageLoader("longpanda.evaluate", "templates")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"shades": _shades, "minutes": length_text, "data_uri": _data_uri, "tiles": tiles}
+    return _writable(environment.get_template(TEMPLATE).render(report=report, charts=charts, colours=colours) + "\n")
+
+
+def markdown(report: Report) -> str:
+    """Everything but charts and pictures as Markdown."""
+    parts = [f"# {_plain(report.title)}: LongWatch", *(_about(model) for model in report.models)]
+    for section in report.sections:
+        parts += [f"## {_plain(section.title)}", section.about]
+        for model, table in section.tables:
+            parts += [f"**{_plain(model)}**"] if model else []
+            parts.append(markdown_table(table))
+    parts += [
+        f"## Failures of {_plain(model.name)}\n\n{_failures(model.failures)}"
+        for model in report.models
+        if model.failures
     ]
-    title = f"<title>{_text(name)}: LongWatch</title>"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8">{title}<style>{STYLE}</style>{"".join(parts)}</html>\n'
-    )
+    parts.append("## How it was made")
+    for title, values in report.settings:
+        rows = tuple((Cell(name), Cell(value)) for name, value in values.items())
+        parts += [f"**{_plain(title)}**", markdown_table(Table(("setting", "value"), rows, is_prose=True))]
+    if report.commands:
+        parts.append("\n".join(f"    {line}" for line in "\n".join(report.commands).splitlines()))
+    return _writable("\n\n".join(parts) + "\n")
 
 
-_SAMPLER: Final = (
-    "A question is covered when a frame was looked at in every interval of its evidence. What is wrong although it is "
-    "covered is the model's error; the rest may be the sampler's."
-)
-_REFUSAL: Final = "Refused: share of the questions about absent things answered 'never'. False alarms: of the others."
+def markdown_table(table: Table) -> str:
+    """One table as Markdown."""
+    align = ["---"] + ["---" if table.is_prose else "---:"] * (len(table.head) - 1)
+    rows = [
+        [_plain(cell.text) + (f" [{_plain(cell.note)}]" if cell.note else "") for cell in row] for row in table.rows
+    ]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [list(map(_plain, table.head)), align, *rows])
 
 
-def markdown(scores: Sequence[Score], chances: dict[str, float]) -> str:
-    """The table of lengths by family as Markdown, with effective lengths."""
-    head, rows = _length_table(scores, chances)
-    lines = ["| " + " | ".join(row) + " |" for row in [head, ["---", *["---:"] * (len(head) - 1)], *rows]]
-    return "\n".join(lines) + "\n"
+def _about(model: Summary) -> str:
+    lengths = ", ".join(map(length_text, model.minutes))
+    missing = f" **{model.missing:,} questions of the suite were not asked yet.**" if model.missing else ""
+    asked = f"{model.overall.exact.questions:,} questions about {model.videos:,} videos of {lengths}"
+    return f"{_plain(model.name)}: {asked}.{missing}"
 
 
-def comparison(first: str, second: str, one: Sequence[Score], other: Sequence[Score]) -> str:
-    """Two results on the same questions, as Markdown: overall and by family."""
-    lines = [f"| family | {second} minus {first} | 95 % interval | questions | videos |", "|---|---:|---:|---:|---:|"]
-    names = {score.sample.family for score in one} & {score.sample.family for score in other}
-    for name in ["all", *sorted(names)]:
-        mine, theirs = ([s for s in scores if name in ("all", s.sample.family)] for scores in (one, other))
-        found = compare(mine, theirs)
-        low, high = found.interval
-        lines.append(
-            f"| {name} | {found.difference:+.1%} | {low:+.1%} to {high:+.1%} | {found.questions} | {found.videos} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _text(value: object) -> str:
-    return html.escape(str(value))
-
-
-def _settings(configuration: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{name} {value}" for name, value in configuration.items() if value is not None and value is not False
-    )
-
-
-def _section(title: str, about: str, body: str) -> str:
-    return f"<h2>{_text(title)}</h2><p>{_text(about)}</p>{body}" if body else ""
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Cells are HTML: `<td>...</td>`, or text that becomes one."""
-    top = "".join(f"<th>{_text(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(c if c.startswith("<td") else f"<td>{c}</td>" for c in row) + "</tr>" for row in rows
-    )
-    return f"<table><tr>{top}</tr>{body}</table>"
-
-
-def _shade(one: Accuracy | None) -> str:
-    """A cell that is darker the more is right."""
-    if one is None:
-        return "<td></td>"
-    low, high = one.interval
-    colour = "#fff" if one.value > 0.55 else "#1c2430"
-    light = 97 - 57 * one.value
-    style = f"background:hsl(215 60% {light:.0f}%);color:{colour}"
-    errors = f", {one.errors} errors" if one.errors else ""
-    inner = f"{one.value:.0%}<small>{low:.0%} to {high:.0%}{errors}</small>"
-    return f'<td style="{style}" title="{one.questions} questions">{inner}</td>'
-
-
-def _minutes(scores: Sequence[Score]) -> list[float]:
-    return sorted({score.sample.metadata["minutes"] for score in scores})
-
-
-def _heat_map(scores: Sequence[Score], chances: dict[str, float]) -> str:
-    table, minutes = cells(scores), _minutes(scores)
-    head, rows = _length_table(scores, chances)
-    shaded = [[_shade(table.get((row[0], length))) for length in minutes] for row in rows]
-    return _table(
-        head, [[_text(row[0]), *cells_, *row[1 + len(minutes) :]] for row, cells_ in zip(rows, shaded, strict=True)]
-    )
-
-
-def _length(minutes: float) -> str:
-    return f"{minutes:g} min" if minutes else "none"
-
-
-def _length_table(scores: Sequence[Score], chances: dict[str, float]) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows: accuracy at each length, chance, and effective lengths."""
-    table, minutes = cells(scores), _minutes(scores)
+def _failures(failures: Sequence[Failure]) -> str:
     rows = []
-    for family in dict.fromkeys(score.sample.family for score in scores):
-        chance = chances[family]
-        lengths = [_length(effective_minutes(table, family, chance, bar)) for bar in (None, ABSOLUTE_BAR)]
-        shown = [_accuracy(table.get((family, length))) for length in minutes]
-        rows.append([family, *shown, f"{chance:.0%}", *lengths])
-    effective = (f"effective at {RELATIVE_BAR:.0%} above chance", f"effective at {ABSOLUTE_BAR:.0%}")
-    return ["family", *(f"{length:g} min" for length in minutes), "chance", *effective], rows
+    for failure in failures:
+        score, sample = failure.score, failure.score.sample
+        where = f"{sample.family}, {length_text(sample.metadata['minutes'])}"
+        said = f"error: {failure.said}" if score.error else failure.said
+        rows.append(tuple(map(Cell, (where, sample.question, said, sample.target))))
+    return markdown_table(Table(("where", "asked", "said", "true"), tuple(rows), is_prose=True))
 
 
-def _accuracy(one: Accuracy | None) -> str:
-    if one is None:
-        return ""
-    errors = f", {one.errors} errors" if one.errors else ""
-    return f"{one.value:.0%} [{one.interval[0]:.0%}, {one.interval[1]:.0%}]{errors}"
+def _writable(text: str) -> str:
+    """Without the halves of characters that JSON can hold and a file cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
-def _depths(scores: Sequence[Score]) -> str:
-    table = by_depth(scores)
-    if not table:
-        return ""
-    edges = list(pairwise(DEPTH_EDGES))
-    rows = [[f"{length:g} min", *(_shade(table.get((length, low))) for low, _ in edges)] for length in _minutes(scores)]
-    return _table(["length", *(f"{low:.0%} to {high:.0%}" for low, high in edges)], rows)
+def _plain(text: str) -> str:
+    """Text that neither Markdown nor the HTML in it takes for anything else, on one line."""
+    escaped = "".join("\\" + letter if letter in "\\`*_[]|~#" else letter for letter in " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")
 
 
-def _costs(scores: Sequence[Score]) -> str:
-    rows = []
-    for minutes, group in sorted(grouped(scores, lambda score: score.sample.metadata["minutes"]).items()):
-        replies = [score.reply for score in group]
-        means = [
-            _mean([float(len(reply.frames_seconds)) for reply in replies if reply.frames_seconds], "{:.0f}"),
-            _mean([float(reply.visual_tokens) for reply in replies if reply.visual_tokens is not None], "{:,.0f}"),
-            _mean([reply.seconds for reply in replies if reply.seconds is not None], "{:.2f} s"),
-            _mean([reply.peak_memory_bytes / 2**20 for reply in replies if reply.peak_memory_bytes], "{:,.0f} MiB"),
-        ]
-        rows.append([f"{minutes:g} min", _accuracy(accuracy(group)), *means])
-    return _table(["length", "right", "frames", "visual tokens", "time for an answer", "peak memory"], rows)
+def _setting(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def _mean(values: list[float], form: str) -> str:
-    return form.format(float(np.mean(values))) if values else "not told"
+def _shades(share: float) -> dict[str, str]:
+    """What a cell of a heat map is painted with, as CSS variables."""
+    (light, light_ink), (dark, dark_ink) = (colours.shade(share, ramp) for ramp in (colours.LIGHT, colours.DARK))
+    return {"--light": light, "--light-ink": light_ink, "--dark": dark, "--dark-ink": dark_ink}
 
 
-def _sampler(scores: Sequence[Score]) -> str:
-    rows = []
-    for minutes, group in sorted(grouped(scores, lambda score: score.sample.metadata["minutes"]).items()):
-        share = coverage(group)
-        if share is None:
-            continue
-        sides = [[score for score in group if covered(score) is side] for side in (True, False)]
-        rights = [_accuracy(accuracy(side)) if side else "none" for side in sides]
-        rows.append([f"{minutes:g} min", f"{share:.1%}", *rights])
-    return _table(["length", "covered", "right where covered", "right where not"], rows) if rows else ""
-
-
-def _refusals(scores: Sequence[Score]) -> str:
-    rows = []
-    for family, group in grouped(scores, lambda score: score.sample.family).items():
-        if len({bool(score.sample.metadata.get("absent")) for score in group}) == 2:
-            refused, alarms = refusal(group)
-            rows.append([_text(family), f"{refused:.1%}", f"{alarms:.1%}"])
-    return _table(["family", "refused", "false alarms"], rows) if rows else ""
-
-
-def _failures(scores: Sequence[Score], picture: Picture | None) -> str:
-    wrong = list(grouped([s for s in scores if s.value == 0], lambda score: score.sample.family).values())
-    rounds = [group[turn] for turn in range(max(map(len, wrong), default=0)) for group in wrong if turn < len(group)]
-    return (
-        '<div class="failures">' + "".join(_failure(score, picture) for score in rounds[:FAILURES]) + "</div>"
-        if rounds
-        else ""
-    )
-
-
-def _failure(score: Score, picture: Picture | None) -> str:
-    sample, image = score.sample, ""
-    if picture is not None and sample.evidence_seconds:
-        start, end = sample.evidence_seconds[-1]
-        try:
-            jpeg = base64.b64encode(picture(sample.video, (start + end) / 2)).decode()
-            image = (
-                f'<img alt="{_text(sample.video)} at {(start + end) / 2:.0f} s" src="data:image/jpeg;base64,{jpeg}">'
-            )
-        except LongPandaError as error:
-            image = f"<p>{_text(error)}</p>"
-    said = _text(score.error or score.reply.text or "nothing")
-    where = f"{_text(sample.family)}, {sample.metadata['minutes']:g} min"
-    return (
-        f"<figure>{image}<figcaption>{where}<br><b>{_text(sample.question)}</b><br>said: {said}<br>"
-        f"true: {_text(sample.target)}</figcaption></figure>"
-    )
+def _data_uri(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

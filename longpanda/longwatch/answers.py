@@ -4,7 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import ClassVar, Final
 
 from longpanda.longwatch.text import normalise
 
@@ -38,7 +38,13 @@ class Mark:
 
 
 class AnswerKind(ABC):
-    """One kind of answer."""
+    """One kind of answer.
+
+    Attributes:
+        partial: what its partial marks are called; "" where they say no more than the exact ones.
+    """
+
+    partial: ClassVar[str] = ""
 
     def mark(self, text: str, target: str) -> Mark:
         """What `text` earns: "never" is right where nothing happened, and only there."""
@@ -55,6 +61,8 @@ class AnswerKind(ABC):
 
 class Whole(AnswerKind):
     """A whole number, the only one in the text. Partial: mean relative accuracy (Yang et al. 2024, VSI-Bench)."""
+
+    partial: ClassVar[str] = "mean relative accuracy"
 
     def _mark(self, text: str, target: str) -> Mark:
         found, true = set(numbers_in(text)), int(target)
@@ -79,6 +87,7 @@ class Choice(AnswerKind):
 class TitleList(AnswerKind):
     """Several of a closed set in their true order, each named once. Partial: Kendall's tau, 0 where it is negative."""
 
+    partial: ClassVar[str] = "Kendall's tau"
     options: tuple[str, ...]
 
     def _mark(self, text: str, target: str) -> Mark:
@@ -116,6 +125,8 @@ class Slots(AnswerKind):
 
 class Span(AnswerKind):
     """An interval, the first two times in the text. Right from an intersection over union of 0.5; partial: that."""
+
+    partial: ClassVar[str] = "intersection over union"
 
     def _mark(self, text: str, target: str) -> Mark:
         found, true = seconds_in(text)[:2], seconds_in(target)[:2]

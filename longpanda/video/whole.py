@@ -30,15 +30,15 @@ def appearing_whole(target: Path) -> Iterator[str]:
         raise
 
 
-def write_whole(target: Path, text: str) -> None:
-    """Write a text file as a whole or not at all.
+def write_whole(target: Path, content: str | bytes) -> None:
+    """Write a file as a whole or not at all; text as UTF-8.
 
     Raises:
         ConfigError: as `appearing_whole`, or the disk is full.
     """
     with appearing_whole(target) as name:
         try:
-            Path(name).write_text(text, encoding="utf-8")
+            Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
         except OSError as error:
             raise not_writable(target, error) from error
 

@@ -1,11 +1,12 @@
 """A suite from making to the report, as a user goes through it."""
 
 import json
+import shlex
 import sys
 
 import pytest
 
-from longpanda.cli.main import main
+from longpanda.cli.main import main, parser
 
 MAKE = "--minutes 3 4 --per-cell 3 --seed 5 --split dev --size-px 96 --fps 0.25 --families needle count grounding"
 ANSWERER = """
@@ -77,12 +78,53 @@ def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, ca
     for path, more in zip(paths, ("", " grounding"), strict=True):
         assert main(["longwatch", "run", str(suite), "--command", command + more, "--out", str(path)]) == 0
     capsys.readouterr()
-    assert main(["longwatch", "report", *map(str, paths), "--suite", str(suite)]) == 0
+    plain = tmp_path / "both.md"
+    assert main(["longwatch", "report", *map(str, paths), "--suite", str(suite), "--markdown", str(plain)]) == 0
     said = capsys.readouterr().out
-    assert "two minus one" in said
-    assert "| needle |" in said
     text = (tmp_path / "one.html").read_text()
+    for shown in (said, text, plain.read_text()):
+        assert f"{command} grounding minus {command}" in shown.replace("\\", "")
+    assert "| needle |" in said
     assert "data:image/jpeg;base64," in text
+    assert "6 errors" in text
+    commands = [shlex.split(line) for line in plain.read_text().splitlines() if line.startswith("    longpanda")]
+    assert [words[2] for words in commands] == ["make", "run", "run", "report"]
+    for words in commands:
+        parser().parse_args(words[1:])
+    assert main([*commands[0][1:]]) == 0, "the suite is that of the command"
+
+
+def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "results.jsonl"
+    assert main(["longwatch", "run", str(suite), "--command", command, "--out", str(out)]) == 0
+    lines = out.read_text().splitlines()
+    out.write_text("\n".join(lines[:-5]) + "\n")
+    assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
+    assert "5 questions of the suite were not asked yet" in out.with_suffix(".html").read_text()
+    out.write_text(lines[0] + "\n")
+    assert "no answer in" in _complaint(["report", str(out)], capsys)
+    assert "3 files of results" in _complaint(["report", *[str(out)] * 3], capsys)
+    other = tmp_path / "other.jsonl"
+    other.write_text("\n".join(lines).replace('"suite_sha256": "', '"suite_sha256": "0') + "\n")
+    out.write_text("\n".join(lines) + "\n")
+    assert "results on two suites" in _complaint(["report", str(out), str(other)], capsys)
+    assert "not on" in _complaint(["report", str(other), "--suite", str(suite)], capsys)
+    page = tmp_path / "new.html"
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    asked = ["report", str(out), "--out", str(page), "--png", str(tmp_path / "x.png")]
+    assert "longpanda[plots]" in _complaint(asked, capsys)
+    assert not page.exists()
+
+
+def test_a_page_does_not_tell_the_seed_of_a_private_suite(command, tmp_path):
+    folder, out, plain = tmp_path / "suite", tmp_path / "results.jsonl", tmp_path / "results.md"
+    plan = "--minutes 3 --per-cell 1 --seed 987654 --split private --size-px 96 --fps 0.25 --families needle"
+    assert main(["longwatch", "make", *plan.split(), "--workers", "1", "--out", str(folder)]) == 0
+    assert main(["longwatch", "run", str(folder), "--command", command, "--out", str(out)]) == 0
+    assert main(["longwatch", "report", str(out), "--suite", str(folder), "--markdown", str(plain)]) == 0
+    for text in (out.with_suffix(".html").read_text(), plain.read_text()):
+        assert "--seed private --split private" in text
+        assert "987654" not in text
 
 
 def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys):

@@ -1,16 +1,26 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from longpanda.errors import ConfigError
 from longpanda.evaluate.analysis import (
+    above_chance,
+    averages,
     by_depth,
-    cells,
-    compare,
+    by_minutes,
+    chance,
     coverage,
     covered,
     effective_minutes,
+    grouped,
     refusal,
 )
+from longpanda.evaluate.metrics import accuracy
+from longpanda.evaluate.paired import compare
+from longpanda.longwatch.families import FAMILIES
+from longpanda.longwatch.suite import SuitePlan
+from longpanda.longwatch.textonly import label
 from longpanda.types import Reply, Sample, Score
 
 
@@ -29,13 +39,53 @@ def _row(*values):
     ]
 
 
-def test_cells_are_by_family_and_length():
-    table = cells([*_row(10, 5), _score(1.0, family="count")])
-    assert {name: one.value for name, one in table.items()} == {
-        ("needle", 3.0): 1.0,
-        ("needle", 10.0): 0.5,
-        ("count", 3.0): 1.0,
-    }
+def test_chance_is_the_best_constant_answer_to_each_template():
+    absent = [_score(0.0, chance=0.01, absent=True, template="card") for _ in range(3)]
+    shown = [_score(0.0, chance=0.01, template="card") for _ in range(17)]
+    assert chance([*absent, *shown]) == pytest.approx(3 / 20), "'never' to all"
+    assert chance(shown) == pytest.approx(0.01)
+    places = [_score(0.0, chance=0.5, template="place") for _ in range(20)]
+    assert chance([*absent, *shown, *places]) == pytest.approx((3 + 10) / 40)
+    unknown = [_score(0.0, template="other", chance=None), _score(0.0, template="other", chance=0.1)]
+    assert chance(unknown) == 1.0, "the most frequent answer, where a sample tells no chance"
+    with pytest.raises(ConfigError, match="no scores"):
+        chance([])
+
+
+def test_chance_by_construction_is_what_drawn_questions_give():
+    """The families' own chances and the share of absent things, held against the answers of one large drawing."""
+    plan = SuitePlan(minutes=(3.0,), per_cell=600, split="dev")
+    groups = grouped([Score(0.0, Reply(""), sample) for sample in plan.samples()], lambda score: score.sample.family)
+    assert set(groups) == set(FAMILIES)
+    for family, group in groups.items():
+        templates = grouped(group, lambda score: score.sample.metadata["template"]).values()
+        labels = [Counter(label(score.sample.question, score.sample.target) for score in one) for one in templates]
+        best = sum(max(counts.values()) for counts in labels) / len(group)
+        assert -0.02 < best - chance(group) < 0.05, family
+
+
+def test_above_chance_guessing_is_0_and_all_right_is_1():
+    guess, perfect = accuracy(_row(5)), accuracy([_score(1.0)] * 10)
+    assert above_chance(guess, 0.5).value == 0
+    assert above_chance(perfect, 0.5).interval == (pytest.approx(2 * perfect.interval[0] - 1), 1.0)
+    assert above_chance(guess, 0.75).value == -1
+    assert above_chance(guess, 1.0) is None
+
+
+def test_averages_weigh_lengths_as_ruler_does():
+    found = averages(by_minutes(_row(10, 8, 5, 1)))
+    assert found.mean.value == pytest.approx(0.6)
+    assert found.increasing.value == pytest.approx((1 * 1 + 2 * 0.8 + 3 * 0.5 + 4 * 0.1) / 10)
+    assert found.decreasing.value == pytest.approx((4 * 1 + 3 * 0.8 + 2 * 0.5 + 1 * 0.1) / 10)
+    curve = np.trapezoid([1, 0.8, 0.5, 0.1], np.log([3, 10, 30, 60])) / np.log(20)
+    assert found.area.value == pytest.approx(curve)
+    assert averages(by_minutes(_row(7))).area.value == 0.7
+    with pytest.raises(ConfigError, match="no scores"):
+        averages({})
+
+
+def _accuracies(scores):
+    return {minutes: accuracy(group) for minutes, group in by_minutes(scores).items()}
 
 
 @pytest.mark.parametrize(
@@ -43,17 +93,15 @@ def test_cells_are_by_family_and_length():
     [((10, 9, 9, 9), 60, 60), ((10, 9, 8, 9), 10, 60), ((7, 6, 6, 5), 30, 30), ((5, 5, 5, 5), 60, 0), ((0, 0), 0, 0)],
 )
 def test_effective_length_stops_at_the_first_length_below_the_bar(values, relative, absolute):
-    table = cells(_row(*values))
-    assert effective_minutes(table, "needle") == relative
-    assert effective_minutes(table, "needle", bar=0.6) == absolute
+    row = _accuracies(_row(*values))
+    assert effective_minutes(row) == relative
+    assert effective_minutes(row, bar=0.6) == absolute
 
 
 def test_a_guesser_has_no_effective_length():
-    table = cells(_row(5, 5, 5, 5))
-    assert effective_minutes(table, "needle", chance=0.5) == 0
-    assert (
-        effective_minutes(cells(_row(10, 9, 9, 9)), "needle", chance=0.5) == 3
-    )  # 0.9 is 80 % of the way from 0.5 to 1
+    assert effective_minutes(_accuracies(_row(5, 5, 5, 5)), guess=0.5) == 0
+    # 0.9 is 80 % of the way from 0.5 to 1
+    assert effective_minutes(_accuracies(_row(10, 9, 9, 9)), guess=0.5) == 3
 
 
 def test_depth_is_binned_by_the_first_evidence():
@@ -70,13 +118,17 @@ def test_coverage_asks_for_a_frame_in_every_interval():
     assert covered(_score(1.0, frames=(1.5, 6.0), spans=spans)) is False
     assert covered(_score(1.0, frames=(1.5,))) is None
     assert covered(_score(1.0, spans=spans)) is None
-    assert coverage([_score(1.0, frames=(1.5, 5.0), spans=spans), _score(1.0, frames=(0.0,), spans=spans)]) == 0.5
+    both = coverage([_score(1.0, frames=(1.5, 5.0), spans=spans), _score(1.0, frames=(0.0,), spans=spans)])
+    assert both is not None
+    assert both.value == 0.5
     assert coverage([_score(1.0)]) is None
 
 
 def test_refusals_and_false_alarms_are_apart():
     scores = [_score(1.0, absent=True), _score(0.0, absent=True), _score(0.0, text="Never."), _score(1.0), _score(0.0)]
-    assert refusal(scores) == (0.5, pytest.approx(1 / 3))
+    refused, alarms = refusal(scores)
+    assert (refused.value, refused.questions) == (0.5, 2)
+    assert (alarms.value, alarms.questions) == (pytest.approx(1 / 3), 3)
     with pytest.raises(ConfigError, match="0 questions about what is absent"):
         refusal(scores[2:])
 
@@ -102,3 +154,8 @@ def test_a_paired_comparison_is_of_common_questions_and_clusters_by_video():
     assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(5**0.5, rel=0.1)
     with pytest.raises(ConfigError, match="without a common question"):
         compare(first, alone)
+
+
+def test_one_video_tells_nothing_of_others():
+    found = compare([_score(0.0, question=str(i)) for i in range(9)], [_score(1.0, question=str(i)) for i in range(9)])
+    assert (found.difference, found.interval, found.gained, found.lost) == (1.0, (-1.0, 1.0), 9, 0)

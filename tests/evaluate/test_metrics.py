@@ -5,6 +5,7 @@ import pytest
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.evaluate import accuracy, run
+from longpanda.evaluate.metrics import mean_accuracy
 from longpanda.longwatch.answers import Mark
 from longpanda.types import Reply, Sample, Score
 
@@ -38,9 +39,30 @@ def test_a_perfect_score_still_has_an_interval() -> None:
     assert high == 1.0
 
 
+def test_a_mean_of_lengths_has_the_interval_of_as_many_questions_however_they_differ() -> None:
+    easy, hard = (scores_of({str(i): [float(i < right)] for i in range(50)}) for right in (45, 5))
+    both = mean_accuracy([(1.0, easy), (1.0, hard)])
+    assert (both.value, both.questions, both.videos) == (0.5, 100, 50)
+    assert both.interval == pytest.approx((0.4038, 0.5962), abs=1e-3), "Wilson for 50 of 100"
+    weighted = mean_accuracy([(3.0, easy), (1.0, hard)])
+    assert weighted.value == pytest.approx(0.7)
+    assert np.diff(weighted.interval) > np.diff(accuracy([*easy, *hard]).interval) * 0.9
+    assert mean_accuracy([(1.0, easy), (0.0, hard)]) == accuracy(easy)
+
+
+def test_scripts_that_are_good_at_every_length_widen_the_mean_of_lengths() -> None:
+    """60 lengths-by-scripts with one fate for each script say as much as 20 scripts."""
+    lengths = [scores_of({str(i): [float(i < 10)] for i in range(20)}) for _ in range(3)]
+    alone = mean_accuracy([(1.0, scores_of({f"{j} {i}": [float(i < 10)] for i in range(20)})) for j in range(3)])
+    width = np.diff(mean_accuracy([(1.0, one) for one in lengths]).interval)[0] / np.diff(alone.interval)[0]
+    assert width == pytest.approx(3**0.5, rel=0.1)
+
+
 def test_no_scores_are_refused() -> None:
     with pytest.raises(ConfigError, match="no scores"):
         accuracy([])
+    with pytest.raises(ConfigError, match="no scores"):
+        mean_accuracy([(1.0, [])])
 
 
 def exact(text: str, sample: Sample) -> Mark:

@@ -1,66 +1,171 @@
+"""The page of results and its Markdown."""
+
 import re
+from html.parser import HTMLParser
 
-from longpanda.errors import VideoError
-from longpanda.evaluate.report import comparison, markdown, page
-from longpanda.types import Reply, Sample, Score
+import pytest
+from results import PARTIALS, results, score
 
-CHANCES = {"needle": 0.15, "count": 0.2}
+from longpanda.evaluate import colours
+from longpanda.evaluate.paired import pair
+from longpanda.evaluate.report import Report, markdown, page
+from longpanda.evaluate.summary import summarise
+from longpanda.evaluate.tables import interval_text
 
-
-def _scores(right):
-    scores = []
-    for number in range(40):
-        family, minutes = ("needle", "count")[number % 2], (3.0, 120.0)[number // 20]
-        absent = {"absent": True} if number % 8 == 0 else {}
-        spans = () if absent else ((60.0, 70.0),)
-        sample = Sample(
-            f"q{number}", "7", family, f"v{number // 4}", spans, {"minutes": minutes, "depth": 0.3, **absent}
-        )
-        reply = Reply("7" if number < right else "<script>alert(1)</script>", (65.0, 90.0), 24, 0.5, 2**30)
-        scores.append(Score(float(number < right), reply, sample))
-    return scores
-
-
-def test_a_page_holds_every_part_and_escapes_what_models_say():
-    text = page("a <model>", {"frames": None, "model": "m"}, _scores(30), CHANCES, lambda _video, _second: b"jpeg")
-    assert "<script>" not in text
-    assert "&lt;script&gt;" in text
-    assert "a &lt;model&gt;" in text
-    for title in ("Length by family", "How deep", "What it cost", "sampler saw", "never happened", "Some failures"):
-        assert title in text
-    assert text.count("data:image/jpeg;base64,anBlZw==") == 10 - sum(number % 8 == 0 for number in range(30, 40))
-    assert not re.search(r'(src|href)="(?!data:)', text), "not self-contained"
+HOSTILE = "<script>alert(1)</script>|`*\ud800"
+HEADINGS = (
+    "Accuracy by family and length",
+    "Above chance",
+    "Over all lengths",
+    "Where the needle lies",
+    "What it cost",
+    "What the sampler saw",
+    "What never happened",
+    "How near the wrong ones came",
+    "Failures",
+    "How it was made",
+)
+VOID = {"meta", "img", "br", "circle", "line", "path", "polygon", "polyline"}
 
 
-def test_a_picture_that_cannot_be_had_is_said():
-    def lost(_video, _second):
-        raise VideoError("no film", "one", "make it")
+class _Nesting(HTMLParser):
+    """What was opened and not closed in order."""
 
-    assert "no film" in page("m", {}, _scores(0), CHANCES, lost)
-    assert "<img" not in page("m", {}, _scores(0), CHANCES)
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong = [], []
 
+    def handle_starttag(self, tag, _attrs):
+        if tag not in VOID:
+            self.open.append(tag)
 
-def test_a_perfect_result_has_no_failures():
-    assert "Some failures" not in page("m", {}, _scores(40), CHANCES)
-
-
-def test_the_markdown_table_has_lengths_and_effective_lengths():
-    lines = markdown(_scores(25), CHANCES).splitlines()
-    assert lines[0].split(" | ")[:3] == ["| family", "3 min", "120 min"]
-    assert lines[2].startswith("| needle | 100% [")
-    assert lines[2].endswith("| 15% | 3 min | 3 min |")
+    def handle_endtag(self, tag):
+        if tag not in VOID and (not self.open or self.open.pop() != tag):
+            self.wrong.append(tag)
 
 
-def test_a_comparison_is_overall_and_by_family():
-    lines = comparison("one", "two", _scores(20), _scores(30)).splitlines()
-    assert "two minus one" in lines[0]
-    assert [line.split(" | ")[0] for line in lines[2:]] == ["| all", "| count", "| needle"]
-    assert "+25.0%" in lines[2]
+def _report(scores, name="m", configuration=None, **options):
+    return Report((summarise(name, configuration or {}, scores, PARTIALS, **options),))
 
 
-def test_errors_and_one_kind_of_questions_are_shown_and_no_reason_to_fail():
-    scores = [Score(0.0, Reply(""), score.sample, "the server was down") for score in _scores(0)]
-    assert "10 errors" in markdown(scores, CHANCES)
-    assert "the server was down" in page("m", {}, scores, CHANCES)
-    absent = [score for score in scores if score.sample.metadata.get("absent")]
-    assert "never happened" not in page("m", {}, absent, CHANCES)
+def _checked(report):
+    """The page, which is well-formed and asks for nothing from elsewhere."""
+    text = page(report)
+    nesting = _Nesting()
+    nesting.feed(text)
+    assert (nesting.open, nesting.wrong) == ([], [])
+    assert not re.search(r'(src|href)="(?!data:)|url\(|@import', text)
+    assert not re.search(r"\bnan\b|\binf\b|None|Undefined", re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL))
+    return text
+
+
+def test_page_and_markdown_hold_every_part_and_the_same_numbers():
+    report = _report(results((16, 8)), picture=lambda _video, _second: b"jpeg")
+    text, plain = _checked(report), markdown(report)
+    for title in HEADINGS:
+        assert f"<h2>{title}</h2>" in text
+        assert f"## {title}" in plain
+    model = report.models[0]
+    needle = model.families[0]
+    shown = [cell for one in (*model.families, model.overall) for cell in (*one.cells, *one.above, one.averages.area)]
+    for cell in [*shown, needle.averages.increasing, *needle.refusals, needle.partial[1]]:
+        assert f"{cell.value:.1%}" in text
+        assert interval_text(cell.interval) in text
+        assert f"{cell.value:.1%} [{interval_text(cell.interval)}]" in plain
+    assert text.count("data:image/jpeg;base64,anBlZw==") == sum(one.picture is not None for one in model.failures)
+    assert "0.5 s" not in text
+    assert "500 ms" in text
+    assert "1.0 GiB" in text
+
+
+def test_what_others_wrote_is_text_and_nothing_else():
+    scores = [
+        score(0.0, 0, family=HOSTILE, text=HOSTILE, template=HOSTILE),
+        score(0.0, 1, family=HOSTILE, error=HOSTILE),
+    ]
+    report = Report(
+        (summarise(HOSTILE, {HOSTILE: HOSTILE}, scores, {HOSTILE: HOSTILE}),), (), {"level": HOSTILE}, (HOSTILE,)
+    )
+    text = _checked(report)
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    plain, _, commands = markdown(report).rpartition("\n\n")
+    assert "<script" not in plain
+    assert commands == f"    {HOSTILE[:-1]}?\n", "a command is code, as it is"
+    assert text.encode()
+    for line in plain.splitlines():
+        if line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) in (3, 4, 5, 6, 7, 8), line
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        results((16, 8), families=("count",)),
+        results((16,), minutes=(3.0,)),
+        results((20,), families=("order",), minutes=(3.0,)),
+        results((16, 8), told=False),
+        results((0, 0)),
+        results((20, 20)),
+        [score(0.0, i, error="down") for i in range(3)],
+        [score(1.0)],
+        [score(1.0, absent=True)],
+        [score(0.0, i, minutes=minutes) for minutes in (0.5, 3.0, 3.25, 3.5, 1000.0) for i in range(2)],
+    ],
+    ids=["family", "length", "cell", "no-cost", "wrong", "right", "errors", "one", "absent", "lengths"],
+)
+def test_any_results_make_a_page(scores):
+    report = _report(scores)
+    text, plain = _checked(report), markdown(report)
+    wrong = any(one.value == 0 for one in scores)
+    assert ("<h2>Failures</h2>" in text) == ("## Failures" in plain) == wrong
+
+
+def test_a_perfect_and_an_empty_score_have_honest_intervals():
+    assert "84 to 100%" in page(_report(results((20, 20))))
+    assert "0 to 16%" in page(_report(results((0, 0))))
+
+
+def test_errors_and_what_is_missing_are_said():
+    scores = [*results((20, 20)), score(0.0, 30, error="the server was down")]
+    report = _report(scores, missing=7)
+    for text in (_checked(report), markdown(report)):
+        assert "1 error" in text
+        assert "the server was down" in text
+        assert "7 questions of the suite were not asked yet" in text
+    assert "not asked yet" not in page(_report(scores))
+
+
+def test_two_models_are_compared_on_one_page():
+    first, second = results((8, 8)), results((16, 8))
+    models = tuple(summarise(name, {}, scores, PARTIALS) for name, scores in (("one", first), ("two", second)))
+    report = Report(models, pair(first, second))
+    text, plain = _checked(report), markdown(report)
+    difference = report.paired[0].found
+    for shown in (text, plain):
+        assert "two minus one" in shown
+        assert f"{100 * difference.difference:+.1f}" in shown
+    assert len(re.findall(r'<td class="strip">', text)) == len(report.paired) == 5
+    assert '<g class="m1">' in text
+    assert "minus" not in page(Report(models[:1]))
+
+
+def test_the_configuration_and_the_commands_are_in_full():
+    report = Report(
+        (summarise("m", {"model": "nano", "frames": None}, [score(1.0)], PARTIALS),),
+        suite={"minutes": [3.0], "level": "steady"},
+        commands=("longpanda longwatch run 'a b'",),
+    )
+    for text in (_checked(report), markdown(report)):
+        for word in ("model", "nano", "frames", "null", "level", "steady", "[3.0]"):
+            assert word in text.replace("\\", "")
+    assert "longpanda longwatch run &#39;a b&#39;" in page(report)
+
+
+@pytest.mark.parametrize("ramp", [colours.LIGHT, colours.DARK], ids=["light", "dark"])
+def test_text_can_be_read_on_every_shade_and_more_is_never_the_same(ramp):
+    shades = [colours.shade(share / 200, ramp) for share in range(201)]
+    assert min(colours.contrast(ink, background) for background, ink in shades) >= 4.5
+    to_page = [colours.contrast(background, ramp[0]) for background, _ in shades]
+    assert all(one < other for one, other in zip(to_page[::5], to_page[5::5], strict=False))
+    assert colours.contrast("#000000", "#ffffff") == pytest.approx(21)

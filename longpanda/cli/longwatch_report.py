@@ -1,0 +1,145 @@
+"""`longpanda longwatch report`: files of results to a page, Markdown and a picture."""
+
+import argparse
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longpanda.cli.answerers import Moments, suite_sha256
+
+if TYPE_CHECKING:
+    from longpanda.evaluate.summary import Summary
+    from longpanda.longwatch.suite import SuitePlan
+    from longpanda.types import Score
+
+Results = tuple[Path, dict[str, Any], "list[Score]"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the step."""
+    parser.add_argument("results", type=Path, nargs="+", help="what run wrote; two are compared")
+    parser.add_argument("--suite", type=Path, help="the suite's folder, for pictures of failures and its plan")
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results)")
+    parser.add_argument("--markdown", type=Path, metavar="FILE.md", help="write the same as Markdown, too")
+    parser.add_argument("--png", type=Path, metavar="FILE.png", help="draw heat map and curves, too (longpanda[plots])")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write one self-contained page of results and print its main table; two results are compared on the same page."""
+    from longpanda.evaluate.paired import pair
+    from longpanda.evaluate.report import Report, markdown, markdown_table, page
+    from longpanda.video import check_writable, write_whole
+
+    results = _read(options.results, options.suite)
+    target = options.out or options.results[0].with_suffix(".html")
+    for path in (target, options.markdown, options.png):
+        if path is not None:
+            check_writable(path)
+    plan = None if options.suite is None else _plan(options.suite)
+    models = tuple(_summary(name, one, options.suite) for name, one in zip(_names(results), results, strict=True))
+    report = Report(
+        models,
+        pair(results[0][2], results[1][2]) if len(results) == 2 else (),
+        None if plan is None else _shown(plan),
+        tuple(_commands(options, results, plan)),
+    )
+    if options.png is not None:
+        from longpanda.evaluate.figure import draw
+
+        write_whole(options.png, draw(report.models))
+    write_whole(target, page(report))
+    if options.markdown is not None:
+        write_whole(options.markdown, markdown(report))
+    for section in report.sections:
+        if section.key in ("lengths", "paired"):
+            for model, table in section.tables:
+                print(f"{model or section.title}\n\n{markdown_table(table)}\n")
+    print(f"the page is {target}")
+
+
+def _read(paths: list[Path], suite: Path | None) -> list[Results]:
+    """One or two results of one suite."""
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate import read_records
+
+    if len(paths) > 2:
+        raise ConfigError(f"{len(paths)} files of results", "one, or two to compare", "name fewer")
+    results = [(path, *read_records(path)) for path in paths]
+    for path, settings, scores in results:
+        if not scores:
+            raise ConfigError(f"no answer in '{path}'", "at least one", "run a model first")
+        if settings["suite_sha256"] != results[0][1]["suite_sha256"]:
+            raise ConfigError("results on two suites", "the same questions for both", "run both on one suite")
+    if suite is not None and suite_sha256(suite) != results[0][1]["suite_sha256"]:
+        raise ConfigError(f"results that are not on '{suite}'", "the suite they were made on", "name that")
+    return results
+
+
+def _plan(suite: Path) -> "SuitePlan":
+    from longpanda.longwatch.suite import SuitePlan
+
+    return SuitePlan.read(suite)
+
+
+def _names(results: list[Results]) -> list[str]:
+    """What was measured; where two are the same, the names of their files."""
+    known = (
+        [_measured(settings) for _, settings, _ in results],
+        [path.stem for path, _, _ in results],
+        [str(path) for path, _, _ in results],
+    )
+    return next((names for names in known if len(set(names)) == len(names)), known[-1])
+
+
+def _measured(settings: dict[str, Any]) -> str:
+    if endpoint := settings.get("endpoint"):
+        return f"{settings['endpoint_model']} at {endpoint}"
+    return str(settings.get("model") or settings.get("command") or "the oracle")
+
+
+def _summary(name: str, results: Results, suite: Path | None) -> "Summary":
+    from longpanda.evaluate.summary import summarise
+    from longpanda.longwatch.families import FAMILIES
+    from longpanda.longwatch.make import read_questions
+
+    _, settings, scores = results
+    partials = {family: one.kind.partial for family, one in FAMILIES.items()}
+    if suite is None:
+        return summarise(name, settings, scores, partials)
+    missing = len(read_questions(suite)) - len(scores)
+    return summarise(name, settings, scores, partials, Moments(suite), missing)
+
+
+def _shown(plan: "SuitePlan") -> dict[str, Any]:
+    """The plan, but for the seed of a suite that nobody is to see."""
+    return asdict(plan) | ({"seed": "private"} if plan.split == "private" else {})
+
+
+def _commands(options: argparse.Namespace, results: list[Results], plan: "SuitePlan | None") -> list[str]:
+    """What makes the page again."""
+    suite = "SUITE" if options.suite is None else str(options.suite)
+    made = [] if plan is None else [_make_command(plan, suite)]
+    made += [_run_command(path, settings, suite) for path, settings, _ in results]
+    about = ["--suite", suite] if options.suite is not None else []
+    made.append(shlex.join(["longpanda", "longwatch", "report", *(str(path) for path, _, _ in results), *about]))
+    return made
+
+
+def _make_command(plan: "SuitePlan", folder: str) -> str:
+    values = _shown(plan)
+    lists = {
+        name: [f"{one:g}" if name == "minutes" else one for one in values[name]] for name in ("minutes", "families")
+    }
+    words = ["longpanda", "longwatch", "make", "--out", folder]
+    for name in ("minutes", "families", "per_cell", "seed", "split", "level", "size_px", "fps", "crf"):
+        words += [f"--{name.replace('_', '-')}", *(lists.get(name) or [str(values[name])])]
+    return shlex.join(words)
+
+
+def _run_command(path: Path, settings: dict[str, Any], suite: str) -> str:
+    words = ["longpanda", "longwatch", "run", suite]
+    for name in ("model", "command", "endpoint", "endpoint_model", "frames"):
+        if settings.get(name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(settings[name])]
+    return shlex.join([*words, *(["--oracle"] if settings.get("oracle") else []), "--out", str(path)])

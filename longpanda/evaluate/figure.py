@@ -1,0 +1,123 @@
+"""The heat map and the curves of results as a picture, for papers and slides; needs `longpanda[plots]`."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, Final
+
+from longpanda.errors import ConfigError
+from longpanda.evaluate import colours
+from longpanda.evaluate.metrics import Accuracy
+from longpanda.evaluate.summary import Family, Summary
+from longpanda.evaluate.tables import rows_of
+
+COLUMNS: Final = 4
+"""Curves beside one another."""
+_MARKERS: Final = ("o", "D")
+_DPI: Final = 200
+
+
+def draw(models: Sequence[Summary]) -> bytes:
+    """Every model's heat map above, and the curves of all of them below, as PNG.
+
+    Args:
+        models: one or two.
+
+    Raises:
+        ConfigError: matplotlib is not there.
+    """
+    matplotlib = _matplotlib()
+    names = list(dict.fromkeys(one.name for model in reversed(models) for one in rows_of(model)))
+    levels, rows = -(-len(names) // COLUMNS), max(len(rows_of(model)) for model in models)
+    heights = [0.6 + 0.42 * rows, 2.3 * levels]
+    figure = matplotlib.figure.Figure(figsize=(10.5, sum(heights) + 0.4), dpi=_DPI, layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=heights)
+    for model, axes in zip(models, above.subplots(1, len(models), squeeze=False)[0], strict=True):
+        _heat_map(matplotlib, axes, model)
+    grid = list(below.subplots(levels, COLUMNS, squeeze=False, sharey=True).flat)
+    for axes in grid:
+        axes.set_axis_off()
+    for name, axes in zip(names, grid, strict=False):
+        _curves(axes, name, models)
+    below.supxlabel("minutes of video", fontsize=9)
+    below.supylabel("exactly right", fontsize=9)
+    lines = {line.get_label(): line for axes in grid[: len(names)] for line in axes.get_lines()}
+    order = [*(_literal(model.name) for model in models), "chance"]
+    below.legend(handles=[lines[name] for name in order], loc="outside upper right", ncols=3, frameon=False, fontsize=9)
+    figure.savefig(picture := BytesIO(), format="png", metadata={"Software": None})
+    return picture.getvalue()
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib.colors
+        import matplotlib.figure
+    except ImportError as error:
+        remedy = "run: pip install 'longpanda[plots]'"
+        raise ConfigError("a picture to be drawn without matplotlib", "matplotlib", remedy) from error
+    return matplotlib
+
+
+def _heat_map(matplotlib: Any, axes: Any, model: Summary) -> None:
+    rows = rows_of(model)
+    nothing = float("nan")
+    shares = [[nothing if one is None else one.value for one in row.cells] for row in rows]
+    ramp = matplotlib.colors.LinearSegmentedColormap.from_list("shares", colours.LIGHT)
+    axes.imshow(shares, cmap=ramp, vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(model.minutes)), [f"{minutes:g} min" for minutes in model.minutes])
+    axes.set_yticks(range(len(rows)), [f"{_literal(row.name)} (chance {row.chance:.0%})" for row in rows])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, labelsize=9)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([place - 0.5 for place in range(1, len(model.minutes))], minor=True)
+    axes.set_yticks([place - 0.5 for place in range(1, len(rows))], minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="minor", length=0)
+    axes.set_title(model.name, fontsize=11, fontweight="bold", loc="left", parse_math=False)
+    for y, row in enumerate(rows):
+        for x, one in enumerate(row.cells):
+            if one is not None:
+                axes.text(x, y, _words(one), ha="center", va="center", fontsize=7, color=colours.shade(one.value)[1])
+
+
+def _literal(text: str) -> str:
+    """A name that matplotlib does not take for a formula."""
+    return text.replace("$", r"\$")
+
+
+def _words(one: Accuracy) -> str:
+    low, high = one.interval
+    return f"{one.value:.1%}\n{100 * low:.0f} to {100 * high:.0f}"
+
+
+def _curves(axes: Any, name: str, models: Sequence[Summary]) -> None:
+    """One small panel: accuracy over minutes of one family, with intervals and chance."""
+    axes.set_axis_on()
+    lengths = sorted({minutes for model in models for minutes in model.minutes})
+    families = [(place, model, one) for place, model in enumerate(models) for one in rows_of(model) if one.name == name]
+    for place, model, family in families:
+        _curve(axes, place, model, family)
+    axes.axhline(families[0][2].chance, color="#56616f", linestyle=":", linewidth=1.2, label="chance")
+    axes.set_xscale("log")
+    axes.set_xlim(lengths[0] / 1.2, lengths[-1] * 1.2)
+    axes.set_xticks(lengths, [f"{minutes:g}" for minutes in lengths], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
+    axes.set_title(name, fontsize=9, fontweight="bold", loc="left", parse_math=False)
+    axes.tick_params(labelsize=8)
+    axes.grid(axis="y", color="#e3e8ee")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _curve(axes: Any, place: int, model: Summary, family: Family) -> None:
+    known = [(minutes, one) for minutes, one in zip(model.minutes, family.cells, strict=True) if one is not None]
+    minutes, values = [length for length, _ in known], [one.value for _, one in known]
+    lows, highs = [one.interval[0] for _, one in known], [one.interval[1] for _, one in known]
+    colour = colours.MODELS[place]
+    axes.plot(
+        minutes, values, color=colour, marker=_MARKERS[place], markersize=4, linewidth=1.6, label=_literal(model.name)
+    )
+    if len(known) > 1:
+        axes.fill_between(minutes, lows, highs, color=colour, alpha=0.16, linewidth=0)
+    else:
+        axes.vlines(minutes, lows, highs, color=colour, linewidth=1.4)

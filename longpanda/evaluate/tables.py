@@ -1,0 +1,295 @@
+"""The tables of a page of results, in words: HTML and Markdown are made of the same ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from longpanda.evaluate.analysis import ABSOLUTE_BAR, EVERYTHING, RELATIVE_BAR, above_chance
+from longpanda.evaluate.metrics import Accuracy
+from longpanda.evaluate.paired import Paired
+from longpanda.evaluate.summary import COSTS, Family, Summary
+
+MESSAGES: Final = 10
+"""Kinds of errors that are listed."""
+_KIB: Final = 2**10
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Args:
+        text: what it says.
+        note: what it adds in small letters.
+        share: 0 to 1, how dark it is in a heat map; None for no shade.
+        about: what it says when pointed at.
+    """
+
+    text: str
+    note: str = ""
+    share: float | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a head; the first cell of a row names it.
+
+    Args:
+        head: of the columns.
+        rows: as many cells each.
+        is_prose: cells are text to be read, not numbers to be compared.
+        total: the name of the row that sums up the others.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    is_prose: bool = False
+
+    total: str = EVERYTHING
+
+    @property
+    def is_heat(self) -> bool:
+        """Whether any cell is shaded."""
+        return any(cell.share is not None for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Args:
+        key: what the page places charts by.
+        title: its heading.
+        about: how to read it.
+        tables: (model, table) of every model that has one; the model is "" for what is about all.
+    """
+
+    key: str
+    title: str
+    about: str
+    tables: tuple[tuple[str, Table], ...]
+
+
+def sections(models: Sequence[Summary], paired: Sequence[Paired] = ()) -> tuple[Section, ...]:
+    """Everything that can be said in tables; what a file of results knows nothing of is left out."""
+    parts = [Section("paired", _PAIRED.format(*_two(models)), _PAIRED_ABOUT, (("", _pairs(paired)),))] if paired else []
+    for key, title, about, make in _PARTS:
+        made = tuple((model.name if len(models) > 1 else "", table) for model in models if (table := make(model)).rows)
+        if made:
+            parts.append(Section(key, title, about, made))
+    return tuple(parts)
+
+
+def tiles(model: Summary) -> tuple[Cell, ...]:
+    """What one wants to know first; `about` names each."""
+    mean, overall = model.overall.averages.mean, model.overall
+    found = [Cell(_percent(mean.value), interval_text(mean.interval), about="right, mean over lengths")]
+    if (above := above_chance(mean, overall.chance)) is not None:
+        note = f"{interval_text(above.interval)}; chance is {_percent(overall.chance)}"
+        found.append(Cell(_percent(above.value), note, about="above chance"))
+    if len(model.minutes) > 1:
+        note = f"{length_text(overall.effective_minutes)} over all families"
+        best = sum(one.effective_minutes == model.minutes[-1] for one in model.families)
+        text = f"{best} of {len(model.families)}"
+        found.append(Cell(text, note, about=f"families holding up to {length_text(model.minutes[-1])}"))
+    if overall.refusals is not None:
+        refused, alarms = overall.refusals
+        note = f"{_percent(alarms.value)} false alarms"
+        found.append(Cell(_percent(refused.value), note, about="absent things refused"))
+    errors = overall.exact.errors
+    found.append(Cell(f"{errors:,}", f"of {_count(overall.exact.questions, 'question')}", about="errors"))
+    return tuple(found)
+
+
+def length_text(minutes: float) -> str:
+    """A length, or that there is none."""
+    return f"{minutes:g} min" if minutes else "none"
+
+
+def cost_text(name: str, value: float) -> str:
+    """A cost with its unit."""
+    match name:
+        case _ if not value:
+            return "0"
+        case "seconds" if value < 1e-3:
+            return f"{1e6 * value:,.0f} µs"
+        case "seconds" if value < 1:
+            return f"{1e3 * value:,.0f} ms"
+        case "seconds":
+            return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
+        case "peak memory":
+            return f"{value / _KIB**3:.1f} GiB" if value >= _KIB**3 else f"{value / _KIB**2:,.0f} MiB"
+        case _:
+            return f"{value:,.0f}"
+
+
+def _two(models: Sequence[Summary]) -> tuple[str, str]:
+    return models[-1].name, models[0].name
+
+
+def interval_text(interval: tuple[float, float], form: str = ".0f") -> str:
+    """Two shares in percent."""
+    low, high = (f"{100 * share:{form}}" for share in interval)
+    return f"{low} to {high}%".replace("-", "−")
+
+
+def _share(one: Accuracy | None, is_shaded: bool = False) -> Cell:
+    if one is None:
+        return Cell("–")
+    shade = min(1.0, max(0.0, one.value)) if is_shaded else None
+    about = f"{_count(one.questions, 'question')}, {_count(one.videos, 'cluster')}{_errors_of(one)}"
+    return Cell(_percent(one.value), interval_text(one.interval), shade, about)
+
+
+def _errors_of(one: Accuracy) -> str:
+    return f", {_count(one.errors, 'error')}" if one.errors else ""
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("-", "−")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def _heat(row: tuple[Accuracy | None, ...]) -> tuple[Cell, ...]:
+    return tuple(_share(one, is_shaded=True) for one in row)
+
+
+def _with_errors(row: tuple[Accuracy | None, ...]) -> tuple[Cell, ...]:
+    """The row of the table where errors are told: every other one counts the same."""
+    cells = zip(_heat(row), row, strict=True)
+    return tuple(cell if one is None else replace(cell, note=cell.note + _errors_of(one)) for cell, one in cells)
+
+
+def rows_of(model: Summary) -> tuple[Family, ...]:
+    """The families, then all of them where there are several."""
+    return (*model.families, model.overall) if len(model.families) > 1 else model.families
+
+
+def _lengths(model: Summary) -> Table:
+    rows = tuple((Cell(one.name), *_with_errors(one.cells), Cell(_percent(one.chance))) for one in rows_of(model))
+    return Table(("family", *map(length_text, model.minutes), "chance"), rows)
+
+
+def _above(model: Summary) -> Table:
+    rows = tuple((Cell(one.name), *_heat(one.above)) for one in rows_of(model))
+    return Table(("family", *map(length_text, model.minutes)), rows)
+
+
+def _averages(model: Summary) -> Table:
+    head = ("family", "mean", "area", "longer weigh more", "shorter weigh more")
+    bars = (f"effective, {RELATIVE_BAR:.0%} kept", f"effective, {ABSOLUTE_BAR:.0%} right")
+    rows = []
+    for one in rows_of(model):
+        means = (one.averages.mean, one.averages.area, one.averages.increasing, one.averages.decreasing)
+        lengths = (Cell(length_text(minutes)) for minutes in (one.effective_minutes, one.absolute_minutes))
+        rows.append((Cell(one.name), *map(_share, means), *lengths))
+    return Table((*head, *bars), tuple(rows))
+
+
+def _depths(model: Summary) -> Table:
+    rows = tuple((Cell(f"{one.low:.0%} to {one.high:.0%}"), *_heat(one.cells)) for one in model.depths)
+    return Table(("depth", *map(length_text, model.minutes)), rows)
+
+
+def _costs(model: Summary) -> Table:
+    rows = []
+    for one in model.lengths:
+        told = zip(COSTS, one.costs, strict=True)
+        costs = (Cell("not told" if value is None else cost_text(name, value)) for (name, _), value in told)
+        rows.append((Cell(length_text(one.minutes)), _share(one.right), *costs))
+    return Table(("length", "right", *(name for name, _ in COSTS)), tuple(rows))
+
+
+def _sampler(model: Summary) -> Table:
+    known = [one for one in model.lengths if one.covered is not None]
+    rows = (
+        (Cell(length_text(one.minutes)), *map(_share, (one.covered, one.right_covered, one.right_uncovered)))
+        for one in known
+    )
+    return Table(("length", "evidence seen", "right where seen", "right where not seen"), tuple(rows))
+
+
+def _absent(model: Summary) -> Table:
+    known = ((one.name, one.refusals) for one in rows_of(model) if one.refusals is not None)
+    rows = ((Cell(name), _share(refused), _share(alarms)) for name, (refused, alarms) in known)
+    return Table(("family", "refused where absent", "false alarms"), tuple(rows))
+
+
+def _partial(model: Summary) -> Table:
+    known = ((one, one.partial) for one in model.families if one.partial is not None)
+    rows = ((Cell(one.name), _share(one.exact), _share(mean), Cell(what)) for one, (what, mean) in known)
+    return Table(("family", "exact", "partial", "partial marks are"), tuple(rows))
+
+
+def _errors(model: Summary) -> Table:
+    rows = [(Cell(message), Cell(f"{count:,}")) for message, count in model.errors[:MESSAGES]]
+    if rest := model.errors[MESSAGES:]:
+        rows.append((Cell(f"{len(rest)} other messages"), Cell(f"{sum(count for _, count in rest):,}")))
+    return Table(("message", "questions"), tuple(rows), is_prose=True)
+
+
+def _pairs(paired: Sequence[Paired]) -> Table:
+    rows = []
+    for one in paired:
+        found = one.found
+        text = f"{100 * found.difference:+.1f}".replace("-", "−")
+        counts = (found.gained, found.lost, found.questions, found.videos)
+        difference = Cell(text, interval_text(found.interval, "+.1f").removesuffix("%"))
+        rows.append((Cell(one.name), difference, *(Cell(f"{count:,}") for count in counts)))
+    return Table(("", "points", "only second right", "only first right", "questions", "clusters"), tuple(rows))
+
+
+_PAIRED: Final = "{} minus {}"
+_PAIRED_ABOUT: Final = (
+    "The same questions asked of both, so that what is easy or hard about them cancels. Intervals are 95%, from "
+    "resampling clusters of videos, and too narrow where there are fewer than ten; one that does not reach 0 is a "
+    "difference, but of twenty rows one strays."
+)
+_PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
+    (
+        "lengths",
+        "Accuracy by family and length",
+        "Share of exactly right answers with 95% intervals clustered by video; one script at several lengths is one "
+        "cluster. A question without an answer counts as wrong. Chance is what the best constant answer to each "
+        "template earns on these questions.",
+        _lengths,
+    ),
+    ("above", "Above chance", "The same, where guessing is 0 and all right is 100%.", _above),
+    (
+        "averages",
+        "Over all lengths",
+        "Mean: every length weighs the same. Area: under the curve over the logarithm of the length. Weighted averages "
+        "as RULER has them, with weights 1, 2, 3, ... from the shortest length on (longer weigh more) or from the "
+        f"longest on. Effective length: the longest up to which every length keeps {RELATIVE_BAR:.0%} of the way from "
+        f"chance to the score at the shortest, or has {ABSOLUTE_BAR:.0%} right; none where the shortest is not surely "
+        "above chance.",
+        _averages,
+    ),
+    ("depths", "Where the needle lies", "Needles found, by where in the video the card is shown.", _depths),
+    ("costs", "What it cost", "Means over the answers of one length; of peak memory the largest.", _costs),
+    (
+        "sampler",
+        "What the sampler saw",
+        "Evidence is seen when a frame was looked at in every interval of it. What is wrong although it was seen is "
+        "the model's error; the rest may be the sampler's. Questions without evidence are left out.",
+        _sampler,
+    ),
+    (
+        "absent",
+        "What never happened",
+        "Some questions are about things that are never shown. Refused: share of those answered 'never'. False alarms: "
+        "share of the others answered so.",
+        _absent,
+    ),
+    (
+        "partial",
+        "How near the wrong ones came",
+        "Exact marks beside partial ones. Intervals of partial ones are those of shares, so they are at most too wide.",
+        _partial,
+    ),
+    ("errors", "Errors", "Questions that got no answer, scored 0.", _errors),
+)

@@ -1,0 +1,31 @@
+"""Results as a run leaves them, for the tests of what is made of them."""
+
+from longpanda.types import Reply, Sample, Score
+
+PARTIALS = {"needle": "mean relative accuracy", "count": ""}
+
+
+def score(value, number=0, family="needle", minutes=3.0, text="7", error=None, told=True, absent=False, **metadata):
+    """One answer; every fourth number is of another script."""
+    about = {"minutes": minutes, "depth": 0.3, "cluster": f"c{number // 4}", "template": "t", "chance": 0.1}
+    spans = () if absent else ((60.0, 70.0),)
+    sample = Sample(
+        f"{family} {number}?",
+        "never" if absent else "7",
+        family,
+        f"v{number // 4}-{minutes:g}",
+        spans,
+        about | ({"absent": True, "depth": None} if absent else {}) | metadata,
+    )
+    cost = ((65.0, 90.0), 24, 0.5, 2**30) if told else ()
+    return Score(value, Reply(text, *cost), sample, error, partial=max(value, 0.25) if error is None else 0.0)
+
+
+def results(right=(16, 8), families=("needle", "count"), minutes=(3.0, 120.0), **options):
+    """20 answers in each cell, of which so many are right at each length; the last three are of absent things."""
+    return [
+        score(float(number < many), number, family, length, absent=number >= 17, **options)
+        for length, many in zip(minutes, right, strict=True)
+        for family in families
+        for number in range(20)
+    ]
