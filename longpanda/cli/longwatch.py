@@ -3,19 +3,19 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from longpanda.evaluate import Answerer, Records
-    from longpanda.types import Sample
+    from longpanda.types import Score
 
-from longpanda.cli.answerers import Moments, answerers, configuration, suite_sha256
+from longpanda.cli import longwatch_run
+from longpanda.cli.answerers import Moments
+from longpanda.cli.provenance import suite_sha256
 
 CHANCE_PAIRS = 1000
 """Questions and answers from which the best constant answer is found."""
-ERRORS_IN_A_ROW = 20
-"""After so many a system is taken to be down, and the run stops."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checks.add_argument("folder", type=Path, help="what make wrote")
     checks.add_argument("--frames", action="store_true", help="render every video again and compare the raw frames")
     checks.set_defaults(step_run=_verify)
-    _add_run(steps.add_parser("run", help="ask a model every question of a suite", description=_run.__doc__))
+    longwatch_run.add_arguments(steps.add_parser("run", help="ask a model every question of a suite"))
     checks = steps.add_parser("audit", help="hold a suite against its controls", description=_audit.__doc__)
     checks.add_argument("folder", type=Path, help="what make wrote")
     checks.add_argument("--out", type=Path, metavar="FILE.json", help="write the table as JSON, too")
@@ -144,69 +144,6 @@ def _audit(options: argparse.Namespace) -> None:
         raise ConfigError(found, "none", "see the table; such a family does not belong into a suite")
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, help="what make wrote")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="results; run again to go on")
-    who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--model", help="a bundled model, a model folder or a hub id")
-    who.add_argument("--command", help="a command that reads and writes JSON lines")
-    who.add_argument(
-        "--endpoint", metavar="URL", help="an OpenAI-compatible server, up to and without /chat/completions"
-    )
-    who.add_argument("--oracle", action="store_true", help="the classical reader of pixels")
-    parser.add_argument("--endpoint-model", default="default", help="the name the server knows its model by")
-    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
-    parser.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one answer (default: 300)")
-    parser.add_argument("--retry-errors", action="store_true", help="ask again what ended in an error")
-    parser.add_argument("--workers", type=int, default=1, help="videos asked about at once (default: 1)")
-    parser.set_defaults(step_run=_run)
-
-
-def _run(options: argparse.Namespace) -> None:
-    """Ask every question of a suite; run it again to go on after an interruption, no answer is asked for twice."""
-    from longpanda.errors import ConfigError
-    from longpanda.evaluate import Command, Records, accuracy, read_records
-    from longpanda.longwatch.make import read_questions
-    from longpanda.video import check_writable
-
-    if options.workers < 1:
-        raise ConfigError(f"--workers {options.workers}", "at least 1", "give more")
-    samples = read_questions(options.folder)
-    check_writable(options.out)
-    asked = answerers(options)
-    records = Records(options.out, configuration(options), options.retry_errors)
-    try:
-        _ask_missing(asked, samples, records)
-    finally:
-        records.close()
-        for one in asked:
-            if isinstance(one, Command):
-                one.close()
-    scored = read_records(options.out)[1]
-    for family in dict.fromkeys(sample.family for sample in samples):
-        print(f"{family:10} {accuracy([score for score in scored if score.sample.family == family])}")
-
-
-def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
-    """Ask what has no answer yet, with a bar."""
-    from tqdm import tqdm
-
-    from longpanda.errors import ConfigError
-    from longpanda.evaluate import run_many
-    from longpanda.longwatch.families import FAMILIES
-
-    missing, errors = records.missing(samples), 0
-    with tqdm(total=len(samples), initial=len(samples) - len(missing), unit=" questions", desc="asking") as bar:
-        for score in run_many(asked, missing, lambda text, sample: FAMILIES[sample.family].mark(text, sample)):
-            records.add(score)
-            bar.update()
-            errors = errors + 1 if score.error else 0
-            if errors == ERRORS_IN_A_ROW:
-                found = f"{errors} errors in a row, the last: {score.error}"
-                raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")
-
-
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, nargs="+", help="what run wrote; two are compared")
     parser.add_argument("--suite", type=Path, help="the suite's folder, for pictures of failures")
@@ -217,8 +154,10 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 def _report(options: argparse.Namespace) -> None:
     """Write one self-contained page of results, print its table, and with two results the paired difference."""
     from longpanda.errors import ConfigError
-    from longpanda.evaluate import read_records
-    from longpanda.evaluate.report import comparison, markdown, page
+    from longpanda.evaluate import read_notes, read_records
+    from longpanda.evaluate.circular import judged
+    from longpanda.evaluate.report import comparison, markdown, page, rotations
+    from longpanda.longwatch.choices import in_words
     from longpanda.longwatch.suite import SuitePlan
     from longpanda.longwatch.textonly import TextOnly
     from longpanda.video import write_whole
@@ -226,7 +165,8 @@ def _report(options: argparse.Namespace) -> None:
     if len(options.results) > 2:
         raise ConfigError(f"{len(options.results)} files of results", "one, or two to compare", "name fewer")
     results = [read_records(path) for path in options.results]
-    settings, scores = results[0]
+    settings, askings = results[0][0], in_words(results[0][1])
+    scores = judged(askings)
     if not scores:
         raise ConfigError(f"no answer in '{options.results[0]}'", "at least one", "run a model first")
     target = options.out or options.results[0].with_suffix(".html")
@@ -239,10 +179,28 @@ def _report(options: argparse.Namespace) -> None:
     chances = {
         family: TextOnly.of_family(family, SuitePlan(minutes=(3.0,)), CHANCE_PAIRS).constant for family in families
     }
+    if settings.get("choices"):
+        chances = {family: max(chance, _guess(scores, family)) for family, chance in chances.items()}
     name = settings.get("model") or settings.get("command") or settings.get("endpoint") or "the oracle"
     picture = None if options.suite is None else Moments(options.suite)
-    write_whole(target, page(str(name), settings, scores, chances, picture))
+    shown = settings | _noted(read_notes(options.results[0]))
+    write_whole(target, page(str(name), shown, scores, chances, picture, askings))
     print(markdown(scores, chances))
+    if settings.get("choices"):
+        print(rotations(askings))
     if len(results) == 2:
-        print(comparison(options.results[0].stem, options.results[1].stem, scores, results[1][1]))
+        print(comparison(options.results[0].stem, options.results[1].stem, scores, judged(in_words(results[1][1]))))
     print(f"the page is {target}")
+
+
+def _guess(scores: "Sequence[Score]", family: str) -> float:
+    """What taking any option but "never" gets right of a family."""
+    own = [score.sample.metadata for score in scores if score.sample.family == family]
+    return sum(0.0 if about.get("absent") else about["chance"] for about in own) / len(own)
+
+
+def _noted(starts: list[dict[str, Any]]) -> dict[str, str]:
+    """What was noted of all starts, each value once."""
+    names = dict.fromkeys(name for start in starts for name in start)
+    told = {name: dict.fromkeys(start[name] for start in starts if start.get(name) is not None) for name in names}
+    return {name: " and ".join(map(str, values)) for name, values in told.items() if values}

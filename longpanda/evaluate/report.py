@@ -22,6 +22,7 @@ from longpanda.evaluate.analysis import (
     grouped,
     refusal,
 )
+from longpanda.evaluate.circular import by_question, cells_of, has_options, letter_use
 from longpanda.evaluate.metrics import Accuracy, accuracy
 from longpanda.types import Score
 
@@ -48,6 +49,7 @@ def page(
     scores: Sequence[Score],
     chances: dict[str, float],
     picture: Picture | None = None,
+    askings: Sequence[Score] = (),
 ) -> str:
     """One self-contained HTML page.
 
@@ -57,11 +59,13 @@ def page(
         scores: the results.
         chances: what guessing scores, by family.
         picture: shows a moment of a video; without it, failures have no pictures.
+        askings: of questions with options, what was said to each rotation.
     """
     videos = len({score.sample.video for score in scores})
     parts = [
         f"<h1>{_text(name)}</h1>",
         f"<p>{len(scores)} questions about {videos} videos. {_text(_settings(configuration))}</p>",
+        _section("With options, in every rotation", _ROTATIONS, _rotations(askings)),
         _section(
             "Length by family", "Right answers with 95 % intervals clustered by video.", _heat_map(scores, chances)
         ),
@@ -81,14 +85,27 @@ _SAMPLER: Final = (
     "A question is covered when a frame was looked at in every interval of its evidence. What is wrong although it is "
     "covered is the model's error; the rest may be the sampler's."
 )
+_ROTATIONS: Final = (
+    "Every question has lettered options and is asked once for each place of the right one. Plain: the mean of all "
+    "rotations. Circular: right in all of them, as in the rest of this page; 0 for whoever always takes the same "
+    "letter. Whoever goes by the options' words alone, such as the smallest number, gets chance in both."
+)
 _REFUSAL: Final = "Refused: share of the questions about absent things answered 'never'. False alarms: of the others."
 
 
 def markdown(scores: Sequence[Score], chances: dict[str, float]) -> str:
     """The table of lengths by family as Markdown, with effective lengths."""
-    head, rows = _length_table(scores, chances)
+    return _markdown_table(*_length_table(scores, chances))
+
+
+def _markdown_table(head: list[str], rows: list[list[str]]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in [head, ["---", *["---:"] * (len(head) - 1)], *rows]]
     return "\n".join(lines) + "\n"
+
+
+def rotations(askings: Sequence[Score]) -> str:
+    """Plain and circular accuracy and how often each letter was chosen as Markdown; "" without options."""
+    return "\n".join(_markdown_table(*table) for table in _rotation_tables(askings))
 
 
 def comparison(first: str, second: str, one: Sequence[Score], other: Sequence[Score]) -> str:
@@ -176,6 +193,27 @@ def _accuracy(one: Accuracy | None) -> str:
         return ""
     errors = f", {one.errors} errors" if one.errors else ""
     return f"{one.value:.0%} [{one.interval[0]:.0%}, {one.interval[1]:.0%}]{errors}"
+
+
+def _rotations(scores: Sequence[Score]) -> str:
+    return "".join(_table(*table) for table in _rotation_tables(scores))
+
+
+def _rotation_tables(scores: Sequence[Score]) -> list[tuple[list[str], list[list[str]]]]:
+    """Head and rows of plain and circular accuracy, and of the letters; no table where questions had no options."""
+    if not has_options(scores):
+        return []
+    rotated = by_question(scores)
+    rows = []
+    for cell in cells_of(rotated):
+        options = " to ".join(str(count) for count in dict.fromkeys(cell.options))
+        accuracies = (_accuracy(cell.plain), _accuracy(cell.circular))
+        rows.append([cell.family, f"{cell.minutes:g} min", options, str(cell.plain.questions), *accuracies])
+    if rotated.unfinished:
+        rows.append([f"not asked in all rotations: {rotated.unfinished} questions", *[""] * 5])
+    letters = [[one.letter, f"{one.chosen:.1%}", f"{one.right:.1%}"] for one in letter_use(scores)]
+    head = ["family", "length", "options", "questions", "plain", "circular"]
+    return [(head, rows), (["letter", "chosen", "right"], letters)]
 
 
 def _depths(scores: Sequence[Score]) -> str:
