@@ -1,35 +1,18 @@
 """What can be asked the questions of a suite: our models, any command, any server, the oracle."""
 
 import argparse
-import hashlib
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Ask
     from longpanda.index import LongPanda
+    from longpanda.longwatch import Scene
+    from longpanda.types import Reply, Sample
     from longpanda.video import Sampling
 
-
-def configuration(options: argparse.Namespace) -> dict[str, Any]:
-    """What makes two results comparable; how fast they were made is left out."""
-    from longpanda import __version__
-
-    who = {
-        name: getattr(options, name) for name in ("model", "command", "endpoint", "oracle") if getattr(options, name)
-    }
-    if options.endpoint:
-        who["endpoint_model"] = options.endpoint_model
-    return {"longpanda": __version__, "suite_sha256": suite_sha256(options.folder), "frames": options.frames, **who}
-
-
-def suite_sha256(folder: Path) -> str:
-    """What tells a suite from any other. Raises ConfigError for a folder that holds none."""
-    from longpanda.longwatch.make import manifest_of
-
-    return hashlib.sha256(manifest_of(folder).read_bytes()).hexdigest()
+from longpanda.cli.provenance import ENDPOINT_FRAMES, words_of
 
 
 def answerers(options: argparse.Namespace) -> "list[Answerer]":
@@ -39,14 +22,14 @@ def answerers(options: argparse.Namespace) -> "list[Answerer]":
     from longpanda.longwatch.make import VIDEOS
     from longpanda.video import Sampling
 
-    if options.frames is not None and (options.command or options.oracle):
+    if options.frames is not None and (options.command is not None or options.oracle):
         raise ConfigError("--frames for a command or the oracle", "one that samples for itself", "leave it out")
     sampling = None if options.frames is None else Sampling(frames=options.frames)
     videos = options.folder / VIDEOS
-    if options.command:
-        return [Command(shlex.split(options.command), videos, options.timeout) for _ in range(options.workers)]
-    if options.endpoint:
-        pictures = _Pictures(videos, sampling or Sampling(frames=64))
+    if options.command is not None:
+        return [Command(words_of(options.command), videos, options.timeout) for _ in range(options.workers)]
+    if options.endpoint is not None:
+        pictures = _Pictures(videos, sampling or Sampling(frames=ENDPOINT_FRAMES))
         key = os.environ.get(options.key_variable, "")
         return [Endpoint(options.endpoint, options.endpoint_model, pictures, key, options.timeout)] * options.workers
     if options.oracle:
@@ -80,12 +63,20 @@ class _Reading:
         self.folder, self.step_seconds = folder / VIDEOS, dwell_seconds / LOOKS_PER_DWELL
 
     def watch(self, video: str) -> "Ask":
-        from longpanda.longwatch.oracle import answer, read_film_sights
-        from longpanda.types import Reply
+        from longpanda.longwatch.oracle import read_film_sights
 
         watched = read_film_sights(self.folder / f"{video}.mp4", self.step_seconds)
         scene, looks = watched.scene(), tuple(moment for moment, _ in watched.sights)
-        return lambda sample: Reply(answer(scene, sample.question), looks)
+        return lambda sample: _read_off(scene, looks, sample)
+
+
+def _read_off(scene: "Scene", looks: tuple[float, ...], sample: "Sample") -> "Reply":
+    """The answer, or its letter; the oracle knows the words of questions alone, and not of options."""
+    from longpanda.longwatch.choices import lettered
+    from longpanda.longwatch.oracle import answer
+    from longpanda.types import Reply
+
+    return Reply(lettered(answer(scene, sample.metadata.get("of", sample.question)), sample), looks)
 
 
 class _Pictures:

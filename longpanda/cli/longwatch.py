@@ -4,17 +4,8 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from longpanda.evaluate import Answerer, Records
-    from longpanda.types import Sample
-
-from longpanda.cli import longwatch_export, longwatch_insert, longwatch_report
-from longpanda.cli.answerers import answerers, configuration
-
-ERRORS_IN_A_ROW = 20
-"""After so many a system is taken to be down, and the run stops."""
+from longpanda.cli import longwatch_export, longwatch_insert, longwatch_report, longwatch_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checks.add_argument("folder", type=Path, help="what make wrote")
     checks.add_argument("--frames", action="store_true", help="render every video again and compare the raw frames")
     checks.set_defaults(step_run=_verify)
-    _add_run(steps.add_parser("run", help="ask a model every question of a suite", description=_run.__doc__))
+    longwatch_run.add_arguments(steps.add_parser("run", help="ask a model every question of a suite"))
     checks = steps.add_parser("audit", help="hold a suite against its controls", description=_audit.__doc__)
     checks.add_argument("folder", type=Path, help="what make wrote")
     checks.add_argument("--out", type=Path, metavar="FILE.json", help="write the table as JSON, too")
@@ -149,66 +140,3 @@ def _audit(options: argparse.Namespace) -> None:
     if broken := sorted({row.family for row in rows if row.broken}):
         found = f"broken bounds of {', '.join(broken)}"
         raise ConfigError(found, "none", "see the table; such a family does not belong into a suite")
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, help="what make wrote")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="results; run again to go on")
-    who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--model", help="a bundled model, a model folder or a hub id")
-    who.add_argument("--command", help="a command that reads and writes JSON lines")
-    who.add_argument(
-        "--endpoint", metavar="URL", help="an OpenAI-compatible server, up to and without /chat/completions"
-    )
-    who.add_argument("--oracle", action="store_true", help="the classical reader of pixels")
-    parser.add_argument("--endpoint-model", default="default", help="the name the server knows its model by")
-    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
-    parser.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one answer (default: 300)")
-    parser.add_argument("--retry-errors", action="store_true", help="ask again what ended in an error")
-    parser.add_argument("--workers", type=int, default=1, help="videos asked about at once (default: 1)")
-    parser.set_defaults(step_run=_run)
-
-
-def _run(options: argparse.Namespace) -> None:
-    """Ask every question of a suite; run it again to go on after an interruption, no answer is asked for twice."""
-    from longpanda.errors import ConfigError
-    from longpanda.evaluate import Command, Records, accuracy, read_records
-    from longpanda.longwatch.make import read_questions
-    from longpanda.video import check_writable
-
-    if options.workers < 1:
-        raise ConfigError(f"--workers {options.workers}", "at least 1", "give more")
-    samples = read_questions(options.folder)
-    check_writable(options.out)
-    asked = answerers(options)
-    records = Records(options.out, configuration(options), options.retry_errors)
-    try:
-        _ask_missing(asked, samples, records)
-    finally:
-        records.close()
-        for one in asked:
-            if isinstance(one, Command):
-                one.close()
-    scored = read_records(options.out)[1]
-    for family in dict.fromkeys(sample.family for sample in samples):
-        print(f"{family:10} {accuracy([score for score in scored if score.sample.family == family])}")
-
-
-def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
-    """Ask what has no answer yet, with a bar."""
-    from tqdm import tqdm
-
-    from longpanda.errors import ConfigError
-    from longpanda.evaluate import run_many
-    from longpanda.longwatch.families import FAMILIES
-
-    missing, errors = records.missing(samples), 0
-    with tqdm(total=len(samples), initial=len(samples) - len(missing), unit=" questions", desc="asking") as bar:
-        for score in run_many(asked, missing, lambda text, sample: FAMILIES[sample.family].mark(text, sample)):
-            records.add(score)
-            bar.update()
-            errors = errors + 1 if score.error else 0
-            if errors == ERRORS_IN_A_ROW:
-                found = f"{errors} errors in a row, the last: {score.error}"
-                raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")

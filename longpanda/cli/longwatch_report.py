@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longpanda.cli.answerers import Moments, suite_sha256
+from longpanda.cli.answerers import Moments
+from longpanda.cli.provenance import suite_sha256
 
 if TYPE_CHECKING:
     from longpanda.evaluate.summary import Summary
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write one self-contained page of results and print its main table; two results are compared on the same page."""
+    from longpanda.evaluate.circular import judged
     from longpanda.evaluate.paired import pair
     from longpanda.evaluate.report import Report, markdown, markdown_table, page
     from longpanda.video import check_writable, write_whole
@@ -40,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     models = tuple(_summary(name, one, options.suite) for name, one in zip(_names(results), results, strict=True))
     report = Report(
         models,
-        pair(results[0][2], results[1][2]) if len(results) == 2 else (),
+        pair(*(judged(scores) for _, _, scores in results)) if len(results) == 2 else (),
         None if plan is None else _shown(plan),
         tuple(_commands(options, results, plan)),
     )
@@ -62,10 +64,12 @@ def _read(paths: list[Path], suite: Path | None) -> list[Results]:
     """One or two results of one suite."""
     from longpanda.errors import ConfigError
     from longpanda.evaluate import read_records
+    from longpanda.longwatch.choices import in_words
 
     if len(paths) > 2:
         raise ConfigError(f"{len(paths)} files of results", "one, or two to compare", "name fewer")
-    results = [(path, *read_records(path)) for path in paths]
+    read = [(path, *read_records(path)) for path in paths]
+    results = [(path, settings, in_words(scores)) for path, settings, scores in read]
     for path, settings, scores in results:
         if not scores:
             raise ConfigError(f"no answer in '{path}'", "at least one", "run a model first")
@@ -99,16 +103,26 @@ def _measured(settings: dict[str, Any]) -> str:
 
 
 def _summary(name: str, results: Results, suite: Path | None) -> "Summary":
+    from longpanda.evaluate import read_notes
+    from longpanda.evaluate.circular import judged
     from longpanda.evaluate.summary import summarise
     from longpanda.longwatch.families import FAMILIES
     from longpanda.longwatch.make import read_questions
 
-    _, settings, scores = results
+    path, settings, askings = results
+    scores, shown = judged(askings), settings | _noted(read_notes(path))
     partials = {family: one.kind.partial for family, one in FAMILIES.items()}
     if suite is None:
-        return summarise(name, settings, scores, partials)
+        return summarise(name, shown, scores, partials, askings=askings)
     missing = len(read_questions(suite)) - len(scores)
-    return summarise(name, settings, scores, partials, Moments(suite), missing)
+    return summarise(name, shown, scores, partials, Moments(suite), missing, askings)
+
+
+def _noted(starts: list[dict[str, Any]]) -> dict[str, str]:
+    """What was noted of all starts, each value once."""
+    names = dict.fromkeys(name for start in starts for name in start)
+    told = {name: dict.fromkeys(start[name] for start in starts if start.get(name) is not None) for name in names}
+    return {name: " and ".join(map(str, values)) for name, values in told.items() if values}
 
 
 def _shown(plan: "SuitePlan") -> dict[str, Any]:
@@ -142,4 +156,5 @@ def _run_command(path: Path, settings: dict[str, Any], suite: str) -> str:
     for name in ("model", "command", "endpoint", "endpoint_model", "frames"):
         if settings.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
-    return shlex.join([*words, *(["--oracle"] if settings.get("oracle") else []), "--out", str(path)])
+    words += [f"--{name}" for name in ("oracle", "choices") if settings.get(name)]
+    return shlex.join([*words, "--out", str(path)])

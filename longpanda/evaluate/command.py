@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from longpanda.errors import AnswererError
+from longpanda.evaluate.masking import masked_command
 from longpanda.evaluate.runner import Ask
 from longpanda.types import Reply, Sample
 
@@ -108,7 +109,7 @@ class Command:
 
     def _error(self, what: str) -> AnswererError:
         expected = 'one line {"answer": "..."} for every question'
-        return AnswererError(f"'{' '.join(self.words)}' {what}", expected, "see its error output")
+        return AnswererError(f"'{masked_command(self.words)}' {what}", expected, "see its error output")
 
 
 def _read(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:

@@ -7,8 +7,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from longpanda.errors import AnswererError
+from longpanda.evaluate.masking import MASK, masked
 from longpanda.evaluate.runner import Ask
 from longpanda.types import Reply, Sample
 
@@ -20,7 +22,8 @@ class Endpoint:
     """A model behind HTTP: it is shown frames with their times, then asked.
 
     Args:
-        url: up to and without /chat/completions, as in https://host/v1.
+        url: up to and without /chat/completions, as in https://host/v1; user:password@ and ?query are sent along, and
+            masked in errors.
         model: the name the server knows it by.
         pictures: the frames of a video.
         key: sent as a bearer token, or "".
@@ -37,7 +40,7 @@ class Endpoint:
         timeout_seconds: float = 300.0,
         most_tokens: int = 64,
     ) -> None:
-        self.url, self.model, self.pictures, self.key = url.rstrip("/"), model, pictures, key
+        self.url, self.model, self.pictures, self.key = url, model, pictures, key
         self.timeout_seconds, self.most_tokens = timeout_seconds, most_tokens
 
     def watch(self, video: str) -> Ask:
@@ -56,21 +59,38 @@ class Endpoint:
             text = answered["choices"][0]["message"]["content"]
             return Reply(str(text or ""), times)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise self._error(f"answered {str(answered)[:80]!r}") from error
+            raise self._error(f"answered {self._hidden(str(answered))[:80]!r}") from error
 
     def _post(self, body: dict[str, Any]) -> Any:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
-        request = urllib.request.Request(f"{self.url}/chat/completions", json.dumps(body).encode(), headers)
         try:
+            address, headers = _addressed(self.url, self.key)
+            request = urllib.request.Request(address, json.dumps(body).encode(), headers)
             with urllib.request.urlopen(request, timeout=self.timeout_seconds) as response:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
-            raise self._error(f"answered {error.code} {error.read()[:80]!r}") from error
-        except (OSError, ValueError, http.client.HTTPException) as error:  # no server, none in time, half an answer
-            raise self._error(f"failed ({error})") from error
+            said = self._hidden(error.read().decode(errors="replace"))
+            raise self._error(f"answered {error.code} {said[:80]!r}") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:  # no address, none there, half an answer
+            raise self._error(f"failed ({self._hidden(str(error))})") from error
+
+    def _hidden(self, said: str) -> str:
+        """What was said without the key, which some servers repeat."""
+        return said.replace(self.key, MASK) if self.key else said
 
     def _error(self, what: str) -> AnswererError:
-        return AnswererError(f"{self.url} {what}", "an OpenAI-compatible chat completion", "see the server's log")
+        return AnswererError(f"{masked(self.url)} {what}", "an OpenAI-compatible chat completion", "see its log")
+
+
+def _addressed(url: str, key: str) -> tuple[str, dict[str, str]]:
+    """The address that questions go to, and the headers: a key, or a user's password, is no part of the address."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    headers = {"Content-Type": "application/json"}
+    if user:
+        headers["Authorization"] = "Basic " + base64.b64encode(unquote(user).encode()).decode()
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    return parts._replace(netloc=host, path=parts.path.rstrip("/") + "/chat/completions").geturl(), headers
 
 
 def _shown(seconds: float, jpeg: bytes) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Results as one JSONL file: a line for the configuration, then one for every answer, each written when it is there."""
 
+import fcntl
 import json
 import os
 from dataclasses import asdict
@@ -10,37 +11,59 @@ from longpanda.errors import ConfigError
 from longpanda.types import Reply, Sample, Score
 
 RESULTS_VERSION = 1
+_HEAD = b'{"version": '
+"""How a file of results begins."""
 
 
 class Records:
     """A file of results that is gone on with: answers in it need not be asked again.
 
+    One process writes it at a time: it is locked until it is closed or the process ends, by whatever signal.
+
     Args:
         path: of the file; a new one is begun, a line that was cut off by a crash is dropped.
-        configuration: what is measured, how and on what; JSON.
+        configuration: what is measured, how and on what; JSON. Going on with another one is refused.
         retry_errors: answers that ended in an error are asked again; the last answer to a question counts.
+        notes: under which circumstances, such as the machine; JSON. They may differ each time, and all are kept.
 
     Raises:
-        ConfigError: the file holds results of another configuration, or is no file of results.
+        ConfigError: the file holds results of another configuration, is no file of results, is being written by
+            another process, or cannot be written or locked.
     """
 
-    def __init__(self, path: Path, configuration: dict[str, Any], retry_errors: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        configuration: dict[str, Any],
+        retry_errors: bool = False,
+        notes: dict[str, Any] | None = None,
+    ) -> None:
         self.path = path
         self.done: set[tuple[str, str]] = set()
-        if path.exists() and b"\n" in path.read_bytes():
-            stored, scores = read_records(path)
-            if stored != json.loads(json.dumps(configuration)):
-                changed = sorted(k for k in {*stored, *configuration} if stored.get(k) != configuration.get(k))
-                found = f"'{path}' holds results with another {', '.join(changed)}"
-                raise ConfigError(found, "the configuration it was begun with", "write to another file")
+        self._file = _locked(path)
+        try:
+            scores = self._begun(configuration, notes or {})
             self.done = {_key(score.sample) for score in scores if not (retry_errors and score.error)}
-            whole = path.read_bytes()
-            self._file: IO[bytes] = path.open("r+b")
-            self._file.truncate(whole.rfind(b"\n") + 1)
-            self._file.seek(0, os.SEEK_END)
-        else:
-            self._file = path.open("wb")
-            self._write({"version": RESULTS_VERSION, "configuration": configuration})
+            if notes and notes != read_notes(path)[-1]:
+                self._write({"notes": notes})
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _begun(self, configuration: dict[str, Any], notes: dict[str, Any]) -> list[Score]:
+        """What is in the file, of which a line that was cut off is dropped; a new one is given its first line."""
+        whole = self.path.read_bytes()
+        if b"\n" not in whole and (_HEAD.startswith(whole) or whole.startswith(_HEAD)):  # new, or cut off in that line
+            self._file.truncate(0)
+            self._write({"version": RESULTS_VERSION, "configuration": configuration, "notes": notes})
+            return []
+        stored, scores = read_records(self.path)
+        if stored != json.loads(json.dumps(configuration)):
+            changed = sorted(k for k in {*stored, *configuration} if stored.get(k) != configuration.get(k))
+            found = f"'{self.path}' holds results with another {', '.join(changed)}"
+            raise ConfigError(found, "the configuration it was begun with", "write to another file")
+        self._file.truncate(whole.rfind(b"\n") + 1)
+        return scores
 
     def missing(self, samples: list[Sample]) -> list[Sample]:
         """The samples without an answer in the file."""
@@ -75,10 +98,45 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Score]]:
         if head["version"] != RESULTS_VERSION:
             raise ConfigError(f"results of version {head['version']}", f"version {RESULTS_VERSION}", "run again")
         configuration: dict[str, Any] = head["configuration"]
-        last = {_key(score.sample): score for score in map(_score, rest)}
+        answered = (_score(values) for values in rest if "notes" not in values)
+        last = {_key(score.sample): score for score in answered}
         return configuration, list(last.values())
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"'{path}' holds no results ({error})", "a file of results", "choose another file") from error
+
+
+def read_notes(path: Path) -> list[dict[str, Any]]:
+    """Under which circumstances the answers in a file of results were made, the latest last.
+
+    Raises:
+        ConfigError: as `read_records`.
+    """
+    read_records(path)
+    head, *rest = map(json.loads, path.read_bytes().split(b"\n")[:-1])
+    return [head.get("notes", {}), *(values["notes"] for values in rest if "notes" in values)]
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """The file, made where there is none, and held by this process alone.
+
+    flock's lock and not a record lock, which a process loses when it reads the file and closes it again. Programs that
+    we start do not inherit it: Python closes its files in them.
+    """
+    try:
+        file = path.open("a+b")
+    except OSError as error:
+        found = f"'{path}' cannot be written ({error.strerror})"
+        raise ConfigError(found, "a file that you may write", "choose another name") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if not isinstance(error, BlockingIOError):
+            found = f"'{path}' cannot be locked ({error.strerror})"
+            raise ConfigError(found, "a file system with locks", "write to another place") from error
+        found = f"another process is writing '{path}'"
+        raise ConfigError(found, "one at a time", "wait until it ends, or write to another file") from error
+    return file
 
 
 def _score(values: dict[str, Any]) -> Score:

@@ -3,15 +3,17 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import Protocol
+from typing import Final, Protocol
 
 from longpanda.errors import ConfigError, LongPandaError
 from longpanda.types import Reply, Sample, Score
 
 Ask = Callable[[Sample], Reply]
+_LOOK_SECONDS: Final = 0.1
+"""How often a run looks whether it is to end."""
 
 
 class Answerer(Protocol):
@@ -51,8 +53,20 @@ def run(answerer: Answerer, samples: Iterable[Sample], mark: Mark) -> Iterator[S
         yield from (_one(ask, sample, mark) for sample in group)
 
 
-def run_many(answerers: list[Answerer], samples: Iterable[Sample], mark: Mark) -> Iterator[Score]:
+def run_many(
+    answerers: list[Answerer], samples: Iterable[Sample], mark: Mark, stop: threading.Event | None = None
+) -> Generator[Score, None, None]:
     """As `run`, with one thread for each answerer; scores come in the order in which they are ready.
+
+    When an answerer fails unexpectedly, the others end after the question that they are at; all that is finished is
+    yielded before the exception is raised.
+
+    Args:
+        answerers: asked at the same time.
+        samples: as in `run`.
+        mark: as in `run`.
+        stop: when somebody sets it, such as a signal handler, nothing more is asked, and the run ends with what is
+            finished, without waiting for the questions that are being answered.
 
     Raises:
         ConfigError: no answerer.
@@ -62,35 +76,68 @@ def run_many(answerers: list[Answerer], samples: Iterable[Sample], mark: Mark) -
     groups: queue.SimpleQueue[list[Sample]] = queue.SimpleQueue()
     for _, group in groupby(samples, key=lambda sample: sample.video):
         groups.put(list(group))
-    ready: queue.SimpleQueue[Score | BaseException | None] = queue.SimpleQueue()
+    ready: _Ready = queue.SimpleQueue()
+    stop, halt = stop or threading.Event(), threading.Event()
     for answerer in answerers:
-        threading.Thread(target=_work, args=(answerer, groups, ready, mark), daemon=True).start()
-    working = len(answerers)
+        threading.Thread(target=_work, args=(answerer, groups, ready, mark, halt), daemon=True).start()
+    try:
+        yield from _collected(ready, len(answerers), stop, halt)
+    finally:
+        halt.set()
+
+
+_Ready = queue.SimpleQueue[Score | BaseException | None]
+"""Scores, and from every thread one last word: what it failed of, or None."""
+
+
+def _collected(ready: _Ready, working: int, stop: threading.Event, halt: threading.Event) -> Iterator[Score]:
+    """What the threads have finished, until the last word of all of them, or until it is to stop."""
+    failure: BaseException | None = None
     while working:
-        match ready.get():
-            case None:
-                working -= 1
-            case BaseException() as error:
-                raise error
-            case score:
-                yield score
+        try:
+            found = ready.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            if stop.is_set():
+                break
+            continue
+        if stop.is_set():
+            halt.set()
+        if isinstance(found, Score):
+            yield found
+            continue
+        working -= 1
+        if found is not None:
+            failure = failure or found
+            halt.set()
+    if failure is not None:
+        raise failure
 
 
 def _work(
     answerer: Answerer,
     groups: "queue.SimpleQueue[list[Sample]]",
-    ready: "queue.SimpleQueue[Score | BaseException | None]",
+    ready: _Ready,
     mark: Mark,
+    halt: threading.Event,
 ) -> None:
-    """Take groups until there are none; an unexpected exception is handed to whoever waits."""
+    """Take groups until there are none or it is to end; an unexpected exception is handed to whoever waits."""
     try:
-        while True:
-            for score in run(answerer, groups.get_nowait(), mark):
+        while not halt.is_set() and (group := _next(groups)):
+            for score in run(answerer, group, mark):
                 ready.put(score)
-    except queue.Empty:
+                if halt.is_set():
+                    break
         ready.put(None)
     except BaseException as error:
         ready.put(error)
+
+
+def _next(groups: "queue.SimpleQueue[list[Sample]]") -> list[Sample]:
+    """The next group, [] where there is none."""
+    try:
+        return groups.get_nowait()
+    except queue.Empty:
+        return []
 
 
 def _one(ask: Ask, sample: Sample, mark: Mark) -> Score:

@@ -25,6 +25,7 @@ from longpanda.evaluate.analysis import (
     grouped,
     refusal,
 )
+from longpanda.evaluate.circular import LetterUse, Rotations, by_question, cells_of, has_options, letter_use
 from longpanda.evaluate.metrics import Accuracy, accuracy
 from longpanda.types import Reply, Score
 
@@ -131,6 +132,21 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Options:
+    """Questions with lettered options, asked in every rotation of them.
+
+    Args:
+        cells: plain and circular accuracy by family and length.
+        letters: how often each was chosen and right.
+        unfinished: questions of which rotations are missing.
+    """
+
+    cells: tuple[Rotations, ...]
+    letters: tuple[LetterUse, ...]
+    unfinished: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """One file of results.
 
@@ -146,6 +162,7 @@ class Summary:
         failures: some, of every family in turn.
         videos: how many were asked about.
         missing: questions of the suite that were not asked yet.
+        options: what was said to the rotations of questions with options; None for questions without.
     """
 
     name: str
@@ -159,6 +176,7 @@ class Summary:
     failures: tuple[Failure, ...]
     videos: int
     missing: int = 0
+    options: Options | None = None
 
 
 def shortened(text: str) -> str:
@@ -173,6 +191,7 @@ def summarise(
     partials: Mapping[str, str],
     picture: Picture | None = None,
     missing: int = 0,
+    askings: Sequence[Score] = (),
 ) -> Summary:
     """Everything that a page of results says.
 
@@ -183,6 +202,7 @@ def summarise(
         partials: what partial marks are called, by family; "" or none where they say no more than exact ones.
         picture: shows a moment of a video; without it, failures have no pictures.
         missing: questions of the suite that were not asked yet.
+        askings: what was said to each rotation of questions with options, of which `scores` are the circular ones.
 
     Raises:
         ConfigError: no scores at all.
@@ -202,7 +222,13 @@ def summarise(
         failures=tuple(_failure(score, picture) for score in _some_wrong(scores)),
         videos=len({score.sample.video for score in scores}),
         missing=missing,
+        options=_options(askings) if has_options(askings) else None,
     )
+
+
+def _options(askings: Sequence[Score]) -> Options:
+    rotated = by_question(askings)
+    return Options(tuple(cells_of(rotated)), tuple(letter_use(askings)), rotated.unfinished)
 
 
 def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], partial: str = "") -> Family:

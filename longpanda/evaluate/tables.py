@@ -232,6 +232,25 @@ def _errors(model: Summary) -> Table:
     return Table(("message", "questions"), tuple(rows), is_prose=True)
 
 
+def _rotations(model: Summary) -> Table:
+    head = ("family", "length", "options", "plain", "circular")
+    if model.options is None:
+        return Table(head, ())
+    rows = []
+    for one in model.options.cells:
+        fewest, most = one.options
+        count = str(most) if fewest == most else f"{fewest} to {most}"
+        cells = (Cell(length_text(one.minutes)), Cell(count), _share(one.plain), _share(one.circular))
+        rows.append((Cell(one.family), *cells))
+    return Table(head, tuple(rows))
+
+
+def _letters(model: Summary) -> Table:
+    letters = () if model.options is None else model.options.letters
+    rows = ((Cell(one.letter), Cell(_percent(one.chosen)), Cell(_percent(one.right))) for one in letters)
+    return Table(("letter", "chosen", "right"), tuple(rows))
+
+
 def _pairs(paired: Sequence[Paired]) -> Table:
     rows = []
     for one in paired:
@@ -291,5 +310,14 @@ _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
         "Exact marks beside partial ones. Intervals of partial ones are those of shares, so they are at most too wide.",
         _partial,
     ),
+    (
+        "rotations",
+        "With options, in every rotation",
+        "Every question has lettered options and is asked once for each place of the right one. Plain: the mean of all "
+        "rotations. Circular: right in all of them, as in the rest of this page; 0 for whoever always takes the same "
+        "letter. Whoever goes by the options' words alone, such as the smallest number, gets chance in both.",
+        _rotations,
+    ),
+    ("letters", "Letters", "How often each letter was chosen, and how often it is right.", _letters),
     ("errors", "Errors", "Questions that got no answer, scored 0.", _errors),
 )

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import transformers
 
 from longpanda import __version__
 from longpanda.errors import ConfigError
+from longpanda.train.commit import commit
 from longpanda.train.recipe import Recipe, recipe_of
 from longpanda.video import alone_in
 
@@ -117,22 +117,9 @@ def _made_with(processes: int) -> dict[str, str | int | None]:
         "longpanda": __version__,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "commit": _commit(),
+        "commit": commit(),
         "processes": processes,
     }
-
-
-def _commit() -> str | None:
-    """The commit of this source tree, with "-dirty" where it was changed; None where it is installed without git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    try:
-        ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return ran.stdout.strip()
 
 
 def _write(path: Path, value: Any) -> None:

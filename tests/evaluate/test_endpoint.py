@@ -18,6 +18,7 @@ ANSWERS = {
     "odd": (200, json.dumps({"choices": []})),
     "list": (200, "[]"),
     "text": (200, "hello"),
+    "key": (401, "Incorrect key: ".ljust(77, ".") + "secret"),
     "busy": (503, "come back later"),
 }
 
@@ -88,3 +89,27 @@ def test_an_answer_without_usage_is_an_answer(server) -> None:
 def test_no_server_scores_an_error() -> None:
     (score,) = _ask("http://127.0.0.1:9/v1", "fine")
     assert "failed" in score.error
+
+
+def test_a_key_that_the_server_repeats_is_not_told_not_even_half(server) -> None:
+    (score,) = _ask(f"http://127.0.0.1:{server.server_port}/v1", "key")
+    assert "401" in score.error
+    assert "sec" not in score.error
+
+
+def test_a_user_and_a_query_are_sent_along(server) -> None:
+    url = f"http://me:p%40ss@127.0.0.1:{server.server_port}/v1?version=2"
+    (score,) = run(Endpoint(url, "m", _pictures), [Sample("fine", "yes", "f", "v")], lambda *_: Mark(1.0, 1.0))
+    ((path, key, _),) = server.seen
+    assert score.error is None
+    assert (path, key) == ("/v1/chat/completions?version=2", "Basic " + base64.b64encode(b"me:p@ss").decode())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:HUSH@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?api_key=HUSH", "me:HUSH@x", "http://[HUSH:HUSH@x/v1"],
+)
+def test_an_error_tells_no_secret(url) -> None:
+    endpoint = Endpoint(url, "m", _pictures, key="HUSH")
+    (score,) = run(endpoint, [Sample("fine", "yes", "f", "v")], lambda *_: Mark(1.0, 1.0))
+    assert "HUSH" not in score.error

@@ -1,9 +1,12 @@
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.evaluate import Records, read_records
+from longpanda.evaluate import Records, read_notes, read_records
 from longpanda.types import Reply, Sample, Score
 
 CONFIGURATION = {"model": "m", "frames": None}
@@ -93,3 +96,80 @@ def test_errors_are_asked_again_when_wanted(tmp_path) -> None:
     records.add(_score(SAMPLES[0]))
     records.close()
     assert read_records(path)[1] == [_score(SAMPLES[0]), _score(SAMPLES[1])]
+
+
+@pytest.mark.parametrize("text", ["one line of mine", "two lines\nof mine"])
+def test_a_file_of_something_else_is_left_as_it_is(tmp_path, text) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="holds no results"):
+        Records(path, CONFIGURATION)
+    assert path.read_text() == text
+
+
+def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path) -> None:
+    path = tmp_path / "r.jsonl"
+    first = Records(path, CONFIGURATION)
+    first.add(_score(SAMPLES[0]))
+    assert len(read_records(path)[1]) == 1, "reading must not give the lock away"
+    with pytest.raises(ConfigError, match="another process is writing"):
+        Records(path, CONFIGURATION)
+    first.add(_score(SAMPLES[1]))
+    first.close()
+    second = Records(path, CONFIGURATION)
+    assert second.missing(SAMPLES) == SAMPLES[2:]
+    second.close()
+
+
+def test_a_refused_configuration_does_not_hold_the_file(tmp_path) -> None:
+    path = tmp_path / "r.jsonl"
+    _write(path, 1)
+    with pytest.raises(ConfigError, match="another model"):
+        Records(path, {})
+    _write(path, 2)
+
+
+HOLDER = """
+import subprocess, sys
+from pathlib import Path
+from longpanda.evaluate import Records
+records = Records(Path(sys.argv[1]), {"model": "m", "frames": None})
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+print("held", flush=True)
+input()
+"""
+
+
+def test_a_killed_writer_leaves_no_lock_not_even_through_what_it_started(tmp_path) -> None:
+    path = tmp_path / "r.jsonl"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(ConfigError, match="another process is writing"):
+        Records(path, CONFIGURATION)
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    _write(path, 6)
+    for pipe in (holder.stdin, holder.stdout):
+        pipe.close()
+
+
+def test_a_name_that_cannot_be_written_is_refused(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        Records(tmp_path, CONFIGURATION)
+
+
+def test_notes_may_change_and_are_all_kept_beside_the_answers(tmp_path) -> None:
+    path = tmp_path / "r.jsonl"
+    for commit in ("a", "a", "b", "a"):
+        records = Records(path, CONFIGURATION, notes={"commit": commit})
+        records.add(_score(records.missing(SAMPLES)[0]))
+        records.close()
+    assert read_notes(path) == [{"commit": commit} for commit in "aba"]
+    assert read_records(path) == (CONFIGURATION, [_score(sample) for sample in SAMPLES[:4]])
+
+
+def test_notes_of_no_file_are_refused(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="no file"):
+        read_notes(tmp_path / "none.jsonl")

@@ -32,6 +32,11 @@ class Grounding(Family):
         """The start and the end, to the nearest second; of something short, to the nearest tenth."""
         for card in scene.cards:
             if (card.colour, card.shape) == (fields["colour"], fields["shape"]):
-                tenths = card.end_seconds - card.start_seconds < SHORT_SECONDS
-                return Found(f"{clock(card.start_seconds, tenths)} - {clock(card.end_seconds, tenths)}", [card])
+                return Found(spelled(card.start_seconds, card.end_seconds), [card])
         return NOTHING
+
+
+def spelled(start_seconds: float, end_seconds: float) -> str:
+    """An interval as answers write it."""
+    tenths = end_seconds - start_seconds < SHORT_SECONDS
+    return f"{clock(start_seconds, tenths)} - {clock(end_seconds, tenths)}"

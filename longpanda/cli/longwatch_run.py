@@ -1,0 +1,123 @@
+"""Ask any system the questions of a suite, and keep its answers."""
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from longpanda.evaluate import Answerer, Records
+    from longpanda.types import Sample, Score
+
+from longpanda.cli.answerers import answerers
+from longpanda.cli.provenance import configuration, notes
+
+ERRORS_IN_A_ROW = 20
+"""After so many a system is taken to be down, and the run stops."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `longpanda longwatch run`."""
+    parser.description = _run.__doc__
+    parser.add_argument("folder", type=Path, help="what make wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="results; run again to go on")
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--model", help="a bundled model, a model folder or a hub id")
+    who.add_argument("--command", help="a command that reads and writes JSON lines")
+    who.add_argument(
+        "--endpoint", metavar="URL", help="an OpenAI-compatible server, up to and without /chat/completions"
+    )
+    who.add_argument("--oracle", action="store_true", help="the classical reader of pixels")
+    parser.add_argument("--choices", action="store_true", help="lettered options, asked in every rotation of them")
+    parser.add_argument("--endpoint-model", default="default", help="the name the server knows its model by")
+    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
+    parser.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one answer (default: 300)")
+    parser.add_argument("--retry-errors", action="store_true", help="ask again what ended in an error")
+    parser.add_argument("--workers", type=int, default=1, help="videos asked about at once (default: 1)")
+    parser.set_defaults(step_run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Ask every question of a suite; run it again to go on after an interruption, no answer is asked for twice."""
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate import Command, Records, read_records
+    from longpanda.longwatch.choices import choices
+    from longpanda.longwatch.make import read_questions
+    from longpanda.video import check_writable
+
+    if options.workers < 1:
+        raise ConfigError(f"--workers {options.workers}", "at least 1", "give more")
+    samples = read_questions(options.folder)
+    samples = choices(samples) if options.choices else samples
+    check_writable(options.out)
+    asked = answerers(options)
+    records = Records(options.out, configuration(options), options.retry_errors, notes(options))
+    try:
+        _ask_missing(asked, samples, records)
+    finally:
+        records.close()
+        for one in asked:
+            if isinstance(one, Command):
+                one.close()
+    scored = read_records(options.out)[1]
+    for family in dict.fromkeys(sample.family for sample in samples):
+        own = [score for score in scored if score.sample.family == family]
+        print(f"{family:10} {_summary(own, options.choices)}")
+
+
+def _summary(scores: "list[Score]", choices: bool) -> str:
+    """What one family scored."""
+    from longpanda.evaluate import accuracy
+    from longpanda.evaluate.circular import by_question
+
+    if not choices:
+        return str(accuracy(scores))
+    rotated = by_question(scores)
+    return f"{accuracy(rotated.plain)}, right in all rotations: {accuracy(rotated.circular)}"
+
+
+def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
+    """Ask what has no answer yet, with a bar; Ctrl-C keeps every answer that is there."""
+    from tqdm import tqdm
+
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate import run_many
+    from longpanda.longwatch.choices import mark
+
+    missing, errors = records.missing(samples), 0
+    bar = tqdm(total=len(samples), initial=len(samples) - len(missing), unit=" questions", desc="asking")
+    with bar, _stopped_by_ctrl_c() as stop, closing(run_many(asked, missing, mark, stop)) as scores:
+        for score in scores:
+            records.add(score)
+            bar.update()
+            errors = errors + 1 if score.error else 0
+            if errors == ERRORS_IN_A_ROW:
+                found = f"{errors} errors in a row, the last: {score.error}"
+                raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[threading.Event]:
+    """What Ctrl-C sets, instead of interrupting in the middle of a line; the second one interrupts."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, partial(_set, stop, before))
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _set(stop: threading.Event, before: "signal._HANDLER", *_: object) -> None:
+    stop.set()
+    signal.signal(signal.SIGINT, before)

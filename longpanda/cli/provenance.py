@@ -1,0 +1,95 @@
+"""What results were made with: what makes two of them comparable, and what is only noted."""
+
+import argparse
+import hashlib
+import platform
+import shlex
+from pathlib import Path
+from typing import Any
+
+ENDPOINT_FRAMES = 64
+"""Sent to a server where nobody says."""
+
+
+def configuration(options: argparse.Namespace) -> dict[str, Any]:
+    """What makes two results comparable: going on with a file under another one is refused.
+
+    A model is its weights and files and the name of its folder, wherever that is. Secrets are masked, so that a new
+    key changes nothing.
+
+    Raises:
+        ConfigError: the folder holds no complete suite, or the command's quotes are not closed.
+        ModelError: no such model.
+    """
+    from longpanda import __version__
+    from longpanda.evaluate.masking import masked, masked_command
+
+    who: dict[str, Any] = {}
+    if options.model is not None:
+        folder = Path(options.model)
+        name = folder.resolve().name if folder.is_dir() else options.model
+        who = {"model": name, "model_sha256": _model_sha256(options.model)}
+    if options.command is not None:
+        who = {"command": masked_command(words_of(options.command))}
+    if options.endpoint is not None:
+        who = {"endpoint": masked(options.endpoint), "endpoint_model": options.endpoint_model}
+    if options.oracle:
+        who = {"oracle": True}
+    if options.choices:
+        who["choices"] = True
+    frames = options.frames or (ENDPOINT_FRAMES if options.endpoint is not None else None)
+    return {"longpanda": __version__, "suite_sha256": suite_sha256(options.folder), "frames": frames, **who}
+
+
+def notes(options: argparse.Namespace) -> dict[str, Any]:
+    """What may differ from one start to the next: the commit, the machine, and how patiently it was asked."""
+    import numpy
+
+    from longpanda.train.commit import commit
+
+    versions = {
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        **(_of_models() if options.model is not None else {}),
+    }
+    how = {"timeout_seconds": options.timeout, "workers": options.workers}
+    return {"commit": commit(), "platform": platform.platform(), **versions, **how}
+
+
+def suite_sha256(folder: Path) -> str:
+    """What tells a suite from any other. Raises ConfigError for a folder that holds none."""
+    from longpanda.longwatch.make import manifest_of
+
+    return hashlib.sha256(manifest_of(folder).read_bytes()).hexdigest()
+
+
+def words_of(command: str) -> list[str]:
+    """The words of a command, as a shell would split them. Raises ConfigError where there are none."""
+    from longpanda.errors import ConfigError
+
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(f"--command with a mistake ({error})", "a command as in a shell", "close it") from error
+    if not words:
+        raise ConfigError("an empty --command", "a program and its arguments", "name one")
+    return words
+
+
+def _of_models() -> dict[str, Any]:
+    import torch
+    import transformers
+
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"torch": torch.__version__, "transformers": transformers.__version__, "accelerator": accelerator}
+
+
+def _model_sha256(name: str) -> str:
+    """Of the names and contents of all files that are a model: weights, configuration, tokenizer."""
+    from longpanda.index.load import MODEL_FILES, locate
+
+    folder, total = locate(name), hashlib.sha256()
+    for path in sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)}):
+        with path.open("rb") as file:
+            total.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()

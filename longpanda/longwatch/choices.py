@@ -1,0 +1,123 @@
+"""The multiple-choice view: every question with lettered options, asked once for every rotation of them.
+
+A question is right only if it is right in all rotations, as in MMBench's circular evaluation (Liu et al. 2023) and in
+VNBench (Zhao et al. 2024): whoever prefers a letter loses all of it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from longpanda.errors import ConfigError
+from longpanda.longwatch.answers import NEVER, Mark
+from longpanda.longwatch.distractors import Distractors
+from longpanda.longwatch.families import FAMILIES
+from longpanda.longwatch.letters import LETTERS, Letter
+from longpanda.types import Sample, Score
+
+INSTRUCTION: Final = "Answer with the letter of the right option alone."
+
+
+@dataclass(frozen=True)
+class Options:
+    """One question and what can be chosen.
+
+    Args:
+        sample: the question, with its answer in words.
+        texts: the options, of which one is the answer, in the order of their letters before any rotation.
+
+    Raises:
+        ConfigError: fewer than two options or more than there are letters, one twice, or no right one.
+    """
+
+    sample: Sample
+    texts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.texts) <= len(LETTERS) or len({*self.texts}) < len(self.texts):
+            found = f"options {', '.join(self.texts)} for '{self.sample.question}'"
+            raise ConfigError(found, f"2 to {len(LETTERS)} different ones", "ask this family in the open")
+        if self.sample.target not in self.texts:
+            found = f"options {', '.join(self.texts)} without '{self.sample.target}'"
+            raise ConfigError(found, "the right answer among them", "add it")
+
+    @property
+    def rotations(self) -> list[Sample]:
+        """The question once for every place of the right option, with everything that is to be read in its text."""
+        return [self._rotated(by) for by in range(len(self.texts))]
+
+    def _rotated(self, by: int) -> Sample:
+        texts = (*self.texts[by:], *self.texts[:by])
+        lines = [f"{letter}. {text}" for letter, text in zip(LETTERS, texts, strict=False)]
+        chance = max(self.sample.metadata.get("chance") or 0.0, 1 / sum(text != NEVER for text in texts))
+        about = {"choices": list(texts), "rotation": by, "of": self.sample.question, "answer": self.sample.target}
+        return replace(
+            self.sample,
+            question="\n".join([self.sample.question, *lines, INSTRUCTION]),
+            target=LETTERS[texts.index(self.sample.target)],
+            metadata=self.sample.metadata | about | {"chance": chance, "instruction": ""},
+        )
+
+
+def choices(samples: Sequence[Sample], seed: int = 0) -> list[Sample]:
+    """All rotations of all questions, those of one video together.
+
+    "never" is an option of every question of a family that can refuse. The options of a question, and where the right
+    one stands at first, depend on the seed, the script and the question, so that they stay when only the length grows.
+
+    Args:
+        samples: all questions of a suite.
+        seed: of the wrong answers and the first places.
+
+    Raises:
+        ConfigError: a question without any wrong answer.
+    """
+    distractors = Distractors(samples)
+    return [one for sample in samples for one in _options(sample, distractors, seed).rotations]
+
+
+def mark(text: str, sample: Sample) -> Mark:
+    """What an answer to a question of a suite earns, with options or without."""
+    if "choices" in sample.metadata:
+        return Letter(tuple(sample.metadata["choices"])).mark(text, sample.target)
+    return FAMILIES[sample.family].mark(text, sample)
+
+
+def lettered(answer: str, sample: Sample) -> str:
+    """The letter of the option that an answer in words comes nearest to; the answer itself where nothing is chosen."""
+    if "choices" not in sample.metadata:
+        return answer
+    marks = [FAMILIES[sample.family].kind.mark(answer, text) for text in sample.metadata["choices"]]
+    worth = [(one.value, one.partial) for one in marks]
+    return LETTERS[worth.index(max(worth))] if max(worth) > (0.0, 0.0) else ""
+
+
+def in_words(scores: Sequence[Score]) -> list[Score]:
+    """Scores with the chosen options in words, the first rotations first; others as they are.
+
+    Answers become "B. 47"; `metadata["chosen"]` of a sample is the letter, "" where none was read.
+    """
+    rotated = sorted(scores, key=lambda score: score.sample.metadata.get("rotation", 0))
+    return [_in_words(score) if "choices" in score.sample.metadata else score for score in rotated]
+
+
+def _in_words(score: Score) -> Score:
+    options = score.sample.metadata["choices"]
+    letter = Letter(tuple(options)).read(score.reply.text) if score.error is None else ""
+    text = f"{letter}. {options[LETTERS.index(letter)]}" if letter else score.reply.text
+    sample = replace(score.sample, metadata=score.sample.metadata | {"chosen": letter})
+    return replace(score, sample=sample, reply=replace(score.reply, text=text))
+
+
+def _options(sample: Sample, distractors: Distractors, seed: int) -> Options:
+    script = sample.metadata.get("cluster", sample.video)
+    digest = hashlib.sha256(f"{seed}\n{script}\n{sample.question}".encode()).digest()
+    rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest)))
+    never = [NEVER] if NEVER in FAMILIES[sample.family].answers else []
+    right = [sample.target] if sample.target != NEVER else []
+    wrong = distractors.of(sample, len(LETTERS) - len(never) - len(right), rng)
+    texts = [*right, *wrong, *never]
+    return Options(sample, tuple(texts[i] for i in rng.permutation(len(texts))))
