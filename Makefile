@@ -40,6 +40,7 @@ bench: $(VENV)/installed ## measure speed, memory and scores again, then write t
 	$(BIN)/python -m benchmarks.stab --only "stab paper" --rounds 5 --out benchmarks/results/stab_forms_cpu.json
 	$(BIN)/python -m benchmarks.ask
 	$(BIN)/python -m benchmarks.nano
+	$(BIN)/python -m benchmarks.film
 	$(BIN)/python -m benchmarks.tables
 
 tables: $(VENV)/installed ## write the tables of README.md and docs/ from benchmarks/results/*.json

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from longpanda.longwatch import FAMILIES
+
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/longwatch.md")
 MARKER = re.compile(r"^<!-- (begin|end): (\S+) -->$")
 STAGES = {
     "import_and_load": "start Python, load the model",
@@ -71,14 +73,96 @@ def stab(result: Result) -> str:
     return _block(columns, rows, result, notes)
 
 
+def longwatch_scores(result: Result) -> str:
+    """A model by family and length, with all, eight, one and no frames, beside constants, words and the oracle."""
+    columns = ("family", "minutes", "best constant", "words", "no frames", "1 frame", "8 frames", "all its frames")
+    rows = []
+    for one in result["rows"]:
+        shares = [f"{one[name]:.0%}" for name in ("constant", "words")]
+        few = [f"{one[name]['value']:.0%}" if one[name] else "–" for name in ("none", "one", "eight")]
+        rows.append([one["family"], f"{one['minutes']:g}", *shares, *few, _whole(one["all"]), _seen(one)])
+    asked = sum(one["all"]["questions"] for one in result["rows"])
+    fewest = min(one["all"]["questions"] for one in result["rows"])
+    notes = [
+        f"{result['model']}, {asked} questions, at least {fewest} in each row; 95 % intervals clustered by script.",
+        "Best constant and words: on 5,000 other questions. No frames: the likeliest of the family's answers, where "
+        "these are a closed set. Evidence seen: questions of which the frames show every interval of the evidence.",
+        _suites(result),
+    ]
+    return _block((*columns, "evidence seen"), rows, result, notes)
+
+
+def longwatch_audit(result: Result) -> str:
+    """Every control of every family and length, and what breaks its bound."""
+    names = [*result["rows"][0]["controls"], "twice", "padded", "oracle"]
+    rows = []
+    for one in result["rows"]:
+        shares = one["controls"] | one["invariances"] | {"oracle": one["oracle"]}
+        shown = ["–" if name not in shares else f"{shares[name]:.0%}" for name in names]
+        guessed = [f"{one[name]:.0%}" for name in ("chance", "text_only")]
+        known = [one["family"], f"{one['minutes']:g}", str(one["questions"])]
+        rows.append([*known, *guessed, *shown, "; ".join(one["broken"]) or "holds"])
+    columns = ("family", "minutes", "questions", "constant", "words", *names, "bounds")
+    return _block(columns, rows, result, [_suites(result)])
+
+
+def _whole(one: Result) -> str:
+    low, high = one["interval"]
+    return f"{one['value']:.0%} [{low:.0%}, {high:.0%}]"
+
+
+def _seen(one: Result) -> str:
+    return "–" if one["evidence_seen"] is None else f"{one['evidence_seen']:.0%}"
+
+
+def _suites(result: Result) -> str:
+    """How the suites were made."""
+    made = []
+    for plan in result["suites"].values():
+        lengths = " ".join(f"{minutes:g}" for minutes in plan["minutes"])
+        families = "all" if len(plan["families"]) == len(FAMILIES) else " ".join(plan["families"])
+        options = f"--minutes {lengths} --families {families} --per-cell {plan['per_cell']} --seed {plan['seed']}"
+        made.append(f"`longpanda longwatch make {options} --split {plan['split']} --fps {plan['fps']:g}`")
+    return f"Suites: {' and '.join(made)}."
+
+
+def film_cpu(result: Result) -> str:
+    """CPU seconds, memory and bytes of one film of each room."""
+    rows = [
+        [
+            one["room"],
+            f"{one['minutes']:g}",
+            str(one["frames"]),
+            f"{one['cpu_seconds']:.0f}",
+            f"{one['peak_rss_bytes'] / 2**20:.0f} MiB",
+            f"{one['file_bytes'] / 1e6:.0f} MB",
+        ]
+        for one in result["films"]
+    ]
+    first = result["films"][0]
+    notes = [f"One film of each room at {first['size_px']} px and {first['fps']:g} frames per second, one thread."]
+    return _block(("room", "minutes", "frames", "CPU seconds", "peak memory", "file"), rows, result, notes)
+
+
 TABLES: dict[str, Callable[[Result], str]] = {
     "nano_scores": nano_scores,
     "ask_cpu": ask_cpu,
     "stab_cpu": stab,
     "stab_forms_cpu": stab,
     "stab_cuda": stab,
+    "longwatch_scores": longwatch_scores,
+    "longwatch_audit": longwatch_audit,
+    "film_cpu": film_cpu,
 }
 """What may stand between markers: how each result file is shown."""
+SUITES = {
+    "nano_scores": "nano",
+    "ask_cpu": "ask",
+    "film_cpu": "film",
+    "longwatch_scores": "longwatch",
+    "longwatch_audit": "longwatch",
+}
+"""What writes each, where that is not `benchmarks.stab`."""
 
 
 def _accuracy(value: float, interval: list[float]) -> str:
@@ -114,7 +198,7 @@ def written(name: str, results: Path) -> str:
         raise ValueError(f"unknown table '{name}'; known: {', '.join(TABLES)}")
     path = results / f"{name}.json"
     if not path.is_file():
-        suite = {"nano_scores": "nano", "ask_cpu": "ask"}.get(name, "stab")
+        suite = SUITES.get(name, "stab")
         return f"*Not measured yet: `python -m benchmarks.{suite}` writes this table's numbers.*"
     return TABLES[name](json.loads(path.read_text()))
 

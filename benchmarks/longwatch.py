@@ -1,0 +1,142 @@
+"""A model on LongWatch, beside itself with eight frames, with one and with none, and beside the suite's own controls.
+
+python -m benchmarks.longwatch runs/longwatch/short runs/longwatch/long --work runs/longwatch
+
+The suites are what `longpanda longwatch make` wrote; runs and audits are kept in --work and gone on with.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.measure import command, keep_result, machine, write_json
+from benchmarks.nano import Blind
+from longpanda.evaluate import Accuracy, accuracy, read_records, run
+from longpanda.evaluate.analysis import coverage
+from longpanda.index import load
+from longpanda.longwatch import FAMILIES
+from longpanda.longwatch.audit import Row, audit
+from longpanda.longwatch.make import read_questions
+from longpanda.longwatch.suite import SuitePlan
+from longpanda.types import Sample, Score
+
+MODEL = "nano"
+FRAMES: dict[str, list[str]] = {"all": [], "eight": ["--frames", "8"], "one": ["--frames", "1"]}
+"""How much the model sees: its own sampling, eight frames, one."""
+RESULTS = Path(__file__).parent / "results"
+Cell = tuple[str, float]
+
+
+def runs(model: str, suite: Path, work: Path) -> dict[str, list[Score]]:
+    """The scores of the model with as many frames as each of `FRAMES` says."""
+    found = {}
+    for name, options in FRAMES.items():
+        out = work / f"{suite.name}-{name}.jsonl"
+        ask = ["longwatch", "run", str(suite), "--model", model, "--out", str(out), *options]
+        subprocess.run([sys.executable, "-m", "longpanda.cli.main", *ask], check=True, stdout=subprocess.DEVNULL)
+        found[name] = read_records(out)[1]
+    return found
+
+
+def audited(suite: Path, work: Path) -> list[dict[str, Any]]:
+    """The rows of the suite's audit, from --work where it was made before."""
+    kept = work / f"{suite.name}-audit.json"
+    if not kept.is_file():
+        with tqdm(total=len(SuitePlan.read(suite).entries), desc="auditing", unit="video") as bar:
+            rows = []
+            for found in audit(suite):
+                if isinstance(found, Row):
+                    rows.append(asdict(found))
+                else:
+                    bar.update()
+        kept.write_text(json.dumps(rows))
+    stored: list[dict[str, Any]] = json.loads(kept.read_text())
+    return stored
+
+
+def blind(model: str, samples: list[Sample]) -> dict[str, Accuracy]:
+    """By family, the model without frames: the likeliest of the family's answers, where these are a closed set."""
+    panda, shares = load(model), {}
+    for family, asked in by_family(samples):
+        if all(sample.target in FAMILIES[family].answers for sample in asked):
+            unseen = Blind(panda, asked)
+            scores = run(unseen, asked, lambda text, sample: FAMILIES[sample.family].mark(text, sample))
+            shares[family] = accuracy(list(tqdm(scores, total=len(asked), desc=f"blind {family}", unit="question")))
+    return shares
+
+
+def by_family(samples: list[Sample]) -> Iterator[tuple[str, list[Sample]]]:
+    """The samples of each family."""
+    ordered = sorted(samples, key=lambda sample: list(FAMILIES).index(sample.family))
+    for family, group in groupby(ordered, key=lambda sample: sample.family):
+        yield family, list(group)
+
+
+def cells(scores: list[Score]) -> dict[Cell, list[Score]]:
+    """The scores by family and length."""
+    found: dict[Cell, list[Score]] = {}
+    for score in scores:
+        found.setdefault((score.sample.family, score.sample.metadata["minutes"]), []).append(score)
+    return found
+
+
+def main() -> None:
+    """Ask what is missing, audit what is missing, write."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.longwatch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("suites", type=Path, nargs="+")
+    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--work", type=Path, default=Path("runs/longwatch"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "longwatch_scores.json")
+    parser.add_argument("--audit-out", type=Path, default=RESULTS / "longwatch_audit.json")
+    options = parser.parse_args()
+    if options.model != MODEL:
+        keep_result(parser, options.out, RESULTS / "longwatch_scores.json", f"--model {options.model}")
+    options.work.mkdir(parents=True, exist_ok=True)
+    scored: dict[str, dict[Cell, list[Score]]] = {name: {} for name in FRAMES}
+    rows: list[dict[str, Any]] = []
+    for suite in options.suites:
+        for name, scores in runs(options.model, suite, options.work).items():
+            scored[name] |= cells(scores)
+        rows += audited(suite, options.work)
+    shortest = min(row["minutes"] for row in rows)
+    first = [sample for suite in options.suites for sample in read_questions(suite)]
+    without = blind(options.model, [sample for sample in first if sample.metadata["minutes"] == shortest])
+    rows.sort(key=lambda row: (list(FAMILIES).index(row["family"]), row["minutes"]))
+    about = {
+        "machine": machine(),
+        "command": command(parser, options),
+        "suites": {suite.name: asdict(SuitePlan.read(suite)) for suite in options.suites},
+    }
+    write_json(options.audit_out, about | {"rows": rows})
+    scores = [_scores(row, scored, without.get(row["family"])) for row in rows]
+    write_json(options.out, about | {"model": options.model, "rows": scores})
+
+
+def _scores(row: dict[str, Any], scored: dict[str, dict[Cell, list[Score]]], none: Accuracy | None) -> dict[str, Any]:
+    """One family at one length: what the model got right, and what is got without it."""
+    cell = row["family"], row["minutes"]
+    seen = coverage(scored["all"][cell])
+    return {
+        "family": row["family"],
+        "minutes": row["minutes"],
+        "constant": row["chance"],
+        "words": row["text_only"],
+        "oracle": row["oracle"],
+        "evidence_seen": None if seen is None else seen.value,
+        "none": None if none is None else asdict(none),
+        **{name: asdict(accuracy(found[cell])) for name, found in scored.items()},
+    }
+
+
+if __name__ == "__main__":
+    main()
