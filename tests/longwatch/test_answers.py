@@ -1,6 +1,6 @@
 import pytest
 
-from longpanda.longwatch.answers import Choice, Span, TitleList, Whole, clock, seconds_in
+from longpanda.longwatch.answers import Choice, Slots, Span, Spelled, TitleList, Whole, clock, edits, seconds_in
 
 COLOURS = ("red", "green", "red circle")
 NUMBER, COLOUR, LIST, SPAN = Whole(), Choice(COLOURS), TitleList(("a cat", "dog", "hen", "ox")), Span()
@@ -65,3 +65,45 @@ def test_times_are_read_and_written():
     assert seconds_in(clock(4321.0)) == [4321.0]
     assert clock(11.46, tenths=True) == "00:11.5"
     assert seconds_in("9" * 5000 + ":00") == []
+
+
+def test_edits_are_counted():
+    texts = {"panda": 0, "pnada": 2, "": 5, "pandas": 1}
+    assert {text: edits(text, "panda") for text in texts} == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "partial"),
+    [
+        ("panda", 1.0, 1.0),
+        ("The word was PANDA.", 1.0, 1.0),
+        ("pando", 0.0, 0.8),
+        ("tiger", 0.0, 0.0),
+        ("", 0.0, 0.0),
+        ("never", 0.0, 0.0),
+    ],
+)
+def test_a_word_is_marked_by_its_letters(text, value, partial):
+    mark = Spelled(("panda", "tiger")).mark(text, "panda")
+    assert (mark.value, mark.partial) == (value, pytest.approx(partial))
+
+
+def test_two_words_are_no_answer():
+    assert Spelled(("panda", "tiger")).mark("panda or tiger", "panda").value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "partial"),
+    [
+        ("red, blue, red", 1.0, 1.0),
+        ("First red, then blue, last red.", 1.0, 1.0),
+        ("red, blue, blue", 0.0, 2 / 3),
+        ("red", 0.0, 0.5),
+        ("blue, red, blue", 0.0, 0.0),
+        ("red, blue, red, blue", 0.0, 6 / 7),
+        ("never", 0.0, 0.0),
+    ],
+)
+def test_slots_are_marked_by_place(text, value, partial):
+    mark = Slots(("red", "blue")).mark(text, "red, blue, red")
+    assert (mark.value, mark.partial) == (value, pytest.approx(partial))

@@ -11,6 +11,7 @@ from longpanda.longwatch.gallery import gallery
 from longpanda.longwatch.oracle import NOT_UNDERSTOOD, answer, read_film_sights
 from longpanda.longwatch.reader import FrameReader
 from longpanda.longwatch.script import LEVELS
+from longpanda.longwatch.suite import ROOM_SCRIPTS
 
 STEADY = LEVELS["steady"]
 
@@ -32,6 +33,20 @@ def test_every_family_is_answered_from_the_file(movie):
     for family in FAMILIES.values():
         for sample in family.ask(_scene(0), np.random.default_rng(0)):
             assert family.mark(answer(scene, sample.question), sample).value == 1.0, sample
+
+
+@pytest.mark.parametrize("level", ["brisk", "flash"])
+@pytest.mark.parametrize("room", ROOM_SCRIPTS)
+def test_every_room_is_answered_from_a_file_at_the_fast_levels(room, level, tmp_path):
+    dwell_seconds = LEVELS[level].dwell_seconds
+    scene = ROOM_SCRIPTS[room](scene_seed(Split.DEV, 77), LEVELS[level]).scene(15 * dwell_seconds)
+    film(scene, tmp_path / "film.mp4", size_px=192, fps=4 / dwell_seconds, crf=28)
+    seen = read_film_sights(tmp_path / "film.mp4", dwell_seconds / 4).scene()
+    assert seen.room == room
+    asked = [sample for family in FAMILIES.values() for sample in family.ask(scene, np.random.default_rng(0))]
+    assert len(asked) >= 7
+    for sample in asked:
+        assert FAMILIES[sample.family].mark(answer(seen, sample.question), sample).value == 1.0, sample
 
 
 def test_events_are_found_with_their_times(movie):
