@@ -94,6 +94,7 @@ def main() -> None:
         "python -m benchmarks.longwatch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("suites", type=Path, nargs="+")
+    parser.add_argument("--unaudited", type=Path, nargs="*", default=[], help="more suites, on which the model is run")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--work", type=Path, default=Path("runs/longwatch"))
     parser.add_argument("--out", type=Path, default=RESULTS / "longwatch_scores.json")
@@ -103,35 +104,43 @@ def main() -> None:
         keep_result(parser, options.out, RESULTS / "longwatch_scores.json", f"--model {options.model}")
     options.work.mkdir(parents=True, exist_ok=True)
     scored: dict[str, dict[Cell, list[Score]]] = {name: {} for name in FRAMES}
-    rows: list[dict[str, Any]] = []
-    for suite in options.suites:
+    every = [*options.suites, *options.unaudited]
+    for suite in every:
         for name, scores in runs(options.model, suite, options.work).items():
             scored[name] |= cells(scores)
-        rows += audited(suite, options.work)
-    shortest = min(row["minutes"] for row in rows)
+    rows = [row for suite in options.suites for row in audited(suite, options.work)]
+    rows.sort(key=lambda row: _place((row["family"], row["minutes"])))
     first = [sample for suite in options.suites for sample in read_questions(suite)]
+    shortest = min(sample.metadata["minutes"] for sample in first)
     without = blind(options.model, [sample for sample in first if sample.metadata["minutes"] == shortest])
-    rows.sort(key=lambda row: (list(FAMILIES).index(row["family"]), row["minutes"]))
-    about = {
-        "machine": machine(),
-        "command": command(parser, options),
-        "suites": {suite.name: asdict(SuitePlan.read(suite)) for suite in options.suites},
-    }
-    write_json(options.audit_out, about | {"rows": rows})
-    scores = [_scores(row, scored, without.get(row["family"])) for row in rows]
-    write_json(options.out, about | {"model": options.model, "rows": scores})
+    found = [_scores(cell, rows, scored, without.get(cell[0])) for cell in sorted(scored["all"], key=_place)]
+    about = {"machine": machine(), "command": command(parser, options)}
+    write_json(options.audit_out, about | {"suites": _plans(options.suites), "rows": rows})
+    write_json(options.out, about | {"suites": _plans(every), "model": options.model, "rows": found})
 
 
-def _scores(row: dict[str, Any], scored: dict[str, dict[Cell, list[Score]]], none: Accuracy | None) -> dict[str, Any]:
+def _place(cell: Cell) -> tuple[int, float]:
+    return list(FAMILIES).index(cell[0]), cell[1]
+
+
+def _plans(suites: list[Path]) -> dict[str, dict[str, Any]]:
+    return {suite.name: asdict(SuitePlan.read(suite)) for suite in suites}
+
+
+def _scores(
+    cell: Cell, audits: list[dict[str, Any]], scored: dict[str, dict[Cell, list[Score]]], none: Accuracy | None
+) -> dict[str, Any]:
     """One family at one length: what the model got right, and what is got without it."""
-    cell = row["family"], row["minutes"]
+    family, minutes = cell
+    guesses = next(row for row in audits if row["family"] == family)  # the same at every length
+    oracle = next((row["oracle"] for row in audits if (row["family"], row["minutes"]) == cell), None)
     seen = coverage(scored["all"][cell])
     return {
-        "family": row["family"],
-        "minutes": row["minutes"],
-        "constant": row["chance"],
-        "words": row["text_only"],
-        "oracle": row["oracle"],
+        "family": family,
+        "minutes": minutes,
+        "constant": guesses["chance"],
+        "words": guesses["text_only"],
+        "oracle": oracle,
         "evidence_seen": None if seen is None else seen.value,
         "none": None if none is None else asdict(none),
         **{name: asdict(accuracy(found[cell])) for name, found in scored.items()},
