@@ -167,11 +167,14 @@ def test_the_length_changes_no_answer(room):
 
 
 def test_answers_are_balanced():
-    counts = defaultdict(Counter)
+    counts, chances = defaultdict(Counter), defaultdict(set)
     for room in ("workshop", "hall"):
         for scene in _scenes(room, 400):
             for sample in _samples(scene):
                 counts[sample.family, sample.metadata["template"]][sample.target] += 1
+                chances[sample.family, sample.metadata["template"]].add(sample.metadata["chance"])
+    for key, answers in counts.items():
+        assert [1 / chance for chance in chances[key]] == pytest.approx([len(answers.keys() - {"never"})]), key
     uniform = {("causal", "gate"): 3, ("causal", "bell"): 3, ("causal", "pull"): 3, ("rate", "more"): 2}
     uniform |= {("rate", "factor"): 4, ("visitors", "all"): 3, ("visitors", "again"): 3}
     for key, answers in uniform.items():
