@@ -21,6 +21,8 @@ _PLANNED: Final = (
     *("level", "size_px", "height_px", "fps", "crf"),
 )
 """Fields of a plan that are options of `make` or `insert`."""
+_PRINTED: Final = ("lengths", "paired", "rotations", "letters")
+"""Sections of the page that are printed, too."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write one self-contained page of results and print its main table; two results are compared on the same page."""
+    """Write one self-contained page of results and print its main tables; two results are compared on the same page."""
     from longpanda.evaluate.circular import judged
     from longpanda.evaluate.paired import pair
     from longpanda.evaluate.report import Report, markdown, markdown_table, page
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     if options.markdown is not None:
         write_whole(options.markdown, markdown(report))
     for section in report.sections:
-        if section.key in ("lengths", "paired"):
+        if section.key in _PRINTED:
             for model, table in section.tables:
                 print(f"{model or section.title}\n\n{markdown_table(table)}\n")
     print(f"the page is {target}")
