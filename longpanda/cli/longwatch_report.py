@@ -4,17 +4,25 @@ import argparse
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from longpanda.cli.answerers import Moments
 from longpanda.cli.provenance import suite_sha256
 
 if TYPE_CHECKING:
     from longpanda.evaluate.summary import Summary
+    from longpanda.longwatch.footage import FootagePlan
     from longpanda.longwatch.suite import SuitePlan
     from longpanda.types import Score
 
 Results = tuple[Path, dict[str, Any], "list[Score]"]
+_PLANNED: Final = (
+    *("minutes", "depths", "families", "per_cell", "seed", "split"),
+    *("level", "size_px", "height_px", "fps", "crf"),
+)
+"""Fields of a plan that are options of `make` or `insert`."""
+_PRINTED: Final = ("lengths", "paired", "rotations", "letters")
+"""Sections of the page that are printed, too."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write one self-contained page of results and print its main table; two results are compared on the same page."""
+    """Write one self-contained page of results and print its main tables; two results are compared on the same page."""
     from longpanda.evaluate.circular import judged
     from longpanda.evaluate.paired import pair
     from longpanda.evaluate.report import Report, markdown, markdown_table, page
@@ -54,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     if options.markdown is not None:
         write_whole(options.markdown, markdown(report))
     for section in report.sections:
-        if section.key in ("lengths", "paired"):
+        if section.key in _PRINTED:
             for model, table in section.tables:
                 print(f"{model or section.title}\n\n{markdown_table(table)}\n")
     print(f"the page is {target}")
@@ -80,10 +88,12 @@ def _read(paths: list[Path], suite: Path | None) -> list[Results]:
     return results
 
 
-def _plan(suite: Path) -> "SuitePlan":
-    from longpanda.longwatch.suite import SuitePlan
+def _plan(suite: Path) -> "SuitePlan | FootagePlan":
+    """What `make` or `insert` planned."""
+    from longpanda.longwatch.footage import FootagePlan
+    from longpanda.longwatch.suite import FOOTAGE_PLAN, SuitePlan
 
-    return SuitePlan.read(suite)
+    return FootagePlan.read(suite) if (suite / FOOTAGE_PLAN).is_file() else SuitePlan.read(suite)
 
 
 def _names(results: list[Results]) -> list[str]:
@@ -125,12 +135,13 @@ def _noted(starts: list[dict[str, Any]]) -> dict[str, str]:
     return {name: " and ".join(map(str, values)) for name, values in told.items() if values}
 
 
-def _shown(plan: "SuitePlan") -> dict[str, Any]:
+def _shown(plan: "SuitePlan | FootagePlan") -> dict[str, Any]:
     """The plan, but for the seed of a suite that nobody is to see."""
-    return asdict(plan) | ({"seed": "private"} if plan.split == "private" else {})
+    values = asdict(plan)
+    return values | ({"seed": "private"} if values.get("split") == "private" else {})
 
 
-def _commands(options: argparse.Namespace, results: list[Results], plan: "SuitePlan | None") -> list[str]:
+def _commands(options: argparse.Namespace, results: list[Results], plan: "SuitePlan | FootagePlan | None") -> list[str]:
     """What makes the page again."""
     suite = "SUITE" if options.suite is None else str(options.suite)
     made = [] if plan is None else [_make_command(plan, suite)]
@@ -140,14 +151,14 @@ def _commands(options: argparse.Namespace, results: list[Results], plan: "SuiteP
     return made
 
 
-def _make_command(plan: "SuitePlan", folder: str) -> str:
+def _make_command(plan: "SuitePlan | FootagePlan", folder: str) -> str:
     values = _shown(plan)
-    lists = {
-        name: [f"{one:g}" if name == "minutes" else one for one in values[name]] for name in ("minutes", "families")
-    }
-    words = ["longpanda", "longwatch", "make", "--out", folder]
-    for name in ("minutes", "families", "per_cell", "seed", "split", "level", "size_px", "fps", "crf"):
-        words += [f"--{name.replace('_', '-')}", *(lists.get(name) or [str(values[name])])]
+    videos = [one["name"] for one in values.get("footage", ())]
+    words = ["longpanda", "longwatch", *(["insert", *videos] if videos else ["make"]), "--out", folder]
+    for name in _PLANNED:
+        if (value := values.get(name)) not in (None, ()):
+            listed = value if isinstance(value, tuple) else (value,)
+            words += [f"--{name.replace('_', '-')}", *(str(one).removesuffix(".0") for one in listed)]
     return shlex.join(words)
 
 

@@ -161,7 +161,7 @@ class Summary:
         errors: (beginning of the message, questions), the most frequent first.
         failures: some, of every family in turn.
         videos: how many were asked about.
-        missing: questions of the suite that were not asked yet.
+        missing: questions of the suite that were not asked yet, or not in all rotations.
         options: what was said to the rotations of questions with options; None for questions without.
     """
 
@@ -209,6 +209,7 @@ def summarise(
     """
     minutes = tuple(by_minutes(scores))
     families = {str(one): group for one, group in grouped(scores, lambda score: score.sample.family).items()}
+    options = _options(askings) if has_options(askings) else None
     messages = Counter(shortened(score.error) for score in scores if score.error is not None)
     return Summary(
         name=name,
@@ -221,8 +222,8 @@ def summarise(
         errors=tuple(messages.most_common()),
         failures=tuple(_failure(score, picture) for score in _some_wrong(scores)),
         videos=len({score.sample.video for score in scores}),
-        missing=missing,
-        options=_options(askings) if has_options(askings) else None,
+        missing=max(missing, options.unfinished if options else 0),
+        options=options,
     )
 
 

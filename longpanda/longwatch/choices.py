@@ -65,7 +65,7 @@ class Options:
 def choices(samples: Sequence[Sample], seed: int = 0) -> list[Sample]:
     """All rotations of all questions, those of one video together.
 
-    "never" is an option of every question of a family that can refuse. The options of a question, and where the right
+    "never" is an option of every question of a template that can refuse. The options of a question, and where the right
     one stands at first, depend on the seed, the script and the question, so that they stay when only the length grows.
 
     Args:
@@ -90,7 +90,8 @@ def lettered(answer: str, sample: Sample) -> str:
     """The letter of the option that an answer in words comes nearest to; the answer itself where nothing is chosen."""
     if "choices" not in sample.metadata:
         return answer
-    marks = [FAMILIES[sample.family].kind.mark(answer, text) for text in sample.metadata["choices"]]
+    kind = FAMILIES[sample.family].kind_of(sample.metadata.get("template", ""))
+    marks = [kind.mark(answer, text) for text in sample.metadata["choices"]]
     worth = [(one.value, one.partial) for one in marks]
     return LETTERS[worth.index(max(worth))] if max(worth) > (0.0, 0.0) else ""
 
@@ -116,7 +117,7 @@ def _options(sample: Sample, distractors: Distractors, seed: int) -> Options:
     script = sample.metadata.get("cluster", sample.video)
     digest = hashlib.sha256(f"{seed}\n{script}\n{sample.question}".encode()).digest()
     rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest)))
-    never = [NEVER] if NEVER in FAMILIES[sample.family].answers else []
+    never = [NEVER] if NEVER in FAMILIES[sample.family].answers_to(sample.metadata.get("template", "")) else []
     right = [sample.target] if sample.target != NEVER else []
     wrong = distractors.of(sample, len(LETTERS) - len(never) - len(right), rng)
     texts = [*right, *wrong, *never]

@@ -3,20 +3,23 @@
 A guesser who knows the benchmark by heart must not find the right option by how it differs from the wrong ones. So
 wrong answers are drawn as the right one was: numbers of other cards, intervals of other cards at depths that the family
 asks about, orders that are as random as the true one. None is a small change of the right one, which would be the one
-that all others resemble.
+that all others resemble, unless they are small changes of each other as well.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import combinations
 from math import factorial
 from typing import Final
 
 import numpy as np
 
-from longpanda.longwatch.answers import NEVER, Choice, Span, TitleList, mentioned
+from longpanda.longwatch.answers import NEVER, Choice, Slots, Span, TitleList, mentioned
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.families.grounding import spelled
+from longpanda.longwatch.families.story import answers_about
 from longpanda.longwatch.text import normalise
+from longpanda.longwatch.world import CARD_COLOURS
 from longpanda.types import Sample
 
 Interval = tuple[float, float]
@@ -27,6 +30,9 @@ _TRIES: Final = 100
 """After which a video is taken to have no room for one more interval."""
 _TOO_MUCH: Final = 0.5
 """From this intersection over union on, two intervals would be right for the same question."""
+
+_PAIRS: Final = 2
+"""Of people, to whom the options of a story belong: one more answer than there is room for."""
 
 
 class Distractors:
@@ -49,21 +55,31 @@ class Distractors:
 
     def of(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
         """Up to `most` wrong answers to one of the questions, in random order, all different; none is "never"."""
-        match FAMILIES[sample.family].kind:
+        match FAMILIES[sample.family].kind_of(_template(sample)[1]):
             case Span():
                 return self._intervals(sample, most, rng)
             case TitleList():
                 return _orders(sample.target, most, rng)
+            case Slots():
+                return self._stories(sample, most, rng)
             case _:
                 return self._of_a_closed_set(sample, most, rng)
 
     def _of_a_closed_set(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
         """True answers to other questions about the video first, then whatever else could be true."""
-        answers = FAMILIES[sample.family].answers
-        others = [one for one in self._plausible(sample) if one not in (sample.target, NEVER)]
-        shown = {one.target for one in self._of_video[sample.video] if FAMILIES[one.family].answers == answers}
+        asked = self._named[sample.question]
+        others = [one for one in self._plausible(sample) if one not in (sample.target, NEVER, *asked.values())]
+        shown = self._true_of_video(sample)
         near, far = ([one for one in others if (one in shown) == side] for side in (True, False))
         return [*_shuffled(near, rng), *_shuffled(far, rng)][:most]
+
+    def _true_of_video(self, sample: Sample) -> set[str]:
+        """Answers of the same sort that are true of something in the video, or that a question about it names."""
+        answers, found = _answers(sample), set[str]()
+        for one in self._of_video[sample.video]:
+            if one.target != NEVER and _answers(one) == answers:
+                found |= {one.target, *self._named[one.question].values()}
+        return found
 
     def _plausible(self, sample: Sample) -> list[str]:
         """What can be right: what the question names, if that; else what is anywhere, and the first 1/chance answers.
@@ -72,10 +88,23 @@ class Distractors:
         """
         if _template(sample) in self._naming:
             return _options_named(sample)
-        answers, true = FAMILIES[sample.family].answers, self._true[_template(sample)]
+        answers, true = _answers(sample), self._true[_template(sample)]
         chance = sample.metadata.get("chance") or 0.0
         drawn = round(1 / chance) if chance > 0 else len(answers)
         return [one for i, one in enumerate(answers) if i < drawn or one in true]
+
+    def _stories(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
+        """All answers about the same two people, and about two who had something else.
+
+        Each has its reverse and the same with the other one most often, but for one of all, left out at random, so
+        that nothing stands out.
+        """
+        others = [one.target for one in self._of_video[sample.video] if _answers(one) == _answers(sample)]
+        strangers = [", ".join(pair) for pair in combinations(CARD_COLOURS, 2)]
+        known = [sample.target, *_shuffled(others, rng), *_shuffled(strangers, rng)]
+        pairs = dict.fromkeys(frozenset(one.split(", ")) for one in known if one != NEVER)
+        texts = [one for pair in list(pairs)[:_PAIRS] for one in answers_about(*sorted(pair))]
+        return _shuffled([one for one in texts if one != sample.target], rng)[:most]
 
     def _intervals(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
         """When other things of the same kind showed, at depths like those that the family asks about.
@@ -101,8 +130,8 @@ class Distractors:
 
     def _shown(self, sample: Sample) -> list[Interval]:
         """When things of the kind that the question names showed in its video."""
-        kind, others = self._named[sample.question], self._of_video[sample.video]
-        spans = {span for one in others if kind <= self._named[one.question] for span in one.evidence_seconds}
+        kind, others = self._named[sample.question].keys(), self._of_video[sample.video]
+        spans = {span for one in others if kind <= self._named[one.question].keys() for span in one.evidence_seconds}
         return sorted(spans)
 
 
@@ -110,10 +139,16 @@ def _template(sample: Sample) -> _Template:
     return sample.family, sample.metadata.get("template", "")
 
 
-def _fields(sample: Sample) -> frozenset[str]:
-    """What sort of words the question was filled in with: a colour and a shape, a thing, ..."""
+def _answers(sample: Sample) -> tuple[str, ...]:
+    """What can be right of the sample's template."""
+    family, template = _template(sample)
+    return FAMILIES[family].answers_to(template)
+
+
+def _fields(sample: Sample) -> dict[str, str]:
+    """What the question was filled in with, by the sort of words: a colour and a shape, a thing, ..."""
     understood = FAMILIES[sample.family].understand(sample.question)
-    return frozenset(understood[1]) if understood else frozenset()
+    return understood[1] if understood else {}
 
 
 def _evidence_of(asked: Sequence[Sample]) -> dict[float, list[Interval]]:
@@ -127,7 +162,8 @@ def _evidence_of(asked: Sequence[Sample]) -> dict[float, list[Interval]]:
 
 def _names_its_options(asked: Sequence[Sample]) -> bool:
     """Whether every question of a template names what to choose from: "Which came first, the ... or the ...?"."""
-    if not isinstance(FAMILIES[asked[0].family].kind, Choice):
+    family, template = _template(asked[0])
+    if not isinstance(FAMILIES[family].kind_of(template), Choice):
         return False
     named = [_options_named(one) for one in asked]
     return all(len(names) > 1 and one.target in (*names, NEVER) for one, names in zip(asked, named, strict=True))
@@ -135,7 +171,7 @@ def _names_its_options(asked: Sequence[Sample]) -> bool:
 
 def _options_named(sample: Sample) -> list[str]:
     """The answers that the question itself names."""
-    written = {normalise(answer): answer for answer in FAMILIES[sample.family].answers}
+    written = {normalise(answer): answer for answer in _answers(sample)}
     return [written[name] for name in dict.fromkeys(mentioned(sample.question, tuple(written.values())))]
 
 

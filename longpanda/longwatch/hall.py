@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from longpanda.longwatch.events import Event, Hold, Visitor
+from longpanda.longwatch.families.story import Story
 from longpanda.longwatch.gallery import filler_cards
 from longpanda.longwatch.scene import Topic
 from longpanda.longwatch.script import Level, Script, Track, shuffled, spread
@@ -45,7 +46,7 @@ def hall(seed: int, level: Level) -> Script:
     topics = [Topic("visitors", f"{what} {side}", 1 / len(LOOPS)) for side in SIDES for what in ("all", "again")]
     absent = OBJECTS[int(rng.integers(len(OBJECTS)))] if rng.random() < ABSENT else ""
     tracks += [_story(rng, level, thing) for thing in OBJECTS if thing != absent]
-    topics += [Topic("story", thing, len(CARD_COLOURS) ** -3) for thing in OBJECTS]
+    topics += [Topic("story", thing, Story.chance) for thing in OBJECTS]
     filler = partial(filler_cards, titles=list(TITLES), level=level, cells=HALL_CELLS)
     return Script(seed, "hall", level, tuple(tracks), tuple(topics), filler)
 

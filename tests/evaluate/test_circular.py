@@ -5,7 +5,8 @@ import pytest
 from longpanda.errors import ConfigError
 from longpanda.evaluate.circular import by_question, cells_of, judged, letter_use
 from longpanda.evaluate.metrics import accuracy
-from longpanda.evaluate.report import page, rotations
+from longpanda.evaluate.report import Report, markdown, page
+from longpanda.evaluate.summary import summarise
 from longpanda.types import Reply, Sample, Score
 
 OPTIONS = ("7", "8", "9", "never")
@@ -25,6 +26,10 @@ def _askings(number, chosen, family="needle", minutes=3.0):
 
 
 RIGHT = "BADC"
+
+
+def _report(scores, askings=()):
+    return Report((summarise("m", {}, scores, {}, askings=askings),))
 
 
 def test_plain_is_the_mean_and_circular_all_or_nothing():
@@ -64,7 +69,8 @@ def test_an_error_in_one_rotation_is_an_error():
 def test_questions_without_all_rotations_are_counted_and_left_out():
     rotated = by_question([*_askings(0, RIGHT), *_askings(1, RIGHT)[:3]])
     assert (len(rotated.plain), len(rotated.circular), rotated.unfinished) == (1, 1, 1)
-    assert "not asked in all rotations: 1 questions" in rotations([*_askings(0, RIGHT), *_askings(1, RIGHT)[:3]])
+    askings = [*_askings(0, RIGHT), *_askings(1, RIGHT)[:3]]
+    assert "1 questions of the suite were not asked yet" in markdown(_report(judged(askings), askings))
     with pytest.raises(ConfigError, match="all its rotations"):
         judged(_askings(1, RIGHT)[:3])
 
@@ -97,10 +103,8 @@ def test_letters_are_counted_against_how_often_they_are_right():
 
 def test_the_report_shows_both_and_the_letters_and_nothing_without_options():
     askings = [*_askings(0, RIGHT), *_askings(1, "AAAA")]
-    text = rotations(askings)
-    assert "| needle | 3 min | 4 | 2 | 62% [" in text
+    text = markdown(_report(judged(askings), askings))
+    assert "| needle | 3 min | 4 | 62.5% [" in text
     assert "| A | 62.5% | 25.0% |" in text
-    chances = {"needle": 1 / 3}
-    assert "in every rotation" in page("m", {}, judged(askings), chances, askings=askings)
-    assert "in every rotation" not in page("m", {}, judged(askings), chances)
-    assert rotations([Score(1.0, Reply("x"), Sample("q", "x", "f"))]) == ""
+    assert "in every rotation" in page(_report(judged(askings), askings))
+    assert "in every rotation" not in page(_report(judged(askings)))

@@ -13,6 +13,7 @@ from longpanda.longwatch.events import Effect, Gauge, Hold, Lamp, Pull, Visitor,
 from longpanda.longwatch.reader import FrameReader, room_of
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import ROOM_SCRIPTS
+from longpanda.types import Sample
 
 STEP_SECONDS = 7200 / 512
 """512 frames, evenly over 120 minutes."""
@@ -167,11 +168,14 @@ def test_the_length_changes_no_answer(room):
 
 
 def test_answers_are_balanced():
-    counts = defaultdict(Counter)
+    counts, chances = defaultdict(Counter), defaultdict(set)
     for room in ("workshop", "hall"):
         for scene in _scenes(room, 400):
             for sample in _samples(scene):
                 counts[sample.family, sample.metadata["template"]][sample.target] += 1
+                chances[sample.family, sample.metadata["template"]].add(sample.metadata["chance"])
+    for key, answers in counts.items():
+        assert [1 / chance for chance in chances[key]] == pytest.approx([len(answers.keys() - {"never"})]), key
     uniform = {("causal", "gate"): 3, ("causal", "bell"): 3, ("causal", "pull"): 3, ("rate", "more"): 2}
     uniform |= {("rate", "factor"): 4, ("visitors", "all"): 3, ("visitors", "again"): 3}
     for key, answers in uniform.items():
@@ -183,6 +187,19 @@ def test_answers_are_balanced():
         assert answer == "never"
         assert 0.11 < times / counts[key].total() < 0.18
         assert next_times / counts[key].total() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("template", "target", "right", "wrong"),
+    [
+        ("gate", "red", "The red lever opens the gate.", "The red or the blue lever."),
+        ("pull", "bell", "When the red lever is pulled, the bell rings.", "The red lever."),
+        ("pull", "nothing", "Nothing.", "The gate opens and nothing else."),
+    ],
+)
+def test_a_sentence_about_the_machine_is_read(template, target, right, wrong):
+    sample = Sample("?", target, "causal", metadata={"template": template})
+    assert [FAMILIES["causal"].score(text, sample) for text in (right, wrong)] == [1.0, 0.0]
 
 
 def test_colours_and_badges_alone_do_not_tell_how_many_visitors_came():

@@ -176,14 +176,14 @@ def test_killed_at_any_moment_it_goes_on(suite, tmp_path):
     done = []
     while not (tmp_path / "manifest.json").exists():
         process = subprocess.Popen([sys.executable, script], start_new_session=True)
-        before = len(list((tmp_path / "videos").glob("*.json"))) if (tmp_path / "videos").exists() else 0
+        before = len(list((tmp_path / "videos").glob("[!.]*.json"))) if (tmp_path / "videos").exists() else 0
         while process.poll() is None:
-            now = list((tmp_path / "videos").glob("*.json")) if (tmp_path / "videos").exists() else []
+            now = list((tmp_path / "videos").glob("[!.]*.json")) if (tmp_path / "videos").exists() else []
             if len(now) > before:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             time.sleep(0.01)
-        done.append({p: p.stat().st_mtime_ns for p in (tmp_path / "videos").glob("*.json")})
+        done.append({p: p.stat().st_mtime_ns for p in (tmp_path / "videos").glob("[!.]*.json")})
     assert len(done) > 1
     for earlier, later in itertools.pairwise(done):
         assert earlier.items() <= later.items()  # what was finished is not made again

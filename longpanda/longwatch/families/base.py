@@ -51,8 +51,8 @@ class Family(ABC):
         room: where what it asks about happens.
         chance: accuracy of the best constant answer given without seeing the video, over the questions of a test.
         templates: the questions by template name, with fields to fill in.
-        answers: the closed set of answers, as far as it is closed.
-        kind: how answers are read and marked.
+        answers: the closed set of answers to all templates, as far as it is closed.
+        kind: how answers are read and marked, but for templates of which `kind_of` tells another.
         instruction: what a system that does not know the benchmark is told after the question.
         needs_order: frames in random order must not be enough.
         needs_direction: frames from the last to the first must not be enough.
@@ -93,9 +93,17 @@ class Family(ABC):
                 return template, found.groupdict()
         return None
 
+    def answers_to(self, template: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Those of `answers` that can be right of one template; "never" is among them where that can be right."""
+        return self.answers
+
+    def kind_of(self, template: str) -> AnswerKind:  # noqa: ARG002
+        """How answers to one template are read and marked."""
+        return self.kind
+
     def mark(self, answer_text: str, sample: Sample) -> Mark:
         """What an answer earns."""
-        return self.kind.mark(answer_text, sample.target)
+        return self.kind_of(sample.metadata.get("template", "")).mark(answer_text, sample.target)
 
     def score(self, answer_text: str, sample: Sample) -> float:
         """1.0 for a right answer, else 0.0."""

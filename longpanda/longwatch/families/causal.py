@@ -46,6 +46,14 @@ class Causal(Family):
             asks.append(Ask("pull", {"lever": lever, "lamp": lamp}) if lamp else Ask(subject, {}))
         return asks
 
+    def answers_to(self, template: str) -> tuple[str, ...]:
+        """What may happen, or the levers."""
+        return (*EFFECTS, NO_EFFECT) if template == "pull" else tuple(LEVERS)
+
+    def kind_of(self, template: str) -> Choice:
+        """One of those, whatever else of the machine the answer names: "The red lever opens the gate"."""
+        return Choice(self.answers_to(template))
+
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
         """The lever, or the effect."""
         if template != "pull":

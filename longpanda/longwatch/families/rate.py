@@ -4,21 +4,22 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.answers import AnswerKind, Choice, Mark, Whole, clock, seconds_in
+from longpanda.longwatch.answers import AnswerKind, Choice, clock, seconds_in
 from longpanda.longwatch.events import Gauge
 from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
 from longpanda.longwatch.scene import Scene
-from longpanda.types import Sample
 
 SHORT_SECONDS = 4.0
 """What the gauge shows for a shorter time is asked about to the tenth of a second."""
 WHICH = ("first", "second")
+FACTORS = ("1", "2", "3", "4")
 
 
 class Rate(Family):
     """In which of two stretches of time the gauge rose more, and how many times as much.
 
-    Each starts and ends in the middle of what the gauge shows for at least the level's dwell.
+    Each starts and ends in the middle of what the gauge shows for at least the level's dwell. The chance of the family
+    is that of its questions about which is more, the easier ones; each sample carries its own.
     """
 
     name: ClassVar[str] = "rate"
@@ -28,7 +29,7 @@ class Rate(Family):
         "more": "Did the gauge rise more from {start} to {end} (first) or from {other_start} to {other_end} (second)?",
         "factor": "The gauge rose from {start} to {end} how many times as much as from {other_start} to {other_end}?",
     }
-    answers: ClassVar[tuple[str, ...]] = (*WHICH, "1", "2", "3", "4")
+    answers: ClassVar[tuple[str, ...]] = (*WHICH, *FACTORS)
     instruction: ClassVar[str] = "Answer with 'first' or 'second', or with the factor as a whole number."
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
@@ -56,10 +57,13 @@ class Rate(Family):
             return Found(WHICH[int(other > rise)], seen)
         return Found(str(rise // other), seen) if other > 0 else NOTHING
 
-    def mark(self, answer_text: str, sample: Sample) -> Mark:
-        """What an answer earns."""
-        kind: AnswerKind = Choice(WHICH) if sample.metadata["template"] == "more" else Whole()
-        return kind.mark(answer_text, sample.target)
+    def answers_to(self, template: str) -> tuple[str, ...]:
+        """One of two, or a factor."""
+        return WHICH if template == "more" else FACTORS
+
+    def kind_of(self, template: str) -> AnswerKind:
+        """One of two, or a whole number."""
+        return Choice(WHICH) if template == "more" else self.kind
 
 
 def _moment(gauge: Gauge) -> str:

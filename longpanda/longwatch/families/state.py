@@ -41,6 +41,10 @@ class State(Family):
                 asks.append(Ask("then", {"thing": thing, "time": _hidden(*moves[thing][int(after) - 1 :][:2])}))
         return asks
 
+    def answers_to(self, template: str) -> tuple[str, ...]:
+        """A box; "never" of the end alone, since a moment is asked about between two moves."""
+        return PLACES if template == "then" else self.answers
+
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
         """The box."""
         until = seconds_in(fields["time"])[0] if template == "then" else scene.duration_seconds

@@ -10,6 +10,9 @@ from longpanda.longwatch.families.base import Ask, Family, Found
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import SIDES
 
+ALL, AGAIN = ("3", "5", "6"), ("0", "1", "3")
+"""How many different visitors come to a side, and how many of them more than once."""
+
 
 class Visitors(Family):
     """Visitors are told apart by the colour of their clothes and, when they turn round, by the badge on their back.
@@ -33,6 +36,10 @@ class Visitors(Family):
         """One question for each topic: "again left"."""
         asked = [subject.split(" ") for subject in scene.chances(self.name)]
         return [Ask(template, {"side": side}) for template, side in asked]
+
+    def answers_to(self, template: str) -> tuple[str, ...]:
+        """The counts that the hall's ways to share colours and badges give."""
+        return ALL if template == "all" else AGAIN
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
         """The count; the evidence is every visit."""
