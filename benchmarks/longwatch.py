@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.measure import command, keep_result, machine, write_json
 from benchmarks.nano import Blind
-from longpanda.evaluate import Accuracy, accuracy, read_records, run
+from longpanda.evaluate import Accuracy, accuracy, read_notes, read_records, run
 from longpanda.evaluate.analysis import coverage
 from longpanda.index import load
 from longpanda.longwatch import FAMILIES
@@ -114,9 +114,15 @@ def main() -> None:
     shortest = min(sample.metadata["minutes"] for sample in first)
     without = blind(options.model, [sample for sample in first if sample.metadata["minutes"] == shortest])
     found = [_scores(cell, rows, scored, without.get(cell[0])) for cell in sorted(scored["all"], key=_place)]
-    about = {"machine": machine(), "command": command(parser, options)}
+    about = {"machine": machine(), "command": command(parser, options), "asked_with_commits": _commits(options.work)}
     write_json(options.audit_out, about | {"suites": _plans(options.suites), "rows": rows})
     write_json(options.out, about | {"suites": _plans(every), "model": options.model, "rows": found})
+
+
+def _commits(work: Path) -> list[str]:
+    """What the model was asked with, which may be older than what puts the answers together."""
+    notes = [note for path in sorted(work.glob("*.jsonl")) for note in read_notes(path)]
+    return sorted({str(note["commit"]) for note in notes if note.get("commit")})
 
 
 def _place(cell: Cell) -> tuple[int, float]:
