@@ -130,6 +130,7 @@ def _audit(options: argparse.Namespace) -> None:
         shares = [row.chance, row.text_only, *(row.controls[control.name] for control in BOUNDED)]
         shares += [*(row.invariances.get(name, float("nan")) for name in INVARIANCES), row.oracle]
         bounds = f"  BROKEN: {'; '.join(row.broken)}" if row.broken else ""
+        bounds += f"  too few questions to tell: {', '.join(row.unsure)}" if row.unsure else ""
         print(
             f"{row.family:10} {row.minutes:>7g} {row.questions:>6} "
             + " ".join(f"{share:>12.1%}" for share in shares)

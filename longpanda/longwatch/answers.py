@@ -103,6 +103,7 @@ class TitleList(AnswerKind):
 class Spelled(AnswerKind):
     """One of a closed set of words, the only one in the text. Partial: 1 less the edit distance per letter."""
 
+    partial: ClassVar[str] = "1 less the edit distance per letter"
     options: tuple[str, ...]
 
     def _mark(self, text: str, target: str) -> Mark:
@@ -115,6 +116,7 @@ class Spelled(AnswerKind):
 class Slots(AnswerKind):
     """Several of a closed set, each in its place. Partial: F1 of the places filled right."""
 
+    partial: ClassVar[str] = "F1 of the slots"
     options: tuple[str, ...]
 
     def _mark(self, text: str, target: str) -> Mark:

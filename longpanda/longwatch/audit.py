@@ -23,7 +23,7 @@ from longpanda.longwatch.reader import Sight
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.textonly import TextOnly, by_family, public_plan
-from longpanda.types import Sample
+from longpanda.types import Sample, Seconds
 
 MARGIN: Final = 0.03
 """What a guess from the question's words may score above chance."""
@@ -60,9 +60,19 @@ def single(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG0
 
 
 def eight(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
-    """Eight frames, evenly spread."""
-    places = ((np.arange(8) + 0.5) / 8 * len(watched.sights)).astype(int)
-    return watched.of([watched.sights[i] for i in dict.fromkeys(places.tolist())])
+    """Eight frames, each from the middle of an eighth."""
+    return _at(watched, (np.arange(8) + 0.5) / 8)
+
+
+def ends(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+    """Eight frames, from the first to the last."""
+    return _at(watched, np.linspace(0, 1, 8))
+
+
+def _at(watched: Watched, depths: Seconds) -> Watched:
+    last = len(watched.sights) - 1
+    places = np.minimum((depths * len(watched.sights)).astype(int), last)
+    return watched.of([watched.sights[i] for i in dict.fromkeys(places.tolist()) if i >= 0])
 
 
 def shuffled(watched: Watched, rng: np.random.Generator) -> Watched:
@@ -94,6 +104,7 @@ def padded(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG0
 CONTROLS: Final = (
     Control("single frame", single, lambda family, minutes: True),  # noqa: ARG005
     Control("eight frames", eight, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
+    Control("eight, ends", ends, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
     Control("shuffled", shuffled, lambda family, minutes: family.needs_order),  # noqa: ARG005
     Control("reversed", reversed_, lambda family, minutes: family.needs_direction),  # noqa: ARG005
 )
@@ -117,6 +128,7 @@ class Row:
         controls: share of each of `BOUNDED`.
         invariances: share of the oracle's answers that stay right, of each of `INVARIANCES`.
         broken: the bounds that do not hold.
+        unsure: the controls of which so few questions do not tell.
     """
 
     family: str
@@ -128,6 +140,7 @@ class Row:
     controls: dict[str, float]
     invariances: dict[str, float]
     broken: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
 
 def audit(folder: Path, seed: int = 0) -> Iterator[Row | str]:
@@ -164,7 +177,7 @@ def audit(folder: Path, seed: int = 0) -> Iterator[Row | str]:
         asked, guess, oracle = len(cell["oracle"]), guesses[family], shares.pop("oracle")
         invariances = {name: shares.pop(name) for name in INVARIANCES if name in shares}
         row = Row(family, minutes, asked, guess.constant, guess.trained, oracle, shares, invariances)
-        yield replace(row, broken=tuple(_broken(row)))
+        yield replace(row, broken=tuple(_broken(row)), unsure=tuple(_unsure(row)))
 
 
 def _bag(public: SuitePlan, samples: list[Sample], step_seconds: float) -> BagOfFrames:
@@ -192,17 +205,37 @@ def _answered(
 
 
 def _broken(row: Row) -> Iterator[str]:
-    """The bounds of a row that do not hold; a control breaks one when its 95 % interval lies above."""
-    if row.oracle < ORACLE:
-        yield f"oracle below {ORACLE:.0%}"
-    for name, share in row.invariances.items():
-        if share < ORACLE:
+    """The bounds of a row that surely do not hold: the whole 95 % interval lies beyond."""
+    certain = {"oracle": row.oracle, **row.invariances}
+    for name, share in certain.items():
+        if _interval(share, row.questions)[1] < ORACLE:
             yield f"{name} below {ORACLE:.0%}"
     if row.text_only > row.chance + MARGIN:
         yield f"text only more than {MARGIN:.0%} above chance"
-    most = row.chance + LIFT * (row.oracle - row.chance)
-    for control in BOUNDED:
-        share = row.controls[control.name]
-        error = _Z * (share * (1 - share) / row.questions) ** 0.5
-        if control.bounds(FAMILIES[row.family], row.minutes) and share - error > most:
-            yield f"{control.name} more than half the way to the oracle"
+    for name, (low, _) in _bounded(row).items():
+        if low > _most(row):
+            yield f"{name} more than half the way to the oracle"
+
+
+def _unsure(row: Row) -> Iterator[str]:
+    """The bounds of which so few questions cannot tell whether they hold."""
+    for name, (low, high) in _bounded(row).items():
+        if low <= _most(row) < high:
+            yield name
+
+
+def _most(row: Row) -> float:
+    return row.chance + LIFT * (row.oracle - row.chance)
+
+
+def _bounded(row: Row) -> dict[str, tuple[float, float]]:
+    """The intervals of the controls that a bound applies to."""
+    names = [control.name for control in BOUNDED if control.bounds(FAMILIES[row.family], row.minutes)]
+    return {name: _interval(row.controls[name], row.questions) for name in names}
+
+
+def _interval(share: float, questions: int) -> tuple[float, float]:
+    """Wilson's."""
+    centre = (share + _Z**2 / (2 * questions)) / (1 + _Z**2 / questions)
+    half = _Z / (1 + _Z**2 / questions) * (share * (1 - share) / questions + _Z**2 / (4 * questions**2)) ** 0.5
+    return centre - half, centre + half

@@ -14,10 +14,11 @@ from typing import Final
 
 import numpy as np
 
-from longpanda.longwatch.events import Event
+from longpanda.longwatch.events import Event, Visitor
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.text import normalise
+from longpanda.longwatch.world import SIDES
 from longpanda.types import Sample
 
 BINS: Final = 8
@@ -26,6 +27,8 @@ _UNTOLD: Final = ("start_seconds", "end_seconds", "cell", "spot", "dx", "dy", "s
 
 Look = Sequence[Event]
 """What one frame shows."""
+_Bin = tuple[str, int, int, int]
+"""A template, and how many candidates, things and frames there are."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class _Found:
     Args:
         template: of the question.
         looks: how many frames they are.
+        things: how many different things they show.
         candidates: the answers that they show, the one on most frames first.
     """
 
     template: str
     looks: int
+    things: int
     candidates: tuple[str, ...]
 
 
@@ -60,7 +65,7 @@ class BagOfFrames:
         for one, _ in found:
             counts[one.template].append(one.looks)
         self._edges = {name: np.quantile(looks, np.arange(1, BINS) / BINS).tolist() for name, looks in counts.items()}
-        labels: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
+        labels: dict[_Bin, Counter[str]] = defaultdict(Counter)
         for one, target in found:
             labels[self._bin(one)].update({target, _by_rank(one, target)})
         self._best = {key: counter.most_common(1)[0][0] for key, counter in labels.items()}
@@ -71,9 +76,9 @@ class BagOfFrames:
         label = self._best.get(self._bin(found), "")
         return label if not label.startswith("#") else _from_rank(found, label)
 
-    def _bin(self, found: _Found) -> tuple[str, int, int]:
+    def _bin(self, found: _Found) -> _Bin:
         edges = self._edges.get(found.template, [])
-        return found.template, min(len(found.candidates), BINS), bisect_right(edges, found.looks)
+        return found.template, min(len(found.candidates), BINS), found.things, bisect_right(edges, found.looks)
 
 
 def looks_at(scene: Scene, step_seconds: float) -> list[Look]:
@@ -86,22 +91,24 @@ def _find(family: str, question: str, looks: Sequence[Look]) -> _Found:
     understood = FAMILIES[family].understand(question)
     template, asked = understood or ("", {})
     named = {word for value in (*asked.values(), template) for word in _words(value)}
-    matched = [max((len(named & _said(event)) for event in look), default=0) for look in looks]
-    most = max(matched, default=0)
+    overlaps = [[(len(named & _said(event)), event) for event in look] for look in looks]
+    most = max((overlap for look in overlaps for overlap, _ in look), default=0)
+    matched = [look for look in overlaps if most and any(overlap == most for overlap, _ in look)]
+    things = {_said(event) for look in matched for overlap, event in look if overlap == most}
     shown: Counter[str] = Counter()
     answers = {answer: frozenset(_words(answer)) for answer in FAMILIES[family].answers}
-    for look, overlap in zip(looks, matched, strict=True):
-        if overlap == most:
-            said = [_said(event) for event in look if len(named & _said(event)) == most]
-            shown.update(answer for answer, words in answers.items() if any(words <= one for one in said))
+    for look in matched:
+        said = [_said(event) for _, event in look]
+        shown.update(answer for answer, words in answers.items() if any(words <= one for one in said))
     ranked = sorted(shown, key=lambda answer: (-shown[answer], answer))
-    return _Found(template, sum(overlap == most for overlap in matched) if most else 0, tuple(ranked))
+    return _Found(template, len(matched), len(things), tuple(ranked))
 
 
 @lru_cache(maxsize=2**16)
 def _said(event: Event) -> frozenset[str]:
     """The words that tell an event from others."""
     values = [getattr(event, field.name) for field in fields(event) if field.name not in _UNTOLD]
+    values += [side for side, spots in SIDES.items() if isinstance(event, Visitor) and event.spot in spots]
     return frozenset(word for value in values for word in _words(str(value)))
 
 

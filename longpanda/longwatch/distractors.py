@@ -8,7 +8,6 @@ that all others resemble, unless they are small changes of each other as well.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import combinations
 from math import factorial
 from typing import Final
 
@@ -31,8 +30,8 @@ _TRIES: Final = 100
 _TOO_MUCH: Final = 0.5
 """From this intersection over union on, two intervals would be right for the same question."""
 
-_PAIRS: Final = 2
-"""Of people, to whom the options of a story belong: one more answer than there is room for."""
+_PEOPLE: Final = 3
+"""To whom the options of a story belong."""
 
 
 class Distractors:
@@ -94,17 +93,11 @@ class Distractors:
         return [one for i, one in enumerate(answers) if i < drawn or one in true]
 
     def _stories(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
-        """All answers about the same two people, and about two who had something else.
-
-        Each has its reverse and the same with the other one most often, but for one of all, left out at random, so
-        that nothing stands out.
-        """
+        """Answers about the same people; who is missing of three is one who had something else."""
         others = [one.target for one in self._of_video[sample.video] if _answers(one) == _answers(sample)]
-        strangers = [", ".join(pair) for pair in combinations(CARD_COLOURS, 2)]
-        known = [sample.target, *_shuffled(others, rng), *_shuffled(strangers, rng)]
-        pairs = dict.fromkeys(frozenset(one.split(", ")) for one in known if one != NEVER)
-        texts = [one for pair in list(pairs)[:_PAIRS] for one in answers_about(*sorted(pair))]
-        return _shuffled([one for one in texts if one != sample.target], rng)[:most]
+        known = [sample.target, *_shuffled(others, rng), *_shuffled(CARD_COLOURS, rng)]
+        people = list(dict.fromkeys(colour for one in known if one != NEVER for colour in one.split(", ")))
+        return _shuffled([one for one in answers_about(people[:_PEOPLE]) if one != sample.target], rng)[:most]
 
     def _intervals(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
         """When other things of the same kind showed, at depths like those that the family asks about.

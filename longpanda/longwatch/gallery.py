@@ -20,13 +20,13 @@ CROSSINGS: Final = 2
 CHAINS, CHAIN_CARDS = 2, 4
 LISTINGS, LISTED = 4, 4
 """Questions for the order of cards, and how many cards the longer ones name."""
-MOST_TIMES: Final = 4
-"""The lamp turns a colour, and an object appears, 0 to this many times, all equally often."""
+LEAST_MOVES, MOST_TIMES = 2, 4
+"""The lamp turns a colour, and an object appears, 0 to 4 times, all equally often; one that is looked for 2 to 4 times."""
 _GALLERY_NAMESPACE: Final = 0x6A11
 
 CARD_WAIT, CARD_DWELL = 1 / 2, (1.0, 1.25)
 """Start to start, and how long a card shows, in dwells of the level."""
-TURN_SPARE, TURN_PAUSE, REPEAT_PAUSE, MOST_DWELLS = (0.0, 0.2), 1 / 32, 1.0, 10.8
+TURN_SPARE, TURN_PAUSE, REPEAT_PAUSE, MOST_DWELLS = (0.0, 0.05), 1 / 32, 1.0, 10.8
 """What a lamp colour or an object shows beyond the least, the pause before another one and before the same one again,
 and the most that all may take, so that they fit into three minutes of the slowest level: in dwells."""
 
@@ -53,14 +53,15 @@ def gallery(seed: int, level: Level) -> Script:
     keys = [title for group in crossings for title in group if title != missing]
     cards = card_track(rng, level, needles, keys, chains)
     colours, things = shuffled(rng, LAMP_COLOURS), shuffled(rng, OBJECTS)
-    lamps = _turns(rng, level, [Lamp(0.0, 1.0, colour) for colour in colours[:3]])
-    moves = _boxed(rng, _turns(rng, level, [Move(0.0, 1.0, thing, PLACES[0]) for thing in things]))
+    lamps = _turns(rng, level, [Lamp(0.0, 1.0, colour) for colour in colours[:3]], (0, 0))
+    moved: list[Event] = [Move(0.0, 1.0, thing, PLACES[0]) for thing in things]
+    moves = _boxed(rng, _turns(rng, level, moved, (0, LEAST_MOVES)), things[0])
     topics = [
         *(Topic("needle", title, 1 / len(NUMBERS)) for title in [*needles, absent[0]]),
         *(Topic("multikey", title, 1 / len(NUMBERS)) for group in crossings for title in group),
         *(Topic("chain", title, 1 / len(NUMBERS)) for chain in chains for title in chain[:-1]),
         Topic("chain", absent[1], 1 / len(NUMBERS)),
-        *(Topic("count", subject, 1 / (MOST_TIMES + 1)) for subject in (*colours[:2], *things[:2])),
+        *(Topic("count", subject, 1 / (MOST_TIMES + 1)) for subject in (*colours[:2], things[0])),
         *draw_listings(rng, cards, "order", 2, LISTINGS),
         *draw_listings(rng, cards, "sequence", LISTED, LISTINGS),
         *(Topic("grounding", title, 0.0) for title in [*shuffled(rng, [*needles, *crossings[0]])[:5], missing]),
@@ -90,11 +91,11 @@ def card_track(
     chains: list[list[str]],
     needle_depths: Sequence[float] = (),
 ) -> Track:
-    """All cards that are asked about, the needles evenly among them, or at depths that increase by more than a card."""
+    """All that are asked about, one needle in each of as many equal parts, or at depths more than a card apart."""
     signs = {title: sign for chain in chains for title, sign in pairwise(chain)}
     order = shuffled(rng, [*keys, *(title for chain in chains for title in chain)])
     count = len(order) + len(needles)
-    for title, depth in zip(shuffled(rng, needles), needle_depths or np.linspace(0, 1, len(needles)), strict=True):
+    for title, depth in zip(shuffled(rng, needles), needle_depths or spread(rng, len(needles)), strict=True):
         order.insert(round(depth * (count - 1)), title)
     numbers = rng.choice(NUMBERS, size=count, replace=False)
     cells: list[int] = []
@@ -121,13 +122,9 @@ def _dwells(rng: np.random.Generator, level: Level, span: tuple[float, float], c
     return [round(float(dwell) * level.dwell_seconds, 3) for dwell in rng.uniform(*span, count)]
 
 
-def _turns(rng: np.random.Generator, level: Level, kinds: list[Event]) -> Track:
-    """One after the other, in random order: the first two kinds 0 to 4 times each, the third at most once.
-
-    Each of the first two shows for about the same time in all, however often: how many frames show it tells whether it
-    came, and not how often.
-    """
-    dwells = [_split(rng, int(rng.integers(MOST_TIMES + 1))) for _ in range(2)]
+def _turns(rng: np.random.Generator, level: Level, kinds: list[Event], least: tuple[int, int]) -> Track:
+    """One after the other, in random order: the first two kinds `least` to 4 times each, the third at most once."""
+    dwells = [_split(rng, int(rng.integers(fewest, MOST_TIMES + 1))) for fewest in least]
     dwells.append([1.0] * int(rng.integers(2)))
     turns = [(kind, dwell) for kind, shares in enumerate(dwells) for dwell in shares]
     most_repeats = int((MOST_DWELLS - sum(dwell for _, dwell in turns)) / REPEAT_PAUSE)
@@ -140,27 +137,34 @@ def _turns(rng: np.random.Generator, level: Level, kinds: list[Event]) -> Track:
     seconds = [round(dwell * level.dwell_seconds, 3) for _, dwell in order]
     events = tuple(replace(kinds[kind], end_seconds=end) for (kind, _), end in zip(order, seconds, strict=True))
     waits = tuple(end + pause * level.dwell_seconds for end, pause in zip(seconds, pauses, strict=True))
-    return Track(events, waits, tuple(sorted(rng.random(len(order)).tolist())))
+    return Track(events, waits, tuple(spread(rng, len(order))))
 
 
 def _split(rng: np.random.Generator, times: int) -> list[float]:
-    """About `MOST_TIMES` dwells in all, in so many parts of at least one."""
+    """So many parts of 1, 2, 3 or 4 dwells and a little more, of 4 in all or fewer.
+
+    Neither how long one of them is nor how long all are together tells how many there are: both are what fewer and
+    more have in common as often as can be.
+    """
     if times == 0:
         return []
-    spare = MOST_TIMES - times + float(rng.uniform(*TURN_SPARE))
-    cuts = np.sort(rng.random(times - 1))
-    return [1.0 + spare * float(share) for share in np.diff(cuts, prepend=0.0, append=1.0)]
+    total = int(rng.integers(times, MOST_TIMES + 1))
+    cuts = np.sort(rng.choice(np.arange(1, total), size=times - 1, replace=False))
+    return (np.diff(cuts, prepend=0, append=total) + rng.uniform(*TURN_SPARE, times)).tolist()  # type: ignore[no-any-return]
 
 
-def _boxed(rng: np.random.Generator, track: Track) -> Track:
-    """The same moves, each into another box than the one before, the last uniform.
+def _boxed(rng: np.random.Generator, track: Track, counted: str) -> Track:
+    """The same moves into boxes.
 
-    Up to three moves of one object go into different boxes, so that which boxes it was in does not tell the last.
+    The object that is counted always goes into the same, so that in how many it was does not tell how often. Another
+    goes each time into another one than before, up to three times into different ones, the last uniform: in which
+    boxes it was does not tell which was the last.
     """
     boxes: dict[str, list[int]] = {}
     for thing in OBJECTS:
         last = [int(box) for box in rng.permutation(len(PLACES))]
         boxes[thing] = [(last[0] + int(rng.integers(1, 3))) % len(PLACES), *last]
+    boxes[counted] = boxes[counted][:1] * MOST_TIMES
     moved: list[Event] = []
     for move in reversed([event for event in track.events if isinstance(event, Move)]):
         moved.insert(0, replace(move, place=PLACES[boxes[move.thing].pop()]))
@@ -180,18 +184,15 @@ def draw_listings(rng: np.random.Generator, cards: Track, family: str, listed: i
 
 
 def _whereabouts(things: list[str], moves: Track) -> list[Topic]:
-    """Where an object is at the end, and after each of its moves but the last: "ball", "ball 1", "ball 2".
+    """Where the second object is at the end, and after each of its moves but the last: "ball", "ball 1", "ball 2".
 
-    One that moved once is not asked about: its box can be told from any frame that shows it. Of those that never
-    appeared only the last is, so that about a seventh of the questions are about none.
+    The third, if it never appeared, is asked about, so that about a seventh of the questions are about none. How often
+    the first appeared is counted elsewhere: how many questions there are about it must not tell.
     """
-    topics = []
-    for thing in things:
-        count = sum(isinstance(event, Move) and event.thing == thing for event in moves.events)
-        told = count == 1 or (count == 0 and thing != things[-1])
-        subjects = [] if told else [thing, *(f"{thing} {move}" for move in range(1, count))]
-        topics += [Topic("state", subject, 1 / len(PLACES)) for subject in subjects]
-    return topics
+    times = {thing: sum(isinstance(one, Move) and one.thing == thing for one in moves.events) for thing in things}
+    _, moved, spare = things
+    subjects = [moved, *(f"{moved} {move}" for move in range(1, times[moved]))]
+    return [Topic("state", subject, 1 / len(PLACES)) for subject in subjects + [spare] * (times[spare] == 0)]
 
 
 def filler_cards(

@@ -21,8 +21,10 @@ LOOPS: Final = ((1, 1, 1), (1, 2), (3,))
 is twice as many visitors, who share a colour or a badge with the next. They are 3, 5 and 6 visitors."""
 VISIT_WAIT: Final = 1.5
 """From visit to visit, each of which is one dwell from the front and one from behind, in dwells."""
-TAKES: Final = ((1.0, 1.0, 1.0), (1.5, 1.5), (3.0,))
-"""How long three people show with an object, in dwells: three times, twice and once, in all equally long."""
+TAKES: Final = (3, 2, 2)
+"""How often three people have an object."""
+TAKE_DWELL: Final = (1.0, 1.4)
+"""How long each time shows, in dwells, whoever it is: one time does not tell how many there are."""
 TAKE_PAUSE: Final = 1 / 16
 ABSENT: Final = 3 / 7
 """Share of the videos in which nobody has one of the three objects: a seventh of all questions about them."""
@@ -72,13 +74,24 @@ def _visits(rng: np.random.Generator, level: Level, side: str, colours: list[str
 
 
 def _story(rng: np.random.Generator, level: Level, thing: str) -> Track:
-    """Three people have an object in turn, never one of them twice running, the first not the last."""
+    """Three people have an object in turn, nobody twice running, the first not last.
+
+    The one who has it most often is first, last or neither, equally often.
+    """
     people = shuffled(rng, CARD_COLOURS)[: len(TAKES)]
-    takes = [(colour, dwells) for colour, times in zip(people, TAKES, strict=True) for dwells in times]
-    while True:
-        order = [takes[i] for i in rng.permutation(len(takes))]
-        if order[0][0] != order[-1][0] and all(one[0] != two[0] for one, two in pairwise(order)):
-            break
-    events = tuple(Hold(0.0, round(dwells * level.dwell_seconds, 3), thing, colour) for colour, dwells in order)
-    waits = tuple(event.end_seconds + TAKE_PAUSE * level.dwell_seconds for event in events)
+    takes = [colour for colour, times in zip(people, TAKES, strict=True) for _ in range(times)]
+    place = ("first", "last", "neither")[int(rng.integers(3))]
+    while not _told(order := shuffled(rng, takes), people[0], place):
+        pass
+    dwells = rng.uniform(*TAKE_DWELL, len(order))
+    seconds = [round(float(dwell) * level.dwell_seconds, 3) for dwell in dwells]
+    events = tuple(Hold(0.0, end, thing, colour) for end, colour in zip(seconds, order, strict=True))
+    waits = tuple(end + TAKE_PAUSE * level.dwell_seconds for end in seconds)
     return Track(events, waits, tuple(spread(rng, len(order))))
+
+
+def _told(order: list[str], most: str, place: str) -> bool:
+    """Whether a story is one of those that `_story` tells, with the most frequent holder at a place."""
+    if order[0] == order[-1] or any(one == other for one, other in pairwise(order)):
+        return False
+    return place == ("first" if order[0] == most else "last" if order[-1] == most else "neither")

@@ -29,7 +29,6 @@ class Track:
         events: each timed from its own start: from 0 to how long it shows.
         waits_seconds: [n], least time from the start of each event to the start of the next.
         depths: [n], increasing, 0 to 1: the share of the idle time that has passed before each starts.
-        lasting: each shows until the next starts, and the last until the end, however long it is by itself.
 
     Raises:
         ConfigError: lists of different lengths, or depths that fall or leave 0 to 1.
@@ -38,7 +37,6 @@ class Track:
     events: tuple[Event, ...]
     waits_seconds: tuple[float, ...]
     depths: tuple[float, ...]
-    lasting: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.events) == len(self.waits_seconds) == len(self.depths):
@@ -70,9 +68,6 @@ class Track:
             end_seconds = round(start_seconds + event.end_seconds, 3)
             placed.append(replace(event, start_seconds=start_seconds, end_seconds=end_seconds))
             busy_seconds += wait_seconds
-        if self.lasting:
-            ends = [event.start_seconds for event in placed[1:]] + [horizon_seconds]
-            placed = [replace(event, end_seconds=end) for event, end in zip(placed, ends, strict=True)]
         return placed
 
 

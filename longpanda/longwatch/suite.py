@@ -23,7 +23,7 @@ from longpanda.longwatch.splits import Split, scene_seed
 from longpanda.longwatch.workshop import workshop
 from longpanda.types import Sample
 
-SUITE_VERSION: Final = 2
+SUITE_VERSION: Final = 3
 PLAN: Final = "suite.json"
 """The file in a suite's folder that holds its plan."""
 FOOTAGE_PLAN: Final = "footage.json"

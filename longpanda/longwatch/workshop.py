@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Final
 
 import numpy as np
@@ -13,18 +13,18 @@ from longpanda.longwatch.script import Level, Script, Track, filler_spans, shuff
 from longpanda.longwatch.world import EFFECTS, GAUGE_LEVELS, LAMP_COLOURS, LETTER_SIZES, LEVERS, WORDS
 
 _WORKSHOP_NAMESPACE: Final = 0x3095
-PULL_TO_EFFECT, PULL_TO_PULL = 1.125, 0.6
-"""From the start of a pull, which lasts one dwell, to its effect or to a pull that comes between, in dwells."""
-PULL_PAUSE: Final = 0.1
-"""From the end of a pull to the next one, in dwells."""
+PULL_TO_EFFECT, PULL_TO_PULL = 1.125, 0.5
+"""From the start of a pull, which lasts one dwell, to an effect and to the next pull of the same step, in dwells."""
+STEP_PAUSE: Final = 0.4
+"""From the end of pulls without an effect to the next step, in dwells."""
 EFFECT_LEAD: Final = 0.275
-"""From the start of an effect to the next pull, in dwells: enough to see which came first, four looks a dwell."""
-PERIODS, RISES = 4, 2
-"""Stretches of time in which the gauge rises, and pairs of them that are compared."""
-MOST_FACTOR, MOST_RISE = 4, 6
-"""By which one rise of a pair exceeds the other, at most, and the most steps of one rise."""
-GAUGE_HOLD, GAUGE_BETWEEN = 1.0, 0.25
-"""How long the gauge stays at the ends of a rise, and in its middle, at least, in dwells."""
+"""From the start of an effect to the next step, in dwells: enough to see which came first, four looks a dwell."""
+PERIODS, COMPARED, MEASURED = 4, 2, 2
+"""Stretches of time in which the gauge rises, how often two are compared, and how many rises are to be told."""
+MOST_RISE: Final = 6
+"""Steps of the gauge."""
+GAUGE_DWELL, GAUGE_PAUSE = (1.0, 1.2), 1 / 16
+"""How long the gauge is lit, and the pause before it is again, in dwells."""
 TICKER, TICKER_PAUSE = 8, 1 / 16
 """Words on the upper board, and the pause between two, in dwells."""
 WORD_DWELL: Final = (1.0, 1.15)
@@ -56,10 +56,10 @@ def workshop(seed: int, level: Level) -> Script:
 
 @dataclass(frozen=True)
 class _Step:
-    """Something that the machine does: a lever is pulled, and perhaps another one, and perhaps there is an effect.
+    """Something that the machine does: levers are pulled, and perhaps there is an effect.
 
     Args:
-        pulls: one or two levers.
+        pulls: the levers, each pulled before the one before is let go.
         effect: what happens, or "".
         lit: whether the lamp shines meanwhile.
     """
@@ -81,41 +81,28 @@ class _Step:
     @property
     def dwells(self) -> float:
         """How long after its start the next one may start."""
-        return PULL_TO_PULL * (len(self.pulls) - 1) + (PULL_TO_EFFECT + EFFECT_LEAD if self.effect else 1 + PULL_PAUSE)
+        rest = PULL_TO_EFFECT + EFFECT_LEAD if self.effect else 1.0 + STEP_PAUSE
+        return PULL_TO_PULL * (len(self.pulls) - 1) + rest
 
 
 def _machine(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]]:
-    """Two levers that do something under one state of the lamp, and an idle one that is pulled as often.
+    """Two levers that do something under one state of the lamp, and an idle one.
 
-    Once each, the idle lever is pulled between another and its effect, so that the last pull before an effect does not
-    tell the cause; the pull that came before every one of its effects does.
+    Before every effect its lever is pulled and one of the others, in random order, each time another one: one effect
+    does not tell its cause, both do. Under the other state of the lamp all three are pulled, and nothing happens.
     """
-    *causes, idle = shuffled(rng, LEVERS)
-    effects = shuffled(rng, EFFECTS)
+    one, other, idle = shuffled(rng, LEVERS)
+    first, second = shuffled(rng, EFFECTS)
     works_lit = bool(rng.integers(2))
-    steps = [_Step((idle,), "", not works_lit)]
-    for lever, effect in zip(causes, effects, strict=True):
-        steps.append(_Step((lever,), effect, works_lit))
-        steps.append(_Step((lever, idle), effect, works_lit))
-        steps.append(_Step((lever,), "", not works_lit))
-    while not _clear(order := [steps[i] for i in rng.permutation(len(steps))], idle):
-        pass
-    asked = [(idle, works_lit), (causes[int(rng.integers(2))], not works_lit)]
-    pulled = [*((lever, works_lit) for lever in causes), asked[int(rng.integers(2))]]
-    subjects = [*effects, *(f"{lever} {'lit' if lit else 'dark'}" for lever, lit in pulled)]
+    paired = [((one, idle), first), ((one, other), first), ((other, idle), second), ((other, one), second)]
+    steps = [_Step(tuple(shuffled(rng, levers)), effect, works_lit) for levers, effect in paired]
+    steps.append(_Step(tuple(shuffled(rng, LEVERS)), "", not works_lit))
+    order = [steps[i] for i in rng.permutation(len(steps))]
+    nothing = [(idle, works_lit), (shuffled(rng, (one, other))[0], not works_lit)][int(rng.integers(2))]
+    pulled = [(one, works_lit), (other, works_lit), nothing]
+    subjects = [first, second, *(f"{lever} {'lit' if lit else 'dark'}" for lever, lit in pulled)]
     track = _together(rng, level, order, str(rng.choice(LAMP_COLOURS)))
     return track, [Topic("causal", subject, 1 / 3) for subject in subjects]
-
-
-def _clear(order: list[_Step], idle: str) -> bool:
-    """Whether causes can be told, and pulls of one lever from each other.
-
-    Where a lever is pulled alone, the pull before must not be the idle one's, or both would come before every effect.
-    """
-    for one, two in pairwise(order):
-        if one.pulls[-1] == two.pulls[0] or (one.pulls[-1] == idle and two.effect and len(two.pulls) == 1):
-            return False
-    return True
 
 
 def _together(rng: np.random.Generator, level: Level, steps: list[_Step], lamp: str) -> Track:
@@ -136,28 +123,25 @@ def _together(rng: np.random.Generator, level: Level, steps: list[_Step], lamp: 
 
 
 def _gauge(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]]:
-    """The gauge rises in four stretches of time; one rise of each pair is 1 to 4 times the other, all equally often."""
-    pairs = []
-    for _ in range(RISES):
-        factor = int(rng.integers(1, MOST_FACTOR + 1))
-        least = int(rng.integers(1, MOST_RISE // factor + 1))
-        pairs.append((factor * least, least))
-    places = [int(place) for place in rng.permutation(PERIODS)]
-    rises = dict(zip(places, [rise for pair in pairs for rise in pair], strict=True))
-    levels: list[int] = []
-    for period in range(PERIODS):
-        base = int(rng.integers(GAUGE_LEVELS[0], GAUGE_LEVELS[-1] - rises[period] + 1))
-        levels += [base, base + int(rng.integers(rises[period] + 1)), base + rises[period]]
-    waits = (GAUGE_HOLD, GAUGE_BETWEEN, GAUGE_HOLD) * PERIODS
-    holds = tuple(level.dwell_seconds * wait for wait in waits)
-    steps = tuple(Gauge(0.0, hold, one) for hold, one in zip(holds, levels, strict=True))
-    track = Track(steps, holds, tuple(spread(rng, len(steps))), lasting=True)
-    topics = [Topic("rate", f"factor {places[at]} {places[at + 1]}", 1 / MOST_FACTOR) for at in (0, 2)]
-    across = [(one, other) for one in places[:2] for other in places[2:] if rises[one] != rises[other]]
-    for one, other in [across[i] for i in rng.permutation(len(across))[:2]]:
-        first, second = (one, other) if rng.integers(2) else (other, one)
-        topics.append(Topic("rate", f"more {first} {second}", 1 / 2))
+    """The gauge is lit before and after each of four rises of 1 to 6 steps, all equally often."""
+    rises = rng.integers(1, MOST_RISE + 1, PERIODS).tolist()
+    bases = [int(rng.integers(GAUGE_LEVELS[0], GAUGE_LEVELS[-1] - rise + 1)) for rise in rises]
+    levels = [one for base, rise in zip(bases, rises, strict=True) for one in (base, base + rise)]
+    seconds = [round(float(dwell) * level.dwell_seconds, 3) for dwell in rng.uniform(*GAUGE_DWELL, len(levels))]
+    shown = tuple(Gauge(0.0, end, one) for end, one in zip(seconds, levels, strict=True))
+    waits = tuple(end + GAUGE_PAUSE * level.dwell_seconds for end in seconds)
+    track = Track(shown, waits, tuple(spread(rng, len(levels))))
+    measured = rng.permutation(PERIODS)[:MEASURED].tolist()
+    topics = [Topic("rate", f"steps {period}", 1 / MOST_RISE) for period in measured]
+    pairs = [(one, other) for one, other in permutations(range(PERIODS), 2) if rises[one] != rises[other]]
+    for one, other in _without_reverses([pairs[i] for i in rng.permutation(len(pairs))])[:COMPARED]:
+        topics.append(Topic("rate", f"more {one} {other}", 1 / 2))
     return track, topics
+
+
+def _without_reverses(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Each two in the order in which they stand first."""
+    return list({frozenset(pair): pair for pair in reversed(pairs)}.values())[::-1]
 
 
 def _ticker(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]]:

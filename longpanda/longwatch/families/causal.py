@@ -18,8 +18,8 @@ NO_EFFECT = "nothing"
 class Causal(Family):
     """The lever that was pulled shortly before every opening of the gate, and what a lever does under the lamp.
 
-    Another lever, which does nothing, is sometimes pulled in between, and the machine only works under one state of
-    the lamp: no single effect tells its cause.
+    Each time another lever is pulled, too, before or after, and the machine only works under one state of the lamp: no
+    single effect tells its cause.
     """
 
     name: ClassVar[str] = "causal"

@@ -12,14 +12,14 @@ from longpanda.longwatch.scene import Scene
 SHORT_SECONDS = 4.0
 """What the gauge shows for a shorter time is asked about to the tenth of a second."""
 WHICH = ("first", "second")
-FACTORS = ("1", "2", "3", "4")
+STEPS = tuple(str(steps) for steps in range(1, 7))
 
 
 class Rate(Family):
-    """In which of two stretches of time the gauge rose more, and how many times as much.
+    """By how many steps the gauge rose in a stretch of time, and in which of two it rose more.
 
-    Each starts and ends in the middle of what the gauge shows for at least the level's dwell. The chance of the family
-    is that of its questions about which is more, the easier ones; each sample carries its own.
+    The gauge is lit at the start and at the end of each, for at least the level's dwell. The chance of the family is
+    that of its questions about which is more, the easier ones; each sample carries its own.
     """
 
     name: ClassVar[str] = "rate"
@@ -27,43 +27,42 @@ class Rate(Family):
     chance: ClassVar[float] = 1 / 2
     templates: ClassVar[dict[str, str]] = {
         "more": "Did the gauge rise more from {start} to {end} (first) or from {other_start} to {other_end} (second)?",
-        "factor": "The gauge rose from {start} to {end} how many times as much as from {other_start} to {other_end}?",
+        "steps": "By how many steps did the gauge rise from {start} to {end}?",
     }
-    answers: ClassVar[tuple[str, ...]] = (*WHICH, *FACTORS)
-    instruction: ClassVar[str] = "Answer with 'first' or 'second', or with the factor as a whole number."
+    answers: ClassVar[tuple[str, ...]] = (*WHICH, *STEPS)
+    instruction: ClassVar[str] = "Answer with 'first' or 'second', or with a whole number of steps."
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic: "more 0 2" compares the first and the third rise."""
-        gauges = scene.of(Gauge)
+        """One question for each topic: "more 0 2" compares the first and the third rise, "steps 1" is the second."""
+        lit = [_moment(gauge) for gauge in scene.of(Gauge)]
         asks = []
         for subject, chance in scene.chances(self.name).items():
-            template, one, other = subject.split(" ")
-            names = ("start", "end", "other_start", "other_end")
-            shown = [gauges[3 * int(rise) + at] for rise in (one, other) for at in (0, 2)]
-            asks.append(Ask(template, dict(zip(names, map(_moment, shown), strict=True)), {"chance": chance}))
+            template, *rises = subject.split(" ")
+            times = [lit[2 * int(rise) + at] for rise in rises for at in (0, 1)]
+            asks.append(Ask(template, dict(zip(_TIMES, times, strict=False)), {"chance": chance}))
         return asks
 
-    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The word "first", "second" or the factor, of rises by at least one step."""
-        times = [seconds_in(fields[name])[0] for name in ("start", "end", "other_start", "other_end")]
-        shown = [_showing(scene, time) for time in times]
-        seen = [gauge for gauge in shown if gauge is not None]
-        if len(seen) < len(times):
+    def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
+        """The word "first" or "second", or the steps."""
+        seen = [_showing(scene, seconds_in(fields[name])[0]) for name in _TIMES if name in fields]
+        lit = [gauge for gauge in seen if gauge is not None]
+        if len(lit) < len(seen):
             return NOTHING
-        rise, other = seen[1].level - seen[0].level, seen[3].level - seen[2].level
-        if template == "more":
-            return Found(WHICH[int(other > rise)], seen)
-        return Found(str(rise // other), seen) if other > 0 else NOTHING
+        rise, *other = (two.level - one.level for one, two in zip(lit[::2], lit[1::2], strict=True))
+        return Found(WHICH[int(other[0] > rise)] if other else str(rise), lit)
 
     def answers_to(self, template: str) -> tuple[str, ...]:
-        """One of two, or a factor."""
-        return WHICH if template == "more" else FACTORS
+        """One of two, or steps."""
+        return WHICH if template == "more" else STEPS
 
     def kind_of(self, template: str) -> AnswerKind:
         """One of two, or a whole number."""
         return Choice(WHICH) if template == "more" else self.kind
+
+
+_TIMES = ("start", "end", "other_start", "other_end")
 
 
 def _moment(gauge: Gauge) -> str:

@@ -1,7 +1,8 @@
 """Story: an object goes from hand to hand."""
 
 from collections import Counter
-from itertools import combinations
+from collections.abc import Sequence
+from itertools import permutations
 from typing import ClassVar
 
 import numpy as np
@@ -13,22 +14,21 @@ from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import CARD_COLOURS
 
 
-def answers_about(one: str, other: str) -> tuple[str, ...]:
-    """All answers that name two people: who was first and who last, and which of them had it most often."""
-    ends = ((one, other), (other, one))
-    return tuple(f"{first}, {most}, {last}" for first, last in ends for most in (one, other))
+def answers_about(people: Sequence[str]) -> tuple[str, ...]:
+    """All answers that name some of these people, the first not the last."""
+    return tuple(f"{first}, {most}, {last}" for first, last in permutations(people, 2) for most in people)
 
 
 class Story(Family):
     """Who had an object first, who had it most often, and who had it last.
 
-    The hall lets somebody have it three times of six, never twice running, and the first not last: who had it most
-    often is one of the other two, and each of the answers that this leaves is as likely.
+    The hall lets one of three people have it three times of seven, nobody twice running, and the first not last: who
+    had it most often is any of the three, equally often.
     """
 
     name: ClassVar[str] = "story"
     room: ClassVar[str] = "hall"
-    chance: ClassVar[float] = 1 / sum(len(answers_about(*pair)) for pair in combinations(CARD_COLOURS, 2))
+    chance: ClassVar[float] = 1 / (len(list(permutations(CARD_COLOURS, 2))) * 3)
     templates: ClassVar[dict[str, str]] = {
         "who": "Who had the {thing} first, who had it most often, and who had it last? Name their colours."
     }
