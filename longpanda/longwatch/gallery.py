@@ -21,7 +21,7 @@ CHAINS, CHAIN_CARDS = 2, 4
 LISTINGS, LISTED = 4, 4
 """Questions for the order of cards, and how many cards the longer ones name."""
 LEAST_MOVES, MOST_TIMES = 2, 4
-"""The lamp turns a colour, and an object appears, 0 to 4 times, all equally often; one that is looked for 2 to 4 times."""
+"""The lamp turns a colour, and one object appears, 0 to 4 times, all equally often; another object 2 to 4 times."""
 _GALLERY_NAMESPACE: Final = 0x6A11
 
 CARD_WAIT, CARD_DWELL = 1 / 2, (1.0, 1.25)

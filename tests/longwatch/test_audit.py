@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from longpanda.longwatch import FAMILIES, audit, film, textonly
-from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row, eight, padded, reversed_, shuffled, single, twice
+from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row, eight, ends, padded, reversed_, shuffled, single, twice
 from longpanda.longwatch.film import read_film
 from longpanda.longwatch.make import VIDEOS, make
 from longpanda.longwatch.oracle import Watched
@@ -23,7 +23,7 @@ FAIR = Row(
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     folder = tmp_path_factory.mktemp("suite") / "suite"
-    assert len(list(make(PLAN, folder))) == 4
+    assert len(list(make(PLAN, folder))) == 5
     return folder
 
 
@@ -59,9 +59,10 @@ def test_a_film_that_does_not_show_what_is_asked_breaks_the_bound_of_the_oracle(
     ("change", "broken"),
     [
         ({}, ()),
-        ({"oracle": 0.98}, ("oracle below 99%",)),
+        ({"oracle": 0.94}, ("oracle below 99%",)),
         ({"text_only": 0.54}, ("text only more than 3% above chance",)),
         ({"controls": {**FAIR.controls, "shuffled": 0.9}}, ("shuffled more than half the way to the oracle",)),
+        ({"oracle": 0.98}, ()),  # its interval reaches up to the bound
         ({"controls": {**FAIR.controls, "shuffled": 0.8}}, ()),  # its interval reaches down to the bound
         ({"controls": {**FAIR.controls, "reversed": 1.0}}, ("reversed more than half the way to the oracle",)),
         ({"controls": {**FAIR.controls, "reversed": 1.0}, "family": "count"}, ()),
@@ -77,11 +78,19 @@ def test_each_bound_can_break(change, broken):
     assert tuple(audit._broken(replace(FAIR, **change))) == broken
 
 
+def test_few_questions_do_not_tell():
+    few = replace(FAIR, questions=4, controls=FAIR.controls | {"shuffled": 1.0})
+    assert not list(audit._broken(few))
+    assert "shuffled" in list(audit._unsure(few))
+    assert "shuffled" not in list(audit._unsure(replace(FAIR, questions=1000)))
+
+
 def test_controls_keep_what_they_say():
     watched = Watched("hall", [(float(i), i) for i in range(24)], 1.0, 24.0)
     rng = np.random.default_rng(0)
     assert single(watched, rng).sights == [(12.0, 12)]
     assert [sight for _, sight in eight(watched, rng).sights] == [1, 4, 7, 10, 13, 16, 19, 22]
+    assert [sight for _, sight in ends(watched, rng).sights] == [0, 3, 6, 10, 13, 17, 20, 23]
     assert reversed_(watched, rng).sights == [(float(i), 23 - i) for i in range(24)]
     mixed = shuffled(watched, rng).sights
     assert [moment for moment, _ in mixed] == list(range(24))
@@ -91,6 +100,10 @@ def test_controls_keep_what_they_say():
     assert padded(watched, rng).sights == watched.sights + [(24.0 + i, {}) for i in range(24)]
 
 
+def _absent(samples):
+    return np.mean([sample.target == "never" for sample in samples])
+
+
 def test_questions_give_nothing_away():
     asked = textonly.by_family(textonly.public_plan(PLAN, 600).samples())
     assert asked.keys() == FAMILIES.keys()
@@ -98,7 +111,7 @@ def test_questions_give_nothing_away():
         found = TextOnly.of(samples)
         assert len(samples) == 600
         assert found.trained <= found.constant + audit.MARGIN, family
-        assert found.constant < FAMILIES[family].chance + 0.22, family  # about a seventh never happened
+        assert found.constant < max(FAMILIES[family].chance, _absent(samples)) + 0.08, family
 
 
 def test_a_word_that_gives_the_answer_away_is_found():

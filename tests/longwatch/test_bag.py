@@ -24,8 +24,8 @@ def _share(family, teach=60, ask=40):
 
 
 def test_what_one_look_answers_is_answered():
-    assert _share("needle") > 0.8
-    assert _share("multikey") > 0.8
+    assert _share("needle") > 0.65
+    assert _share("multikey") > 0.65
 
 
 def test_signs_are_not_followed_and_order_is_not_seen():

@@ -1,5 +1,5 @@
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import pairwise
 
@@ -91,31 +91,41 @@ def test_counts_are_uniform():
     assert share == pytest.approx(dict.fromkeys(range(5), 0.2), abs=0.025)
 
 
-def test_how_long_a_thing_shows_does_not_tell_how_often():
-    seconds = {count: [] for count in range(1, 5)}
-    for script in _scripts(300):
+def _counted(scripts):
+    """How long each counted thing shows each time, in dwells."""
+    for script in scripts:
         for topic in script.topics:
             if topic.family == "count":
                 events = [e for track in script.tracks[1:] for e in track.events]
-                shown = [
-                    e.end_seconds
-                    for e in events
-                    if topic.subject in (getattr(e, "colour", ""), getattr(e, "thing", ""))
-                ]
-                if shown:
-                    seconds[len(shown)].append(sum(shown))
-    means = [np.mean(values) for values in seconds.values()]
-    assert max(means) - min(means) < 0.3 * np.std(np.concatenate(list(seconds.values())))
+                named = [e for e in events if topic.subject in (getattr(e, "colour", ""), getattr(e, "thing", ""))]
+                yield [e.end_seconds / STEADY.dwell_seconds for e in named]
 
 
-def test_which_boxes_an_object_was_in_does_not_tell_the_last():
+def _best_guess(pairs):
+    """Share of right guesses of a count from something that was seen, rounded down."""
+    counts = defaultdict(Counter)
+    for seen, count in pairs:
+        counts[int(seen)][count] += 1
+    return sum(max(one.values()) for one in counts.values()) / len(pairs)
+
+
+def test_neither_one_time_nor_all_together_tell_how_often():
+    shown = [dwells for dwells in _counted(_scripts(600)) if dwells]
+    assert min(min(dwells) for dwells in shown) >= 1
+    assert _best_guess([(dwells[0], len(dwells)) for dwells in shown]) < 0.55
+    assert _best_guess([(sum(dwells), len(dwells)) for dwells in shown]) < 0.6
+
+
+def test_which_boxes_an_object_was_in_tells_neither_the_last_nor_how_often():
     best = []
     for script in _scripts(300):
-        for thing in ("ball", "key", "gem"):
-            places = [e.place for e in script.tracks[2].events if e.thing == thing]
-            assert all(one != other for one, other in pairwise(places))
-            if len(places) > 1:
-                best.append(max(map(places.count, places)) / len(places))
+        moved = next(topic.subject for topic in script.topics if topic.family == "state")
+        (counted,) = [t.subject for t in script.topics if t.family == "count" and t.subject in ("ball", "key", "gem")]
+        places = {thing: [e.place for e in script.tracks[2].events if e.thing == thing] for thing in (moved, counted)}
+        assert 2 <= len(places[moved]) <= 4
+        assert all(one != other for one, other in pairwise(places[moved]))
+        assert len(set(places[counted])) <= 1
+        best.append(max(map(places[moved].count, places[moved])) / len(places[moved]))
     assert np.mean(best) < 0.5
 
 
