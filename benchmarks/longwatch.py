@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.measure import command, keep_result, machine, write_json
 from benchmarks.nano import Blind
+from longpanda.cli.provenance import suite_sha256
 from longpanda.evaluate import Accuracy, accuracy, read_notes, read_records, run
 from longpanda.evaluate.analysis import coverage
 from longpanda.index import load
@@ -27,6 +28,7 @@ from longpanda.longwatch.audit import Row, audit
 from longpanda.longwatch.make import read_questions
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.types import Sample, Score
+from longpanda.video import write_whole
 
 MODEL = "nano"
 FRAMES: dict[str, list[str]] = {"all": [], "eight": ["--frames", "8"], "one": ["--frames", "1"]}
@@ -48,7 +50,7 @@ def runs(model: str, suite: Path, work: Path) -> dict[str, list[Score]]:
 
 def audited(suite: Path, work: Path) -> list[dict[str, Any]]:
     """The rows of the suite's audit, from --work where it was made before."""
-    kept = work / f"{suite.name}-audit.json"
+    kept = work / f"{suite.name}-audit-{suite_sha256(suite)[:12]}.json"
     if not kept.is_file():
         with tqdm(total=len(SuitePlan.read(suite).entries), desc="auditing", unit="video") as bar:
             rows = []
@@ -57,7 +59,7 @@ def audited(suite: Path, work: Path) -> list[dict[str, Any]]:
                     rows.append(asdict(found))
                 else:
                     bar.update()
-        kept.write_text(json.dumps(rows))
+        write_whole(kept, json.dumps(rows))
     stored: list[dict[str, Any]] = json.loads(kept.read_text())
     return stored
 
@@ -107,6 +109,8 @@ def main() -> None:
     every = [*options.suites, *options.unaudited]
     for suite in every:
         for name, scores in runs(options.model, suite, options.work).items():
+            if doubled := sorted(scored[name].keys() & cells(scores).keys()):
+                parser.error(f"two of the suites ask {doubled[0]}; name suites of other lengths or families")
             scored[name] |= cells(scores)
     rows = [row for suite in options.suites for row in audited(suite, options.work)]
     rows.sort(key=lambda row: _place((row["family"], row["minutes"])))
