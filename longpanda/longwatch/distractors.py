@@ -60,7 +60,7 @@ class Distractors:
             case TitleList():
                 return _orders(sample.target, most, rng)
             case Slots():
-                return self._stories(sample, most, rng)
+                return _stories(sample, most, rng)
             case _:
                 return self._of_a_closed_set(sample, most, rng)
 
@@ -91,13 +91,6 @@ class Distractors:
         chance = sample.metadata.get("chance") or 0.0
         drawn = round(1 / chance) if chance > 0 else len(answers)
         return [one for i, one in enumerate(answers) if i < drawn or one in true]
-
-    def _stories(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
-        """Answers about the same people; who is missing of three is one who had something else."""
-        others = [one.target for one in self._of_video[sample.video] if _answers(one) == _answers(sample)]
-        known = [sample.target, *_shuffled(others, rng), *_shuffled(CARD_COLOURS, rng)]
-        people = list(dict.fromkeys(colour for one in known if one != NEVER for colour in one.split(", ")))
-        return _shuffled([one for one in answers_about(people[:_PEOPLE]) if one != sample.target], rng)[:most]
 
     def _intervals(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
         """When other things of the same kind showed, at depths like those that the family asks about.
@@ -166,6 +159,17 @@ def _options_named(sample: Sample) -> list[str]:
     """The answers that the question itself names."""
     written = {normalise(answer): answer for answer in _answers(sample)}
     return [written[name] for name in dict.fromkeys(mentioned(sample.question, tuple(written.values())))]
+
+
+def _stories(sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
+    """Other answers about the three people who had the object, or about any three if nobody had it.
+
+    All answers about three people are right equally often, of which the options are any: neither they, nor who had
+    something else, nor a look at everyone who had the object tells the right one.
+    """
+    shown = [name for name in sample.metadata.get("people", sample.target).split(", ") if name in CARD_COLOURS]
+    people = list(dict.fromkeys([*shown, *_shuffled(CARD_COLOURS, rng)]))[:_PEOPLE]
+    return _shuffled([one for one in answers_about(people) if one != sample.target], rng)[:most]
 
 
 def _orders(target: str, most: int, rng: np.random.Generator) -> list[str]:

@@ -39,13 +39,18 @@ class Story(Family):
     needs_direction: ClassVar[bool] = True
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic."""
-        return [Ask("who", {"thing": thing}) for thing in scene.chances(self.name)]
+        """One question for each topic, with the names of all who had the object, in the order of the alphabet."""
+        people = {thing: sorted({hold.colour for hold in _holds(scene, thing)}) for thing in scene.chances(self.name)}
+        return [Ask("who", {"thing": thing}, {"people": ", ".join(names)}) for thing, names in people.items()]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Three colours; the evidence is every time that somebody had it."""
-        holds = [hold for hold in scene.of(Hold) if hold.thing == fields["thing"]]
+        holds = _holds(scene, fields["thing"])
         if not holds:
             return NOTHING
         most = Counter(hold.colour for hold in holds).most_common(1)[0][0]
         return Found(f"{holds[0].colour}, {most}, {holds[-1].colour}", holds)
+
+
+def _holds(scene: Scene, thing: str) -> list[Hold]:
+    return [hold for hold in scene.of(Hold) if hold.thing == thing]
