@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
-from longpanda.longwatch.suite import Entry, SuitePlan
+from longpanda.longwatch.suite import FOOTAGE_PLAN, PLAN, Entry, SuitePlan
 from longpanda.types import Sample
 from longpanda.video import alone_in, write_whole
 
@@ -150,6 +150,16 @@ def manifest_of(folder: Path) -> Path:
     if not path.is_file():
         raise ConfigError(f"no '{path}'", "a complete suite", "run 'longpanda longwatch make' first")
     return path
+
+
+def is_of_suite(path: Path) -> bool:
+    """Whether a file is one of those that make or insert write into a suite's folder."""
+    for folder in (path.parent, path.parent.parent):
+        plans = [name for name in (PLAN, FOOTAGE_PLAN) if (folder / name).is_file()]
+        names = [*plans, QUESTIONS, MANIFEST, "lock"] if plans else []
+        if path in [folder / name for name in names] or (plans and path.parent == folder / VIDEOS):
+            return True
+    return False
 
 
 def _claim(plan: Plan, folder: Path) -> None:

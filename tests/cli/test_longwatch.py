@@ -81,7 +81,8 @@ def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, ca
     plain = tmp_path / "both.md"
     assert main(["longwatch", "report", *map(str, paths), "--suite", str(suite), "--markdown", str(plain)]) == 0
     said = capsys.readouterr().out
-    text = (tmp_path / "one.html").read_text()
+    text = (tmp_path / "one-vs-two.html").read_text()
+    assert not (tmp_path / "one.html").exists(), "the page of the first alone has its own name"
     for shown in (said, text, plain.read_text()):
         assert f"{command} grounding minus {command}" in shown.replace("\\", "")
     assert "| needle |" in said
@@ -111,9 +112,36 @@ def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypat
     assert "not on" in _complaint(["report", str(other), "--suite", str(suite)], capsys)
     page = tmp_path / "new.html"
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    asked = ["report", str(out), "--out", str(page), "--png", str(tmp_path / "x.png")]
-    assert "longpanda[plots]" in _complaint(asked, capsys)
-    assert not page.exists()
+    plain, picture = tmp_path / "new.md", tmp_path / "new.png"
+    capsys.readouterr()
+    asked = ["report", str(out), "--out", str(page), "--markdown", str(plain), "--png", str(picture)]
+    assert main(["longwatch", *asked]) == 2
+    said, complaint = capsys.readouterr()
+    assert f"the page is {page}" in said
+    assert "longpanda[plots]" in complaint
+    assert (page.exists(), plain.exists(), picture.exists()) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        (["--out", "{tmp}/r.jsonl"], "a file of results"),
+        (["--markdown", "{tmp}/../{name}/r.jsonl"], "a file of results"),
+        (["--png", "{tmp}/link.png"], "a file of results"),
+        (["--markdown", "{tmp}/r.html"], "to be written already"),
+        (["--out", "{tmp}/x", "--markdown", "{tmp}/x"], "to be written already"),
+        (["--out", "{suite}/questions.jsonl"], "a file of a suite"),
+        (["--png", "{suite}/videos/0000.png"], "a file of a suite"),
+    ],
+)
+def test_a_report_destroys_nothing(written, what, suite, command, tmp_path, capsys):
+    out = tmp_path / "r.jsonl"
+    assert main(["longwatch", "run", str(suite), "--command", command, "--out", str(out)]) == 0
+    (tmp_path / "link.png").symlink_to(out)
+    before = {path: path.read_bytes() for path in [*tmp_path.iterdir(), *suite.rglob("*")] if path.is_file()}
+    words = [word.format(tmp=tmp_path, name=tmp_path.name, suite=suite) for word in written]
+    assert f"is {what}" in _complaint(["report", str(out), *words], capsys)
+    assert {p: p.read_bytes() for p in [*tmp_path.iterdir(), *suite.rglob("*")] if p.is_file()} == before
 
 
 def test_a_page_does_not_tell_the_seed_of_a_private_suite(command, tmp_path):
