@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any, ClassVar, Protocol, Self
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
+from longpanda.longwatch.manifest import MANIFEST, difference, read_hashes, require_film, require_made
 from longpanda.longwatch.suite import FOOTAGE_PLAN, PLAN, Entry, SuitePlan
 from longpanda.types import Sample
 from longpanda.video import alone_in, write_whole
 
-QUESTIONS, MANIFEST, VIDEOS = "questions.jsonl", "manifest.json", "videos"
+QUESTIONS, VIDEOS = "questions.jsonl", "videos"
 
 
 class Named(Protocol):
@@ -65,7 +67,8 @@ def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
         every video of the plan, once it is there.
 
     Raises:
-        ConfigError: the folder holds another suite, is being filled by another process, or cannot be written.
+        ConfigError: the folder holds another suite, is being filled by another process, or cannot be written; or a
+            worker was killed.
     """
     if workers < 1:
         raise ConfigError(f"{workers} workers", "at least 1", "give more")
@@ -116,16 +119,14 @@ def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
         ConfigError: the folder holds no complete suite.
     """
     plan = SuitePlan.read(folder)
-    hashes: dict[str, str] = json.loads(manifest_of(folder).read_text(encoding="utf-8"))["sha256"]
+    hashes = read_hashes(folder)
     questions = hashlib.sha256(questions_jsonl(plan).encode()).hexdigest()
-    yield (
-        QUESTIONS,
-        _differs(folder, QUESTIONS, hashes) or ("" if hashes[QUESTIONS] == questions else "not of this plan"),
-    )
+    other = "" if hashes.get(QUESTIONS) == questions else "not of this plan"
+    yield QUESTIONS, difference(folder / QUESTIONS, hashes.get(QUESTIONS)) or other
     for entry in plan.entries:
-        stem = f"{VIDEOS}/{entry.name}"
-        yield f"{stem}.json", _differs(folder, f"{stem}.json", hashes) or _of_plan(plan, entry, folder, frames)
-        yield f"{stem}.mp4", _differs(folder, f"{stem}.mp4", hashes) or _of_record(entry, folder)
+        record, video = (f"{VIDEOS}/{entry.name}{end}" for end in (".json", ".mp4"))
+        yield record, difference(folder / record, hashes.get(record)) or _of_plan(plan, entry, folder, frames)
+        yield video, difference(folder / video, hashes.get(video)) or _of_record(entry, folder)
 
 
 def questions_jsonl(plan: Plan) -> str:
@@ -137,19 +138,19 @@ def read_questions(folder: Path) -> list[Sample]:
     """The questions of a complete suite; `Sample.video` is the name of the file in videos/, without its suffix.
 
     Raises:
-        ConfigError: the folder holds no complete suite.
+        ConfigError: the folder holds no complete suite, its questions were changed since it was made, or the film of
+            one is missing.
     """
-    manifest_of(folder)
-    lines = (folder / QUESTIONS).read_text(encoding="utf-8").splitlines()
-    return [Sample.from_json(json.loads(line)) for line in lines]
-
-
-def manifest_of(folder: Path) -> Path:
-    """The file that marks a suite as complete. Raises ConfigError where it is not there."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise ConfigError(f"no '{path}'", "a complete suite", "run 'longpanda longwatch make' first")
-    return path
+    path = folder / QUESTIONS
+    require_made(path, read_hashes(folder).get(QUESTIONS))
+    try:
+        samples = [Sample.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, TypeError, KeyError) as error:
+        found = f"'{path}' holds no questions ({error})"
+        raise ConfigError(found, "what make wrote", "make the suite again") from error
+    for video in dict.fromkeys(sample.video for sample in samples):
+        require_film(folder / VIDEOS / f"{video}.mp4")
+    return samples
 
 
 def is_of_suite(path: Path) -> bool:
@@ -197,6 +198,9 @@ def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -
         for future in as_completed(futures):
             future.result()
             yield futures[future]
+    except BrokenProcessPool as error:
+        found = "a process that was filming was killed"
+        raise ConfigError(found, "memory for all of them", "run make again, with fewer --workers") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -226,13 +230,6 @@ def _is_there(plan: SuitePlan, entry: Entry, folder: Path) -> bool:
 def _matches(plan: SuitePlan, entry: Entry, made: Film) -> bool:
     wanted = (plan.scene(entry), plan.size_px, plan.fps, plan.crf)
     return (made.scene, made.size_px, made.fps, made.crf) == wanted
-
-
-def _differs(folder: Path, name: str, hashes: dict[str, str]) -> str:
-    path = folder / name
-    if not path.is_file():
-        return "missing"
-    return "" if file_sha256(path) == hashes.get(name) else "changed since it was made"
 
 
 def _of_plan(plan: SuitePlan, entry: Entry, folder: Path, frames: bool) -> str:
