@@ -63,8 +63,9 @@ def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
         folder: where it goes: suite.json, videos/, questions.jsonl, manifest.json.
         workers: processes that film.
 
-    Yields:
-        every video of the plan, once it is there.
+    Returns:
+        every video of the plan, once it is there; nothing is filmed before the first is asked for, but a folder that
+        holds anything else is refused at once.
 
     Raises:
         ConfigError: the folder holds another suite, is being filled by another process, or cannot be written; or a
@@ -72,6 +73,11 @@ def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
     """
     if workers < 1:
         raise ConfigError(f"{workers} workers", "at least 1", "give more")
+    open_folder(plan, folder)
+    return _made(plan, folder, workers)
+
+
+def _made(plan: SuitePlan, folder: Path, workers: int) -> Iterator[Entry]:
     with claimed(plan, folder):
         missing = [entry for entry in plan.entries if not _is_there(plan, entry, folder)]
         if missing:
@@ -88,14 +94,24 @@ def claimed(plan: Plan, folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: it holds another suite or other files, is being filled by another process, or cannot be written.
     """
+    open_folder(plan, folder)
+    with alone_in(folder):
+        _claim(plan, folder)
+        yield
+
+
+def open_folder(plan: Plan, folder: Path) -> None:
+    """Make a folder for this plan, or find that it holds nothing else; others may still be filling it.
+
+    Raises:
+        ConfigError: it holds another suite or other files, or cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"'{folder}' cannot hold a suite ({error.strerror})", "a folder", "use another") from error
     _refuse_other_files(plan, folder)
-    with alone_in(folder):
-        _claim(plan, folder)
-        yield
+    _refuse_other_plan(plan, folder)
 
 
 def complete(plan: Plan, folder: Path) -> None:
@@ -165,17 +181,21 @@ def is_of_suite(path: Path) -> bool:
 
 def _claim(plan: Plan, folder: Path) -> None:
     """Make the folder this suite's, and sweep what a killed process left half-written."""
-    path = folder / plan.FILE
-    if not path.exists():
+    _refuse_other_plan(plan, folder)
+    if not (path := folder / plan.FILE).exists():
         write_whole(path, plan.to_json())
-    elif (stored := plan.read(folder)) != plan:
-        changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
-        found = f"'{folder}' holds a suite with another {', '.join(changed)}"
-        raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
     (folder / VIDEOS).mkdir(exist_ok=True)
     for path in map(folder.joinpath, [plan.FILE, QUESTIONS, MANIFEST, *_names(plan)]):
         for left in path.parent.glob(f".{path.name}.*"):
             left.unlink()
+
+
+def _refuse_other_plan(plan: Plan, folder: Path) -> None:
+    """A folder that was begun with one plan is not gone on with under another."""
+    if (folder / plan.FILE).exists() and (stored := plan.read(folder)) != plan:
+        changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
+        found = f"'{folder}' holds a suite with another {', '.join(changed)}"
+        raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
 
 
 def _names(plan: Plan) -> list[str]:

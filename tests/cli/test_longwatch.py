@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from longpanda.cli.main import main, parser
+from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row
 
 MAKE = "--minutes 3 4 --per-cell 3 --seed 5 --split dev --size-px 96 --fps 0.25 --families needle count grounding"
 ANSWERER = """
@@ -56,7 +57,7 @@ def test_a_command_is_asked_everything_once_and_errors_are_scored(suite, command
     run = ["longwatch", "run", str(suite), "--command", f"{command} grounding", "--out", str(out)]
     assert main(run) == 0
     said = capsys.readouterr().out
-    assert [line.split()[0] for line in said.splitlines()] == ["needle", "count", "grounding"]
+    assert [line.split()[0] for line in said.splitlines()] == ["needle", "count", "grounding", "6", "next:"]
     lines = out.read_text().splitlines()
     assert len(lines) == 1 + 18
     scores = [json.loads(line) for line in lines[1:]]
@@ -182,6 +183,34 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
     ],
 )
 def test_mistakes_are_one_line(arguments, message, suite, tmp_path, capsys):
-    found = _complaint([argument.format(tmp=tmp_path, suite=suite) for argument in arguments], capsys)
-    assert message in found
+    capsys.readouterr()
+    assert main(["longwatch", *(argument.format(tmp=tmp_path, suite=suite) for argument in arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1, "no bar was drawn"
     assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tmp_path, capsys, monkeypatch):
+    controls = {control.name: 0.25 for control in BOUNDED}
+    row = Row("count", 3.0, 3, 0.2, 0.2, 1.0, controls, {}, broken=("words above chance",))
+    monkeypatch.setattr("longpanda.longwatch.audit.audit", lambda _: iter(["0000-3min", row]))
+    capsys.readouterr()
+    assert main(["longwatch", "audit", str(suite)]) == 2
+    out, err = capsys.readouterr()
+    assert "nan" not in out
+    assert out.splitlines()[1].split()[-5 - len(INVARIANCES) : -4] == [*["-"] * len(INVARIANCES), "100.0%"]
+    first, *_, last = err.splitlines()
+    assert first == "learning what can be guessed without the videos"
+    assert last.endswith("make more questions with --per-cell, or report a bug")
+
+
+def test_refusals_of_make_come_before_anything_is_drawn(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    for options, message in {"--workers 1": "holds other files", "--workers 0": "0 workers"}.items():
+        assert main(["longwatch", "make", *MAKE.split(), *options.split(), "--out", str(tmp_path)]) == 2
+        err = capsys.readouterr().err
+        assert message in err
+        assert err.count("\n") == 1
+        assert "filming" not in err
