@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Ask
@@ -27,8 +29,11 @@ def answerers(options: argparse.Namespace) -> "list[Answerer]":
     sampling = None if options.frames is None else Sampling(frames=options.frames)
     videos = options.folder / VIDEOS
     if options.command is not None:
-        return [Command(words_of(options.command), videos, options.timeout) for _ in range(options.workers)]
+        words = words_of(options.command)
+        _require_program(words)
+        return [Command(words, videos, options.timeout) for _ in range(options.workers)]
     if options.endpoint is not None:
+        _require_address(options.endpoint)
         pictures = _Pictures(videos, sampling or Sampling(frames=ENDPOINT_FRAMES))
         key = os.environ.get(options.key_variable, "")
         return [Endpoint(options.endpoint, options.endpoint_model, pictures, key, options.timeout)] * options.workers
@@ -37,6 +42,30 @@ def answerers(options: argparse.Namespace) -> "list[Answerer]":
     from longpanda.index import load
 
     return [_Watching(load(options.model), videos, sampling)] * options.workers
+
+
+def _require_program(words: list[str]) -> None:
+    """Raises ConfigError where a command's program is not there."""
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate.masking import masked_command
+
+    if shutil.which(words[0]) is None:
+        found = f"no program '{masked_command(words[:1])}'"
+        raise ConfigError(found, "one that is on the PATH, or a path to one", "correct the command, or install it")
+
+
+def _require_address(url: str) -> None:
+    """Raises ConfigError where no server can be reached under an address, whatever it does."""
+    from longpanda.errors import ConfigError
+    from longpanda.evaluate.masking import masked
+
+    try:
+        parts = urlsplit(url)
+        reachable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # half an IPv6 address
+        reachable = False
+    if not reachable:
+        raise ConfigError(f"--endpoint '{masked(url)}'", "http://HOST or https://HOST", "give the whole address")
 
 
 class _Watching:

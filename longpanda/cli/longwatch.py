@@ -3,9 +3,14 @@
 import argparse
 import os
 import sys
+from math import isnan
 from pathlib import Path
+from typing import Final
 
 from longpanda.cli import longwatch_export, longwatch_insert, longwatch_report, longwatch_run
+
+BAR_DELAY_SECONDS: Final = 1e-3
+"""A bar is drawn with its first step, not before: what is refused is refused in one line."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,14 +77,18 @@ def _make(options: argparse.Namespace) -> None:
     )
     from tqdm import tqdm
 
+    from longpanda.evaluate.metrics import counted
+
+    made = make(plan, options.out, options.workers)
     total_minutes = sum(entry.minutes for entry in plan.entries)
     bar = tqdm(total=total_minutes, unit=" film-minutes", desc="filming")
     with bar:
-        for entry in make(plan, options.out, options.workers):
+        for entry in made:
             bar.update(entry.minutes)
     size_bytes = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
-    questions = len(plan.families) * plan.per_cell * len(plan.minutes)
-    print(f"{len(plan.entries)} videos, {total_minutes:g} minutes, {questions} questions, {size_bytes / 2**20:.1f} MiB")
+    videos = counted(len(plan.entries), "video")
+    questions = counted(len(plan.families) * plan.per_cell * len(plan.minutes), "question")
+    print(f"{videos}, {total_minutes:g} minutes, {questions}, {size_bytes / 2**20:.1f} MiB")
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -91,7 +100,9 @@ def _verify(options: argparse.Namespace) -> None:
 
     wrong = 0
     count = 0
-    for name, problem in tqdm(verify(options.folder, options.frames), unit="file", desc="checking"):
+    for name, problem in tqdm(
+        verify(options.folder, options.frames), unit="file", desc="checking", delay=BAR_DELAY_SECONDS
+    ):
         count += 1
         if problem:
             wrong += 1
@@ -118,7 +129,9 @@ def _audit(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     rows = []
-    with tqdm(total=len(SuitePlan.read(options.folder).entries), unit=" videos", desc="reading") as bar:
+    videos = len(SuitePlan.read(options.folder).entries)
+    print("learning what can be guessed without the videos", file=sys.stderr, flush=True)
+    with tqdm(total=videos, unit=" videos", desc="reading", delay=BAR_DELAY_SECONDS) as bar:
         for found in audit(options.folder):
             if isinstance(found, str):
                 bar.update()
@@ -133,11 +146,11 @@ def _audit(options: argparse.Namespace) -> None:
         bounds += f"  too few questions to tell: {', '.join(row.unsure)}" if row.unsure else ""
         print(
             f"{row.family:10} {row.minutes:>7g} {row.questions:>6} "
-            + " ".join(f"{share:>12.1%}" for share in shares)
+            + " ".join("-".rjust(12) if isnan(share) else f"{share:>12.1%}" for share in shares)
             + bounds
         )
     if options.out is not None:
         write_whole(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     if broken := sorted({row.family for row in rows if row.broken}):
         found = f"broken bounds of {', '.join(broken)}"
-        raise ConfigError(found, "none", "see the table; such a family does not belong into a suite")
+        raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")

@@ -15,13 +15,15 @@ def run(options: argparse.Namespace) -> None:
     """Write a suite as a data set: Parquet, videos, a card and tasks for lmms-eval; run it again to go on."""
     from tqdm import tqdm
 
+    from longpanda.evaluate.metrics import counted
     from longpanda.longwatch.export import CARD, TABLE, TASKS, export
     from longpanda.longwatch.suite import SuitePlan
 
     plan = SuitePlan.read(options.folder)
-    with tqdm(export(options.folder, options.out), unit=" videos", desc="exporting", total=len(plan.entries)) as bar:
+    made, total = export(options.folder, options.out), len(plan.entries)
+    with tqdm(made, unit=" videos", desc="exporting", total=total, delay=1e-3) as bar:  # drawn with the first video
         videos = sum(1 for _ in bar)
     if plan.split == "private":
         print("note: this suite is private, and what was written holds its answers")
-    print(f"{videos} videos and their questions in {options.out}: {TABLE}, {CARD}")
+    print(f"{counted(videos, 'video')} with questions in {options.out}: {TABLE}, {CARD}")
     print(f"lmms-eval: --include_path {options.out / TASKS} --tasks longwatch")

@@ -26,9 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def insert(options: argparse.Namespace) -> None:
     """Lay cards over real footage and write a suite about them; run it again to go on after an interruption."""
+    from longpanda.evaluate.metrics import counted
     from longpanda.longwatch.deck import FOOTAGE_FAMILIES
     from longpanda.longwatch.footage import Footage, FootagePlan
     from longpanda.longwatch.insert import insert as fill
+    from longpanda.longwatch.make import open_folder
 
     plan = FootagePlan(
         footage=tuple(Footage.of(video) for video in options.videos),
@@ -43,10 +45,11 @@ def insert(options: argparse.Namespace) -> None:
     )
     from tqdm import tqdm
 
+    open_folder(plan, options.out)
     frames = sum(entry.frames for entry in plan.entries)
     with tqdm(total=frames, unit=" frames", desc="inserting") as bar:
         fill(plan, options.videos, options.out, bar.update)
     size_bytes = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
-    questions = sum(1 for _ in plan.samples())
+    videos, questions = counted(len(plan.entries), "video"), counted(sum(1 for _ in plan.samples()), "question")
     minutes = frames / plan.fps / 60
-    print(f"{len(plan.entries)} videos, {minutes:.1f} minutes, {questions} questions, {size_bytes / 2**20:.1f} MiB")
+    print(f"{videos}, {minutes:.1f} minutes, {questions}, {size_bytes / 2**20:.1f} MiB")

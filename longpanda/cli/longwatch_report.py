@@ -42,10 +42,11 @@ def run(options: argparse.Namespace) -> None:
     from longpanda.video import check_writable, write_whole
 
     results = _read(options.results, options.suite)
-    target = options.out or options.results[0].with_suffix(".html")
-    for path in (target, options.markdown, options.png):
-        if path is not None:
-            check_writable(path)
+    target = options.out or _beside(options.results)
+    written = [path for path in (target, options.markdown, options.png) if path is not None]
+    _refuse_to_destroy(written, options.results)
+    for path in written:
+        check_writable(path)
     plan = None if options.suite is None else _plan(options.suite)
     models = tuple(_summary(name, one, options.suite) for name, one in zip(_names(results), results, strict=True))
     report = Report(
@@ -54,10 +55,6 @@ def run(options: argparse.Namespace) -> None:
         None if plan is None else _shown(plan),
         tuple(_commands(options, results, plan)),
     )
-    if options.png is not None:
-        from longpanda.evaluate.figure import draw
-
-        write_whole(options.png, draw(report.models))
     write_whole(target, page(report))
     if options.markdown is not None:
         write_whole(options.markdown, markdown(report))
@@ -66,6 +63,28 @@ def run(options: argparse.Namespace) -> None:
             for model, table in section.tables:
                 print(f"{model or section.title}\n\n{markdown_table(table)}\n")
     print(f"the page is {target}")
+    if options.png is not None:
+        from longpanda.evaluate.figure import draw
+
+        write_whole(options.png, draw(report.models))
+
+
+def _beside(results: list[Path]) -> Path:
+    """The page's name where none is given; that of two results leaves each one's own page alone."""
+    return results[0].with_name("-vs-".join(path.stem for path in results) + ".html")
+
+
+def _refuse_to_destroy(written: list[Path], results: list[Path]) -> None:
+    """Raises ConfigError where a file to be written is one of the results, of a suite, or another one to be written."""
+    from longpanda.errors import ConfigError
+    from longpanda.longwatch.make import is_of_suite
+
+    taken = {path.resolve(): "a file of results" for path in results}
+    for path in written:
+        resolved = path.resolve()
+        if what := taken.get(resolved) or ("a file of a suite" if is_of_suite(resolved) else ""):
+            raise ConfigError(f"'{path}' is {what}", "a file of its own for all that is written", "choose another name")
+        taken[resolved] = "to be written already"
 
 
 def _read(paths: list[Path], suite: Path | None) -> list[Results]:

@@ -1,10 +1,11 @@
 """Ask any system the questions of a suite, and keep its answers."""
 
 import argparse
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,29 +57,47 @@ def _run(options: argparse.Namespace) -> None:
     samples = choices(samples) if options.choices else samples
     check_writable(options.out)
     asked = answerers(options)
-    records = Records(options.out, configuration(options), options.retry_errors, notes(options))
-    try:
-        _ask_missing(asked, samples, records)
-    finally:
-        records.close()
+    with ExitStack() as ending:
         for one in asked:
             if isinstance(one, Command):
-                one.close()
-    scored = read_records(options.out)[1]
+                ending.callback(one.close)
+        records = Records(options.out, configuration(options), options.retry_errors, notes(options))
+        ending.callback(records.close)
+        _ask_missing(asked, samples, records)
+    _tell(options, samples, read_records(options.out)[1])
+
+
+def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
+    """What every family scored, what went wrong, and what to do next."""
+    from longpanda.evaluate.metrics import counted
+
     for family in dict.fromkeys(sample.family for sample in samples):
         own = [score for score in scored if score.sample.family == family]
         print(f"{family:10} {_summary(own, options.choices)}")
+    if errors := [score.error for score in scored if score.error]:
+        print(f"{counted(len(errors), 'error')}, the first: {_what(errors[0])}; ask again with --retry-errors")
+    next_step = ["longpanda", "longwatch", "report", str(options.out), "--suite", str(options.folder)]
+    print(f"next: {shlex.join(next_step)}")
+
+
+def _what(error: str) -> str:
+    """What happened, of an error's words, without what was expected and what to do."""
+    return error.partition("; expected ")[0]
 
 
 def _summary(scores: "list[Score]", choices: bool) -> str:
-    """What one family scored."""
+    """What one family scored; with options, first what was right in all rotations of them."""
     from longpanda.evaluate import accuracy
     from longpanda.evaluate.circular import by_question
+    from longpanda.evaluate.metrics import counted
 
     if not choices:
         return str(accuracy(scores))
     rotated = by_question(scores)
-    return f"{accuracy(rotated.plain)}, right in all rotations: {accuracy(rotated.circular)}"
+    shares = {"circular": accuracy(rotated.circular), "plain": accuracy(rotated.plain)}
+    intervals = {name: "[{:.1%}, {:.1%}]".format(*share.interval) for name, share in shares.items()}
+    shown = "  ".join(f"{name} {share.value:>6.1%} {intervals[name]:<16}" for name, share in shares.items())
+    return f"{shown}  {counted(len(rotated.plain), 'question')}, {counted(shares['plain'].videos, 'video')}"
 
 
 def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
@@ -97,7 +116,7 @@ def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Rec
             bar.update()
             errors = errors + 1 if score.error else 0
             if errors == ERRORS_IN_A_ROW:
-                found = f"{errors} errors in a row, the last: {score.error}"
+                found = f"{errors} errors in a row, the last: {_what(score.error or '')}"
                 raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")
     if stop.is_set():
         raise KeyboardInterrupt

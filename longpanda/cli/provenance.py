@@ -58,7 +58,7 @@ def notes(options: argparse.Namespace) -> dict[str, Any]:
 
 def suite_sha256(folder: Path) -> str:
     """What tells a suite from any other. Raises ConfigError for a folder that holds none."""
-    from longpanda.longwatch.make import manifest_of
+    from longpanda.longwatch.manifest import manifest_of
 
     return hashlib.sha256(manifest_of(folder).read_bytes()).hexdigest()
 

@@ -13,11 +13,13 @@ from typing import Any
 
 from longpanda.errors import AnswererError
 from longpanda.evaluate.masking import masked_command
-from longpanda.evaluate.runner import Ask
+from longpanda.evaluate.runner import Ask, require_timeout
 from longpanda.types import Reply, Sample
 
 _AFTER_AN_ANSWER_SECONDS = 0.01
 """In which a second line would follow the first."""
+_TO_END_SECONDS = 1.0
+"""For a process that writes no more."""
 
 
 class Command:
@@ -32,10 +34,16 @@ class Command:
         words: the command and its arguments.
         folder: where the videos are, as <name>.mp4.
         timeout_seconds: for one answer.
+
+    Raises:
+        ConfigError: a timeout that is not finite and above 0.
     """
 
     def __init__(self, words: list[str], folder: Path, timeout_seconds: float) -> None:
+        require_timeout(timeout_seconds)
         self.words, self.folder, self.timeout_seconds = words, folder, timeout_seconds
+        self._turn = threading.RLock()
+        self._closed = False
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -45,20 +53,27 @@ class Command:
         return lambda sample: self._ask(path, sample)
 
     def close(self) -> None:
-        """End the process and what it started."""
-        if self._process is None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        """End the process and what it started, for good: a question that comes later, from any thread, is an error."""
+        with self._turn:
+            self._closed = True
+            self._end()
+
+    def _end(self) -> None:
+        """End the process and what it started; the next question starts it again."""
+        with self._turn:
+            process, self._process = self._process, None
+            if process is None:
+                return
+            with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of one that has ended
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             with suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
-        self._process = None
+                process.stdin.close()  # type: ignore[union-attr]
 
     def _ask(self, path: str, sample: Sample) -> Reply:
         process = self._running()
         self._expect_silence(0.0)
+        line = ""
         asked = {"video": path, "question": sample.question, "instruction": sample.metadata.get("instruction", "")}
         try:
             assert process.stdin is not None
@@ -70,14 +85,15 @@ class Command:
             self._expect_silence(_AFTER_AN_ANSWER_SECONDS)
             return _reply(line)
         except queue.Empty:
-            self.close()
+            self._end()
             raise self._error(f"was silent for {self.timeout_seconds:g} s") from None
         except BrokenPipeError:
-            code = process.wait()
-            self.close()
-            raise self._error(f"ended with code {code}") from None
+            with suppress(subprocess.TimeoutExpired):  # it may have closed its output and go on
+                process.wait(_TO_END_SECONDS)
+            self._end()
+            raise self._error(f"ended with code {process.returncode}") from None
         except (ValueError, TypeError, KeyError):
-            self.close()
+            self._end()
             raise self._error(f"wrote {line[:80]!r}") from None
 
     def _expect_silence(self, seconds: float) -> None:
@@ -85,27 +101,33 @@ class Command:
         with suppress(queue.Empty):
             line = self._lines.get(timeout=seconds) if seconds else self._lines.get_nowait()
             if line:
-                self.close()
+                self._end()
                 raise self._error(f"wrote {line[:80]!r} without being asked")
             self._lines.put(line)  # it ended: the next question will find out
 
     def _running(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            try:
-                self._process = subprocess.Popen(
-                    self.words,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                    encoding="utf-8",
-                    errors="replace",
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise self._error(f"cannot be started ({error.strerror})") from error
-            self._lines = queue.SimpleQueue()
-            threading.Thread(target=_read, args=(self._process, self._lines), daemon=True).start()
-        return self._process
+        with self._turn:
+            if self._closed:
+                raise self._error("is closed")
+            if self._process is None:
+                self._process = self._started()
+                self._lines = queue.SimpleQueue()
+                threading.Thread(target=_read, args=(self._process, self._lines), daemon=True).start()
+            return self._process
+
+    def _started(self) -> subprocess.Popen[str]:
+        try:
+            return subprocess.Popen(
+                self.words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise self._error(f"cannot be started ({error.strerror})") from error
 
     def _error(self, what: str) -> AnswererError:
         expected = 'one line {"answer": "..."} for every question'
@@ -115,13 +137,10 @@ class Command:
 def _read(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
     """Hand over every line; "" says that there will be no more."""
     assert process.stdout is not None
-    try:
+    with process.stdout:
         for line in process.stdout:
             lines.put(line)
-    except ValueError:  # closed, because it was given up
-        pass
-    finally:
-        lines.put("")
+    lines.put("")
 
 
 def _reply(line: str) -> Reply:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from longpanda.errors import AnswererError
 from longpanda.evaluate.masking import MASK, masked
-from longpanda.evaluate.runner import Ask
+from longpanda.evaluate.runner import Ask, require_timeout
 from longpanda.types import Reply, Sample
 
 Pictures = Callable[[str], list[tuple[float, bytes]]]
@@ -29,6 +29,9 @@ class Endpoint:
         key: sent as a bearer token, or "".
         timeout_seconds: for one answer.
         most_tokens: in an answer.
+
+    Raises:
+        ConfigError: a timeout that is not finite and above 0.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Endpoint:
         timeout_seconds: float = 300.0,
         most_tokens: int = 64,
     ) -> None:
+        require_timeout(timeout_seconds)
         self.url, self.model, self.pictures, self.key = url, model, pictures, key
         self.timeout_seconds, self.most_tokens = timeout_seconds, most_tokens
 

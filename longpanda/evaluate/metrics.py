@@ -31,8 +31,14 @@ class Accuracy:
 
     def __str__(self) -> str:
         low, high = self.interval
-        errors = f", {self.errors} errors" if self.errors else ""
-        return f"{self.value:.1%} [{low:.1%}, {high:.1%}], {self.questions} questions, {self.videos} videos{errors}"
+        counts = [counted(self.questions, "question"), counted(self.videos, "video")]
+        counts += [counted(self.errors, "error")] if self.errors else []
+        return f"{self.value:.1%} [{low:.1%}, {high:.1%}], {', '.join(counts)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """As in "1 video" and "2 videos"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def accuracy(scores: Sequence[Score]) -> Accuracy:

@@ -1,5 +1,6 @@
 """Samples to scores, one video at a time."""
 
+import math
 import queue
 import threading
 import time
@@ -36,6 +37,12 @@ class Marked(Protocol):
 
 
 Mark = Callable[[str, Sample], Marked]
+
+
+def require_timeout(seconds: float) -> None:
+    """Raises ConfigError where nobody can answer in such a time, or nobody can wait so long."""
+    if not (math.isfinite(seconds) and 0 < seconds <= threading.TIMEOUT_MAX):
+        raise ConfigError(f"a timeout of {seconds:g} s", "a finite time above 0", "give the seconds for one answer")
 
 
 def run(answerer: Answerer, samples: Iterable[Sample], mark: Mark) -> Iterator[Score]:

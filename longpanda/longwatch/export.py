@@ -13,7 +13,8 @@ from longpanda.errors import ConfigError
 from longpanda.longwatch.card import card
 from longpanda.longwatch.film import file_sha256
 from longpanda.longwatch.harness import task_files
-from longpanda.longwatch.make import QUESTIONS, VIDEOS, manifest_of, read_questions
+from longpanda.longwatch.make import QUESTIONS, VIDEOS, read_questions
+from longpanda.longwatch.manifest import manifest_of, read_hashes, require_made
 from longpanda.longwatch.rows import VIDEO_SUFFIX, check_parquet, write_parquet
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.video import alone_in, write_whole
@@ -42,13 +43,8 @@ class _Suite:
     @classmethod
     def read(cls, folder: Path) -> "_Suite":
         """Raises ConfigError where there is no complete suite."""
-        plan, manifest = SuitePlan.read(folder), manifest_of(folder)
-        try:
-            hashes = dict(json.loads(manifest.read_text(encoding="utf-8"))["sha256"])
-        except (ValueError, TypeError, KeyError) as error:
-            found = f"'{manifest}' is no manifest of a suite ({error})"
-            raise ConfigError(found, "what make wrote", "run 'longpanda longwatch make' again") from error
-        return cls(folder, plan, hashes, file_sha256(manifest))
+        plan, hashes = SuitePlan.read(folder), read_hashes(folder)
+        return cls(folder, plan, hashes, file_sha256(manifest_of(folder)))
 
     @property
     def films(self) -> list[str]:
@@ -85,7 +81,7 @@ def export(folder: Path, out: Path) -> Iterator[str]:
         yield from _checked(suite, out)
         return
     check_parquet()
-    _require_same(folder / QUESTIONS, suite.hashes.get(QUESTIONS), "made")
+    require_made(folder / QUESTIONS, suite.hashes.get(QUESTIONS))
     begun = out.with_name(f".{out.name}.longpanda-export")
     try:
         (begun / VIDEOS).mkdir(parents=True, exist_ok=True)
@@ -137,7 +133,7 @@ def _checked(suite: _Suite, out: Path) -> Iterator[str]:
     """The films of an export that is there, every file of which is held against its hash."""
     hashes: dict[str, str] = _record(out)["sha256"]
     for name, sha256 in hashes.items():
-        _require_same(out / name, sha256, "exported")
+        _require_exported(out / name, sha256)
         if name in suite.films:
             yield name
 
@@ -162,7 +158,7 @@ def _place(source: Path, target: Path, sha256: str) -> None:
     """A film under its new name, unless it is there; linked, or copied where a link cannot be."""
     if target.is_file() and file_sha256(target) == sha256:
         return
-    _require_same(source, sha256, "made")
+    require_made(source, sha256)
     target.unlink(missing_ok=True)
     try:
         os.link(source.resolve(), target)
@@ -178,9 +174,9 @@ def _copy(source: Path, target: Path) -> None:
             raise not_writable(target, error) from error
 
 
-def _require_same(path: Path, sha256: str | None, done: str) -> None:
+def _require_exported(path: Path, sha256: str) -> None:
     """Raises ConfigError where a file is missing or not what it was."""
-    problem = "missing" if not path.is_file() else "" if file_sha256(path) == sha256 else f"changed since it was {done}"
-    if problem:
-        remedy = "run 'longpanda longwatch make' again" if done == "made" else "delete the folder and export again"
-        raise ConfigError(f"'{path}' is {problem}", f"the file as it was {done}", remedy)
+    if not path.is_file() or file_sha256(path) != sha256:
+        problem = "changed since it was exported" if path.is_file() else "missing"
+        remedy = "delete the folder and export again"
+        raise ConfigError(f"'{path}' is {problem}", "the file as it was exported", remedy)

@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any, ClassVar, Protocol, Self
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
-from longpanda.longwatch.suite import Entry, SuitePlan
+from longpanda.longwatch.manifest import MANIFEST, difference, read_hashes, require_film, require_made
+from longpanda.longwatch.suite import FOOTAGE_PLAN, PLAN, Entry, SuitePlan
 from longpanda.types import Sample
 from longpanda.video import alone_in, write_whole
 
-QUESTIONS, MANIFEST, VIDEOS = "questions.jsonl", "manifest.json", "videos"
+QUESTIONS, VIDEOS = "questions.jsonl", "videos"
 
 
 class Named(Protocol):
@@ -61,14 +63,21 @@ def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
         folder: where it goes: suite.json, videos/, questions.jsonl, manifest.json.
         workers: processes that film.
 
-    Yields:
-        every video of the plan, once it is there.
+    Returns:
+        every video of the plan, once it is there; nothing is filmed before the first is asked for, but a folder that
+        holds anything else is refused at once.
 
     Raises:
-        ConfigError: the folder holds another suite, is being filled by another process, or cannot be written.
+        ConfigError: the folder holds another suite, is being filled by another process, or cannot be written; or a
+            worker was killed.
     """
     if workers < 1:
         raise ConfigError(f"{workers} workers", "at least 1", "give more")
+    open_folder(plan, folder)
+    return _made(plan, folder, workers)
+
+
+def _made(plan: SuitePlan, folder: Path, workers: int) -> Iterator[Entry]:
     with claimed(plan, folder):
         missing = [entry for entry in plan.entries if not _is_there(plan, entry, folder)]
         if missing:
@@ -85,14 +94,24 @@ def claimed(plan: Plan, folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: it holds another suite or other files, is being filled by another process, or cannot be written.
     """
+    open_folder(plan, folder)
+    with alone_in(folder):
+        _claim(plan, folder)
+        yield
+
+
+def open_folder(plan: Plan, folder: Path) -> None:
+    """Make a folder for this plan, or find that it holds nothing else; others may still be filling it.
+
+    Raises:
+        ConfigError: it holds another suite or other files, or cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"'{folder}' cannot hold a suite ({error.strerror})", "a folder", "use another") from error
     _refuse_other_files(plan, folder)
-    with alone_in(folder):
-        _claim(plan, folder)
-        yield
+    _refuse_other_plan(plan, folder)
 
 
 def complete(plan: Plan, folder: Path) -> None:
@@ -116,16 +135,14 @@ def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
         ConfigError: the folder holds no complete suite.
     """
     plan = SuitePlan.read(folder)
-    hashes: dict[str, str] = json.loads(manifest_of(folder).read_text(encoding="utf-8"))["sha256"]
+    hashes = read_hashes(folder)
     questions = hashlib.sha256(questions_jsonl(plan).encode()).hexdigest()
-    yield (
-        QUESTIONS,
-        _differs(folder, QUESTIONS, hashes) or ("" if hashes[QUESTIONS] == questions else "not of this plan"),
-    )
+    other = "" if hashes.get(QUESTIONS) == questions else "not of this plan"
+    yield QUESTIONS, difference(folder / QUESTIONS, hashes.get(QUESTIONS)) or other
     for entry in plan.entries:
-        stem = f"{VIDEOS}/{entry.name}"
-        yield f"{stem}.json", _differs(folder, f"{stem}.json", hashes) or _of_plan(plan, entry, folder, frames)
-        yield f"{stem}.mp4", _differs(folder, f"{stem}.mp4", hashes) or _of_record(entry, folder)
+        record, video = (f"{VIDEOS}/{entry.name}{end}" for end in (".json", ".mp4"))
+        yield record, difference(folder / record, hashes.get(record)) or _of_plan(plan, entry, folder, frames)
+        yield video, difference(folder / video, hashes.get(video)) or _of_record(entry, folder)
 
 
 def questions_jsonl(plan: Plan) -> str:
@@ -137,34 +154,48 @@ def read_questions(folder: Path) -> list[Sample]:
     """The questions of a complete suite; `Sample.video` is the name of the file in videos/, without its suffix.
 
     Raises:
-        ConfigError: the folder holds no complete suite.
+        ConfigError: the folder holds no complete suite, its questions were changed since it was made, or the film of
+            one is missing.
     """
-    manifest_of(folder)
-    lines = (folder / QUESTIONS).read_text(encoding="utf-8").splitlines()
-    return [Sample.from_json(json.loads(line)) for line in lines]
+    path = folder / QUESTIONS
+    require_made(path, read_hashes(folder).get(QUESTIONS))
+    try:
+        samples = [Sample.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, TypeError, KeyError) as error:
+        found = f"'{path}' holds no questions ({error})"
+        raise ConfigError(found, "what make wrote", "make the suite again") from error
+    for video in dict.fromkeys(sample.video for sample in samples):
+        require_film(folder / VIDEOS / f"{video}.mp4")
+    return samples
 
 
-def manifest_of(folder: Path) -> Path:
-    """The file that marks a suite as complete. Raises ConfigError where it is not there."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise ConfigError(f"no '{path}'", "a complete suite", "run 'longpanda longwatch make' first")
-    return path
+def is_of_suite(path: Path) -> bool:
+    """Whether a file is one of those that make or insert write into a suite's folder."""
+    for folder in (path.parent, path.parent.parent):
+        plans = [name for name in (PLAN, FOOTAGE_PLAN) if (folder / name).is_file()]
+        names = [*plans, QUESTIONS, MANIFEST, "lock"] if plans else []
+        if path in [folder / name for name in names] or (plans and path.parent == folder / VIDEOS):
+            return True
+    return False
 
 
 def _claim(plan: Plan, folder: Path) -> None:
     """Make the folder this suite's, and sweep what a killed process left half-written."""
-    path = folder / plan.FILE
-    if not path.exists():
+    _refuse_other_plan(plan, folder)
+    if not (path := folder / plan.FILE).exists():
         write_whole(path, plan.to_json())
-    elif (stored := plan.read(folder)) != plan:
-        changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
-        found = f"'{folder}' holds a suite with another {', '.join(changed)}"
-        raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
     (folder / VIDEOS).mkdir(exist_ok=True)
     for path in map(folder.joinpath, [plan.FILE, QUESTIONS, MANIFEST, *_names(plan)]):
         for left in path.parent.glob(f".{path.name}.*"):
             left.unlink()
+
+
+def _refuse_other_plan(plan: Plan, folder: Path) -> None:
+    """A folder that was begun with one plan is not gone on with under another."""
+    if (folder / plan.FILE).exists() and (stored := plan.read(folder)) != plan:
+        changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
+        found = f"'{folder}' holds a suite with another {', '.join(changed)}"
+        raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
 
 
 def _names(plan: Plan) -> list[str]:
@@ -187,6 +218,9 @@ def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -
         for future in as_completed(futures):
             future.result()
             yield futures[future]
+    except BrokenProcessPool as error:
+        found = "a process that was filming was killed"
+        raise ConfigError(found, "memory for all of them", "run make again, with fewer --workers") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -216,13 +250,6 @@ def _is_there(plan: SuitePlan, entry: Entry, folder: Path) -> bool:
 def _matches(plan: SuitePlan, entry: Entry, made: Film) -> bool:
     wanted = (plan.scene(entry), plan.size_px, plan.fps, plan.crf)
     return (made.scene, made.size_px, made.fps, made.crf) == wanted
-
-
-def _differs(folder: Path, name: str, hashes: dict[str, str]) -> str:
-    path = folder / name
-    if not path.is_file():
-        return "missing"
-    return "" if file_sha256(path) == hashes.get(name) else "changed since it was made"
 
 
 def _of_plan(plan: SuitePlan, entry: Entry, folder: Path, frames: bool) -> str:

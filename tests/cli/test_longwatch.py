@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from longpanda.cli.main import main, parser
+from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row
 
 MAKE = "--minutes 3 4 --per-cell 3 --seed 5 --split dev --size-px 96 --fps 0.25 --families needle count grounding"
 ANSWERER = """
@@ -56,7 +57,7 @@ def test_a_command_is_asked_everything_once_and_errors_are_scored(suite, command
     run = ["longwatch", "run", str(suite), "--command", f"{command} grounding", "--out", str(out)]
     assert main(run) == 0
     said = capsys.readouterr().out
-    assert [line.split()[0] for line in said.splitlines()] == ["needle", "count", "grounding"]
+    assert [line.split()[0] for line in said.splitlines()] == ["needle", "count", "grounding", "6", "next:"]
     lines = out.read_text().splitlines()
     assert len(lines) == 1 + 18
     scores = [json.loads(line) for line in lines[1:]]
@@ -81,7 +82,8 @@ def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, ca
     plain = tmp_path / "both.md"
     assert main(["longwatch", "report", *map(str, paths), "--suite", str(suite), "--markdown", str(plain)]) == 0
     said = capsys.readouterr().out
-    text = (tmp_path / "one.html").read_text()
+    text = (tmp_path / "one-vs-two.html").read_text()
+    assert not (tmp_path / "one.html").exists(), "the page of the first alone has its own name"
     for shown in (said, text, plain.read_text()):
         assert f"{command} grounding minus {command}" in shown.replace("\\", "")
     assert "| needle |" in said
@@ -111,9 +113,36 @@ def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypat
     assert "not on" in _complaint(["report", str(other), "--suite", str(suite)], capsys)
     page = tmp_path / "new.html"
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    asked = ["report", str(out), "--out", str(page), "--png", str(tmp_path / "x.png")]
-    assert "longpanda[plots]" in _complaint(asked, capsys)
-    assert not page.exists()
+    plain, picture = tmp_path / "new.md", tmp_path / "new.png"
+    capsys.readouterr()
+    asked = ["report", str(out), "--out", str(page), "--markdown", str(plain), "--png", str(picture)]
+    assert main(["longwatch", *asked]) == 2
+    said, complaint = capsys.readouterr()
+    assert f"the page is {page}" in said
+    assert "longpanda[plots]" in complaint
+    assert (page.exists(), plain.exists(), picture.exists()) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        (["--out", "{tmp}/r.jsonl"], "a file of results"),
+        (["--markdown", "{tmp}/../{name}/r.jsonl"], "a file of results"),
+        (["--png", "{tmp}/link.png"], "a file of results"),
+        (["--markdown", "{tmp}/r.html"], "to be written already"),
+        (["--out", "{tmp}/x", "--markdown", "{tmp}/x"], "to be written already"),
+        (["--out", "{suite}/questions.jsonl"], "a file of a suite"),
+        (["--png", "{suite}/videos/0000.png"], "a file of a suite"),
+    ],
+)
+def test_a_report_destroys_nothing(written, what, suite, command, tmp_path, capsys):
+    out = tmp_path / "r.jsonl"
+    assert main(["longwatch", "run", str(suite), "--command", command, "--out", str(out)]) == 0
+    (tmp_path / "link.png").symlink_to(out)
+    before = {path: path.read_bytes() for path in [*tmp_path.iterdir(), *suite.rglob("*")] if path.is_file()}
+    words = [word.format(tmp=tmp_path, name=tmp_path.name, suite=suite) for word in written]
+    assert f"is {what}" in _complaint(["report", str(out), *words], capsys)
+    assert {p: p.read_bytes() for p in [*tmp_path.iterdir(), *suite.rglob("*")] if p.is_file()} == before
 
 
 def test_a_page_does_not_tell_the_seed_of_a_private_suite(command, tmp_path):
@@ -154,6 +183,34 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
     ],
 )
 def test_mistakes_are_one_line(arguments, message, suite, tmp_path, capsys):
-    found = _complaint([argument.format(tmp=tmp_path, suite=suite) for argument in arguments], capsys)
-    assert message in found
+    capsys.readouterr()
+    assert main(["longwatch", *(argument.format(tmp=tmp_path, suite=suite) for argument in arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1, "no bar was drawn"
     assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tmp_path, capsys, monkeypatch):
+    controls = {control.name: 0.25 for control in BOUNDED}
+    row = Row("count", 3.0, 3, 0.2, 0.2, 1.0, controls, {}, broken=("words above chance",))
+    monkeypatch.setattr("longpanda.longwatch.audit.audit", lambda _: iter(["0000-3min", row]))
+    capsys.readouterr()
+    assert main(["longwatch", "audit", str(suite)]) == 2
+    out, err = capsys.readouterr()
+    assert "nan" not in out
+    assert out.splitlines()[1].split()[-5 - len(INVARIANCES) : -4] == [*["-"] * len(INVARIANCES), "100.0%"]
+    first, *_, last = err.splitlines()
+    assert first == "learning what can be guessed without the videos"
+    assert last.endswith("make more questions with --per-cell, or report a bug")
+
+
+def test_refusals_of_make_come_before_anything_is_drawn(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    for options, message in {"--workers 1": "holds other files", "--workers 0": "0 workers"}.items():
+        assert main(["longwatch", "make", *MAKE.split(), *options.split(), "--out", str(tmp_path)]) == 2
+        err = capsys.readouterr().err
+        assert message in err
+        assert err.count("\n") == 1
+        assert "filming" not in err

@@ -38,7 +38,8 @@ def _complaint(arguments, capsys):
     assert main(["longwatch", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    return err.splitlines()[-1]
+    assert err.count("\n") == 1, "no bar was drawn"
+    return err
 
 
 def test_run_and_report_take_what_insert_wrote(suite, tmp_path, capsys):
@@ -57,7 +58,7 @@ def test_run_and_report_take_what_insert_wrote(suite, tmp_path, capsys):
 def test_again_it_says_the_same(suite, footage, capsys):
     options = ["--level", "flash", "--families", "needle", "order", "--depths", "0.1", "0.9"]
     assert main(["longwatch", "insert", str(footage), *options, "--out", str(suite)]) == 0
-    assert capsys.readouterr().out.startswith("1 videos, 0.2 minutes, ")
+    assert capsys.readouterr().out.startswith("1 video, 0.2 minutes, ")
 
 
 @pytest.mark.parametrize(

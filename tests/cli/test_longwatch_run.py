@@ -1,15 +1,20 @@
 """`longpanda longwatch run`: with options, with secrets, beside another run, interrupted, and with the example."""
 
+import fcntl
 import json
+import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from longpanda.cli.main import main
 from longpanda.evaluate import read_notes, read_records
+from longpanda.longwatch.choices import choices
+from longpanda.longwatch.make import read_questions
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "answerer.py"
 MAKE = "--minutes 3 --per-cell 2 --seed 6 --split dev --size-px 96 --fps 0.5 --families count state needle"
@@ -27,6 +32,15 @@ for number, line in enumerate(sys.stdin):
         time.sleep(600)
     print(json.dumps({"answer": "never"}), flush=True)
 """
+BROOD = """
+import fcntl, json, subprocess, sys
+alive = open({alive!r}, "a")
+fcntl.flock(alive, fcntl.LOCK_SH)
+subprocess.Popen(["sleep", "600"], pass_fds=[alive.fileno()], stdout=subprocess.DEVNULL)
+for line in sys.stdin:
+    print({answer!r}, flush=True)
+"""
+"""Holds a lock for as long as it, or what it starts, lives."""
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +70,14 @@ def test_options_are_asked_in_every_rotation_and_reported(suite, program, tmp_pa
     out, command = tmp_path / "r.jsonl", program(LETTER)
     assert _run(suite, out, "--choices", "--command", command) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("count      20.0% [")
-    assert "right in all rotations: 0.0% [0.0%" in said[0]
+    assert said[0].startswith("count      circular   0.0% [0.0%, ")
+    assert "plain  20.0% [" in said[0]
+    assert said[0].endswith("  2 questions, 1 video")
+    assert len({line.index("plain") for line in said[:3]}) == 1, "in columns"
     configuration, scores = read_records(out)
     assert configuration["choices"] is True
     assert len(scores) == 2 * 5 + (3 + 4) + 2 * 8, "both counts, where something is and was, both needles"
+    assert len(scores) == len(choices(read_questions(suite))) > 6 * 3
     assert _run(suite, out, "--command", command) == 2
     assert "another choices" in capsys.readouterr().err
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
@@ -158,3 +175,70 @@ def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(suite, program, tmp_path
     assert len(read_records(out)[1]) == 3
     assert _run(suite, out, "--command", program(SLOW.replace("600", "0"))) == 0
     assert len(read_records(out)[1]) == 6
+
+
+def _lives(alive):
+    with alive.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("end", ["normal", "errors", "exception"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nothing_that_a_command_started_outlives_the_run(end, workers, suite, program, tmp_path, monkeypatch, capsys):
+    alive = tmp_path / "alive"
+    answer = "nonsense" if end == "errors" else '{"answer": "x"}'
+    command = program(BROOD.format(alive=str(alive), answer=answer))
+    monkeypatch.setattr("longpanda.cli.longwatch_run.ERRORS_IN_A_ROW", 3)
+    if end == "exception":
+        monkeypatch.setattr("longpanda.evaluate.Records.add", lambda *_: 1 / 0)
+    code = _run(suite, tmp_path / "r.jsonl", "--command", command, "--workers", workers)
+    assert code == {"normal": 0, "errors": 2, "exception": 1}[end]
+    assert alive.exists()
+    until = time.monotonic() + 10
+    while _lives(alive) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _lives(alive)
+    if end == "errors":
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert "3 errors in a row, the last: " in said
+        assert said.count("expected") == 1
+
+
+def test_a_run_ends_with_its_errors_and_the_next_command(suite, program, tmp_path, capsys):
+    out = tmp_path / "r.jsonl"
+    wrong = SLOW.replace("time.sleep(600)", "sys.exit(7)")
+    assert _run(suite, out, "--command", program(wrong)) == 0
+    *_, errors, after = capsys.readouterr().out.splitlines()
+    assert errors.startswith("1 error, the first: ")
+    assert errors.endswith(" ended with code 7; ask again with --retry-errors")
+    words = shlex.split(after.removeprefix("next: "))
+    assert words == ["longpanda", "longwatch", "report", str(out), "--suite", str(suite)]
+    assert main(words[1:]) == 0
+
+
+@pytest.mark.parametrize(
+    ("who", "message"),
+    [
+        (["--command", "no-such-program-anywhere --api-key HUSH"], "no program 'no-such-program-anywhere'"),
+        (["--endpoint", "127.0.0.1:9/v1"], "--endpoint '127.0.0.1:9/v1'; expected http://HOST"),
+        (["--endpoint", "ftp://me:HUSH@host/v1"], "--endpoint 'ftp://MASKED@host/v1'"),
+        (["--endpoint", "http:///v1"], "--endpoint 'http:///v1'"),
+        (["--endpoint", "http://[::1/v1"], "expected http://HOST"),
+        (["--endpoint", "http://127.0.0.1:9/v1", "--timeout", "0"], "a timeout of 0 s"),
+        (["--command", "cat", "--timeout", "-1"], "a timeout of -1 s; expected a finite time above 0"),
+        (["--command", "cat", "--timeout", "nan"], "a timeout of nan s"),
+        (["--command", "cat", "--timeout", "inf"], "a timeout of inf s"),
+    ],
+)
+def test_who_cannot_answer_is_refused_before_the_first_question(who, message, suite, tmp_path, capsys):
+    assert _run(suite, tmp_path / "r.jsonl", *who) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert (err.count("\n"), err.count("expected")) == (1, 1)
+    assert "HUSH" not in err
+    assert not (tmp_path / "r.jsonl").exists()

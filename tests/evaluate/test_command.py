@@ -1,20 +1,23 @@
 """Other systems behind JSON lines: what works, and what scores an error without stopping the run."""
 
+import math
 import sys
 from pathlib import Path
 
 import pytest
 
+from longpanda.errors import ConfigError
 from longpanda.evaluate import Command, run
 from longpanda.longwatch.answers import Mark
 from longpanda.types import Sample
 
 PROGRAM = """
-import json, sys, time
+import json, os, sys, time
 for line in sys.stdin:
     asked = json.loads(line)
     match asked["question"]:
         case "crash": sys.exit(3)
+        case "mute": os.close(1); time.sleep(60)
         case "hang": time.sleep(60)
         case "garbage": print("what?", flush=True)
         case "number": print(json.dumps({"answer": 7}), flush=True)
@@ -55,6 +58,7 @@ def test_answers_and_costs_are_read(command) -> None:
     ("question", "message"),
     [
         ("crash", "ended with code 3"),
+        ("mute", "ended with code -9"),
         ("garbage", "what"),
         ("number", "wrote"),
         ("list", "wrote"),
@@ -92,3 +96,15 @@ def test_a_line_too_many_is_an_error_and_not_the_next_answer(command) -> None:
 def test_what_is_no_text_is_read_all_the_same(command) -> None:
     (score,) = _ask(command, "bytes")
     assert score.error is None
+
+
+def test_a_closed_one_starts_no_more(command) -> None:
+    assert _ask(command, "one")[0].error is None
+    command.close()
+    assert "is closed" in _ask(command, "one")[0].error
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.inf, math.nan, 1e300])
+def test_a_timeout_is_a_finite_time(seconds) -> None:
+    with pytest.raises(ConfigError, match="a timeout of"):
+        Command(["cat"], Path("films"), seconds)
