@@ -87,7 +87,7 @@ def longwatch_scores(result: Result) -> str:
         f"{result['model']}, {asked} questions, at least {fewest} in each row; 95 % intervals clustered by script.",
         "Best constant and words: on 5,000 other questions. No frames: the likeliest of the family's answers, where "
         "these are a closed set. Evidence seen: questions of which the frames show every interval of the evidence.",
-        f"Asked with commit {' and '.join(result['asked_with_commits'])}.",
+        f"Asked with commit {' and '.join(one[:12] for one in result['asked_with_commits'])}.",
         _suites(result),
     ]
     return _block((*columns, "evidence seen"), rows, result, notes)
