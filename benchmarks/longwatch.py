@@ -1,6 +1,6 @@
 """A model on LongWatch, beside itself with eight frames, with one and with none, and beside the suite's own controls.
 
-python -m benchmarks.longwatch runs/longwatch/short runs/longwatch/long --work runs/longwatch
+python -m benchmarks.longwatch --suites runs/longwatch/short --unaudited runs/longwatch/long
 
 The suites are what `longpanda longwatch make` wrote; runs and audits are kept in --work and gone on with.
 """
@@ -95,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         "python -m benchmarks.longwatch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("suites", type=Path, nargs="+")
+    parser.add_argument("--suites", type=Path, nargs="+", required=True, help="what make wrote")
     parser.add_argument("--unaudited", type=Path, nargs="*", default=[], help="more suites, on which the model is run")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--work", type=Path, default=Path("runs/longwatch"))
