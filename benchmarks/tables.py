@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from longpanda.longwatch import FAMILIES
+from longpanda.longwatch.card import make_command
+from longpanda.longwatch.suite import SuitePlan
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/benchmarks.md", "docs/longwatch.md")
@@ -118,13 +119,12 @@ def _seen(one: Result) -> str:
 
 def _suites(result: Result) -> str:
     """How the suites were made."""
-    made = []
-    for plan in result["suites"].values():
-        lengths = " ".join(f"{minutes:g}" for minutes in plan["minutes"])
-        families = "all" if len(plan["families"]) == len(FAMILIES) else " ".join(plan["families"])
-        options = f"--minutes {lengths} --families {families} --per-cell {plan['per_cell']} --seed {plan['seed']}"
-        made.append(f"`longpanda longwatch make {options} --split {plan['split']} --fps {plan['fps']:g}`")
-    return f"Suites: {' and '.join(made)}."
+    plans = [
+        SuitePlan(**plan | {name: tuple(plan[name]) for name in ("minutes", "families")})
+        for plan in result["suites"].values()
+    ]
+    commands = [" ".join(make_command(plan).replace("\\\n", "").split()) for plan in plans]
+    return f"Suites: {' and '.join(f'`{command}`' for command in commands)}."
 
 
 def film_cpu(result: Result) -> str:

@@ -17,6 +17,7 @@ from longpanda.longwatch.answers import NEVER, Choice, Slots, Span, TitleList, m
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.families.grounding import spelled
 from longpanda.longwatch.families.story import answers_about
+from longpanda.longwatch.script import shuffled
 from longpanda.longwatch.text import normalise
 from longpanda.longwatch.world import CARD_COLOURS
 from longpanda.types import Sample
@@ -70,7 +71,7 @@ class Distractors:
         others = [one for one in self._plausible(sample) if one not in (sample.target, NEVER, *asked.values())]
         shown = self._true_of_video(sample)
         near, far = ([one for one in others if (one in shown) == side] for side in (True, False))
-        return [*_shuffled(near, rng), *_shuffled(far, rng)][:most]
+        return [*shuffled(rng, near), *shuffled(rng, far)][:most]
 
     def _true_of_video(self, sample: Sample) -> set[str]:
         """Answers of the same sort that are true of something in the video, or that a question about it names."""
@@ -168,8 +169,8 @@ def _stories(sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
     something else, nor a look at everyone who had the object tells the right one.
     """
     shown = [name for name in sample.metadata.get("people", sample.target).split(", ") if name in CARD_COLOURS]
-    people = list(dict.fromkeys([*shown, *_shuffled(CARD_COLOURS, rng)]))[:_PEOPLE]
-    return _shuffled([one for one in answers_about(people) if one != sample.target], rng)[:most]
+    people = list(dict.fromkeys([*shown, *shuffled(rng, CARD_COLOURS)]))[:_PEOPLE]
+    return shuffled(rng, [one for one in answers_about(people) if one != sample.target])[:most]
 
 
 def _orders(target: str, most: int, rng: np.random.Generator) -> list[str]:
@@ -181,14 +182,10 @@ def _orders(target: str, most: int, rng: np.random.Generator) -> list[str]:
     pairs = min((most - 1) // 2, factorial(len(items)) // 2 - 1)
     orders = [items, items[::-1]]
     while len(orders) < 2 * (pairs + 1):
-        order = _shuffled(items, rng)
+        order = shuffled(rng, items)
         if order not in orders:
             orders += [order, order[::-1]]
     return [", ".join(order) for order in orders[1:]]
-
-
-def _shuffled(items: Sequence[str], rng: np.random.Generator) -> list[str]:
-    return [items[i] for i in rng.permutation(len(items))]
 
 
 def _moved(one: Interval, duration_seconds: float, rng: np.random.Generator) -> Interval:
