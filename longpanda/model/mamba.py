@@ -127,5 +127,12 @@ class Mamba2Block(nn.Module):
         self, x: Float[Tensor, "B L C"], elapsed: Float[Tensor, "B L"] | None = None, state: BlockState | None = None
     ) -> tuple[Float[Tensor, "B L C"], BlockState]:
         """Arguments as in `Mamba2Mixer.forward`."""
-        mixed, state = self.mixer(self.norm(x), elapsed, state)
-        return x + mixed, state
+        change, state = self.change(x, elapsed, state)
+        return x + change, state
+
+    def change(
+        self, x: Float[Tensor, "B L C"], elapsed: Float[Tensor, "B L"] | None = None, state: BlockState | None = None
+    ) -> tuple[Float[Tensor, "B L C"], BlockState]:
+        """What the block adds to x. Arguments as in `Mamba2Mixer.forward`."""
+        change, state = self.mixer(self.norm(x), elapsed, state)
+        return change, state

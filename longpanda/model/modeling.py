@@ -11,8 +11,11 @@ from longpanda.errors import ConfigError, PromptError
 from longpanda.model.attention import FoldedLinear, VideoToken
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.local_encoding import LocalEncoding
+from longpanda.model.mamba import Mamba2Mixer
+from longpanda.model.pooling import SpatialPool, TemporalPool
 from longpanda.model.projector import Projector
 from longpanda.model.stab import CLIP_MEAN, CLIP_STD, Stab
+from longpanda.model.temporal import TemporalCompressor
 
 
 class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -36,6 +39,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def __init__(self, config: LongPandaConfig, language_model: PreTrainedModel | None = None) -> None:
         super().__init__(config)
         self.stab = Stab(config.stab_config)
+        self.temporal = TemporalCompressor(config.temporal_config) if config.temporal_config else None
         self.projector = Projector(config.stab_config.width, config.text_config.hidden_size)
         self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
         self.post_init()  # leaves alone what was loaded
@@ -54,6 +58,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             nn.init.normal_(module.weight, std=getattr(self.config.text_config, "initializer_range", 0.02))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, Mamba2Mixer | SpatialPool | TemporalPool):
+            module.reset_parameters()
         elif isinstance(module, VideoToken):
             nn.init.normal_(module.token, std=0.02)
         elif isinstance(module, Stab):
