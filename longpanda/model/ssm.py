@@ -13,6 +13,7 @@ Letters: B batch, L sequence, H heads, P head width, N state width, K chunks of 
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -61,12 +62,12 @@ def scan(
     _check(chunk, state, (batch, heads, width, b.shape[-1]))
     if not length:
         return x, state.to(wide)
-    with torch.autocast(x.device.type, enabled=False):
+    with _without_autocast(x.device.type):
         kernel = _kernel() if x.is_cuda and wide == torch.float32 else None
         if kernel is not None:
             return _scan_kernel(kernel, x, log_decay, gain, b, c, state, chunk)
-        decay = log_decay.to(wide).clamp(min=-MOST_DECAY)
-        y, last = _Chunked.apply(x, decay, gain.to(wide), b, c, state.to(wide), chunk)  # type: ignore[no-untyped-call]
+        rates = (log_decay.to(wide), gain.to(wide))
+        y, last = _Chunked.apply(x, *rates, b, c, state.to(wide), chunk)  # type: ignore[no-untyped-call]
     return y, last
 
 
@@ -92,6 +93,10 @@ def scan_reference(
 
 def _accumulator(x: Tensor) -> torch.dtype:
     return torch.promote_types(x.dtype, torch.float32)
+
+
+def _without_autocast(device: str) -> AbstractContextManager[Any]:
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def _check(chunk: int, state: Tensor, shape: tuple[int, ...]) -> None:
@@ -162,7 +167,7 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx: Any, grad_y: Tensor, grad_state: Tensor) -> tuple[Tensor | None, ...]:
         inputs, starts = list(ctx.saved_tensors[:5]), ctx.saved_tensors[5:]
         gradients = [torch.empty_like(t, memory_format=torch.contiguous_format) for t in inputs]
-        with torch.autocast(grad_y.device.type, enabled=False):
+        with _without_autocast(grad_y.device.type):
             for (start, end, count), state in zip(reversed(ctx.pieces), reversed(starts), strict=True):
                 block = _Block([t[:, start:end] for t in inputs], state, count)
                 *parts, grad_state = block.gradients(grad_y[:, start:end], grad_state)
@@ -191,7 +196,7 @@ class _Block:
         self.x = x.to(wide).reshape(*shape, *x.shape[2:])
         self.gain = gain.reshape(*shape, gain.shape[-1])
         self.b, self.c = (t.to(wide).reshape(*shape, t.shape[-1]) for t in (b, c))
-        sums = log_decay.reshape(*shape, log_decay.shape[-1]).cumsum(2)  # [B, K, Q, H]
+        sums = log_decay.clamp(min=-MOST_DECAY).reshape(*shape, log_decay.shape[-1]).cumsum(2)  # [B, K, Q, H]
         self.written = self.x * self.gain[..., None]
         self.from_start = sums.exp()
         self.to_end = (sums[:, :, -1:] - sums).exp()
