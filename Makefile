@@ -38,6 +38,7 @@ format: $(VENV)/installed ## let ruff repair what it can
 bench: $(VENV)/installed ## measure speed, memory and scores again, then write the tables (minutes)
 	$(BIN)/python -m benchmarks.stab
 	$(BIN)/python -m benchmarks.stab --only "stab paper" --rounds 5 --out benchmarks/results/stab_forms_cpu.json
+	$(BIN)/python -m benchmarks.scan
 	$(BIN)/python -m benchmarks.ask
 	$(BIN)/python -m benchmarks.nano
 	$(BIN)/python -m benchmarks.film

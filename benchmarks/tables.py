@@ -145,7 +145,33 @@ def film_cpu(result: Result) -> str:
     return _block(("room", "minutes", "frames", "CPU seconds", "peak memory", "file"), rows, result, notes)
 
 
+def scan_cpu(result: Result) -> str:
+    """CPU time per token of the scan and the mixer, beside transformers' torch path."""
+    rows, mine = [], 1.0
+    for one in result["measurements"]:
+        part, _, whose = one["name"].partition(": ")
+        mine = one["cpu_seconds"] if whose == "ours" else mine
+        peak = (one["peak_rss_bytes"] - one["rss_before_build_bytes"]) / 2**20
+        times = [f"{1e6 * one['cpu_seconds']:.0f}", f"{one['cpu_seconds'] / mine:.1f}"]
+        rows.append([f"{part}: {whose}", *times, f"{peak:.0f} MiB"])
+    notes = ["4,096 tokens in float32; medians of interleaved rounds. Memory is all that the process took to run."]
+    return _block(("", "CPU us per token", "x ours", "memory"), rows, result, notes)
+
+
+def scan_lengths_cpu(result: Result) -> str:
+    """CPU time per token and extra memory of one scan, by length."""
+    rows = []
+    for one in result["measurements"]:
+        extra = one["peak_rss_bytes"] - one["rss_before_build_bytes"] - one["facts"]["output_bytes"]
+        micro = f"{1e6 * one['cpu_seconds']:.0f}"
+        rows.append([f"{one['facts']['tokens']:,}", micro, f"{extra / 2**20:.0f} MiB"])
+    notes = ["One call each, in bfloat16 with sums in float32. Memory beside the output, libraries loaded included."]
+    return _block(("tokens", "CPU us per token", "extra memory"), rows, result, notes)
+
+
 TABLES: dict[str, Callable[[Result], str]] = {
+    "scan_cpu": scan_cpu,
+    "scan_lengths_cpu": scan_lengths_cpu,
     "nano_scores": nano_scores,
     "ask_cpu": ask_cpu,
     "stab_cpu": stab,
@@ -157,6 +183,8 @@ TABLES: dict[str, Callable[[Result], str]] = {
 }
 """What may stand between markers: how each result file is shown."""
 SUITES = {
+    "scan_cpu": "scan",
+    "scan_lengths_cpu": "scan",
     "nano_scores": "nano",
     "ask_cpu": "ask",
     "film_cpu": "film",
