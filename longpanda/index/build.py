@@ -1,5 +1,6 @@
 """A video into an index: streamed, resumed where it was killed, and gone on with when the video has grown."""
 
+import importlib.metadata
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from longpanda import __version__
 from longpanda.errors import ConfigError, IndexFileError
 from longpanda.index import storage, thumbnails
 from longpanda.index.encode import Block, Encoder, blocks_of
@@ -142,7 +142,7 @@ class Builder:
             tokens_per_group=self._per_group,
             width=self.panda.model.config.stab_config.width,
             storage=self.stored,
-            longpanda=__version__,
+            longpanda=importlib.metadata.version("longpanda"),
         )
 
     def _open(self) -> Store:

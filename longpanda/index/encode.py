@@ -86,7 +86,7 @@ class Encoder:
         media = {name: value.to(self._model.device) for name, value in self._frames.preprocess([clip]).items()}
         if self._model.temporal is None:
             tokens = self._model.frame_tokens(**media)
-            return tokens.values[tokens.mask].unflatten(0, (len(clip), -1)), None
+            return tokens.values[tokens.mask].view(len(clip), -1, tokens.values.shape[-1]), None
         (frames,) = self._model.clip_tokens(**media)
         if not self.is_causal:
             return self._model.temporal.whole(frames).values, None

@@ -60,7 +60,8 @@ class Session:
         tokens = self.watched.tokens
         timed = len(tokens.frames_seconds) > 1
         starts = tokens.starts_seconds[self.groups].tolist()
-        return self.processor.image_processor.timeline_of(starts, tokens.values.shape[1], timed)
+        timeline: Timeline = self.processor.image_processor.timeline_of(starts, tokens.values.shape[1], timed)
+        return timeline
 
     def ask(self, question: str, history: Sequence[Turn] = (), evidence: bool = False, verify: bool = False) -> Answer:
         """Answer a question about the video.
@@ -124,7 +125,8 @@ class Session:
         for part in (inside, outside):
             session = self.only([self.groups[i] for i in part])
             answers.append(session._text(session._generate(session.prompt_ids(question, history))) if part else "")
-        return Verification(*answers, is_supported=answers[0] == text, is_necessary=answers[1] != text)
+        only, without = answers
+        return Verification(only, without, is_supported=only == text, is_necessary=without != text)
 
     def keep_prefix(self, path: Path) -> None:
         """Write what the language model keeps of the video, to be read by `use_prefix`. Raises ConfigError."""

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -95,23 +95,25 @@ class _Reading:
 
     def read(self, seconds: Seconds, duration_seconds: float) -> Watched:
         encoder, state, started, encoding = Encoder(self.model, self.processor), None, time.perf_counter(), 0.0
-        values: list[Any] = []
-        starts, ends, times, small = [], [], [], []
+        values: list[torch.Tensor] = []
+        spans: list[tuple[Seconds, Seconds]] = []
+        times: list[Seconds] = []
+        small: list[Thumbnail] = []
         frames = iter_frames(self.path, seconds, size_px=self.size_px)
         for block in blocks_of(frames, encoder.block_frames if encoder.is_causal else len(seconds), duration_seconds):
             began = time.perf_counter()
             tokens, state = encoder(block.clip, state)
-            first, last = encoder.spans(block.clip.pts_seconds)
-            values.append(tokens), starts.append(first), ends.append(last), times.append(block.clip.pts_seconds)
+            values.append(tokens)
+            spans.append(encoder.spans(block.clip.pts_seconds))
+            times.append(block.clip.pts_seconds)
             small += thumbnails_of(block.clip.frames, block.clip.pts_seconds)
             encoding += _clock(self.model) - began
         if not values:
             decode(self.path, seconds, size_px=self.size_px)  # raises, and says where the file ends
-        all_tokens = VisualTokens(
-            torch.cat(values), *map(np.concatenate, (starts, ends, times)), duration_seconds=duration_seconds
-        )
+        starts, ends = (np.concatenate(one) for one in zip(*spans, strict=True))
+        seen = VisualTokens(torch.cat(values), starts, ends, np.concatenate(times), duration_seconds)
         spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
-        return Watched(all_tokens, self.path, seconds=spent, thumbnails=tuple(small))
+        return Watched(seen, self.path, seconds=spent, thumbnails=tuple(small))
 
 
 def _clock(model: "LongPandaForConditionalGeneration") -> float:

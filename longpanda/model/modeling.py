@@ -135,9 +135,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
         cell_px = self.config.stab_config.cell_px
         grid = (pixel_values.shape[2] // cell_px, pixel_values.shape[3] // cell_px)
-        counts = clip_frames.tolist()
-        clips = zip(*(part.split(counts) for part in (tokens.values, frame_seconds, tokens.mask)), strict=True)
-        return [ClipTokens(values, grid, seconds, mask) for values, seconds, mask in clips]
+        parts = (torch.split(part, clip_frames.tolist()) for part in (tokens.values, frame_seconds, tokens.mask))
+        return [ClipTokens(values, grid, seconds, mask) for values, seconds, mask in zip(*parts, strict=True)]
 
     def frame_tokens(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> FrameTokens:
         """STAB's tokens of every frame. Raises PromptError as `visual_embeddings`."""

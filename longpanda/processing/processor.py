@@ -36,8 +36,8 @@ class LongPandaProcessor(ProcessorMixin):
         Raises:
             ConfigError: the tokenizer's chat template ends answers with no token that generation could stop at.
         """
-        stab, temporal = _own_fields(config.stab_config), config.temporal_config
-        temporal = None if temporal is None else _own_fields(temporal)
+        stab = _own_fields(config.stab_config)
+        temporal = None if config.temporal_config is None else _own_fields(config.temporal_config)
         frames = FrameProcessor(stab_config=stab, temporal_config=temporal, times_every=config.times_every)
         processor = cls(frames, tokenizer)
         config.video_token_id = processor.video_token_id

@@ -23,7 +23,11 @@ def panda(model_folder):
 
 def test_two_questions_decode_and_encode_once(panda, film, monkeypatch):
     decoded, encoded, projected = [], [], []
-    real_decode, real_stab, real_projector = watched.iter_frames, panda.model.stab.forward, panda.model.projector.forward
+    real_decode, real_stab, real_projector = (
+        watched.iter_frames,
+        panda.model.stab.forward,
+        panda.model.projector.forward,
+    )
     monkeypatch.setattr(watched, "iter_frames", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
     monkeypatch.setattr(panda.model.stab, "forward", lambda *a: (encoded.append(a), real_stab(*a))[1])
     monkeypatch.setattr(panda.model.projector, "forward", lambda *a: (projected.append(a), real_projector(*a))[1])
