@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from longpanda.model.configuration import own_fields
+
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
 
@@ -22,7 +24,7 @@ def encoder_fingerprint(model: "LongPandaForConditionalGeneration") -> str:
     for config, part in ((model.config.stab_config, model.stab), (model.config.temporal_config, model.temporal)):
         if config is None or part is None:
             continue
-        digest.update(json.dumps(config.to_diff_dict(), sort_keys=True, default=str).encode())
+        digest.update(json.dumps(own_fields(config), sort_keys=True).encode())
         for name, weight in sorted(part.state_dict().items()):
             digest.update(f"{name} {list(weight.shape)}".encode())
             digest.update(weight.detach().cpu().to(torch.bfloat16).contiguous().flatten().view(torch.uint8).numpy())

@@ -242,6 +242,12 @@ class TemporalConfig(PreTrainedConfig):
         return math.ceil(frames / self.pool_frames)
 
 
+def own_fields(config: PreTrainedConfig) -> dict[str, Any]:
+    """What differs from the defaults, of the fields that are ours: without what transformers adds."""
+    names = inspect.signature(type(config).__init__).parameters
+    return {key: value for key, value in config.to_diff_dict().items() if key in names}
+
+
 class LongPandaConfig(PreTrainedConfig):
     """STAB, a projector and any transformers causal language model.
 

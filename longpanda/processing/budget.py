@@ -1,6 +1,7 @@
 """How much of a video is looked at: from duration, context and memory to frames and tokens. No file is opened."""
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +40,8 @@ class Costs:
 
     def most_groups(self, tokens: int) -> int:
         """As many groups as fit into so many tokens."""
-        groups = int(tokens / (self.tokens_per_group + self.time_tokens / max(1, self.times_every)))
-        while groups and self.prompt_tokens(groups) > tokens:
-            groups -= 1
-        return groups
+        candidates = range(max(0, tokens) // self.tokens_per_group + 1)
+        return bisect_right(candidates, max(0, tokens), key=self.prompt_tokens) - 1
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoProcessor, BatchFeature, PreTrainedConfig, PreTrainedTokenizerBase, ProcessorMixin
+from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from longpanda.errors import ConfigError, PromptError
-from longpanda.model.configuration import LongPandaConfig, cells_of
+from longpanda.model.configuration import LongPandaConfig, cells_of, own_fields
 from longpanda.processing.frames import FrameProcessor
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
 from longpanda.types import Lesson, Prompt, Timeline, VideoClip
@@ -36,8 +36,8 @@ class LongPandaProcessor(ProcessorMixin):
         Raises:
             ConfigError: the tokenizer's chat template ends answers with no token that generation could stop at.
         """
-        stab = _own_fields(config.stab_config)
-        temporal = None if config.temporal_config is None else _own_fields(config.temporal_config)
+        stab = own_fields(config.stab_config)
+        temporal = None if config.temporal_config is None else own_fields(config.temporal_config)
         frames = FrameProcessor(stab_config=stab, temporal_config=temporal, times_every=config.times_every)
         processor = cls(frames, tokenizer)
         config.video_token_id = processor.video_token_id
@@ -212,11 +212,6 @@ class LongPandaProcessor(ProcessorMixin):
             hidden = len(asked) - marker - 1
             _extend(row, tail, [IGNORED] * hidden + tail[hidden:], len(head), number + 1)
         return row
-
-
-def _own_fields(config: PreTrainedConfig) -> dict[str, Any]:
-    """What differs from the defaults, without what transformers adds."""
-    return {key: value for key, value in config.to_diff_dict().items() if key in type(config)().__dict__}
 
 
 @lru_cache(maxsize=65536)
