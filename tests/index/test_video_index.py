@@ -64,7 +64,7 @@ class StopAfter:
     def __init__(self, blocks: int) -> None:
         self.left = blocks
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, _: int) -> None:
         self.left -= 1
         if self.left < 0:
             raise Killed
@@ -191,7 +191,7 @@ def test_a_bidirectional_model_indexes_but_does_not_append(film, recording, tmp_
     growing.write_bytes(recording.read_bytes()[: recording.stat().st_size // 2])
     panda.index(growing, tmp_path / "growing.vidx", fps=FPS)
     growing.write_bytes(recording.read_bytes())
-    with pytest.raises(ConfigError, match="--append with .* reads in both directions; expected a causal one"):
+    with pytest.raises(ConfigError, match=r"--append with .* reads in both directions; expected a causal one"):
         panda.index(growing, tmp_path / "growing.vidx", fps=FPS, append=True)
 
 
@@ -201,7 +201,7 @@ def test_a_video_that_changed_is_refused(panda, film, tmp_path):
     panda.index(video, index, fps=FPS)
     before = files_of(index)
     write_video([255 - frame for frame in scenery(12)], video, 10, preset="ultrafast", gop=5)
-    with pytest.raises(IndexFileError, match="changed since .* if it has only grown: --append"):
+    with pytest.raises(IndexFileError, match=r"changed since .* if it has only grown: --append"):
         panda.index(video, index, fps=FPS)
     with pytest.raises(IndexFileError, match=r"shows something else at 0\.0 s than when it was indexed"):
         panda.index(video, index, fps=FPS, append=True)
@@ -265,10 +265,10 @@ def test_another_version_and_no_index_are_told_apart(panda, film, tmp_path):
     with pytest.raises(IndexFileError, match="an index of version 99; expected version 1"):
         panda.watch(tmp_path / "film.vidx")
     header.write_text("{")
-    with pytest.raises(IndexFileError, match="header.json' cannot be read"):
+    with pytest.raises(IndexFileError, match=r"header\.json' cannot be read"):
         panda.watch(tmp_path / "film.vidx")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IndexFileError, match="is a directory without an index; .* make it: longpanda index VIDEO"):
+    with pytest.raises(IndexFileError, match=r"is a directory without an index; .* make it: longpanda index VIDEO"):
         panda.watch(tmp_path / "empty")
 
 
