@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 READ_TOKENS = 16
 """Tokens of an answer whose attention is read, its first ones."""
-PEAK_SHARE = 0.5
+PEAK_SHARE = 0.4
 """A group belongs to the evidence from this share of the best group's weight on."""
 MOST_INTERVALS = 8
 
@@ -37,8 +37,10 @@ def group_weights(
 ) -> npt.NDArray[np.float64]:
     """How much of the attention that writes an answer lies on each group of frames: [G], summing to 1.
 
-    Of each head, layer and answer token the attention over visual tokens alone, as a share; then the mean. Heads that
-    look at no picture (whose visual attention is small) count by as much as they look.
+    The square of what each head of each layer gives to each group, so that a look counts more than a glance over all;
+    then summed over the answer's tokens, each by its highest sum: the token that takes something from the video looks
+    at one place. The token that ends an answer looks anywhere and is left out. On questions that the bundled model
+    answers rightly this finds the evidence more often than the mean of all heads, and than any one layer (docs/log.md).
 
     Args:
         model: the network.
@@ -49,15 +51,17 @@ def group_weights(
     """
     before = len(ids) - answered - 1
     cache.crop(before - cache.get_seq_length())
-    row = torch.tensor([list(ids)[before:-1][:READ_TOKENS]], device=model.device)
+    writing = list(ids)[before : -2 if answered > 1 else -1][:READ_TOKENS]
+    row = torch.tensor([writing], device=model.device)
     with _weights_shown(model):
         output = model.language_model(row, past_key_values=cache, use_cache=True, output_attentions=True)
     visual = torch.tensor(ids[: before + 1]) == model.config.video_token_id
     where = visual.nonzero()[:, 0].to(model.device)
-    per_group = torch.zeros(groups, dtype=torch.float64)
+    looks = torch.zeros(len(writing), groups, dtype=torch.float64)
     for layer in output.attentions:  # [1, heads, answer tokens, keys]
         seen = layer[0].float().index_select(-1, where).unflatten(-1, (groups, -1)).sum(-1)
-        per_group += seen.pow(2).sum((0, 1)).double().cpu()
+        looks += seen.pow(2).sum(0).double().cpu()
+    per_group = (looks * looks.amax(-1, keepdim=True)).sum(0)
     return (per_group / per_group.sum().clamp(min=torch.finfo(torch.float64).tiny)).numpy()
 
 
