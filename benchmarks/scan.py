@@ -101,8 +101,9 @@ def build_length(tokens: int) -> Workload:
     """One call over a long sequence of one token, in bfloat16 with sums in float32."""
     torch.manual_seed(0)
     x = torch.randn(1, 1, HEADS, CONFIG.head_width, dtype=torch.bfloat16).expand(1, tokens, -1, -1)
-    step, b, c = (torch.rand(1, 1, n).expand(1, tokens, -1) for n in (HEADS, CONFIG.state_width, CONFIG.state_width))
-    run = torch.no_grad()(partial(scan, x, -0.01 * step, step, b, c, None, CONFIG.chunk))
+    step, *groups = (torch.rand(1, 1, width) for width in (HEADS, CONFIG.state_width, CONFIG.state_width))
+    inputs = [one.expand(1, tokens, -1) for one in (-0.01 * step, step, *groups)]
+    run = torch.no_grad()(partial(scan, x, *inputs, None, CONFIG.chunk))
     return Workload(run, {"tokens": tokens, "output_bytes": x.numel() * x.element_size()})
 
 

@@ -95,8 +95,8 @@ class Mamba2Mixer(nn.Module):
         log_decay = -self.A_log.to(wide).exp() * fading
         y, ssm = scan(values, log_decay, step, b, c, None if state is None else state.ssm, self.chunk)
         y = torch.addcmul(y, values, self.D.to(y.dtype)[:, None])
-        gated = self.norm(y.flatten(2) * F.silu(gate))
-        return self.out_proj(gated), BlockState(conv, ssm)
+        gated = self.norm((y.flatten(2) * F.silu(gate)).to(self.norm.weight.dtype))  # as wide as weights, in autocast
+        return self.out_proj(gated.to(x.dtype)), BlockState(conv, ssm)
 
     def _convolve(
         self, x: Float[Tensor, "B L channels"], before: Float[Tensor, "B taps channels"] | None
@@ -108,7 +108,7 @@ class Mamba2Mixer(nn.Module):
         taps = self.conv1d.kernel_size[0]
         if before is None:
             before = x.new_zeros(x.shape[0], taps - 1, x.shape[2])
-        padded = torch.cat([before.to(x.dtype), x], 1)
+        padded = torch.cat([before.to(x), x], 1)
         weight, bias = self.conv1d.weight[:, :, None].to(x.dtype), self.conv1d.bias
         bias = None if bias is None else bias.to(x.dtype)
         y = F.conv2d(padded.mT[:, :, None], weight, bias, groups=weight.shape[0])[:, :, 0].mT

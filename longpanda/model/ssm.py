@@ -60,14 +60,15 @@ def scan(
     if state is None:
         state = x.new_zeros(batch, heads, width, b.shape[-1], dtype=wide)
     _check(chunk, state, (batch, heads, width, b.shape[-1]))
+    state = state.to(x.device, wide)
     if not length:
-        return x, state.to(wide)
+        return x, state
     with _without_autocast(x.device.type):
         kernel = _kernel() if x.is_cuda and wide == torch.float32 else None
         if kernel is not None:
             return _scan_kernel(kernel, x, log_decay, gain, b, c, state, chunk)
         rates = (log_decay.to(wide), gain.to(wide))
-        y, last = _Chunked.apply(x, *rates, b, c, state.to(wide), chunk)  # type: ignore[no-untyped-call]
+        y, last = _Chunked.apply(x, *rates, b, c, state, chunk)  # type: ignore[no-untyped-call]
     return y, last
 
 
@@ -133,7 +134,7 @@ def _scan_kernel(
     scaled = (x * (gain.float() / step)[..., None]).to(x.dtype)
     rate = torch.full((x.shape[2],), -1.0, device=x.device)
     groups = (b.to(x.dtype)[:, :, None].contiguous(), c.to(x.dtype)[:, :, None].contiguous())
-    y, last = kernel(scaled, step, rate, *groups, chunk, initial_states=state.float(), return_final_states=True)
+    y, last = kernel(scaled, step, rate, *groups, chunk, initial_states=state, return_final_states=True)
     return y, last
 
 

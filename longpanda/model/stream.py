@@ -25,7 +25,7 @@ class ClipTokens:
             costs a copy from the device, so give a clip its own grid and no mask where that is known.
 
     Raises:
-        ConfigError: shapes that do not belong together, or times that fall or are not finite.
+        ConfigError: no frames, shapes that do not belong together, or times that fall or are not finite.
     """
 
     values: Float[Tensor, "T N C"]
@@ -36,6 +36,8 @@ class ClipTokens:
     def __post_init__(self) -> None:
         frames, tokens, _ = self.values.shape
         rows, columns = self.grid
+        if not frames:
+            raise ConfigError("a piece of no frames", "at least one", "leave the piece out")
         if tokens not in (1 + rows * columns, 1 + rows * (columns + 1)) or min(self.grid) < 1:
             expected = f"a frame token and {rows} x {columns} cells"
             raise ConfigError(f"{tokens} tokens per frame", expected, "pass the grid that STAB was given")

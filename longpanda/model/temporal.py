@@ -70,19 +70,17 @@ class TemporalCompressor(nn.Module):
         """Go on with a stream: the groups that this piece completes, and where the stream then stands.
 
         Args:
-            clip: at least one frame.
+            clip: the next frames.
             state: where the piece before ended; None begins a stream. It is not changed.
 
         Raises:
-            ConfigError: a bidirectional compressor, no frame, frames earlier than the state's last one, or a state of
-                another compressor or of frames of another size.
+            ConfigError: a bidirectional compressor, frames earlier than the state's last one, or a state of another
+                compressor or of frames of another size.
         """
         if self.config.direction == "bidirectional":
             remedy = "use a compressor with direction='causal', or compress whole clips"
             raise ConfigError("a piece of a stream for a bidirectional compressor", "a causal one", remedy)
         frames, per_frame, _ = clip.values.shape
-        if not frames:
-            raise ConfigError("a piece of no frames", "at least one", "leave the piece out")
         step = max(1, PIECE_TOKENS // per_frame)
         done = []
         for first in range(0, frames, step):
