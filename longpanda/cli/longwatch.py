@@ -48,7 +48,7 @@ def _add_make(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, nargs="+", default=None, help="lengths (default: 3 10 30 60 120)")
     parser.add_argument("--families", nargs="+", default=["all"], help="question families (default: all)")
     parser.add_argument("--per-cell", type=int, default=200, help="questions per family and length (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, help="which videos (default: 0)")
+    parser.add_argument("--seed", type=int, help="which videos (default: 0; with --split private there is none)")
     parser.add_argument("--split", default="report", help="dev, report or private: whose seeds (default: report)")
     parser.add_argument("--level", default="steady", help="steady, brisk or flash: shown for 16, 4 or 1 s")
     parser.add_argument("--size-px", type=int, default=448, help="side of the frames (default: 448)")
@@ -68,7 +68,7 @@ def _make(options: argparse.Namespace) -> None:
         minutes=DEFAULT_MINUTES if options.minutes is None else tuple(options.minutes),
         families=tuple(FAMILIES) if options.families == ["all"] else tuple(options.families),
         per_cell=options.per_cell,
-        seed=options.seed,
+        seed=_seed(options),
         split=options.split,
         level=options.level,
         size_px=options.size_px,
@@ -89,6 +89,17 @@ def _make(options: argparse.Namespace) -> None:
     videos = counted(len(plan.entries), "video")
     questions = counted(len(plan.families) * plan.per_cell * len(plan.minutes), "question")
     print(f"{videos}, {total_minutes:g} minutes, {questions}, {size_bytes / 2**20:.1f} MiB")
+
+
+def _seed(options: argparse.Namespace) -> int:
+    """The seed; who wants a private suite has to choose one, since everybody knows a default."""
+    from longpanda.errors import ConfigError
+    from longpanda.longwatch.suite import SCENES_PER_SEED
+
+    if options.seed is None and options.split == "private":
+        expected = f"a seed from 0 to {SCENES_PER_SEED - 1} that nobody knows"
+        raise ConfigError("--split private without --seed", expected, "draw one at random, and keep it to yourself")
+    return options.seed or 0
 
 
 def _verify(options: argparse.Namespace) -> None:

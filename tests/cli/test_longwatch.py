@@ -168,6 +168,7 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
     [
         (["make", "--out", "{tmp}/x", "--families", "needel"], "did you mean 'needle'?"),
         (["make", "--out", "{tmp}/x", "--split", "train"], "unknown split 'train'"),
+        (["make", "--out", "{tmp}/x", "--split", "private"], "--split private without --seed"),
         (["make", "--out", "{tmp}/x", "--minutes", "1"], "ask for a longer video or a faster level"),
         (["make", "--out", "{suite}", "--seed", "6"], "holds a suite with another"),
         (["make", "--out", "{tmp}/x", "--workers", "0"], "0 workers"),
