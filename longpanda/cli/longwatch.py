@@ -94,7 +94,7 @@ def _make(options: argparse.Namespace) -> None:
 def _seed(options: argparse.Namespace) -> int:
     """The seed; who wants a private suite has to choose one, since everybody knows a default."""
     from longpanda.errors import ConfigError
-    from longpanda.longwatch.suite import SCENES_PER_SEED
+    from longpanda.longwatch.limits import SCENES_PER_SEED
 
     if options.seed is None and options.split == "private":
         expected = f"a seed from 0 to {SCENES_PER_SEED - 1} that nobody knows"

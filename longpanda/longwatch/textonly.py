@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from longpanda.longwatch.answers import mentioned
-from longpanda.longwatch.suite import SCENES_PER_SEED, SuitePlan
+from longpanda.longwatch.limits import SCENES_PER_SEED
+from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.text import split_words
 from longpanda.longwatch.world import TITLES
 from longpanda.types import Sample

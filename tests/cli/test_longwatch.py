@@ -170,6 +170,7 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
         (["make", "--out", "{tmp}/x", "--split", "train"], "unknown split 'train'"),
         (["make", "--out", "{tmp}/x", "--split", "private"], "--split private without --seed"),
         (["make", "--out", "{tmp}/x", "--minutes", "1"], "ask for a longer video or a faster level"),
+        (["make", "--out", "{tmp}/x", "--minutes", "3", "100000"], "a length of 100,000 minutes; expected more than 0"),
         (["make", "--out", "{suite}", "--seed", "6"], "holds a suite with another"),
         (["make", "--out", "{tmp}/x", "--workers", "0"], "0 workers"),
         (["verify", "{tmp}"], "longpanda longwatch make"),

@@ -191,32 +191,38 @@ def test_killed_at_any_moment_it_goes_on(suite, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "message"),
     [
-        {"families": ("needel",)},
-        {"families": ()},
-        {"families": ("needle", "needle")},
-        {"split": "train"},
-        {"level": "fast"},
-        {"seed": -1},
-        {"seed": 2**20},
-        {"minutes": ()},
-        {"minutes": (0.0,)},
-        {"per_cell": 0},
-        {"version": 99},
-        {"minutes": (float("nan"),)},
-        {"minutes": (3.0, 3.0000001)},
-        {"size_px": 49},
-        {"size_px": 0},
-        {"crf": 52},
-        {"fps": -1.0},
-        {"fps": 0.1},
-        {"level": "flash"},
+        ({"families": ("needel",)}, "unknown family 'needel'; .*did you mean 'needle'"),
+        ({"families": ()}, "no family; expected at least one of needle, "),
+        ({"families": ("needle", "needle")}, "family 'needle' 2 times; expected each once"),
+        ({"split": "train"}, "unknown split 'train'"),
+        ({"level": "fast"}, "unknown level 'fast'"),
+        ({"seed": -1}, "seed -1; expected 0 to 1048575"),
+        ({"seed": 2**20}, "seed 1048576"),
+        ({"minutes": ()}, "no length"),
+        ({"minutes": (3.0, 0.0)}, "a length of 0 minutes; expected more than 0"),
+        ({"minutes": (3.0, 100_000.0)}, r"a length of 100,000 minutes; expected .* at most 1,440 \(a day\)"),
+        ({"minutes": (float("inf"),)}, "a length of inf minutes"),
+        ({"minutes": (float("nan"),)}, "a length of nan minutes"),
+        ({"minutes": (3.0, 3.0000001)}, "length '3' 2 times"),
+        ({"per_cell": 0}, "per_cell = 0; expected at least 1 question"),
+        ({"version": 99}, "version 99"),
+        ({"size_px": 49}, "size_px = 49; expected an even number of at least 48"),
+        ({"size_px": 0}, "size_px = 0"),
+        ({"crf": 52}, "crf = 52; expected 0 to 51"),
+        ({"fps": -1.0}, "fps = -1.0"),
+        ({"fps": 0.1}, "fps = 0.1 where everything shows for 16 s; expected at least 0.125"),
+        ({"level": "flash"}, "everything shows for 1 s; expected at least 2, "),
     ],
 )
-def test_impossible_plans_are_refused(change):
-    with pytest.raises(ConfigError):
+def test_impossible_plans_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
         replace(PLAN, **change)
+
+
+def test_a_day_is_no_impossible_length():
+    assert replace(PLAN, minutes=(1440.0,), families=("needle",), per_cell=1).entries[0].name == "gallery-0000-1440min"
 
 
 def test_seeds_of_suites_never_meet_training_or_one_another():
