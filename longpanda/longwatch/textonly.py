@@ -53,8 +53,15 @@ def constant_share(samples: Sequence[Sample]) -> float:
 
 
 def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:
-    """A plan of `pairs` questions of every family of another one, of public development seeds, otherwise as there."""
-    return replace(plan, split="dev", seed=SCENES_PER_SEED - 1, per_cell=pairs, minutes=(min(plan.minutes),))
+    """A plan of other videos, to learn guesses from: of public development seeds, and never of the plan's own.
+
+    Args:
+        plan: what is to be guessed.
+        pairs: questions of each of its families.
+    """
+    last = SCENES_PER_SEED - 1
+    seed = last - 1 if (plan.split, plan.seed) == ("dev", last) else last
+    return replace(plan, split="dev", seed=seed, per_cell=pairs, minutes=(min(plan.minutes),))
 
 
 def by_family(samples: Iterable[Sample]) -> dict[str, list[Sample]]:

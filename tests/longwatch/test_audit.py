@@ -114,6 +114,14 @@ def test_questions_give_nothing_away():
         assert found.constant < max(FAMILIES[family].chance, _absent(samples)) + 0.08, family
 
 
+@pytest.mark.parametrize("seed", [0, 2**20 - 2, 2**20 - 1])
+@pytest.mark.parametrize("split", ["dev", "report", "private"])
+def test_nothing_is_learned_from_the_suite_itself(split, seed):
+    plan = replace(PLAN, split=split, seed=seed, families=("needle",))
+    learned = {sample.metadata["scene_seed"] for sample in textonly.public_plan(plan, 12).samples()}
+    assert not learned & {sample.metadata["scene_seed"] for sample in plan.samples()}
+
+
 def test_a_word_that_gives_the_answer_away_is_found():
     rng = np.random.default_rng(0)
     questions = [f"Which {'dim' if answer else 'bright'} one, {rng.integers(9)}?" for answer in (0, 1) * 50]
