@@ -3,14 +3,10 @@
 import argparse
 import os
 import sys
-from math import isnan
 from pathlib import Path
-from typing import Final
 
-from longpanda.cli import longwatch_export, longwatch_insert, longwatch_report, longwatch_run
-
-BAR_DELAY_SECONDS: Final = 1e-3
-"""A bar is drawn with its first step, not before: what is refused is refused in one line."""
+from longpanda.cli import longwatch_audit, longwatch_export, longwatch_insert, longwatch_report, longwatch_run
+from longpanda.cli.bars import BAR_DELAY_SECONDS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checks.add_argument("--frames", action="store_true", help="render every video again and compare the raw frames")
     checks.set_defaults(step_run=_verify)
     longwatch_run.add_arguments(steps.add_parser("run", help="ask a model every question of a suite"))
-    checks = steps.add_parser("audit", help="hold a suite against its controls", description=_audit.__doc__)
-    checks.add_argument("folder", type=Path, help="what make wrote")
-    checks.add_argument("--out", type=Path, metavar="FILE.json", help="write the table as JSON, too")
-    checks.set_defaults(step_run=_audit)
+    longwatch_audit.add_arguments(steps.add_parser("audit", help="hold a suite against its controls"))
     page = steps.add_parser(
         "report", help="a page of results, or of two compared", description=longwatch_report.run.__doc__
     )
@@ -123,45 +116,3 @@ def _verify(options: argparse.Namespace) -> None:
             f"{wrong} of {count} files are wrong", "a suite as it was made", "delete them and run make again"
         )
     print(f"{count} files are as they were made")
-
-
-def _audit(options: argparse.Namespace) -> None:
-    """Answer a suite from less than its videos, and from all that is on screen, and show what breaks its bounds."""
-    import json
-    from dataclasses import asdict
-
-    from longpanda.errors import ConfigError
-    from longpanda.longwatch.audit import BOUNDED, INVARIANCES, audit
-    from longpanda.longwatch.suite import SuitePlan
-    from longpanda.video import check_writable, write_whole
-
-    if options.out is not None:
-        check_writable(options.out)
-    from tqdm import tqdm
-
-    rows = []
-    videos = len(SuitePlan.read(options.folder).entries)
-    print("learning what can be guessed without the videos", file=sys.stderr, flush=True)
-    with tqdm(total=videos, unit=" videos", desc="reading", delay=BAR_DELAY_SECONDS) as bar:
-        for found in audit(options.folder):
-            if isinstance(found, str):
-                bar.update()
-            else:
-                rows.append(found)
-    names = ["chance", "text only", *(control.name for control in BOUNDED), *INVARIANCES, "oracle"]
-    print(f"{'family':10} {'minutes':>7} {'asked':>6} " + " ".join(f"{name:>12}" for name in names))
-    for row in rows:
-        shares = [row.chance, row.text_only, *(row.controls[control.name] for control in BOUNDED)]
-        shares += [*(row.invariances.get(name, float("nan")) for name in INVARIANCES), row.oracle]
-        bounds = f"  BROKEN: {'; '.join(row.broken)}" if row.broken else ""
-        bounds += f"  too few questions to tell: {', '.join(row.unsure)}" if row.unsure else ""
-        print(
-            f"{row.family:10} {row.minutes:>7g} {row.questions:>6} "
-            + " ".join("-".rjust(12) if isnan(share) else f"{share:>12.1%}" for share in shares)
-            + bounds
-        )
-    if options.out is not None:
-        write_whole(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-    if broken := sorted({row.family for row in rows if row.broken}):
-        found = f"broken bounds of {', '.join(broken)}"
-        raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")

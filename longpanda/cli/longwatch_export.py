@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from longpanda.cli.bars import BAR_DELAY_SECONDS
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
@@ -21,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
 
     plan = SuitePlan.read(options.folder)
     made, total = export(options.folder, options.out), len(plan.entries)
-    with tqdm(made, unit=" videos", desc="exporting", total=total, delay=1e-3) as bar:  # drawn with the first video
+    with tqdm(made, unit=" videos", desc="exporting", total=total, delay=BAR_DELAY_SECONDS) as bar:
         videos = sum(1 for _ in bar)
     if plan.split == "private":
         print("note: this suite is private, and what was written holds its answers")

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import sys
 
 import pytest
@@ -206,6 +207,26 @@ def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tm
     first, *_, last = err.splitlines()
     assert first == "learning what can be guessed without the videos"
     assert last.endswith("make more questions with --per-cell, or report a bug")
+
+
+def test_an_audit_refuses_before_a_word_and_overwrites_nothing(suite, tmp_path, capsys):
+    kept, broken = tmp_path / "audit.json", tmp_path / "broken"
+    kept.write_text("precious")
+    shutil.copytree(suite, broken)
+    (broken / "questions.jsonl").write_text("")
+    for words, message in {
+        (broken,): "is changed since it was made",
+        (suite, "--out", kept): "audit.json' is there already; expected a new file",
+        (suite, "--out", suite / "manifest.json"): "is there already",
+        (suite, "--out", tmp_path): "is a directory",
+        (suite, "--out", tmp_path / "no" / "audit.json"): "no directory",
+    }.items():
+        capsys.readouterr()
+        assert main(["longwatch", "audit", *map(str, words)]) == 2
+        out, err = capsys.readouterr()
+        assert message in err
+        assert (out, err.count("\n")) == ("", 1)
+    assert kept.read_text() == "precious"
 
 
 def test_refusals_of_make_come_before_anything_is_drawn(tmp_path, capsys):
