@@ -99,8 +99,8 @@ class FootagePlan:
         version: of this format.
 
     Raises:
-        ConfigError: an unknown family, level or version, numbers that no suite can have, or a video that is too short,
-            too small or shorter than a length.
+        ConfigError: an unknown family, level or version, numbers that no suite can have, or a video that is there
+            twice, too short, too small or shorter than a length.
     """
 
     FILE: ClassVar[str] = FOOTAGE_PLAN
@@ -125,11 +125,20 @@ class FootagePlan:
         require_seed(self.seed)
         require_pace(self.fps, self.level)
         require_quality(self.crf)
-        if not self.footage:
-            raise ConfigError("no footage", "at least one video", "name one")
+        self._check_each_once()
         for index, one in enumerate(self.footage):
             self._check_size(index, one)
             self._check_lengths(index, one)
+
+    def _check_each_once(self) -> None:
+        if not self.footage:
+            raise ConfigError("no footage", "at least one video", "name one")
+        names: dict[str, str] = {}
+        for one in self.footage:
+            if one.sha256 in names:
+                found = f"'{names[one.sha256]}' and '{one.name}', which are the same video"
+                raise ConfigError(found, "every video once", "leave out one of them")
+            names[one.sha256] = one.name
 
     def _check_size(self, index: int, one: Footage) -> None:
         if min(self.size_px(index)) < LEAST_SIDE_PX:

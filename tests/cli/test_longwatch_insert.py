@@ -74,6 +74,7 @@ def test_again_it_says_the_same(suite, footage, capsys):
         ),
         (["insert", "{footage}", "--out", "{tmp}/x"], "12.0 s of 'walk.mp4'; expected at least"),
         (["insert", "{footage}", "{tmp}/none.mp4", "--out", "{tmp}/x"], "no such file"),
+        (["insert", "{footage}", "{footage}", "--level", "flash", "--out", "{tmp}/x"], "are the same video"),
         (["insert", "{footage}", "--level", "flash", "--out", "{footage}"], "cannot hold a suite"),
     ],
 )

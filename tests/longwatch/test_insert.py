@@ -192,6 +192,14 @@ def test_as_many_videos_as_the_plan_has(plan, videos, tmp_path):
         insert(plan, videos[:1], tmp_path)
 
 
+def test_one_video_under_two_names_is_refused(videos, plan, tmp_path):
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(videos[0].read_bytes())
+    footage = (*plan.footage, Footage.of(copy))
+    with pytest.raises(ConfigError, match=f"'{plan.footage[0].name}' and 'copy.mp4', which are the same video"):
+        replace(plan, footage=footage)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
