@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     """Ask every question of a suite; run it again to go on after an interruption, no answer is asked for twice."""
     from longpanda.errors import ConfigError
-    from longpanda.evaluate import Command, Records, read_records
+    from longpanda.evaluate import Command, Records, check_configuration, read_records
     from longpanda.longwatch.choices import choices
     from longpanda.longwatch.make import read_questions
     from longpanda.video import check_writable
@@ -56,12 +56,14 @@ def _run(options: argparse.Namespace) -> None:
     samples = read_questions(options.folder)
     samples = choices(samples) if options.choices else samples
     check_writable(options.out)
+    settings = configuration(options)
+    check_configuration(options.out, settings)  # before a model is loaded
     asked = answerers(options)
     with ExitStack() as ending:
         for one in asked:
             if isinstance(one, Command):
                 ending.callback(one.close)
-        records = Records(options.out, configuration(options), options.retry_errors, notes(options))
+        records = Records(options.out, settings, options.retry_errors, notes(options))
         ending.callback(records.close)
         _ask_missing(asked, samples, records)
     _tell(options, samples, read_records(options.out)[1])

@@ -145,6 +145,23 @@ def test_a_model_is_its_files_wherever_they_are(suite, model_folder, tmp_path, c
     assert "another model_sha256" in capsys.readouterr().err
 
 
+def test_results_of_something_else_are_refused_before_a_model_is_loaded(
+    suite, model_folder, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "r.jsonl"
+    assert _run(suite, out, "--oracle") == 0
+    before = out.read_bytes()
+    loaded = []
+    monkeypatch.setattr("longpanda.index.load", loaded.append)
+    assert _run(suite, out, "--model", model_folder) == 2
+    assert "another model, model_sha256, oracle" in capsys.readouterr().err
+    assert loaded == []
+    (tmp_path / "mine.txt").write_text("precious\n")
+    assert _run(suite, tmp_path / "mine.txt", "--model", model_folder) == 2
+    assert "holds no results" in capsys.readouterr().err
+    assert (loaded, out.read_bytes()) == ([], before)
+
+
 def test_the_circumstances_are_noted_and_may_change(suite, program, tmp_path):
     out, command = tmp_path / "r.jsonl", program(SLOW.replace("600", "0"))
     for timeout in ("50", "60"):
