@@ -3,12 +3,15 @@
 import hashlib
 import json
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -212,7 +215,7 @@ def _refuse_other_files(plan: Plan, folder: Path) -> None:
 
 
 def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -> Iterator[Entry]:
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_die_at_once)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         futures = {pool.submit(_film, plan, entry, folder): entry for entry in reversed(missing)}  # the longest first
         for future in as_completed(futures):
@@ -225,9 +228,18 @@ def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -
         pool.shutdown(cancel_futures=True)
 
 
-def _die_at_once() -> None:
-    """At Ctrl-C a film that has begun is given up; the next make sweeps it."""
+def _end_with_parent() -> None:
+    """At Ctrl-C, and when the process that makes the suite is gone, a film that has begun is given up.
+
+    The next make sweeps it. Without this, workers of a process that was killed would wait for ever for its next film.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _end_after(process: BaseProcess) -> None:
+    process.join()
+    os._exit(1)
 
 
 def _target(entry: Entry, folder: Path) -> Path:

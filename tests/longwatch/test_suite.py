@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -168,6 +169,21 @@ def test_a_folder_is_filled_by_one_process_at_a_time(tmp_path):
         holder.kill()
     with alone_in(tmp_path):
         pass
+
+
+def test_no_worker_outlives_a_make_that_is_killed(tmp_path):
+    script, folder = tmp_path / "fill.py", tmp_path / "suite"
+    script.write_text(FILL.format(str(folder)))
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        while not list((folder / "videos").glob("[!.]*.json")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate(timeout=60)  # workers hold its output open while they live
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_killed_at_any_moment_it_goes_on(suite, tmp_path):
