@@ -2,7 +2,9 @@
 
 import argparse
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +12,8 @@ from longpanda.cli.answerers import Moments
 from longpanda.cli.provenance import suite_sha256
 
 if TYPE_CHECKING:
-    from longpanda.evaluate.summary import Summary
+    from longpanda.evaluate.summary import Measure, Summary
+    from longpanda.longwatch.answers import AnswerKind, Span
     from longpanda.longwatch.footage import FootagePlan
     from longpanda.longwatch.suite import SuitePlan
     from longpanda.types import Score
@@ -137,14 +140,34 @@ def _summary(name: str, results: Results, suite: Path | None) -> "Summary":
     from longpanda.evaluate.summary import summarise
     from longpanda.longwatch.families import FAMILIES
     from longpanda.longwatch.make import read_questions
+    from longpanda.longwatch.textonly import with_blind_chance
 
     path, settings, askings = results
     scores, shown = judged(askings), settings | _noted(read_notes(path))
-    partials = {family: one.kind.partial for family, one in FAMILIES.items()}
+    samples = with_blind_chance([score.sample for score in scores])
+    scores = [replace(score, sample=sample) for score, sample in zip(scores, samples, strict=True)]
+    measures = {family: _measures(one.kind) for family, one in FAMILIES.items()}
     if suite is None:
-        return summarise(name, shown, scores, partials, askings=askings)
+        return summarise(name, shown, scores, measures, askings=askings)
     missing = len(read_questions(suite)) - len(scores)
-    return summarise(name, shown, scores, partials, Moments(suite), missing, askings)
+    return summarise(name, shown, scores, measures, Moments(suite), missing, askings)
+
+
+def _measures(kind: "AnswerKind") -> "list[Measure]":
+    """What is told of a kind of answers beside exact marks."""
+    from longpanda.evaluate.summary import Measure
+    from longpanda.longwatch.answers import Span
+
+    measures = [Measure(kind.partial, attrgetter("partial"))] if kind.partial else []
+    return [*measures, Measure(kind.near, partial(_near, kind))] if isinstance(kind, Span) else measures
+
+
+def _near(kind: "Span", score: "Score") -> float:
+    """The mark of an interval within the tolerance; with options, it is chosen or not."""
+    sample = score.sample
+    if score.error is not None or "choices" in sample.metadata:
+        return score.value
+    return kind.mark_near(score.reply.text, sample.target, 60 * float(sample.metadata["minutes"]))
 
 
 def _noted(starts: list[dict[str, Any]]) -> dict[str, str]:

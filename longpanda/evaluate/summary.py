@@ -45,6 +45,19 @@ COSTS: Final[tuple[tuple[str, Callable[[Reply], float | None]], ...]] = (
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What is told of a family beside exact marks.
+
+    Args:
+        name: what it is.
+        of: an answer's mark, 0 to 1.
+    """
+
+    name: str
+    of: Callable[[Score], float]
+
+
+@dataclass(frozen=True)
 class Family:
     """One family over all lengths.
 
@@ -57,7 +70,7 @@ class Family:
         averages: over the lengths.
         effective_minutes: up to where 0.85 of the way from chance to the score at the shortest length is kept; 0: none.
         absolute_minutes: up to where 60 % are right; 0: none.
-        partial: what partial marks are called, and their mean; None where they say no more than exact ones.
+        partial: the mean of each measure that is told beside exact marks, by its name.
         refusals: share refused of absent things, and of others; None where one kind was not asked about.
     """
 
@@ -69,7 +82,7 @@ class Family:
     averages: Averages
     effective_minutes: float
     absolute_minutes: float
-    partial: tuple[str, Accuracy] | None
+    partial: tuple[tuple[str, Accuracy], ...]
     refusals: tuple[Accuracy, Accuracy] | None
 
 
@@ -188,7 +201,7 @@ def summarise(
     name: str,
     configuration: dict[str, Any],
     scores: Sequence[Score],
-    partials: Mapping[str, str],
+    measures: Mapping[str, Sequence[Measure]],
     picture: Picture | None = None,
     missing: int = 0,
     askings: Sequence[Score] = (),
@@ -199,7 +212,7 @@ def summarise(
         name: of what was measured.
         configuration: of the results.
         scores: the results; at least one.
-        partials: what partial marks are called, by family; "" or none where they say no more than exact ones.
+        measures: what is told beside exact marks, by family.
         picture: shows a moment of a video; without it, failures have no pictures.
         missing: questions of the suite that were not asked yet.
         askings: what was said to each rotation of questions with options, of which `scores` are the circular ones.
@@ -216,7 +229,7 @@ def summarise(
         configuration=configuration,
         minutes=minutes,
         overall=_family(EVERYTHING, scores, minutes),
-        families=tuple(_family(one, group, minutes, partials.get(one, "")) for one, group in families.items()),
+        families=tuple(_family(one, group, minutes, measures.get(one, ())) for one, group in families.items()),
         lengths=tuple(_length(one, group) for one, group in by_minutes(scores).items()),
         depths=_depths(scores, minutes),
         errors=tuple(messages.most_common()),
@@ -232,7 +245,7 @@ def _options(askings: Sequence[Score]) -> Options:
     return Options(tuple(cells_of(rotated)), tuple(letter_use(askings)), rotated.unfinished)
 
 
-def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], partial: str = "") -> Family:
+def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], measures: Sequence[Measure] = ()) -> Family:
     guess, lengths = chance(group), by_minutes(group)
     row = {length: accuracy(scores) for length, scores in lengths.items()}
     kinds = {bool(score.sample.metadata.get("absent")) for score in group}
@@ -245,7 +258,7 @@ def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], parti
         averages=averages(lengths),
         effective_minutes=effective_minutes(row, guess),
         absolute_minutes=effective_minutes(row, guess, ABSOLUTE_BAR),
-        partial=(partial, accuracy([replace(one, value=one.partial) for one in group])) if partial else None,
+        partial=tuple((one.name, accuracy([replace(s, value=one.of(s)) for s in group])) for one in measures),
         refusals=refusal(group) if len(kinds) == 2 else None,
     )
 

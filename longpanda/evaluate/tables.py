@@ -220,8 +220,8 @@ def _absent(model: Summary) -> Table:
 
 
 def _partial(model: Summary) -> Table:
-    known = ((one, one.partial) for one in model.families if one.partial is not None)
-    rows = ((Cell(one.name), _share(one.exact), _share(mean), Cell(what)) for one, (what, mean) in known)
+    known = ((one, what, mean) for one in model.families for what, mean in one.partial)
+    rows = ((Cell(one.name), _share(one.exact), _share(mean), Cell(what)) for one, what, mean in known)
     return Table(("family", "exact", "partial", "partial marks are"), tuple(rows))
 
 
@@ -274,7 +274,7 @@ _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
         "Accuracy by family and length",
         "Share of exactly right answers with 95% intervals clustered by video; one script at several lengths is one "
         "cluster. A question without an answer counts as wrong. Chance is what the best constant answer to each "
-        "template earns on these questions.",
+        "template earns on these questions; of times also an interval, the best one for the other scripts.",
         _lengths,
     ),
     ("above", "Above chance", "The same, where guessing is 0 and all right is 100%.", _above),
@@ -307,7 +307,8 @@ _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
     (
         "partial",
         "How near the wrong ones came",
-        "Exact marks beside partial ones. Intervals of partial ones are those of shares, so they are at most too wide.",
+        "Exact marks beside partial ones, and of times beside both ends being near, which a longer video does not make "
+        "harder. Intervals of partial ones are those of shares, so they are at most too wide.",
         _partial,
     ),
     (

@@ -1,13 +1,15 @@
 """What the words of a question give away: the best constant answer, and a classifier trained on other pairs."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from longpanda.longwatch.answers import mentioned
+from longpanda.longwatch.answers import AnswerKind, Span, interval_in, mentioned
+from longpanda.longwatch.families import FAMILIES
+from longpanda.longwatch.intervals import RIGHT_IOU, Interval, best_constant, iou
 from longpanda.longwatch.limits import SCENES_PER_SEED
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.text import split_words
@@ -45,11 +47,55 @@ class TextOnly:
 
 
 def constant_share(samples: Sequence[Sample]) -> float:
-    """Share of right answers of the most frequent answer to each template."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    """Share of right answers of the best constant answer to each template of a family; of times, the best interval."""
+    labels: dict[tuple[str, str], list[str]] = defaultdict(list)
     for sample in samples:
-        counts[sample.metadata["template"]][label(sample.question, sample.target)] += 1
-    return sum(count.most_common(1)[0][1] for count in counts.values()) / len(samples)
+        labels[sample.family, sample.metadata["template"]].append(label(sample.question, sample.target))
+    return sum(_kind(*name).most_right(own) for name, own in labels.items()) / len(samples)
+
+
+def with_blind_chance(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples, of which those about intervals tell as their chance whether a blind answer is right: 1.0 or 0.0.
+
+    The blind answer is the best constant interval of the other scripts at that length, so that it is found on other
+    questions than it is held against. Where there are none, and where there are options, samples stay as they are.
+    """
+    cells: dict[float, list[tuple[str, Interval]]] = defaultdict(list)
+    for sample in samples:
+        if (span := _asked_interval(sample)) is not None:
+            cells[sample.metadata["minutes"]].append((_script(sample), span))
+    blind: dict[tuple[float, str], Interval] = {}
+    for minutes, found in cells.items():
+        for script in {script for script, _ in found}:
+            if others := [span for other, span in found if other != script]:
+                blind[minutes, script] = best_constant(others)
+    return [_with_chance(sample, blind) for sample in samples]
+
+
+def _with_chance(sample: Sample, blind: Mapping[tuple[float, str], Interval]) -> Sample:
+    span = _asked_interval(sample)
+    guess = None if span is None else blind.get((sample.metadata["minutes"], _script(sample)))
+    if span is None or guess is None:
+        return sample
+    return replace(sample, metadata=sample.metadata | {"chance": float(iou(guess, span) >= RIGHT_IOU)})
+
+
+def _asked_interval(sample: Sample) -> Interval | None:
+    """The true answer of a question about an interval without options; None of any other, and of what is absent."""
+    is_open = "choices" not in sample.metadata and isinstance(_kind_of(sample), Span)
+    return interval_in(sample.target) if is_open else None
+
+
+def _kind_of(sample: Sample) -> AnswerKind:
+    return _kind(sample.family, sample.metadata.get("template", ""))
+
+
+def _kind(family: str, template: str) -> AnswerKind:
+    return FAMILIES[family].kind_of(template)
+
+
+def _script(sample: Sample) -> str:
+    return str(sample.metadata.get("cluster", sample.video))
 
 
 def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:

@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from longpanda.cli.main import main, parser
+from longpanda.longwatch.answers import clock, interval_in
 from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row
+from longpanda.longwatch.make import read_questions
 
 MAKE = "--minutes 3 4 --per-cell 3 --seed 5 --split dev --size-px 96 --fps 0.25 --families needle count grounding"
 ANSWERER = """
@@ -95,6 +97,32 @@ def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, ca
     for words in commands:
         parser().parse_args(words[1:])
     assert main([*commands[0][1:]]) == 0, "the suite is that of the command"
+
+
+def test_of_times_a_report_tells_who_came_near(suite, tmp_path):
+    answers = {f"{sample.video} {sample.question}": _inside(sample.target) for sample in read_questions(suite)}
+    script, out, plain = (tmp_path / name for name in ("answerer.py", "results.jsonl", "results.md"))
+    known = f"answers = {answers!r}\n"
+    script.write_text(
+        known
+        + ANSWERER.replace(
+            '"answer": "0"', '"answer": answers[asked["video"].split("/")[-1][:-4] + " " + asked["question"]]'
+        )
+    )
+    assert main(["longwatch", "run", str(suite), "--command", f"{sys.executable} {script}", "--out", str(out)]) == 0
+    assert main(["longwatch", "report", str(out), "--markdown", str(plain)]) == 0
+    rows = [line.split("|")[2:5] for line in plain.read_text().splitlines() if line.startswith("| grounding |")]
+    exact, near, what = next(row for row in rows if "both ends" in row[2])
+    assert what.strip() == "both ends within 5 s, or 0.5% of the video"
+    assert exact.startswith(" 33.3%"), "what was never shown alone"
+    assert near.startswith(" 100.0%")
+
+
+def _inside(target):
+    """Of a time, one whose ends are 5 s off and that covers less than half of it."""
+    if (span := interval_in(target)) is None:
+        return target
+    return f"{clock(span[0] + 5)} - {clock(span[1] - 5)}"
 
 
 def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypatch):

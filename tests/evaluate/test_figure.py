@@ -5,7 +5,7 @@ import io
 import sys
 
 import pytest
-from results import PARTIALS, results
+from results import MEASURES, results
 
 from longpanda.errors import ConfigError
 from longpanda.evaluate.figure import draw
@@ -13,7 +13,7 @@ from longpanda.evaluate.summary import summarise
 
 
 def _model(scores, name="m"):
-    return summarise(name, {}, scores, PARTIALS)
+    return summarise(name, {}, scores, MEASURES)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="longpanda[plots] is not installed")
