@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from longpanda.types import Score
 
 Results = tuple[Path, dict[str, Any], "list[Score]"]
-_PLANNED: Final = (
-    *("minutes", "depths", "families", "per_cell", "seed", "split"),
-    *("level", "size_px", "height_px", "fps", "crf"),
-)
-"""Fields of a plan that are options of `make` or `insert`."""
 _PRINTED: Final = ("lengths", "paired", "rotations", "letters")
 """Sections of the page that are printed, too."""
 
@@ -179,29 +174,26 @@ def _noted(starts: list[dict[str, Any]]) -> dict[str, str]:
 
 def _shown(plan: "SuitePlan | FootagePlan") -> dict[str, Any]:
     """The plan, but for the seed of a suite that nobody is to see."""
-    values = asdict(plan)
-    return values | ({"seed": "private"} if values.get("split") == "private" else {})
+    return asdict(plan) | ({"seed": secret} if (secret := _secret(plan)) else {})
+
+
+def _secret(plan: "SuitePlan | FootagePlan") -> str:
+    """What a page says instead of the seed of a private suite; "" for one that may be seen."""
+    from longpanda.longwatch.suite import SuitePlan
+
+    return "private" if isinstance(plan, SuitePlan) and plan.split == "private" else ""
 
 
 def _commands(options: argparse.Namespace, results: list[Results], plan: "SuitePlan | FootagePlan | None") -> list[str]:
     """What makes the page again."""
+    from longpanda.longwatch.commands import remaking
+
     suite = "SUITE" if options.suite is None else str(options.suite)
-    made = [] if plan is None else [_make_command(plan, suite)]
+    made = [] if plan is None else [shlex.join(remaking(plan, suite, _secret(plan)))]
     made += [_run_command(path, settings, suite) for path, settings, _ in results]
     about = ["--suite", suite] if options.suite is not None else []
     made.append(shlex.join(["longpanda", "longwatch", "report", *(str(path) for path, _, _ in results), *about]))
     return made
-
-
-def _make_command(plan: "SuitePlan | FootagePlan", folder: str) -> str:
-    values = _shown(plan)
-    videos = [one["name"] for one in values.get("footage", ())]
-    words = ["longpanda", "longwatch", *(["insert", *videos] if videos else ["make"]), "--out", folder]
-    for name in _PLANNED:
-        if (value := values.get(name)) not in (None, ()):
-            listed = value if isinstance(value, tuple) else (value,)
-            words += [f"--{name.replace('_', '-')}", *(str(one).removesuffix(".0") for one in listed)]
-    return shlex.join(words)
 
 
 def _run_command(path: Path, settings: dict[str, Any], suite: str) -> str:
