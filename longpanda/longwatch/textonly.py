@@ -47,7 +47,11 @@ class TextOnly:
 
 
 def constant_share(samples: Sequence[Sample]) -> float:
-    """Share of right answers of the best constant answer to each template of a family; of times, the best interval."""
+    """Share of right answers of the best constant answer to each template; of times, of the best interval, too.
+
+    Measured on questions drawn for it, on which a classifier of words is measured as well, so that both are picked
+    alike. What chance is on a page of results, `longpanda.evaluate.analysis.chance`, follows from the construction.
+    """
     labels: dict[tuple[str, str], list[str]] = defaultdict(list)
     for sample in samples:
         labels[sample.family, sample.metadata["template"]].append(label(sample.question, sample.target))
