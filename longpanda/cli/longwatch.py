@@ -4,9 +4,16 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from longpanda.cli import longwatch_audit, longwatch_export, longwatch_insert, longwatch_report, longwatch_run
 from longpanda.cli.bars import BAR_DELAY_SECONDS
+from longpanda.cli.longwatch_insert import SEEDS
+
+FAMILY_NAMES: Final = (
+    "needle, multikey, chain, grounding, count, order, sequence, state, causal, rate, text, visitors, story"
+)
+"""Of `longpanda.longwatch.FAMILIES`, which help is not to wait for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_make(steps.add_parser("make", help="film a suite; run it again to go on", description=_make.__doc__))
     longwatch_insert.add_arguments(steps.add_parser("insert", help="lay cards over real footage and ask about them"))
     checks = steps.add_parser("verify", help="check every file of a suite", description=_verify.__doc__)
-    checks.add_argument("folder", type=Path, help="what make wrote")
-    checks.add_argument("--frames", action="store_true", help="render every video again and compare the raw frames")
+    checks.add_argument("folder", type=Path, help="the suite that make wrote")
+    checks.add_argument(
+        "--frames",
+        action="store_true",
+        help="render every video again, too, and compare the raw frames; takes as long as make",
+    )
     checks.set_defaults(step_run=_verify)
     longwatch_run.add_arguments(steps.add_parser("run", help="ask a model every question of a suite"))
     longwatch_audit.add_arguments(steps.add_parser("audit", help="hold a suite against its controls"))
@@ -37,17 +48,38 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _add_make(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the suite goes")
-    parser.add_argument("--minutes", type=float, nargs="+", default=None, help="lengths (default: 3 10 30 60 120)")
-    parser.add_argument("--families", nargs="+", default=["all"], help="question families (default: all)")
-    parser.add_argument("--per-cell", type=int, default=200, help="questions per family and length (default: 200)")
-    parser.add_argument("--seed", type=int, help="which videos (default: 0; with --split private there is none)")
-    parser.add_argument("--split", default="report", help="dev, report or private: whose seeds (default: report)")
-    parser.add_argument("--level", default="steady", help="steady, brisk or flash: shown for 16, 4 or 1 s")
-    parser.add_argument("--size-px", type=int, default=448, help="side of the frames (default: 448)")
-    parser.add_argument("--fps", type=float, default=2.0, help="frames per second (default: 2)")
-    parser.add_argument("--crf", type=int, default=28, help="H.264 quality, lower is better (default: 28)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="the suite's folder: new, empty, or one to go on with")
+    add(
+        "--minutes",
+        type=float,
+        nargs="+",
+        metavar="M",
+        help="lengths of the films in minutes; every script is filmed at each (default: 3 10 30 60 120)",
+    )
+    add("--families", nargs="+", default=["all"], metavar="NAME", help=f"what is asked: {FAMILY_NAMES} (default: all)")
+    add("--per-cell", type=int, default=200, metavar="N", help="questions for each family and length (default: 200)")
+    add("--seed", type=int, metavar="N", help=f"which films, {SEEDS} (default: 0; none with --split private)")
+    add(
+        "--split",
+        default="report",
+        help="whose films: dev and report are public, to develop and to report on, private is yours (default: report)",
+    )
+    add(
+        "--level",
+        default="steady",
+        help="how long things show at least: steady 16 s, brisk 4 s, flash 1 s (default: steady)",
+    )
+    add("--size-px", type=int, default=448, metavar="PX", help="side of the square frames in pixels (default: 448)")
+    add("--fps", type=float, default=2.0, metavar="F", help="frames per second of the films (default: 2)")
+    add("--crf", type=int, default=28, metavar="Q", help="H.264 quality, 0 to 51, lower is better (default: 28)")
+    add(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that film at the same time, each with about 0.3 GB (default: one per core)",
+    )
     parser.set_defaults(step_run=_make)
 
 

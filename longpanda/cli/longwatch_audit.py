@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
     parser.description = run.__doc__
-    parser.add_argument("folder", type=Path, help="what make wrote")
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="a new file for the table as JSON, too")
+    parser.add_argument("folder", type=Path, help="the suite that make wrote")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.json",
+        help="write the table to a new file as JSON, too (default: print it alone)",
+    )
     parser.set_defaults(step_run=run)
 
 

@@ -8,8 +8,10 @@ from longpanda.cli.bars import BAR_DELAY_SECONDS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
-    parser.add_argument("folder", type=Path, help="what make wrote")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    parser.add_argument("folder", type=Path, help="the suite that make wrote")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the data set's folder: new, empty, or one to go on with"
+    )
     parser.set_defaults(step_run=run)
 
 

@@ -25,11 +25,22 @@ _PRINTED: Final = ("lengths", "paired", "rotations", "letters")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
-    parser.add_argument("results", type=Path, nargs="+", help="what run wrote; two are compared")
-    parser.add_argument("--suite", type=Path, help="the suite's folder, for pictures of failures and its plan")
-    parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results)")
-    parser.add_argument("--markdown", type=Path, metavar="FILE.md", help="write the same as Markdown, too")
-    parser.add_argument("--png", type=Path, metavar="FILE.png", help="draw heat map and curves, too (longpanda[plots])")
+    add = parser.add_argument
+    add("results", type=Path, nargs="+", metavar="RESULTS", help="what run wrote, .jsonl; two files are compared")
+    add(
+        "--suite",
+        type=Path,
+        metavar="DIR",
+        help="the suite's folder, for pictures of failures, what is not asked yet and the plan (default: without)",
+    )
+    add("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results, under their name)")
+    add("--markdown", type=Path, metavar="FILE.md", help="write the page as Markdown, too (default: no)")
+    add(
+        "--png",
+        type=Path,
+        metavar="FILE.png",
+        help="draw scores by family and length, too (default: no); needs longpanda[plots]",
+    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -7,9 +7,14 @@ import sys
 
 import pytest
 
+from longpanda.cli.longwatch import FAMILY_NAMES
+from longpanda.cli.longwatch_insert import FOOTAGE_FAMILY_NAMES, SEEDS
 from longpanda.cli.main import main, parser
+from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.answers import clock, interval_in
 from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row
+from longpanda.longwatch.deck import FOOTAGE_FAMILIES
+from longpanda.longwatch.limits import SCENES_PER_SEED
 from longpanda.longwatch.make import read_questions
 
 MAKE = "--minutes 3 4 --per-cell 3 --seed 5 --split dev --size-px 96 --fps 0.25 --families needle count grounding"
@@ -255,6 +260,30 @@ def test_an_audit_refuses_before_a_word_and_overwrites_nothing(suite, tmp_path, 
         assert message in err
         assert (out, err.count("\n")) == ("", 1)
     assert kept.read_text() == "precious"
+
+
+def _steps():
+    (verbs,) = (action for action in parser()._actions if action.dest == "verb")
+    (steps,) = (action for action in verbs.choices["longwatch"]._actions if action.dest == "step")
+    return steps.choices
+
+
+@pytest.mark.parametrize("step", ["make", "insert", "verify", "run", "audit", "report", "export"])
+def test_help_tells_every_default_and_what_it_is_for(step):
+    assert step in _steps()
+    one = _steps()[step]
+    either = {action.dest for group in one._mutually_exclusive_groups for action in group._group_actions}
+    assert one.description.endswith(".")
+    for action in one._actions:
+        assert action.help, action.dest
+        if action.option_strings and action.nargs != 0 and not action.required and action.dest not in either:
+            assert "(default: " in action.help, action.dest
+
+
+def test_help_names_the_families_that_there_are():
+    assert ", ".join(FAMILIES) == FAMILY_NAMES
+    assert ", ".join(FOOTAGE_FAMILIES) == FOOTAGE_FAMILY_NAMES
+    assert f"0 to {SCENES_PER_SEED - 1}" == SEEDS
 
 
 def test_refusals_of_make_come_before_anything_is_drawn(tmp_path, capsys):
