@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from longpanda.errors import ConfigError
 from longpanda.evaluate import colours
+from longpanda.evaluate.cells import length_text
 from longpanda.evaluate.metrics import Accuracy
 from longpanda.evaluate.summary import Family, Summary
-from longpanda.evaluate.tables import length_text, rows_of
+from longpanda.evaluate.tables import rows_of
 
 COLUMNS: Final = 4
 """Curves beside one another."""
