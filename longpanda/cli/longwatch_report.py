@@ -143,7 +143,7 @@ def _measured(settings: dict[str, Any]) -> str:
 def _summary(name: str, results: Results, suite: Path | None) -> "Summary":
     from longpanda.evaluate import read_notes
     from longpanda.evaluate.circular import judged
-    from longpanda.evaluate.summary import summarise
+    from longpanda.evaluate.summarise import summarise
     from longpanda.longwatch.families import FAMILIES
     from longpanda.longwatch.make import read_questions
     from longpanda.longwatch.textonly import with_blind_chance

@@ -7,7 +7,7 @@ from results import MEASURES, results, score
 
 from longpanda.evaluate import charts
 from longpanda.evaluate.paired import pair
-from longpanda.evaluate.summary import summarise
+from longpanda.evaluate.summarise import summarise
 
 
 def _model(scores, name="m"):

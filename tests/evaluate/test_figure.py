@@ -9,7 +9,7 @@ from results import MEASURES, results
 
 from longpanda.errors import ConfigError
 from longpanda.evaluate.figure import draw
-from longpanda.evaluate.summary import summarise
+from longpanda.evaluate.summarise import summarise
 
 
 def _model(scores, name="m"):

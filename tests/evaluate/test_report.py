@@ -10,7 +10,8 @@ from longpanda.evaluate import colours
 from longpanda.evaluate.cells import interval_text
 from longpanda.evaluate.paired import pair
 from longpanda.evaluate.report import Report, markdown, page
-from longpanda.evaluate.summary import Measure, summarise
+from longpanda.evaluate.summarise import summarise
+from longpanda.evaluate.summary import Measure
 
 HOSTILE = "<script>alert(1)</script>|`*\ud800"
 HEADINGS = (

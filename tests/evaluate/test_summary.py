@@ -7,7 +7,7 @@ from longpanda.errors import ConfigError, VideoError
 from longpanda.evaluate.analysis import EVERYTHING
 from longpanda.evaluate.metrics import accuracy
 from longpanda.evaluate.paired import pair
-from longpanda.evaluate.summary import summarise
+from longpanda.evaluate.summarise import summarise
 
 
 def _summary(scores, **options):
