@@ -55,7 +55,7 @@ def _add_make(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs="+",
         metavar="M",
-        help="lengths of the films in minutes; every script is filmed at each (default: 3 10 30 60 120)",
+        help="lengths of the films in minutes, up to 1440; every script is filmed at each (default: 3 10 30 60 120)",
     )
     add("--families", nargs="+", default=["all"], metavar="NAME", help=f"what is asked: {FAMILY_NAMES} (default: all)")
     add("--per-cell", type=int, default=200, metavar="N", help="questions for each family and length (default: 200)")

@@ -55,9 +55,9 @@ def insert(options: argparse.Namespace) -> None:
     """Lay cards over real footage and write a suite about them; run it again to go on after an interruption."""
     from longpanda.evaluate.metrics import counted
     from longpanda.longwatch.deck import FOOTAGE_FAMILIES
+    from longpanda.longwatch.folder import open_folder
     from longpanda.longwatch.footage import Footage, FootagePlan
     from longpanda.longwatch.insert import insert as fill
-    from longpanda.longwatch.make import open_folder
 
     plan = FootagePlan(
         footage=tuple(Footage.of(video) for video in options.videos),

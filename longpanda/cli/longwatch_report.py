@@ -86,7 +86,7 @@ def _beside(results: list[Path]) -> Path:
 def _refuse_to_destroy(written: list[Path], results: list[Path]) -> None:
     """Raises ConfigError where a file to be written is one of the results, of a suite, or another one to be written."""
     from longpanda.errors import ConfigError
-    from longpanda.longwatch.make import is_of_suite
+    from longpanda.longwatch.folder import is_of_suite
 
     taken = {path.resolve(): "a file of results" for path in results}
     for path in written:
@@ -145,7 +145,7 @@ def _summary(name: str, results: Results, suite: Path | None) -> "Summary":
     from longpanda.evaluate.circular import judged
     from longpanda.evaluate.summarise import summarise
     from longpanda.longwatch.families import FAMILIES
-    from longpanda.longwatch.make import read_questions
+    from longpanda.longwatch.folder import read_questions
     from longpanda.longwatch.textonly import with_blind_chance
 
     path, settings, askings = results

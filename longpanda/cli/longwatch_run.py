@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> None:
     from longpanda.errors import ConfigError
     from longpanda.evaluate import Command, Records, check_configuration, read_records
     from longpanda.longwatch.choices import choices
-    from longpanda.longwatch.make import read_questions
+    from longpanda.longwatch.folder import read_questions
     from longpanda.video import check_writable
 
     if options.workers < 1:

@@ -14,8 +14,8 @@ from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.answers import clock, interval_in
 from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row
 from longpanda.longwatch.deck import FOOTAGE_FAMILIES
+from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.limits import SCENES_PER_SEED
-from longpanda.longwatch.make import read_questions
 
 MAKE = "--minutes 3 4 --per-cell 3 --seed 5 --split dev --size-px 96 --fps 0.25 --families needle count grounding"
 ANSWERER = """

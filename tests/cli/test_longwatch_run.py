@@ -15,7 +15,7 @@ import pytest
 from longpanda.cli.main import main
 from longpanda.evaluate import read_notes, read_records
 from longpanda.longwatch.choices import choices
-from longpanda.longwatch.make import read_questions
+from longpanda.longwatch.folder import read_questions
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "answerer.py"
 MAKE = "--minutes 3 --per-cell 2 --seed 6 --split dev --size-px 96 --fps 0.5 --families count state needle"

@@ -9,9 +9,9 @@ from walks import walk
 from longpanda.errors import ConfigError, VideoError
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.deck import FOOTAGE_FAMILIES
+from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.footage import Footage, FootagePlan
 from longpanda.longwatch.insert import Overlaid, insert
-from longpanda.longwatch.make import read_questions
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.video import probe
 

@@ -15,7 +15,8 @@ import pytest
 from longpanda.errors import ConfigError
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.film import read_film
-from longpanda.longwatch.make import make, questions_jsonl, read_questions, verify
+from longpanda.longwatch.folder import questions_jsonl, read_questions
+from longpanda.longwatch.make import make, verify
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.video import alone_in, probe
 
