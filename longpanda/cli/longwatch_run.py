@@ -37,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument(
         "--endpoint", metavar="URL", help="ask an OpenAI-compatible server, up to and without /chat/completions"
     )
-    who.add_argument(
-        "--oracle", action="store_true", help="ask the classical reader of pixels, which knows the answers"
-    )
+    who.add_argument("--oracle", action="store_true", help="ask the classical reader of pixels, which needs no model")
     add(
         "--choices", action="store_true", help="give every question lettered options, and ask it in all their rotations"
     )
