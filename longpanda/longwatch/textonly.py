@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from longpanda.longwatch.answers import AnswerKind, Span, interval_in, mentioned
+from longpanda.longwatch.answers import Span, interval_in, mentioned
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.intervals import RIGHT_IOU, Interval, best_constant, iou
 from longpanda.longwatch.limits import SCENES_PER_SEED
@@ -24,7 +24,7 @@ class TextOnly:
     """Shares of right answers without any video.
 
     Args:
-        constant: of the most frequent answer to each template.
+        constant: of the best constant answer to each template.
         trained: of naive Bayes over the words of the question, each fold answered by what the others taught.
     """
 
@@ -55,7 +55,8 @@ def constant_share(samples: Sequence[Sample]) -> float:
     labels: dict[tuple[str, str], list[str]] = defaultdict(list)
     for sample in samples:
         labels[sample.family, sample.metadata["template"]].append(label(sample.question, sample.target))
-    return sum(_kind(*name).most_right(own) for name, own in labels.items()) / len(samples)
+    right = (FAMILIES[family].kind_of(template).most_right(own) for (family, template), own in labels.items())
+    return sum(right) / len(samples)
 
 
 def with_blind_chance(samples: Sequence[Sample]) -> list[Sample]:
@@ -86,16 +87,10 @@ def _with_chance(sample: Sample, blind: Mapping[tuple[float, str], Interval]) ->
 
 def _asked_interval(sample: Sample) -> Interval | None:
     """The true answer of a question about an interval without options; None of any other, and of what is absent."""
-    is_open = "choices" not in sample.metadata and isinstance(_kind_of(sample), Span)
-    return interval_in(sample.target) if is_open else None
-
-
-def _kind_of(sample: Sample) -> AnswerKind:
-    return _kind(sample.family, sample.metadata.get("template", ""))
-
-
-def _kind(family: str, template: str) -> AnswerKind:
-    return FAMILIES[family].kind_of(template)
+    if sample.family not in FAMILIES or "choices" in sample.metadata:
+        return None
+    kind = FAMILIES[sample.family].kind_of(sample.metadata.get("template", ""))
+    return interval_in(sample.target) if isinstance(kind, Span) else None
 
 
 def _script(sample: Sample) -> str:

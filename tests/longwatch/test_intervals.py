@@ -93,3 +93,5 @@ def test_blind_intervals_are_found_on_other_scripts():
     assert with_blind_chance(optional) == optional
     counts = list(SuitePlan(minutes=(3.0,), families=("count",), per_cell=3, split="dev").samples())
     assert with_blind_chance(counts) == counts
+    foreign = [replace(sample, family="of another benchmark") for sample in asked]
+    assert with_blind_chance(foreign) == foreign
