@@ -25,7 +25,7 @@ from longpanda.evaluate.analysis import coverage
 from longpanda.index import load
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.audit import Row, audit
-from longpanda.longwatch.make import read_questions
+from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.types import Sample, Score
 from longpanda.video import write_whole

@@ -13,7 +13,6 @@ import platform
 import resource
 import shlex
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -148,10 +147,11 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    """HEAD, with "+" where tracked files differ from it; None outside a repository."""
-    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
+    """The commit in short, with "+" where tracked files differ from it; None outside a repository."""
+    from longpanda.train.commit import commit
+
+    whole = commit()
+    return None if whole is None else whole[:12] + ("+" if whole.endswith("-dirty") else "")
 
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:

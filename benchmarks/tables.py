@@ -9,12 +9,13 @@ A table stands between a line `<!-- begin: NAME -->` and a line `<!-- end: NAME 
 import argparse
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from longpanda.longwatch.card import make_command
+from longpanda.longwatch.commands import remaking
 from longpanda.longwatch.suite import SuitePlan
 
 ROOT = Path(__file__).parent.parent
@@ -123,7 +124,7 @@ def _suites(result: Result) -> str:
         SuitePlan(**plan | {name: tuple(plan[name]) for name in ("minutes", "families")})
         for plan in result["suites"].values()
     ]
-    commands = [" ".join(make_command(plan).replace("\\\n", "").split()) for plan in plans]
+    commands = [shlex.join(remaking(plan, "suite")) for plan in plans]
     return f"Suites: {' and '.join(f'`{command}`' for command in commands)}."
 
 

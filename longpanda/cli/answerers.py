@@ -21,7 +21,7 @@ def answerers(options: argparse.Namespace) -> "list[Answerer]":
     """One for each worker."""
     from longpanda.errors import ConfigError
     from longpanda.evaluate import Command, Endpoint
-    from longpanda.longwatch.make import VIDEOS
+    from longpanda.longwatch.folder import VIDEOS
     from longpanda.video import Sampling
 
     if options.frames is not None and (options.command is not None or options.oracle):
@@ -83,7 +83,7 @@ class _Reading:
     """The oracle from pixels, at the pace of the suite's level."""
 
     def __init__(self, folder: Path) -> None:
-        from longpanda.longwatch.make import VIDEOS
+        from longpanda.longwatch.folder import VIDEOS
         from longpanda.longwatch.oracle import LOOKS_PER_DWELL
         from longpanda.longwatch.script import LEVELS
         from longpanda.longwatch.suite import SuitePlan
@@ -128,7 +128,7 @@ class Moments:
     """One moment of a video of a suite as JPEG."""
 
     def __init__(self, suite: Path) -> None:
-        from longpanda.longwatch.make import VIDEOS
+        from longpanda.longwatch.folder import VIDEOS
 
         self.folder = suite / VIDEOS
 

@@ -3,14 +3,17 @@
 import argparse
 import os
 import sys
-from math import isnan
 from pathlib import Path
 from typing import Final
 
-from longpanda.cli import longwatch_export, longwatch_insert, longwatch_report, longwatch_run
+from longpanda.cli import longwatch_audit, longwatch_export, longwatch_insert, longwatch_report, longwatch_run
+from longpanda.cli.bars import BAR_DELAY_SECONDS
+from longpanda.cli.longwatch_insert import SEEDS
 
-BAR_DELAY_SECONDS: Final = 1e-3
-"""A bar is drawn with its first step, not before: what is refused is refused in one line."""
+FAMILY_NAMES: Final = (
+    "needle, multikey, chain, grounding, count, order, sequence, state, causal, rate, text, visitors, story"
+)
+"""Of `longpanda.longwatch.FAMILIES`, which help is not to wait for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,14 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_make(steps.add_parser("make", help="film a suite; run it again to go on", description=_make.__doc__))
     longwatch_insert.add_arguments(steps.add_parser("insert", help="lay cards over real footage and ask about them"))
     checks = steps.add_parser("verify", help="check every file of a suite", description=_verify.__doc__)
-    checks.add_argument("folder", type=Path, help="what make wrote")
-    checks.add_argument("--frames", action="store_true", help="render every video again and compare the raw frames")
+    checks.add_argument("folder", type=Path, help="the suite that make wrote")
+    checks.add_argument(
+        "--frames",
+        action="store_true",
+        help="render every video again, too, and compare the raw frames; takes as long as make",
+    )
     checks.set_defaults(step_run=_verify)
     longwatch_run.add_arguments(steps.add_parser("run", help="ask a model every question of a suite"))
-    checks = steps.add_parser("audit", help="hold a suite against its controls", description=_audit.__doc__)
-    checks.add_argument("folder", type=Path, help="what make wrote")
-    checks.add_argument("--out", type=Path, metavar="FILE.json", help="write the table as JSON, too")
-    checks.set_defaults(step_run=_audit)
+    longwatch_audit.add_arguments(steps.add_parser("audit", help="hold a suite against its controls"))
     page = steps.add_parser(
         "report", help="a page of results, or of two compared", description=longwatch_report.run.__doc__
     )
@@ -44,17 +48,38 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _add_make(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the suite goes")
-    parser.add_argument("--minutes", type=float, nargs="+", default=None, help="lengths (default: 3 10 30 60 120)")
-    parser.add_argument("--families", nargs="+", default=["all"], help="question families (default: all)")
-    parser.add_argument("--per-cell", type=int, default=200, help="questions per family and length (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, help="which videos (default: 0)")
-    parser.add_argument("--split", default="report", help="dev, report or private: whose seeds (default: report)")
-    parser.add_argument("--level", default="steady", help="steady, brisk or flash: shown for 16, 4 or 1 s")
-    parser.add_argument("--size-px", type=int, default=448, help="side of the frames (default: 448)")
-    parser.add_argument("--fps", type=float, default=2.0, help="frames per second (default: 2)")
-    parser.add_argument("--crf", type=int, default=28, help="H.264 quality, lower is better (default: 28)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="the suite's folder: new, empty, or one to go on with")
+    add(
+        "--minutes",
+        type=float,
+        nargs="+",
+        metavar="M",
+        help="lengths of the films in minutes, up to 1440; every script is filmed at each (default: 3 10 30 60 120)",
+    )
+    add("--families", nargs="+", default=["all"], metavar="NAME", help=f"what is asked: {FAMILY_NAMES} (default: all)")
+    add("--per-cell", type=int, default=200, metavar="N", help="questions for each family and length (default: 200)")
+    add("--seed", type=int, metavar="N", help=f"which films, {SEEDS} (default: 0; none with --split private)")
+    add(
+        "--split",
+        default="report",
+        help="whose films: dev and report are public, to develop and to report on, private is yours (default: report)",
+    )
+    add(
+        "--level",
+        default="steady",
+        help="how long things show at least: steady 16 s, brisk 4 s, flash 1 s (default: steady)",
+    )
+    add("--size-px", type=int, default=448, metavar="PX", help="side of the square frames in pixels (default: 448)")
+    add("--fps", type=float, default=2.0, metavar="F", help="frames per second of the films (default: 2)")
+    add("--crf", type=int, default=28, metavar="Q", help="H.264 quality, 0 to 51, lower is better (default: 28)")
+    add(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that film at the same time, each with about 0.3 GB (default: one per core)",
+    )
     parser.set_defaults(step_run=_make)
 
 
@@ -68,7 +93,7 @@ def _make(options: argparse.Namespace) -> None:
         minutes=DEFAULT_MINUTES if options.minutes is None else tuple(options.minutes),
         families=tuple(FAMILIES) if options.families == ["all"] else tuple(options.families),
         per_cell=options.per_cell,
-        seed=options.seed,
+        seed=_seed(options),
         split=options.split,
         level=options.level,
         size_px=options.size_px,
@@ -89,6 +114,17 @@ def _make(options: argparse.Namespace) -> None:
     videos = counted(len(plan.entries), "video")
     questions = counted(len(plan.families) * plan.per_cell * len(plan.minutes), "question")
     print(f"{videos}, {total_minutes:g} minutes, {questions}, {size_bytes / 2**20:.1f} MiB")
+
+
+def _seed(options: argparse.Namespace) -> int:
+    """The seed; who wants a private suite has to choose one, since everybody knows a default."""
+    from longpanda.errors import ConfigError
+    from longpanda.longwatch.limits import SCENES_PER_SEED
+
+    if options.seed is None and options.split == "private":
+        expected = f"a seed from 0 to {SCENES_PER_SEED - 1} that nobody knows"
+        raise ConfigError("--split private without --seed", expected, "draw one at random, and keep it to yourself")
+    return options.seed or 0
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -112,45 +148,3 @@ def _verify(options: argparse.Namespace) -> None:
             f"{wrong} of {count} files are wrong", "a suite as it was made", "delete them and run make again"
         )
     print(f"{count} files are as they were made")
-
-
-def _audit(options: argparse.Namespace) -> None:
-    """Answer a suite from less than its videos, and from all that is on screen, and show what breaks its bounds."""
-    import json
-    from dataclasses import asdict
-
-    from longpanda.errors import ConfigError
-    from longpanda.longwatch.audit import BOUNDED, INVARIANCES, audit
-    from longpanda.longwatch.suite import SuitePlan
-    from longpanda.video import check_writable, write_whole
-
-    if options.out is not None:
-        check_writable(options.out)
-    from tqdm import tqdm
-
-    rows = []
-    videos = len(SuitePlan.read(options.folder).entries)
-    print("learning what can be guessed without the videos", file=sys.stderr, flush=True)
-    with tqdm(total=videos, unit=" videos", desc="reading", delay=BAR_DELAY_SECONDS) as bar:
-        for found in audit(options.folder):
-            if isinstance(found, str):
-                bar.update()
-            else:
-                rows.append(found)
-    names = ["chance", "text only", *(control.name for control in BOUNDED), *INVARIANCES, "oracle"]
-    print(f"{'family':10} {'minutes':>7} {'asked':>6} " + " ".join(f"{name:>12}" for name in names))
-    for row in rows:
-        shares = [row.chance, row.text_only, *(row.controls[control.name] for control in BOUNDED)]
-        shares += [*(row.invariances.get(name, float("nan")) for name in INVARIANCES), row.oracle]
-        bounds = f"  BROKEN: {'; '.join(row.broken)}" if row.broken else ""
-        bounds += f"  too few questions to tell: {', '.join(row.unsure)}" if row.unsure else ""
-        print(
-            f"{row.family:10} {row.minutes:>7g} {row.questions:>6} "
-            + " ".join("-".rjust(12) if isnan(share) else f"{share:>12.1%}" for share in shares)
-            + bounds
-        )
-    if options.out is not None:
-        write_whole(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-    if broken := sorted({row.family for row in rows if row.broken}):
-        found = f"broken bounds of {', '.join(broken)}"
-        raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")

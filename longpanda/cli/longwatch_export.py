@@ -3,11 +3,15 @@
 import argparse
 from pathlib import Path
 
+from longpanda.cli.bars import BAR_DELAY_SECONDS
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
-    parser.add_argument("folder", type=Path, help="what make wrote")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    parser.add_argument("folder", type=Path, help="the suite that make wrote")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the data set's folder: new, empty, or one to go on with"
+    )
     parser.set_defaults(step_run=run)
 
 
@@ -21,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
 
     plan = SuitePlan.read(options.folder)
     made, total = export(options.folder, options.out), len(plan.entries)
-    with tqdm(made, unit=" videos", desc="exporting", total=total, delay=1e-3) as bar:  # drawn with the first video
+    with tqdm(made, unit=" videos", desc="exporting", total=total, delay=BAR_DELAY_SECONDS) as bar:
         videos = sum(1 for _ in bar)
     if plan.split == "private":
         print("note: this suite is private, and what was written holds its answers")

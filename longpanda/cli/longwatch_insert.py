@@ -2,25 +2,52 @@
 
 import argparse
 from pathlib import Path
+from typing import Final
+
+FOOTAGE_FAMILY_NAMES: Final = "needle, order, multikey, chain, sequence, grounding"
+"""Of `longpanda.longwatch.deck.FOOTAGE_FAMILIES`, which help is not to wait for."""
+SEEDS: Final = "0 to 1048575"
+"""Of `longpanda.longwatch.limits.SCENES_PER_SEED`, likewise."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
     parser.description = insert.__doc__
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="real footage; it is not changed")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the suite goes")
-    parser.add_argument(
-        "--minutes", type=float, nargs="+", default=[], help="film each video's first so many (default: all of it)"
+    add = parser.add_argument
+    add("videos", nargs="+", type=Path, metavar="VIDEO", help="real footage, each once; it is read and not changed")
+    add("--out", type=Path, required=True, metavar="DIR", help="the suite's folder: new, empty, or one to go on with")
+    add(
+        "--minutes",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="M",
+        help="take each video from its start to each of these lengths in minutes (default: all of it, once)",
     )
-    parser.add_argument(
-        "--depths", type=float, nargs="+", default=[], help="where the needles start, 0 to 1 (default: spread evenly)"
+    add(
+        "--depths",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="SHARE",
+        help="where the needles start, as shares of the video, 0 to 1 (default: spread evenly)",
     )
-    parser.add_argument("--families", nargs="+", default=["all"], help="question families (default: all about cards)")
-    parser.add_argument("--seed", type=int, default=0, help="which cards (default: 0)")
-    parser.add_argument("--level", default="steady", help="steady, brisk or flash: cards show for 16, 4 or 1 s")
-    parser.add_argument("--height-px", type=int, help="scale frames down to at most this height (default: their own)")
-    parser.add_argument("--fps", type=float, default=2.0, help="frames per second, constant (default: 2)")
-    parser.add_argument("--crf", type=int, default=28, help="H.264 quality, lower is better (default: 28)")
+    add(
+        "--families",
+        nargs="+",
+        default=["all"],
+        metavar="NAME",
+        help=f"what is asked: {FOOTAGE_FAMILY_NAMES} (default: all)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help=f"which cards, {SEEDS} (default: 0)")
+    add(
+        "--level",
+        default="steady",
+        help="how long cards show at least: steady 16 s, brisk 4 s, flash 1 s (default: steady)",
+    )
+    add("--height-px", type=int, metavar="PX", help="scale frames down to at most this height (default: their own)")
+    add("--fps", type=float, default=2.0, metavar="F", help="frames per second that are written (default: 2)")
+    add("--crf", type=int, default=28, metavar="Q", help="H.264 quality, 0 to 51, lower is better (default: 28)")
     parser.set_defaults(step_run=insert)
 
 
@@ -28,9 +55,9 @@ def insert(options: argparse.Namespace) -> None:
     """Lay cards over real footage and write a suite about them; run it again to go on after an interruption."""
     from longpanda.evaluate.metrics import counted
     from longpanda.longwatch.deck import FOOTAGE_FAMILIES
+    from longpanda.longwatch.folder import open_folder
     from longpanda.longwatch.footage import Footage, FootagePlan
     from longpanda.longwatch.insert import insert as fill
-    from longpanda.longwatch.make import open_folder
 
     plan = FootagePlan(
         footage=tuple(Footage.of(video) for video in options.videos),

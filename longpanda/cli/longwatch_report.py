@@ -2,7 +2,9 @@
 
 import argparse
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,28 +12,35 @@ from longpanda.cli.answerers import Moments
 from longpanda.cli.provenance import suite_sha256
 
 if TYPE_CHECKING:
-    from longpanda.evaluate.summary import Summary
+    from longpanda.evaluate.summary import Measure, Summary
+    from longpanda.longwatch.answers import AnswerKind, Span
     from longpanda.longwatch.footage import FootagePlan
     from longpanda.longwatch.suite import SuitePlan
     from longpanda.types import Score
 
 Results = tuple[Path, dict[str, Any], "list[Score]"]
-_PLANNED: Final = (
-    *("minutes", "depths", "families", "per_cell", "seed", "split"),
-    *("level", "size_px", "height_px", "fps", "crf"),
-)
-"""Fields of a plan that are options of `make` or `insert`."""
 _PRINTED: Final = ("lengths", "paired", "rotations", "letters")
 """Sections of the page that are printed, too."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
-    parser.add_argument("results", type=Path, nargs="+", help="what run wrote; two are compared")
-    parser.add_argument("--suite", type=Path, help="the suite's folder, for pictures of failures and its plan")
-    parser.add_argument("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results)")
-    parser.add_argument("--markdown", type=Path, metavar="FILE.md", help="write the same as Markdown, too")
-    parser.add_argument("--png", type=Path, metavar="FILE.png", help="draw heat map and curves, too (longpanda[plots])")
+    add = parser.add_argument
+    add("results", type=Path, nargs="+", metavar="RESULTS", help="what run wrote, .jsonl; two files are compared")
+    add(
+        "--suite",
+        type=Path,
+        metavar="DIR",
+        help="the suite's folder, for pictures of failures, what is not asked yet and the plan (default: without)",
+    )
+    add("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results, under their name)")
+    add("--markdown", type=Path, metavar="FILE.md", help="write the page as Markdown, too (default: no)")
+    add(
+        "--png",
+        type=Path,
+        metavar="FILE.png",
+        help="draw scores by family and length, too (default: no); needs longpanda[plots]",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -77,7 +86,7 @@ def _beside(results: list[Path]) -> Path:
 def _refuse_to_destroy(written: list[Path], results: list[Path]) -> None:
     """Raises ConfigError where a file to be written is one of the results, of a suite, or another one to be written."""
     from longpanda.errors import ConfigError
-    from longpanda.longwatch.make import is_of_suite
+    from longpanda.longwatch.folder import is_of_suite
 
     taken = {path.resolve(): "a file of results" for path in results}
     for path in written:
@@ -134,17 +143,37 @@ def _measured(settings: dict[str, Any]) -> str:
 def _summary(name: str, results: Results, suite: Path | None) -> "Summary":
     from longpanda.evaluate import read_notes
     from longpanda.evaluate.circular import judged
-    from longpanda.evaluate.summary import summarise
+    from longpanda.evaluate.summarise import summarise
     from longpanda.longwatch.families import FAMILIES
-    from longpanda.longwatch.make import read_questions
+    from longpanda.longwatch.folder import read_questions
+    from longpanda.longwatch.textonly import with_blind_chance
 
     path, settings, askings = results
     scores, shown = judged(askings), settings | _noted(read_notes(path))
-    partials = {family: one.kind.partial for family, one in FAMILIES.items()}
+    samples = with_blind_chance([score.sample for score in scores])
+    scores = [replace(score, sample=sample) for score, sample in zip(scores, samples, strict=True)]
+    measures = {family: _measures(one.kind) for family, one in FAMILIES.items()}
     if suite is None:
-        return summarise(name, shown, scores, partials, askings=askings)
+        return summarise(name, shown, scores, measures, askings=askings)
     missing = len(read_questions(suite)) - len(scores)
-    return summarise(name, shown, scores, partials, Moments(suite), missing, askings)
+    return summarise(name, shown, scores, measures, Moments(suite), missing, askings)
+
+
+def _measures(kind: "AnswerKind") -> "list[Measure]":
+    """What is told of a kind of answers beside exact marks."""
+    from longpanda.evaluate.summary import Measure
+    from longpanda.longwatch.answers import Span
+
+    measures = [Measure(kind.partial, attrgetter("partial"))] if kind.partial else []
+    return [*measures, Measure(kind.near, partial(_near, kind))] if isinstance(kind, Span) else measures
+
+
+def _near(kind: "Span", score: "Score") -> float:
+    """The mark of an interval within the tolerance; with options, it is chosen or not."""
+    sample = score.sample
+    if score.error is not None or "choices" in sample.metadata:
+        return score.value
+    return kind.mark_near(score.reply.text, sample.target, 60 * float(sample.metadata["minutes"]))
 
 
 def _noted(starts: list[dict[str, Any]]) -> dict[str, str]:
@@ -156,29 +185,26 @@ def _noted(starts: list[dict[str, Any]]) -> dict[str, str]:
 
 def _shown(plan: "SuitePlan | FootagePlan") -> dict[str, Any]:
     """The plan, but for the seed of a suite that nobody is to see."""
-    values = asdict(plan)
-    return values | ({"seed": "private"} if values.get("split") == "private" else {})
+    return asdict(plan) | ({"seed": secret} if (secret := _secret(plan)) else {})
+
+
+def _secret(plan: "SuitePlan | FootagePlan") -> str:
+    """What a page says instead of the seed of a private suite; "" for one that may be seen."""
+    from longpanda.longwatch.suite import SuitePlan
+
+    return "private" if isinstance(plan, SuitePlan) and plan.split == "private" else ""
 
 
 def _commands(options: argparse.Namespace, results: list[Results], plan: "SuitePlan | FootagePlan | None") -> list[str]:
     """What makes the page again."""
+    from longpanda.longwatch.commands import remaking
+
     suite = "SUITE" if options.suite is None else str(options.suite)
-    made = [] if plan is None else [_make_command(plan, suite)]
+    made = [] if plan is None else [shlex.join(remaking(plan, suite, _secret(plan)))]
     made += [_run_command(path, settings, suite) for path, settings, _ in results]
     about = ["--suite", suite] if options.suite is not None else []
     made.append(shlex.join(["longpanda", "longwatch", "report", *(str(path) for path, _, _ in results), *about]))
     return made
-
-
-def _make_command(plan: "SuitePlan | FootagePlan", folder: str) -> str:
-    values = _shown(plan)
-    videos = [one["name"] for one in values.get("footage", ())]
-    words = ["longpanda", "longwatch", *(["insert", *videos] if videos else ["make"]), "--out", folder]
-    for name in _PLANNED:
-        if (value := values.get(name)) not in (None, ()):
-            listed = value if isinstance(value, tuple) else (value,)
-            words += [f"--{name.replace('_', '-')}", *(str(one).removesuffix(".0") for one in listed)]
-    return shlex.join(words)
 
 
 def _run_command(path: Path, settings: dict[str, Any], suite: str) -> str:

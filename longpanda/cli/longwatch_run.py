@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from longpanda.types import Sample, Score
 
 from longpanda.cli.answerers import answerers
-from longpanda.cli.provenance import configuration, notes
+from longpanda.cli.provenance import ENDPOINT_FRAMES, configuration, notes
 
 ERRORS_IN_A_ROW = 20
 """After so many a system is taken to be down, and the run stops."""
@@ -24,31 +24,60 @@ ERRORS_IN_A_ROW = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda longwatch run`."""
     parser.description = _run.__doc__
-    parser.add_argument("folder", type=Path, help="what make wrote")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="results; run again to go on")
+    add = parser.add_argument
+    add("folder", type=Path, help="the suite that make or insert wrote")
+    add("--out", type=Path, required=True, metavar="FILE.jsonl", help="the results: a new file, or one to go on with")
     who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--model", help="a bundled model, a model folder or a hub id")
-    who.add_argument("--command", help="a command that reads and writes JSON lines")
+    who.add_argument("--model", metavar="NAME", help="ask a bundled model, a model folder or a hub id")
     who.add_argument(
-        "--endpoint", metavar="URL", help="an OpenAI-compatible server, up to and without /chat/completions"
+        "--command",
+        metavar="'WORDS'",
+        help="ask a program: it reads a question and writes an answer, each one line of JSON (docs/longwatch.md)",
     )
-    who.add_argument("--oracle", action="store_true", help="the classical reader of pixels")
-    parser.add_argument("--choices", action="store_true", help="lettered options, asked in every rotation of them")
-    parser.add_argument("--endpoint-model", default="default", help="the name the server knows its model by")
-    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable with the server's key")
-    parser.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one answer (default: 300)")
-    parser.add_argument("--retry-errors", action="store_true", help="ask again what ended in an error")
-    parser.add_argument("--workers", type=int, default=1, help="videos asked about at once (default: 1)")
+    who.add_argument(
+        "--endpoint", metavar="URL", help="ask an OpenAI-compatible server, up to and without /chat/completions"
+    )
+    who.add_argument("--oracle", action="store_true", help="ask the classical reader of pixels, which needs no model")
+    add(
+        "--choices", action="store_true", help="give every question lettered options, and ask it in all their rotations"
+    )
+    add(
+        "--endpoint-model",
+        default="default",
+        metavar="NAME",
+        help="what the server of --endpoint calls its model (default: default)",
+    )
+    add(
+        "--key-variable",
+        default="OPENAI_API_KEY",
+        metavar="NAME",
+        help="environment variable with the key of --endpoint (default: OPENAI_API_KEY)",
+    )
+    add(
+        "--frames",
+        type=int,
+        metavar="N",
+        help="frames of each video to look at, spread evenly, for --model and --endpoint "
+        f"(default: as the model samples; {ENDPOINT_FRAMES} for --endpoint)",
+    )
+    add(
+        "--timeout",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="seconds to wait for one answer of --command or --endpoint (default: 300)",
+    )
+    add("--retry-errors", action="store_true", help="ask again what ended in an error in an earlier run")
+    add("--workers", type=int, default=1, metavar="N", help="videos asked about at the same time (default: 1)")
     parser.set_defaults(step_run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     """Ask every question of a suite; run it again to go on after an interruption, no answer is asked for twice."""
     from longpanda.errors import ConfigError
-    from longpanda.evaluate import Command, Records, read_records
+    from longpanda.evaluate import Command, Records, check_configuration, read_records
     from longpanda.longwatch.choices import choices
-    from longpanda.longwatch.make import read_questions
+    from longpanda.longwatch.folder import read_questions
     from longpanda.video import check_writable
 
     if options.workers < 1:
@@ -56,12 +85,14 @@ def _run(options: argparse.Namespace) -> None:
     samples = read_questions(options.folder)
     samples = choices(samples) if options.choices else samples
     check_writable(options.out)
+    settings = configuration(options)
+    check_configuration(options.out, settings)  # before a model is loaded
     asked = answerers(options)
     with ExitStack() as ending:
         for one in asked:
             if isinstance(one, Command):
                 ending.callback(one.close)
-        records = Records(options.out, configuration(options), options.retry_errors, notes(options))
+        records = Records(options.out, settings, options.retry_errors, notes(options))
         ending.callback(records.close)
         _ask_missing(asked, samples, records)
     _tell(options, samples, read_records(options.out)[1])

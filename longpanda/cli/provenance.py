@@ -2,8 +2,11 @@
 
 import argparse
 import hashlib
+import os
 import platform
 import shlex
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,8 @@ ENDPOINT_FRAMES = 64
 def configuration(options: argparse.Namespace) -> dict[str, Any]:
     """What makes two results comparable: going on with a file under another one is refused.
 
-    A model is its weights and files and the name of its folder, wherever that is. Secrets are masked, so that a new
-    key changes nothing.
+    A model is its weights and files and the name of its folder, wherever that is; a command is its words, and the
+    contents of the files that it names. Secrets are masked, so that a new key changes nothing.
 
     Raises:
         ConfigError: the folder holds no complete suite, or the command's quotes are not closed.
@@ -30,7 +33,8 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
         name = folder.resolve().name if folder.is_dir() else options.model
         who = {"model": name, "model_sha256": _model_sha256(options.model)}
     if options.command is not None:
-        who = {"command": masked_command(words_of(options.command))}
+        words = words_of(options.command)
+        who = {"command": masked_command(words), **_program_sha256(words)}
     if options.endpoint is not None:
         who = {"endpoint": masked(options.endpoint), "endpoint_model": options.endpoint_model}
     if options.oracle:
@@ -76,6 +80,16 @@ def words_of(command: str) -> list[str]:
     return words
 
 
+def _program_sha256(words: list[str]) -> dict[str, str]:
+    """Of the contents of all files that a command names, such as its program; nothing where it names none.
+
+    Values of --options are left out: those may be files that the program writes, or that hold a secret.
+    """
+    meant = [word for before, word in pairwise(["", *words]) if not before.startswith("--")]
+    named = [Path(word) for word in meant if os.path.isfile(word) and os.access(word, os.R_OK)]
+    return {"program_sha256": _sha256_of(named)} if named else {}
+
+
 def _of_models() -> dict[str, Any]:
     import torch
     import transformers
@@ -88,8 +102,14 @@ def _model_sha256(name: str) -> str:
     """Of the names and contents of all files that are a model: weights, configuration, tokenizer."""
     from longpanda.index.load import MODEL_FILES, locate
 
-    folder, total = locate(name), hashlib.sha256()
-    for path in sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)}):
+    folder = locate(name)
+    return _sha256_of(sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)}))
+
+
+def _sha256_of(paths: Iterable[Path]) -> str:
+    """Of the names of files, without folders, and their contents."""
+    total = hashlib.sha256()
+    for path in paths:
         with path.open("rb") as file:
             total.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from longpanda.evaluate.cells import cost_text, interval_text, length_text
 from longpanda.evaluate.metrics import Accuracy
 from longpanda.evaluate.paired import Paired
 from longpanda.evaluate.summary import COSTS, Family, Summary
-from longpanda.evaluate.tables import cost_text, interval_text, length_text
 
 WIDTH_PX, HEIGHT_PX = 280, 190
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 40, 14, 10, 30

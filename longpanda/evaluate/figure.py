@@ -1,4 +1,4 @@
-"""The heat map and the curves of results as a picture, for papers and slides; needs `longpanda[plots]`."""
+"""Results as a picture, for papers and slides; needs `longpanda[plots]`."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from longpanda.errors import ConfigError
 from longpanda.evaluate import colours
+from longpanda.evaluate.cells import length_text
 from longpanda.evaluate.metrics import Accuracy
 from longpanda.evaluate.summary import Family, Summary
 from longpanda.evaluate.tables import rows_of
@@ -13,11 +14,19 @@ from longpanda.evaluate.tables import rows_of
 COLUMNS: Final = 4
 """Curves beside one another."""
 _MARKERS: Final = ("o", "D")
-_DPI: Final = 200
+_WIDTH, _DPI = 10.5, 200
+"""Of the picture in inches, and what makes these pixels."""
+_ROW_STEP: Final = 0.36
+"""Between two models in one row, as a share of it."""
+_GRID: Final = "#e3e8ee"
+_CHANCE: Final[dict[str, Any]] = {"color": "#56616f", "linestyle": ":", "linewidth": 1.2}
 
 
 def draw(models: Sequence[Summary]) -> bytes:
-    """Every model's heat map above, and the curves of all of them below, as PNG.
+    """What was right, by family and length, as PNG.
+
+    Of several lengths, every model's heat map above, and the curves of all of them below; of one length, one row for
+    each family.
 
     Args:
         models: one or two.
@@ -27,9 +36,16 @@ def draw(models: Sequence[Summary]) -> bytes:
     """
     matplotlib = _matplotlib()
     names = list(dict.fromkeys(one.name for model in reversed(models) for one in rows_of(model)))
+    is_one_length = len({minutes for model in models for minutes in model.minutes}) == 1
+    figure = (_of_one_length if is_one_length else _of_lengths)(matplotlib, models, names)
+    figure.savefig(picture := BytesIO(), format="png", metadata={"Software": None})
+    return picture.getvalue()
+
+
+def _of_lengths(matplotlib: Any, models: Sequence[Summary], names: Sequence[str]) -> Any:
     levels, rows = -(-len(names) // COLUMNS), max(len(rows_of(model)) for model in models)
     heights = [0.6 + 0.42 * rows, 2.3 * levels]
-    figure = matplotlib.figure.Figure(figsize=(10.5, sum(heights) + 0.4), dpi=_DPI, layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(_WIDTH, sum(heights) + 0.4), dpi=_DPI, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=heights)
     for model, axes in zip(models, above.subplots(1, len(models), squeeze=False)[0], strict=True):
         _heat_map(matplotlib, axes, model)
@@ -40,11 +56,54 @@ def draw(models: Sequence[Summary]) -> bytes:
         _curves(axes, name, models)
     below.supxlabel("minutes of video", fontsize=9)
     below.supylabel("exactly right", fontsize=9)
-    lines = {line.get_label(): line for axes in grid[: len(names)] for line in axes.get_lines()}
+    _legend(below, grid[: len(names)], models)
+    return figure
+
+
+def _of_one_length(matplotlib: Any, models: Sequence[Summary], names: Sequence[str]) -> Any:
+    """A row for each family, with every model's share, its interval and chance, since there is nothing to go along."""
+    height = 1.2 + (0.12 + 0.2 * len(models)) * len(names)
+    figure = matplotlib.figure.Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
+    axes = figure.subplots()
+    families = [{one.name: one for one in rows_of(model)} for model in models]
+    for y, name in enumerate(names):
+        guess = next(known[name].chance for known in families if name in known)
+        axes.vlines(guess, y - 0.4, y + 0.4, label="chance", **_CHANCE)
+        for place, known in enumerate(families):
+            if name in known:
+                _row(axes, y + _ROW_STEP * (place - (len(models) - 1) / 2), place, models[place], known[name].exact)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), [_literal(name) for name in names])
+    axes.tick_params(labelsize=9)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=_GRID)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_xlabel(f"exactly right, videos of {length_text(models[0].minutes[0])}", fontsize=9)
+    _legend(figure, [axes], models)
+    return figure
+
+
+def _row(axes: Any, y: float, place: int, model: Summary, one: Accuracy) -> None:
+    """One share with its interval, and the same in numbers at the right edge."""
+    colour = colours.MODELS[place]
+    axes.hlines(y, *one.interval, color=colour, linewidth=1.6)
+    axes.plot(
+        [one.value], [y], color=colour, marker=_MARKERS[place], markersize=5, linewidth=1.6, label=_literal(model.name)
+    )
+    low, high = one.interval
+    words = f"{one.value:.1%}  ({100 * low:.0f} to {100 * high:.0f})"
+    axes.text(1.02, y, words, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=colour)
+
+
+def _legend(figure: Any, panels: Sequence[Any], models: Sequence[Summary]) -> None:
+    """The models in their order, and chance."""
+    known = {text: handle for axes in panels for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     order = [*(_literal(model.name) for model in models), "chance"]
-    below.legend(handles=[lines[name] for name in order], loc="outside upper right", ncols=3, frameon=False, fontsize=9)
-    figure.savefig(picture := BytesIO(), format="png", metadata={"Software": None})
-    return picture.getvalue()
+    handles = [known[name] for name in order]
+    figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False, fontsize=9)
 
 
 def _matplotlib() -> Any:
@@ -96,7 +155,7 @@ def _curves(axes: Any, name: str, models: Sequence[Summary]) -> None:
     families = [(place, model, one) for place, model in enumerate(models) for one in rows_of(model) if one.name == name]
     for place, model, family in families:
         _curve(axes, place, model, family)
-    axes.axhline(families[0][2].chance, color="#56616f", linestyle=":", linewidth=1.2, label="chance")
+    axes.axhline(families[0][2].chance, label="chance", **_CHANCE)
     axes.set_xscale("log")
     axes.set_xlim(lengths[0] / 1.2, lengths[-1] * 1.2)
     axes.set_xticks(lengths, [f"{minutes:g}" for minutes in lengths], minor=False)
@@ -105,7 +164,7 @@ def _curves(axes: Any, name: str, models: Sequence[Summary]) -> None:
     axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
     axes.set_title(name, fontsize=9, fontweight="bold", loc="left", parse_math=False)
     axes.tick_params(labelsize=8)
-    axes.grid(axis="y", color="#e3e8ee")
+    axes.grid(axis="y", color=_GRID)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -37,8 +37,8 @@ class Accuracy:
 
 
 def counted(number: int, noun: str) -> str:
-    """As in "1 video" and "2 videos"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """As in "1 video" and "2,600 videos"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def accuracy(scores: Sequence[Score]) -> Accuracy:

@@ -53,15 +53,12 @@ class Records:
     def _begun(self, configuration: dict[str, Any], notes: dict[str, Any]) -> list[Score]:
         """What is in the file, of which a line that was cut off is dropped; a new one is given its first line."""
         whole = self.path.read_bytes()
-        if b"\n" not in whole and (_HEAD.startswith(whole) or whole.startswith(_HEAD)):  # new, or cut off in that line
+        if _is_new(whole):
             self._file.truncate(0)
             self._write({"version": RESULTS_VERSION, "configuration": configuration, "notes": notes})
             return []
         stored, scores = read_records(self.path)
-        if stored != json.loads(json.dumps(configuration)):
-            changed = sorted(k for k in {*stored, *configuration} if stored.get(k) != configuration.get(k))
-            found = f"'{self.path}' holds results with another {', '.join(changed)}"
-            raise ConfigError(found, "the configuration it was begun with", "write to another file")
+        _require_same(self.path, stored, configuration)
         self._file.truncate(whole.rfind(b"\n") + 1)
         return scores
 
@@ -82,6 +79,16 @@ class Records:
         self._file.write(json.dumps(value).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def check_configuration(path: Path, configuration: dict[str, Any]) -> None:
+    """Refuse a file that holds results of another configuration, before the work whose results go there.
+
+    Raises:
+        ConfigError: it does, or is no file of results; one that is not there yet will do.
+    """
+    if path.is_file() and not _is_new(path.read_bytes()):
+        _require_same(path, read_records(path)[0], configuration)
 
 
 def read_records(path: Path) -> tuple[dict[str, Any], list[Score]]:
@@ -114,6 +121,19 @@ def read_notes(path: Path) -> list[dict[str, Any]]:
     read_records(path)
     head, *rest = map(json.loads, path.read_bytes().split(b"\n")[:-1])
     return [head.get("notes", {}), *(values["notes"] for values in rest if "notes" in values)]
+
+
+def _is_new(whole: bytes) -> bool:
+    """Whether a file of results is empty, or was cut off in its first line."""
+    return b"\n" not in whole and (_HEAD.startswith(whole) or whole.startswith(_HEAD))
+
+
+def _require_same(path: Path, stored: dict[str, Any], configuration: dict[str, Any]) -> None:
+    """Raises ConfigError where a file was begun with another configuration."""
+    configuration = json.loads(json.dumps(configuration))
+    if changed := sorted(key for key in {*stored, *configuration} if stored.get(key) != configuration.get(key)):
+        found = f"'{path}' holds results with another {', '.join(changed)}"
+        raise ConfigError(found, "the configuration it was begun with", "write to another file")
 
 
 def _locked(path: Path) -> IO[bytes]:

@@ -10,9 +10,10 @@ from typing import Any, Final
 import jinja2
 
 from longpanda.evaluate import charts, colours
+from longpanda.evaluate.cells import Cell, Table, length_text
 from longpanda.evaluate.paired import Paired
 from longpanda.evaluate.summary import Failure, Summary
-from longpanda.evaluate.tables import Cell, Section, Table, length_text, sections, tiles
+from longpanda.evaluate.tables import Section, sections, tiles
 
 TEMPLATE: Final = "report.html.jinja"
 

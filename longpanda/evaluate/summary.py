@@ -1,38 +1,14 @@
-"""One file of results as numbers: every cell of its page is computed here, once."""
+"""What a page of results says, as numbers: nothing is computed from here on."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise, zip_longest
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
-from longpanda.errors import LongPandaError
-from longpanda.evaluate.analysis import (
-    ABSOLUTE_BAR,
-    DEPTH_EDGES,
-    EVERYTHING,
-    Averages,
-    above_chance,
-    averages,
-    by_depth,
-    by_minutes,
-    chance,
-    coverage,
-    covered,
-    effective_minutes,
-    grouped,
-    refusal,
-)
-from longpanda.evaluate.circular import LetterUse, Rotations, by_question, cells_of, has_options, letter_use
-from longpanda.evaluate.metrics import Accuracy, accuracy
+from longpanda.evaluate.analysis import Averages
+from longpanda.evaluate.circular import LetterUse, Rotations
+from longpanda.evaluate.metrics import Accuracy
 from longpanda.types import Reply, Score
 
-Picture = Callable[[str, float], bytes]
-"""From a video's name and a second to a JPEG."""
-
-FAILURES: Final = 12
 MOST_LETTERS: Final = 400
 """Of an answer or an error that are shown."""
 COSTS: Final[tuple[tuple[str, Callable[[Reply], float | None]], ...]] = (
@@ -42,6 +18,19 @@ COSTS: Final[tuple[tuple[str, Callable[[Reply], float | None]], ...]] = (
     ("peak memory", lambda reply: reply.peak_memory_bytes),
 )
 """What an answer costs, as far as the answerer tells; seconds and bytes."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is told of a family beside exact marks.
+
+    Args:
+        name: what it is.
+        of: an answer's mark, 0 to 1.
+    """
+
+    name: str
+    of: Callable[[Score], float]
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ class Family:
         averages: over the lengths.
         effective_minutes: up to where 0.85 of the way from chance to the score at the shortest length is kept; 0: none.
         absolute_minutes: up to where 60 % are right; 0: none.
-        partial: what partial marks are called, and their mean; None where they say no more than exact ones.
+        partial: the mean of each measure that is told beside exact marks, by its name.
         refusals: share refused of absent things, and of others; None where one kind was not asked about.
     """
 
@@ -69,7 +58,7 @@ class Family:
     averages: Averages
     effective_minutes: float
     absolute_minutes: float
-    partial: tuple[str, Accuracy] | None
+    partial: tuple[tuple[str, Accuracy], ...]
     refusals: tuple[Accuracy, Accuracy] | None
 
 
@@ -182,109 +171,3 @@ class Summary:
 def shortened(text: str) -> str:
     """The beginning of a text that may be of any length."""
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} ..."
-
-
-def summarise(
-    name: str,
-    configuration: dict[str, Any],
-    scores: Sequence[Score],
-    partials: Mapping[str, str],
-    picture: Picture | None = None,
-    missing: int = 0,
-    askings: Sequence[Score] = (),
-) -> Summary:
-    """Everything that a page of results says.
-
-    Args:
-        name: of what was measured.
-        configuration: of the results.
-        scores: the results; at least one.
-        partials: what partial marks are called, by family; "" or none where they say no more than exact ones.
-        picture: shows a moment of a video; without it, failures have no pictures.
-        missing: questions of the suite that were not asked yet.
-        askings: what was said to each rotation of questions with options, of which `scores` are the circular ones.
-
-    Raises:
-        ConfigError: no scores at all.
-    """
-    minutes = tuple(by_minutes(scores))
-    families = {str(one): group for one, group in grouped(scores, lambda score: score.sample.family).items()}
-    options = _options(askings) if has_options(askings) else None
-    messages = Counter(shortened(score.error) for score in scores if score.error is not None)
-    return Summary(
-        name=name,
-        configuration=configuration,
-        minutes=minutes,
-        overall=_family(EVERYTHING, scores, minutes),
-        families=tuple(_family(one, group, minutes, partials.get(one, "")) for one, group in families.items()),
-        lengths=tuple(_length(one, group) for one, group in by_minutes(scores).items()),
-        depths=_depths(scores, minutes),
-        errors=tuple(messages.most_common()),
-        failures=tuple(_failure(score, picture) for score in _some_wrong(scores)),
-        videos=len({score.sample.video for score in scores}),
-        missing=max(missing, options.unfinished if options else 0),
-        options=options,
-    )
-
-
-def _options(askings: Sequence[Score]) -> Options:
-    rotated = by_question(askings)
-    return Options(tuple(cells_of(rotated)), tuple(letter_use(askings)), rotated.unfinished)
-
-
-def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], partial: str = "") -> Family:
-    guess, lengths = chance(group), by_minutes(group)
-    row = {length: accuracy(scores) for length, scores in lengths.items()}
-    kinds = {bool(score.sample.metadata.get("absent")) for score in group}
-    return Family(
-        name=name,
-        chance=guess,
-        exact=accuracy(group),
-        cells=tuple(row.get(length) for length in minutes),
-        above=tuple(above_chance(row[length], guess) if length in row else None for length in minutes),
-        averages=averages(lengths),
-        effective_minutes=effective_minutes(row, guess),
-        absolute_minutes=effective_minutes(row, guess, ABSOLUTE_BAR),
-        partial=(partial, accuracy([replace(one, value=one.partial) for one in group])) if partial else None,
-        refusals=refusal(group) if len(kinds) == 2 else None,
-    )
-
-
-def _length(minutes: float, group: Sequence[Score]) -> Length:
-    sides = ([score for score in group if covered(score) is side] for side in (True, False))
-    seen, unseen = (accuracy(side) if side else None for side in sides)
-    return Length(minutes, accuracy(group), _costs(group), coverage(group), seen, unseen)
-
-
-def _costs(group: Sequence[Score]) -> tuple[float | None, ...]:
-    told = [[value for score in group if (value := cost(score.reply)) is not None] for _, cost in COSTS]
-    *means, peak = told
-    return *(float(np.mean(values)) if values else None for values in means), float(max(peak)) if peak else None
-
-
-def _depths(scores: Sequence[Score], minutes: tuple[float, ...]) -> tuple[Depth, ...]:
-    table = by_depth(scores)
-    bins = [Depth(low, high, tuple(table.get((one, low)) for one in minutes)) for low, high in pairwise(DEPTH_EDGES)]
-    return tuple(bins) if table else ()
-
-
-def _some_wrong(scores: Sequence[Score]) -> list[Score]:
-    """Of every family in turn; within a family the first of every length in turn, so that none fills the page."""
-    wrong = [score for score in scores if score.value == 0]
-    families = grouped(wrong, lambda score: score.sample.family).values()
-    return _in_turn([_in_turn(list(by_minutes(group).values())) for group in families])[:FAILURES]
-
-
-def _in_turn(groups: Sequence[Sequence[Score]]) -> list[Score]:
-    return [score for turn in zip_longest(*groups) for score in turn if score is not None]
-
-
-def _failure(score: Score, picture: Picture | None) -> Failure:
-    if picture is None or not score.sample.evidence_seconds:
-        return Failure(score)
-    start, end = score.sample.evidence_seconds[-1]
-    second = (start + end) / 2
-    try:
-        return Failure(score, picture(score.sample.video, second), second)
-    except LongPandaError as error:
-        return Failure(score, second=second, problem=str(error))

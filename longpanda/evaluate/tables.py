@@ -4,54 +4,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from longpanda.evaluate.analysis import ABSOLUTE_BAR, EVERYTHING, RELATIVE_BAR, above_chance
-from longpanda.evaluate.metrics import Accuracy
+from longpanda.evaluate.analysis import ABSOLUTE_BAR, RELATIVE_BAR, above_chance
+from longpanda.evaluate.cells import (
+    Cell,
+    Table,
+    cost_text,
+    errors_text,
+    interval_text,
+    length_text,
+    percent_text,
+    share_cell,
+)
+from longpanda.evaluate.metrics import Accuracy, counted
 from longpanda.evaluate.paired import Paired
 from longpanda.evaluate.summary import COSTS, Family, Summary
 
 MESSAGES: Final = 10
 """Kinds of errors that are listed."""
-_KIB: Final = 2**10
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell.
-
-    Args:
-        text: what it says.
-        note: what it adds in small letters.
-        share: 0 to 1, how dark it is in a heat map; None for no shade.
-        about: what it says when pointed at.
-    """
-
-    text: str
-    note: str = ""
-    share: float | None = None
-    about: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under a head; the first cell of a row names it.
-
-    Args:
-        head: of the columns.
-        rows: as many cells each.
-        is_prose: cells are text to be read, not numbers to be compared.
-        total: the name of the row that sums up the others.
-    """
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    is_prose: bool = False
-
-    total: str = EVERYTHING
-
-    @property
-    def is_heat(self) -> bool:
-        """Whether any cell is shaded."""
-        return any(cell.share is not None for row in self.rows for cell in row)
 
 
 @dataclass(frozen=True)
@@ -84,10 +53,10 @@ def sections(models: Sequence[Summary], paired: Sequence[Paired] = ()) -> tuple[
 def tiles(model: Summary) -> tuple[Cell, ...]:
     """What one wants to know first; `about` names each."""
     mean, overall = model.overall.averages.mean, model.overall
-    found = [Cell(_percent(mean.value), interval_text(mean.interval), about="right, mean over lengths")]
+    found = [Cell(percent_text(mean.value), interval_text(mean.interval), about="right, mean over lengths")]
     if (above := above_chance(mean, overall.chance)) is not None:
-        note = f"{interval_text(above.interval)}; chance is {_percent(overall.chance)}"
-        found.append(Cell(_percent(above.value), note, about="above chance"))
+        note = f"{interval_text(above.interval)}; chance is {percent_text(overall.chance)}"
+        found.append(Cell(percent_text(above.value), note, about="above chance"))
     if len(model.minutes) > 1:
         note = f"{length_text(overall.effective_minutes)} over all families"
         best = sum(one.effective_minutes == model.minutes[-1] for one in model.families)
@@ -95,73 +64,25 @@ def tiles(model: Summary) -> tuple[Cell, ...]:
         found.append(Cell(text, note, about=f"families holding up to {length_text(model.minutes[-1])}"))
     if overall.refusals is not None:
         refused, alarms = overall.refusals
-        note = f"{_percent(alarms.value)} false alarms"
-        found.append(Cell(_percent(refused.value), note, about="absent things refused"))
+        note = f"{percent_text(alarms.value)} false alarms"
+        found.append(Cell(percent_text(refused.value), note, about="absent things refused"))
     errors = overall.exact.errors
-    found.append(Cell(f"{errors:,}", f"of {_count(overall.exact.questions, 'question')}", about="errors"))
+    found.append(Cell(f"{errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors"))
     return tuple(found)
-
-
-def length_text(minutes: float) -> str:
-    """A length, or that there is none."""
-    return f"{minutes:g} min" if minutes else "none"
-
-
-def cost_text(name: str, value: float) -> str:
-    """A cost with its unit."""
-    match name:
-        case _ if not value:
-            return "0"
-        case "seconds" if value < 1e-3:
-            return f"{1e6 * value:,.0f} µs"
-        case "seconds" if value < 1:
-            return f"{1e3 * value:,.0f} ms"
-        case "seconds":
-            return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
-        case "peak memory":
-            return f"{value / _KIB**3:.1f} GiB" if value >= _KIB**3 else f"{value / _KIB**2:,.0f} MiB"
-        case _:
-            return f"{value:,.0f}"
 
 
 def _two(models: Sequence[Summary]) -> tuple[str, str]:
     return models[-1].name, models[0].name
 
 
-def interval_text(interval: tuple[float, float], form: str = ".0f") -> str:
-    """Two shares in percent."""
-    low, high = (f"{100 * share:{form}}" for share in interval)
-    return f"{low} to {high}%".replace("-", "−")
-
-
-def _share(one: Accuracy | None, is_shaded: bool = False) -> Cell:
-    if one is None:
-        return Cell("–")
-    shade = min(1.0, max(0.0, one.value)) if is_shaded else None
-    about = f"{_count(one.questions, 'question')}, {_count(one.videos, 'cluster')}{_errors_of(one)}"
-    return Cell(_percent(one.value), interval_text(one.interval), shade, about)
-
-
-def _errors_of(one: Accuracy) -> str:
-    return f", {_count(one.errors, 'error')}" if one.errors else ""
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}".replace("-", "−")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def _heat(row: tuple[Accuracy | None, ...]) -> tuple[Cell, ...]:
-    return tuple(_share(one, is_shaded=True) for one in row)
+    return tuple(share_cell(one, is_shaded=True) for one in row)
 
 
 def _with_errors(row: tuple[Accuracy | None, ...]) -> tuple[Cell, ...]:
     """The row of the table where errors are told: every other one counts the same."""
     cells = zip(_heat(row), row, strict=True)
-    return tuple(cell if one is None else replace(cell, note=cell.note + _errors_of(one)) for cell, one in cells)
+    return tuple(cell if one is None else replace(cell, note=cell.note + errors_text(one)) for cell, one in cells)
 
 
 def rows_of(model: Summary) -> tuple[Family, ...]:
@@ -170,7 +91,7 @@ def rows_of(model: Summary) -> tuple[Family, ...]:
 
 
 def _lengths(model: Summary) -> Table:
-    rows = tuple((Cell(one.name), *_with_errors(one.cells), Cell(_percent(one.chance))) for one in rows_of(model))
+    rows = tuple((Cell(one.name), *_with_errors(one.cells), Cell(percent_text(one.chance))) for one in rows_of(model))
     return Table(("family", *map(length_text, model.minutes), "chance"), rows)
 
 
@@ -186,7 +107,7 @@ def _averages(model: Summary) -> Table:
     for one in rows_of(model):
         means = (one.averages.mean, one.averages.area, one.averages.increasing, one.averages.decreasing)
         lengths = (Cell(length_text(minutes)) for minutes in (one.effective_minutes, one.absolute_minutes))
-        rows.append((Cell(one.name), *map(_share, means), *lengths))
+        rows.append((Cell(one.name), *map(share_cell, means), *lengths))
     return Table((*head, *bars), tuple(rows))
 
 
@@ -200,14 +121,14 @@ def _costs(model: Summary) -> Table:
     for one in model.lengths:
         told = zip(COSTS, one.costs, strict=True)
         costs = (Cell("not told" if value is None else cost_text(name, value)) for (name, _), value in told)
-        rows.append((Cell(length_text(one.minutes)), _share(one.right), *costs))
+        rows.append((Cell(length_text(one.minutes)), share_cell(one.right), *costs))
     return Table(("length", "right", *(name for name, _ in COSTS)), tuple(rows))
 
 
 def _sampler(model: Summary) -> Table:
     known = [one for one in model.lengths if one.covered is not None]
     rows = (
-        (Cell(length_text(one.minutes)), *map(_share, (one.covered, one.right_covered, one.right_uncovered)))
+        (Cell(length_text(one.minutes)), *map(share_cell, (one.covered, one.right_covered, one.right_uncovered)))
         for one in known
     )
     return Table(("length", "evidence seen", "right where seen", "right where not seen"), tuple(rows))
@@ -215,13 +136,13 @@ def _sampler(model: Summary) -> Table:
 
 def _absent(model: Summary) -> Table:
     known = ((one.name, one.refusals) for one in rows_of(model) if one.refusals is not None)
-    rows = ((Cell(name), _share(refused), _share(alarms)) for name, (refused, alarms) in known)
+    rows = ((Cell(name), share_cell(refused), share_cell(alarms)) for name, (refused, alarms) in known)
     return Table(("family", "refused where absent", "false alarms"), tuple(rows))
 
 
 def _partial(model: Summary) -> Table:
-    known = ((one, one.partial) for one in model.families if one.partial is not None)
-    rows = ((Cell(one.name), _share(one.exact), _share(mean), Cell(what)) for one, (what, mean) in known)
+    known = ((one, what, mean) for one in model.families for what, mean in one.partial)
+    rows = ((Cell(one.name), share_cell(one.exact), share_cell(mean), Cell(what)) for one, what, mean in known)
     return Table(("family", "exact", "partial", "partial marks are"), tuple(rows))
 
 
@@ -240,14 +161,14 @@ def _rotations(model: Summary) -> Table:
     for one in model.options.cells:
         fewest, most = one.options
         count = str(most) if fewest == most else f"{fewest} to {most}"
-        cells = (Cell(length_text(one.minutes)), Cell(count), _share(one.plain), _share(one.circular))
+        cells = (Cell(length_text(one.minutes)), Cell(count), share_cell(one.plain), share_cell(one.circular))
         rows.append((Cell(one.family), *cells))
     return Table(head, tuple(rows))
 
 
 def _letters(model: Summary) -> Table:
     letters = () if model.options is None else model.options.letters
-    rows = ((Cell(one.letter), Cell(_percent(one.chosen)), Cell(_percent(one.right))) for one in letters)
+    rows = ((Cell(one.letter), Cell(percent_text(one.chosen)), Cell(percent_text(one.right))) for one in letters)
     return Table(("letter", "chosen", "right"), tuple(rows))
 
 
@@ -274,7 +195,7 @@ _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
         "Accuracy by family and length",
         "Share of exactly right answers with 95% intervals clustered by video; one script at several lengths is one "
         "cluster. A question without an answer counts as wrong. Chance is what the best constant answer to each "
-        "template earns on these questions.",
+        "template earns on these questions; of times also an interval, the best one for the other scripts.",
         _lengths,
     ),
     ("above", "Above chance", "The same, where guessing is 0 and all right is 100%.", _above),
@@ -307,7 +228,8 @@ _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
     (
         "partial",
         "How near the wrong ones came",
-        "Exact marks beside partial ones. Intervals of partial ones are those of shares, so they are at most too wide.",
+        "Exact marks beside partial ones, and of times beside both ends being near, which a longer video does not make "
+        "harder. Intervals of partial ones are those of shares, so they are at most too wide.",
         _partial,
     ),
     (

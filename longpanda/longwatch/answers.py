@@ -2,10 +2,21 @@
 
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar, Final
 
+from longpanda.longwatch.intervals import (
+    RIGHT_IOU,
+    TOLERANCE_SECONDS,
+    TOLERANCE_SHARE,
+    Interval,
+    best_constant,
+    iou,
+    is_near,
+)
 from longpanda.longwatch.text import normalise
 
 NEVER: Final = "never"
@@ -53,6 +64,10 @@ class AnswerKind(ABC):
             value = float(normalise(target) == NEVER and NEVER in normalise(text).split())
             return Mark(value, value)
         return self._mark(text, target)
+
+    def most_right(self, targets: Sequence[str]) -> int:
+        """How many of these the best constant answer gets right."""
+        return max(Counter(targets).values(), default=0)
 
     @abstractmethod
     def _mark(self, text: str, target: str) -> Mark:
@@ -129,14 +144,35 @@ class Span(AnswerKind):
     """An interval, the first two times in the text. Right from an intersection over union of 0.5; partial: that."""
 
     partial: ClassVar[str] = "intersection over union"
+    near: ClassVar[str] = f"both ends within {TOLERANCE_SECONDS:g} s, or {TOLERANCE_SHARE:.1%} of the video"
+    """What `mark_near` is called."""
 
     def _mark(self, text: str, target: str) -> Mark:
-        found, true = seconds_in(text)[:2], seconds_in(target)[:2]
-        if len(found) < 2 or found[1] <= found[0]:
+        found, true = interval_in(text), interval_in(target)
+        if found is None or true is None:
             return Mark(0.0, 0.0)
-        shared = max(0.0, min(found[1], true[1]) - max(found[0], true[0]))
-        iou = shared / (found[1] - found[0] + true[1] - true[0] - shared)
-        return Mark(float(iou >= 0.5), iou)
+        alike = iou(found, true)
+        return Mark(float(alike >= RIGHT_IOU), alike)
+
+    def mark_near(self, text: str, target: str, duration_seconds: float) -> float:
+        """1.0 where both ends are within the tolerance, or "never" is rightly said, else 0.0.
+
+        Args:
+            text: the answer.
+            target: the truth.
+            duration_seconds: of the video.
+        """
+        found, true = interval_in(text[:MOST_LETTERS]), interval_in(target)
+        if found is None or true is None or NEVER in normalise(text[:MOST_LETTERS]).split():
+            return self.mark(text, target).value
+        return float(is_near(found, true, duration_seconds))
+
+    def most_right(self, targets: Sequence[str]) -> int:
+        """As of any kind, but that one interval may be right of several."""
+        spans = [span for target in targets if (span := interval_in(target)) is not None]
+        blind = best_constant(spans) if spans else None
+        by_interval = 0 if blind is None else sum(iou(blind, span) >= RIGHT_IOU for span in spans)
+        return max(super().most_right(targets), by_interval)
 
 
 def mentioned(text: str, options: tuple[str, ...]) -> list[str]:
@@ -178,6 +214,12 @@ def numbers_in(text: str) -> list[float]:
 def seconds_in(text: str) -> list[float]:
     """All times h:mm:ss or mm:ss in a text, in seconds."""
     return [int(h or 0) * 3600 + int(m) * 60 + float(s) for h, m, s in _TIME.findall(text)]
+
+
+def interval_in(text: str) -> Interval | None:
+    """The first two times of a text, None where there are none or the second is not later."""
+    found = seconds_in(text)[:2]
+    return (found[0], found[1]) if len(found) == 2 and found[0] < found[1] else None
 
 
 def clock(seconds: float, tenths: bool = False) -> str:

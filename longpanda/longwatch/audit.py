@@ -17,7 +17,7 @@ import numpy as np
 
 from longpanda.longwatch.bag import BagOfFrames, looks_at
 from longpanda.longwatch.families import FAMILIES, Family
-from longpanda.longwatch.make import VIDEOS, read_questions
+from longpanda.longwatch.folder import VIDEOS, read_questions
 from longpanda.longwatch.oracle import LOOKS_PER_DWELL, Watched, answer, read_film_sights
 from longpanda.longwatch.reader import Sight
 from longpanda.longwatch.script import LEVELS
@@ -150,14 +150,18 @@ def audit(folder: Path, seed: int = 0) -> Iterator[Row | str]:
         folder: of a complete suite.
         seed: of the shuffling.
 
-    Yields:
-        the name of every video once it is read, then one row for each family and length.
+    Returns:
+        the name of every video once it is read, then one row for each family and length; nothing is learned or read
+        before the first is asked for, but a folder that holds no complete suite is refused at once.
 
     Raises:
         ConfigError: the folder holds no complete suite.
         VideoError: a video cannot be read.
     """
-    plan, samples = SuitePlan.read(folder), read_questions(folder)
+    return _audited(SuitePlan.read(folder), read_questions(folder), folder, seed)
+
+
+def _audited(plan: SuitePlan, samples: list[Sample], folder: Path, seed: int) -> Iterator[Row | str]:
     step_seconds = LEVELS[plan.level].dwell_seconds / LOOKS_PER_DWELL
     public = public_plan(plan, TEXT_PAIRS)
     pairs = by_family(public.samples())

@@ -8,6 +8,7 @@ import yaml
 
 from longpanda import __version__
 from longpanda.longwatch.audit import EIGHT_FRAMES_MINUTES, LIFT, MARGIN, ORACLE, TEXT_PAIRS
+from longpanda.longwatch.commands import in_lines, remaking
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.rows import COLUMNS
 from longpanda.longwatch.script import LEVELS
@@ -131,7 +132,7 @@ def card(plan: SuitePlan, samples: Sequence[Sample], table: str, sha256: str) ->
         examples=_examples(samples),
         columns=_markdown(["column", "type", "what"], [[f"`{n}`", kind, what] for n, (kind, what) in COLUMNS.items()]),
         version=__version__,
-        make=make_command(plan),
+        make=in_lines(remaking(plan, "suite")),
         sha256=sha256,
         dwell_seconds=LEVELS[plan.level].dwell_seconds,
         level=plan.level,
@@ -142,17 +143,6 @@ def card(plan: SuitePlan, samples: Sequence[Sample], table: str, sha256: str) ->
         lift=LIFT,
     )
     return f"---\n{yaml.safe_dump(_header(plan, len(samples), table), sort_keys=False)}---\n\n{body}"
-
-
-def make_command(plan: SuitePlan) -> str:
-    """What makes the suite again; numbers stand in full."""
-    minutes = " ".join(str(length).removesuffix(".0") for length in plan.minutes)
-    return (
-        f"longpanda longwatch make --minutes {minutes} \\\n"
-        f"  --families {' '.join(plan.families)} \\\n"
-        f"  --per-cell {plan.per_cell} --seed {plan.seed} --split {plan.split} --level {plan.level} \\\n"
-        f"  --size-px {plan.size_px} --fps {str(plan.fps).removesuffix('.0')} --crf {plan.crf} --out suite"
-    )
 
 
 def _name(plan: SuitePlan) -> str:

@@ -12,8 +12,8 @@ from longpanda import __version__
 from longpanda.errors import ConfigError
 from longpanda.longwatch.card import card
 from longpanda.longwatch.film import file_sha256
+from longpanda.longwatch.folder import QUESTIONS, VIDEOS, read_questions
 from longpanda.longwatch.harness import task_files
-from longpanda.longwatch.make import QUESTIONS, VIDEOS, read_questions
 from longpanda.longwatch.manifest import manifest_of, read_hashes, require_made
 from longpanda.longwatch.rows import VIDEO_SUFFIX, check_parquet, write_parquet
 from longpanda.longwatch.suite import SuitePlan

@@ -4,21 +4,28 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from math import inf
 from pathlib import Path
 from re import sub
 from typing import ClassVar, Final
 
 import numpy as np
 
-from longpanda.errors import ConfigError, nearest
+from longpanda.errors import ConfigError
 from longpanda.longwatch.deck import FOOTAGE_FAMILIES, deck, hands_for
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.film import file_sha256
+from longpanda.longwatch.limits import (
+    SCENES_PER_SEED,
+    require_each_once,
+    require_known,
+    require_pace,
+    require_quality,
+    require_seed,
+)
 from longpanda.longwatch.scene import Background, Scene, Shot
 from longpanda.longwatch.script import LEVELS, MARGIN_SECONDS, Script
 from longpanda.longwatch.splits import Split, scene_seed
-from longpanda.longwatch.suite import FOOTAGE_PLAN, SCENES_PER_SEED
+from longpanda.longwatch.suite import FOOTAGE_PLAN
 from longpanda.types import Sample
 from longpanda.video import probe
 
@@ -92,8 +99,8 @@ class FootagePlan:
         version: of this format.
 
     Raises:
-        ConfigError: an unknown family, level or version, numbers that no suite can have, or a video that is too short,
-            too small or shorter than a length.
+        ConfigError: an unknown family, level or version, numbers that no suite can have, or a video that is there
+            twice, too short, too small or shorter than a length.
     """
 
     FILE: ClassVar[str] = FOOTAGE_PLAN
@@ -112,23 +119,26 @@ class FootagePlan:
     def __post_init__(self) -> None:
         if self.version != FOOTAGE_VERSION:
             raise ConfigError(f"footage of version {self.version}", f"version {FOOTAGE_VERSION}", "insert it again")
-        for what, given, known in (("family", self.families, FOOTAGE_FAMILIES), ("level", (self.level,), LEVELS)):
-            for name in given:
-                if name not in known:
-                    found = f"'{name}' for a {what} on footage"
-                    raise ConfigError(found, f"one of {', '.join(known)}", nearest(name, known))
-        for what, values in {"minutes": tuple(f"{m:g}" for m in self.minutes), "families": self.families}.items():
-            if len(set(values)) < len(values):
-                raise ConfigError(f"{what} {values}", "each once", "leave out the repetition")
-        if not self.footage or not self.families or not 0 <= self.seed < SCENES_PER_SEED:
-            found = f"{len(self.footage)} videos, families {self.families}, seed {self.seed}"
-            raise ConfigError(found, f"some of each, and a seed from 0 to {SCENES_PER_SEED - 1}", "correct them")
-        if not 2 <= self.fps * LEVELS[self.level].dwell_seconds < inf or not 0 <= self.crf <= 51:
-            found = f"fps = {self.fps}, crf = {self.crf} where cards show for {LEVELS[self.level].dwell_seconds:g} s"
-            raise ConfigError(found, "at least two frames of each card, crf from 0 to 51", "correct them")
+        require_known("family on footage", self.families, FOOTAGE_FAMILIES)
+        require_known("level", (self.level,), LEVELS)
+        require_each_once("length", [f"{minutes:g}" for minutes in self.minutes])
+        require_seed(self.seed)
+        require_pace(self.fps, self.level)
+        require_quality(self.crf)
+        self._check_each_once()
         for index, one in enumerate(self.footage):
             self._check_size(index, one)
             self._check_lengths(index, one)
+
+    def _check_each_once(self) -> None:
+        if not self.footage:
+            raise ConfigError("no footage", "at least one video", "name one")
+        names: dict[str, str] = {}
+        for one in self.footage:
+            if one.sha256 in names:
+                found = f"'{names[one.sha256]}' and '{one.name}', which are the same video"
+                raise ConfigError(found, "every video once", "leave out one of them")
+            names[one.sha256] = one.name
 
     def _check_size(self, index: int, one: Footage) -> None:
         if min(self.size_px(index)) < LEAST_SIDE_PX:
@@ -139,9 +149,11 @@ class FootagePlan:
             )
 
     def _check_lengths(self, index: int, one: Footage) -> None:
-        if not all(0 < 60 * minutes <= one.duration_seconds + _ROUNDING_SECONDS for minutes in self.minutes):
-            found = f"'{one.name}' of {one.duration_seconds / 60:.1f} minutes"
-            raise ConfigError(found, f"lengths above 0 and within it, not {self.minutes}", "leave out the others")
+        for minutes in self.minutes:
+            if not 0 < 60 * minutes <= one.duration_seconds + _ROUNDING_SECONDS:
+                found = f"a length of {minutes:g} minutes of '{one.name}'"
+                expected = f"more than 0, and at most its {one.duration_seconds / 60:.1f} minutes"
+                raise ConfigError(found, expected, "leave it out, or that video")
         (cards,) = self.scripts[index].tracks
         least_seconds, given_seconds = cards.shortest_seconds + MARGIN_SECONDS, self._seconds(index, self._shortest)
         if given_seconds < least_seconds:

@@ -5,17 +5,24 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice, zip_longest
-from math import inf
 from pathlib import Path
 from typing import ClassVar, Final
 from zlib import crc32
 
 import numpy as np
 
-from longpanda.errors import ConfigError, nearest
+from longpanda.errors import ConfigError
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.gallery import gallery
 from longpanda.longwatch.hall import hall
+from longpanda.longwatch.limits import (
+    SCENES_PER_SEED,
+    require_known,
+    require_lengths,
+    require_pace,
+    require_quality,
+    require_seed,
+)
 from longpanda.longwatch.render import SMALLEST_PX
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.script import LEVELS, Script
@@ -31,7 +38,6 @@ FOOTAGE_PLAN: Final = "footage.json"
 DEFAULT_MINUTES: Final = (3.0, 10.0, 30.0, 60.0, 120.0)
 SPLITS: Final = {"dev": Split.DEV, "report": Split.TEST, "private": Split.PRIVATE}
 """Public seeds to develop on, public seeds to report on, and seeds that whoever measures keeps to themselves."""
-SCENES_PER_SEED: Final = 2**20
 QUESTIONS_PER_VIDEO: Final = 4
 """Of one family; fewer videos would make a suite cheaper and its answers depend more on one another."""
 ROOM_SCRIPTS: Final = {"gallery": gallery, "workshop": workshop, "hall": hall}
@@ -63,7 +69,7 @@ class SuitePlan:
     """Everything that decides a suite: equal plans give equal scenes, frames and questions.
 
     Args:
-        minutes: the lengths; every script is filmed at each.
+        minutes: the lengths, up to a day; every script is filmed at each.
         families: the question families.
         per_cell: questions for each family and length.
         seed: which videos, 0 to 2**20 - 1.
@@ -92,39 +98,21 @@ class SuitePlan:
     version: int = SUITE_VERSION
 
     def __post_init__(self) -> None:
-        for what, given, known in (
-            ("family", self.families, tuple(FAMILIES)),
-            ("split", (self.split,), tuple(SPLITS)),
-            ("level", (self.level,), tuple(LEVELS)),
-        ):
-            for name in given:
-                if name not in known:
-                    raise ConfigError(f"unknown {what} '{name}'", f"one of {', '.join(known)}", nearest(name, known))
         if self.version != SUITE_VERSION:
             raise ConfigError(f"a suite of version {self.version}", f"version {SUITE_VERSION}", "make it again")
-        if not 0 <= self.seed < SCENES_PER_SEED:
-            raise ConfigError(f"seed {self.seed}", f"0 to {SCENES_PER_SEED - 1}", "choose another seed")
-        self._check_films()
-        if (
-            not self.minutes
-            or not self.families
-            or not 0 < min(*self.minutes, self.per_cell) <= max(self.minutes) < inf
-        ):
-            found = f"minutes {self.minutes}, families {self.families}, per_cell {self.per_cell}"
-            raise ConfigError(found, "lengths above 0, a family and a question per cell", "correct the plan")
-        named = {"minutes": tuple(f"{minutes:g}" for minutes in self.minutes), "families": self.families}
-        for what, values in named.items():
-            if len(set(values)) < len(values):
-                raise ConfigError(f"{what} {values}", "each once", "leave out the repetition")
-
-    def _check_films(self) -> None:
-        looks = self.fps * LEVELS[self.level].dwell_seconds
-        if not 2 <= looks < inf:
-            found = f"fps = {self.fps} where everything shows for {LEVELS[self.level].dwell_seconds:g} s"
-            raise ConfigError(found, "at least two frames of everything", "raise fps, or choose a slower level")
-        if self.size_px < SMALLEST_PX or self.size_px % 2 or not 0 <= self.crf <= 51:
-            found = f"size_px = {self.size_px}, crf = {self.crf}"
-            raise ConfigError(found, f"an even size from {SMALLEST_PX}, crf from 0 to 51", "correct them")
+        require_known("family", self.families, FAMILIES)
+        require_known("split", (self.split,), SPLITS)
+        require_known("level", (self.level,), LEVELS)
+        require_lengths(self.minutes)
+        require_seed(self.seed)
+        if not self.per_cell >= 1:
+            found = f"per_cell = {self.per_cell}"
+            raise ConfigError(found, "at least 1 question for each family and length", "ask more")
+        require_pace(self.fps, self.level)
+        require_quality(self.crf)
+        if self.size_px < SMALLEST_PX or self.size_px % 2:
+            expected = f"an even number of at least {SMALLEST_PX}"
+            raise ConfigError(f"size_px = {self.size_px}", expected, "choose another size")
 
     @cached_property
     def scripts(self) -> dict[str, tuple[Script, ...]]:

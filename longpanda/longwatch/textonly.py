@@ -1,14 +1,17 @@
 """What the words of a question give away: the best constant answer, and a classifier trained on other pairs."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from longpanda.longwatch.answers import mentioned
-from longpanda.longwatch.suite import SCENES_PER_SEED, SuitePlan
+from longpanda.longwatch.answers import Span, interval_in, mentioned
+from longpanda.longwatch.families import FAMILIES
+from longpanda.longwatch.intervals import RIGHT_IOU, Interval, best_constant, iou
+from longpanda.longwatch.limits import SCENES_PER_SEED
+from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.text import split_words
 from longpanda.longwatch.world import TITLES
 from longpanda.types import Sample
@@ -21,7 +24,7 @@ class TextOnly:
     """Shares of right answers without any video.
 
     Args:
-        constant: of the most frequent answer to each template.
+        constant: of the best constant answer to each template.
         trained: of naive Bayes over the words of the question, each fold answered by what the others taught.
     """
 
@@ -44,16 +47,66 @@ class TextOnly:
 
 
 def constant_share(samples: Sequence[Sample]) -> float:
-    """Share of right answers of the most frequent answer to each template."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    """Share of right answers of the best constant answer to each template; of times, of the best interval, too.
+
+    Measured on questions drawn for it, on which a classifier of words is measured as well, so that both are picked
+    alike. What chance is on a page of results, `longpanda.evaluate.analysis.chance`, follows from the construction.
+    """
+    labels: dict[tuple[str, str], list[str]] = defaultdict(list)
     for sample in samples:
-        counts[sample.metadata["template"]][label(sample.question, sample.target)] += 1
-    return sum(count.most_common(1)[0][1] for count in counts.values()) / len(samples)
+        labels[sample.family, sample.metadata["template"]].append(label(sample.question, sample.target))
+    right = (FAMILIES[family].kind_of(template).most_right(own) for (family, template), own in labels.items())
+    return sum(right) / len(samples)
+
+
+def with_blind_chance(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples, of which those about intervals tell as their chance whether a blind answer is right: 1.0 or 0.0.
+
+    The blind answer is the best constant interval of the other scripts at that length, so that it is found on other
+    questions than it is held against. Where there are none, and where there are options, samples stay as they are.
+    """
+    cells: dict[float, list[tuple[str, Interval]]] = defaultdict(list)
+    for sample in samples:
+        if (span := _asked_interval(sample)) is not None:
+            cells[sample.metadata["minutes"]].append((_script(sample), span))
+    blind: dict[tuple[float, str], Interval] = {}
+    for minutes, found in cells.items():
+        for script in {script for script, _ in found}:
+            if others := [span for other, span in found if other != script]:
+                blind[minutes, script] = best_constant(others)
+    return [_with_chance(sample, blind) for sample in samples]
+
+
+def _with_chance(sample: Sample, blind: Mapping[tuple[float, str], Interval]) -> Sample:
+    span = _asked_interval(sample)
+    guess = None if span is None else blind.get((sample.metadata["minutes"], _script(sample)))
+    if span is None or guess is None:
+        return sample
+    return replace(sample, metadata=sample.metadata | {"chance": float(iou(guess, span) >= RIGHT_IOU)})
+
+
+def _asked_interval(sample: Sample) -> Interval | None:
+    """The true answer of a question about an interval without options; None of any other, and of what is absent."""
+    if sample.family not in FAMILIES or "choices" in sample.metadata:
+        return None
+    kind = FAMILIES[sample.family].kind_of(sample.metadata.get("template", ""))
+    return interval_in(sample.target) if isinstance(kind, Span) else None
+
+
+def _script(sample: Sample) -> str:
+    return str(sample.metadata.get("cluster", sample.video))
 
 
 def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:
-    """A plan of `pairs` questions of every family of another one, of public development seeds, otherwise as there."""
-    return replace(plan, split="dev", seed=SCENES_PER_SEED - 1, per_cell=pairs, minutes=(min(plan.minutes),))
+    """A plan of other videos, to learn guesses from: of public development seeds, and never of the plan's own.
+
+    Args:
+        plan: what is to be guessed.
+        pairs: questions of each of its families.
+    """
+    last = SCENES_PER_SEED - 1
+    seed = last - 1 if (plan.split, plan.seed) == ("dev", last) else last
+    return replace(plan, split="dev", seed=seed, per_cell=pairs, minutes=(min(plan.minutes),))
 
 
 def by_family(samples: Iterable[Sample]) -> dict[str, list[Sample]]:

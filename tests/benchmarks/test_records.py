@@ -36,6 +36,14 @@ def test_the_recorded_command_is_the_one_that_ran(parser, words):
     assert ran == f"python -m benchmarks.some {words}".strip()
 
 
+@pytest.mark.parametrize(
+    ("whole", "short"), [("52cda4752cda47", "52cda4752cda"), ("52cda4752cda47-dirty", "52cda4752cda+"), (None, None)]
+)
+def test_the_recorded_commit_is_that_of_training_in_short(whole, short, monkeypatch):
+    monkeypatch.setattr("longpanda.train.commit.commit", lambda: whole)
+    assert measure.machine()["commit"] == short
+
+
 def test_defaults_are_left_out(parser):
     assert measure.command(parser, parser.parse_args(["--rounds", "5", "--model", "nano"])) == parser.prog
 

@@ -2,12 +2,20 @@
 
 import json
 import shlex
+import shutil
 import sys
 
 import pytest
 
+from longpanda.cli.longwatch import FAMILY_NAMES
+from longpanda.cli.longwatch_insert import FOOTAGE_FAMILY_NAMES, SEEDS
 from longpanda.cli.main import main, parser
+from longpanda.longwatch import FAMILIES
+from longpanda.longwatch.answers import clock, interval_in
 from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row
+from longpanda.longwatch.deck import FOOTAGE_FAMILIES
+from longpanda.longwatch.folder import read_questions
+from longpanda.longwatch.limits import SCENES_PER_SEED
 
 MAKE = "--minutes 3 4 --per-cell 3 --seed 5 --split dev --size-px 96 --fps 0.25 --families needle count grounding"
 ANSWERER = """
@@ -96,6 +104,32 @@ def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, ca
     assert main([*commands[0][1:]]) == 0, "the suite is that of the command"
 
 
+def test_of_times_a_report_tells_who_came_near(suite, tmp_path):
+    answers = {f"{sample.video} {sample.question}": _inside(sample.target) for sample in read_questions(suite)}
+    script, out, plain = (tmp_path / name for name in ("answerer.py", "results.jsonl", "results.md"))
+    known = f"answers = {answers!r}\n"
+    script.write_text(
+        known
+        + ANSWERER.replace(
+            '"answer": "0"', '"answer": answers[asked["video"].split("/")[-1][:-4] + " " + asked["question"]]'
+        )
+    )
+    assert main(["longwatch", "run", str(suite), "--command", f"{sys.executable} {script}", "--out", str(out)]) == 0
+    assert main(["longwatch", "report", str(out), "--markdown", str(plain)]) == 0
+    rows = [line.split("|")[2:5] for line in plain.read_text().splitlines() if line.startswith("| grounding |")]
+    exact, near, what = next(row for row in rows if "both ends" in row[2])
+    assert what.strip() == "both ends within 5 s, or 0.5% of the video"
+    assert exact.startswith(" 33.3%"), "what was never shown alone"
+    assert near.startswith(" 100.0%")
+
+
+def _inside(target):
+    """Of a time, one whose ends are 5 s off and that covers less than half of it."""
+    if (span := interval_in(target)) is None:
+        return target
+    return f"{clock(span[0] + 5)} - {clock(span[1] - 5)}"
+
+
 def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypatch):
     out = tmp_path / "results.jsonl"
     assert main(["longwatch", "run", str(suite), "--command", command, "--out", str(out)]) == 0
@@ -168,7 +202,9 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
     [
         (["make", "--out", "{tmp}/x", "--families", "needel"], "did you mean 'needle'?"),
         (["make", "--out", "{tmp}/x", "--split", "train"], "unknown split 'train'"),
+        (["make", "--out", "{tmp}/x", "--split", "private"], "--split private without --seed"),
         (["make", "--out", "{tmp}/x", "--minutes", "1"], "ask for a longer video or a faster level"),
+        (["make", "--out", "{tmp}/x", "--minutes", "3", "100000"], "a length of 100,000 minutes; expected more than 0"),
         (["make", "--out", "{suite}", "--seed", "6"], "holds a suite with another"),
         (["make", "--out", "{tmp}/x", "--workers", "0"], "0 workers"),
         (["verify", "{tmp}"], "longpanda longwatch make"),
@@ -204,6 +240,50 @@ def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tm
     first, *_, last = err.splitlines()
     assert first == "learning what can be guessed without the videos"
     assert last.endswith("make more questions with --per-cell, or report a bug")
+
+
+def test_an_audit_refuses_before_a_word_and_overwrites_nothing(suite, tmp_path, capsys):
+    kept, broken = tmp_path / "audit.json", tmp_path / "broken"
+    kept.write_text("precious")
+    shutil.copytree(suite, broken)
+    (broken / "questions.jsonl").write_text("")
+    for words, message in {
+        (broken,): "is changed since it was made",
+        (suite, "--out", kept): "audit.json' is there already; expected a new file",
+        (suite, "--out", suite / "manifest.json"): "is there already",
+        (suite, "--out", tmp_path): "is a directory",
+        (suite, "--out", tmp_path / "no" / "audit.json"): "no directory",
+    }.items():
+        capsys.readouterr()
+        assert main(["longwatch", "audit", *map(str, words)]) == 2
+        out, err = capsys.readouterr()
+        assert message in err
+        assert (out, err.count("\n")) == ("", 1)
+    assert kept.read_text() == "precious"
+
+
+def _steps():
+    (verbs,) = (action for action in parser()._actions if action.dest == "verb")
+    (steps,) = (action for action in verbs.choices["longwatch"]._actions if action.dest == "step")
+    return steps.choices
+
+
+@pytest.mark.parametrize("step", ["make", "insert", "verify", "run", "audit", "report", "export"])
+def test_help_tells_every_default_and_what_it_is_for(step):
+    assert step in _steps()
+    one = _steps()[step]
+    either = {action.dest for group in one._mutually_exclusive_groups for action in group._group_actions}
+    assert one.description.endswith(".")
+    for action in one._actions:
+        assert action.help, action.dest
+        if action.option_strings and action.nargs != 0 and not action.required and action.dest not in either:
+            assert "(default: " in action.help, action.dest
+
+
+def test_help_names_the_families_that_there_are():
+    assert ", ".join(FAMILIES) == FAMILY_NAMES
+    assert ", ".join(FOOTAGE_FAMILIES) == FOOTAGE_FAMILY_NAMES
+    assert f"0 to {SCENES_PER_SEED - 1}" == SEEDS
 
 
 def test_refusals_of_make_come_before_anything_is_drawn(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 from longpanda.cli.main import main, parser
 from longpanda.longwatch import card
-from longpanda.longwatch.card import make_command
+from longpanda.longwatch.commands import in_lines, remaking
 from longpanda.longwatch.suite import SuitePlan
 
 MAKE = "--minutes 3 --per-cell 3 --seed 5 --size-px 96 --fps 0.25 --families needle --workers 1"
@@ -59,7 +59,7 @@ def test_the_command_on_the_card_makes_the_suite_again(suites, monkeypatch):
     plan = replace(SuitePlan.read(suites / "dev"), minutes=(3.0, 10 / 3), fps=1 / 3)
     made = []
     monkeypatch.setattr("longpanda.longwatch.make.make", lambda plan, *_: made.append(plan) or [])
-    words = shlex.split(make_command(plan).replace("\\\n", " "))[1:]
+    words = shlex.split(in_lines(remaking(plan, "suite")).replace("\\\n", " "))[1:]
     options = parser().parse_args(words)
     options.out = Path(suites)
     options.step_run(options)

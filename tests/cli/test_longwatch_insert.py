@@ -50,8 +50,7 @@ def test_run_and_report_take_what_insert_wrote(suite, tmp_path, capsys):
     assert {sample["family"] for sample in samples} == {"needle", "order"}
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
     assert "| needle |" in capsys.readouterr().out
-    command = "longpanda longwatch insert walk.mp4 --out"
-    assert command in out.with_suffix(".html").read_text()
+    assert "longpanda longwatch insert walk.mp4 --depths 0.1 0.9" in out.with_suffix(".html").read_text()
     assert "data:image/jpeg;base64," in out.with_suffix(".html").read_text()
 
 
@@ -74,6 +73,7 @@ def test_again_it_says_the_same(suite, footage, capsys):
         ),
         (["insert", "{footage}", "--out", "{tmp}/x"], "12.0 s of 'walk.mp4'; expected at least"),
         (["insert", "{footage}", "{tmp}/none.mp4", "--out", "{tmp}/x"], "no such file"),
+        (["insert", "{footage}", "{footage}", "--level", "flash", "--out", "{tmp}/x"], "are the same video"),
         (["insert", "{footage}", "--level", "flash", "--out", "{footage}"], "cannot hold a suite"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from longpanda.cli.main import main
 from longpanda.evaluate import read_notes, read_records
 from longpanda.longwatch.choices import choices
-from longpanda.longwatch.make import read_questions
+from longpanda.longwatch.folder import read_questions
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "answerer.py"
 MAKE = "--minutes 3 --per-cell 2 --seed 6 --split dev --size-px 96 --fps 0.5 --families count state needle"
@@ -26,10 +27,10 @@ for line in sys.stdin:
     print(json.dumps({"answer": "b"}), flush=True)
 """
 SLOW = """
-import json, sys, time
+import json, os, sys, time
 for number, line in enumerate(sys.stdin):
     if number == 3:
-        time.sleep(600)
+        time.sleep(float(os.environ.get("NAP_SECONDS", "0")))
     print(json.dumps({"answer": "never"}), flush=True)
 """
 BROOD = """
@@ -113,7 +114,7 @@ def test_the_example_counts_what_the_lamp_does(suite, tmp_path):
 
 
 def test_secrets_are_stored_nowhere_and_new_ones_go_on(suite, program, tmp_path, capsys):
-    out, command = tmp_path / "r.jsonl", program(SLOW.replace("600", "0"))
+    out, command = tmp_path / "r.jsonl", program(SLOW)
     for secret in ("HUSH1", "HUSH2"):
         assert _run(suite, out, "--command", f"env API_KEY={secret} {command} --token {secret}") == 0
     assert main(["longwatch", "report", str(out)]) == 0
@@ -145,8 +146,42 @@ def test_a_model_is_its_files_wherever_they_are(suite, model_folder, tmp_path, c
     assert "another model_sha256" in capsys.readouterr().err
 
 
+def test_results_of_something_else_are_refused_before_a_model_is_loaded(
+    suite, model_folder, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "r.jsonl"
+    assert _run(suite, out, "--oracle") == 0
+    before = out.read_bytes()
+    loaded = []
+    monkeypatch.setattr("longpanda.index.load", loaded.append)
+    assert _run(suite, out, "--model", model_folder) == 2
+    assert "another model, model_sha256, oracle" in capsys.readouterr().err
+    assert loaded == []
+    (tmp_path / "mine.txt").write_text("precious\n")
+    assert _run(suite, tmp_path / "mine.txt", "--model", model_folder) == 2
+    assert "holds no results" in capsys.readouterr().err
+    assert (loaded, out.read_bytes()) == ([], before)
+
+
+def test_a_command_is_its_program_too(suite, program, tmp_path, capsys):
+    out, key = tmp_path / "r.jsonl", tmp_path / "key"
+    key.write_text("one")
+    command = f"{program(SLOW)} --key-file {key}"
+    assert _run(suite, out, "--command", command) == 0
+    assert len(read_records(out)[0]["program_sha256"]) == 64
+    key.write_text("another")
+    assert _run(suite, out, "--command", command) == 0, "the value of an option is no program"
+    before = out.read_bytes()
+    program(SLOW.replace("never", "7"))
+    assert _run(suite, out, "--command", command) == 2
+    assert "holds results with another program_sha256; expected" in capsys.readouterr().err
+    assert out.read_bytes() == before
+    assert _run(suite, tmp_path / "none.jsonl", "--command", "cat") == 0
+    assert "program_sha256" not in read_records(tmp_path / "none.jsonl")[0], "it names no file"
+
+
 def test_the_circumstances_are_noted_and_may_change(suite, program, tmp_path):
-    out, command = tmp_path / "r.jsonl", program(SLOW.replace("600", "0"))
+    out, command = tmp_path / "r.jsonl", program(SLOW)
     for timeout in ("50", "60"):
         assert _run(suite, out, "--command", command, "--timeout", timeout) == 0
     first, second = read_notes(out)
@@ -164,7 +199,9 @@ def test_a_command_that_is_none_is_refused(suite, tmp_path, capsys, command, mes
 def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(suite, program, tmp_path, capsys):
     out, command = tmp_path / "r.jsonl", program(SLOW)
     words = [sys.executable, "-m", "longpanda.cli.main", "longwatch", "run", str(suite)]
-    running = subprocess.Popen([*words, "--out", str(out), "--command", command], stderr=subprocess.PIPE, text=True)
+    words += ["--out", str(out), "--command", command]
+    napping = os.environ | {"NAP_SECONDS": "600"}
+    running = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=napping)
     while not out.exists() or len(out.read_bytes().splitlines()) < 1 + 3:
         assert running.poll() is None
     assert _run(suite, out, "--command", command) == 2
@@ -173,7 +210,7 @@ def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(suite, program, tmp_path
     assert running.communicate(timeout=100)[1].endswith("longpanda: stopped\n")
     assert running.returncode == 130
     assert len(read_records(out)[1]) == 3
-    assert _run(suite, out, "--command", program(SLOW.replace("600", "0"))) == 0
+    assert _run(suite, out, "--command", command) == 0
     assert len(read_records(out)[1]) == 6
 
 
@@ -210,7 +247,7 @@ def test_nothing_that_a_command_started_outlives_the_run(end, workers, suite, pr
 
 def test_a_run_ends_with_its_errors_and_the_next_command(suite, program, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
-    wrong = SLOW.replace("time.sleep(600)", "sys.exit(7)")
+    wrong = SLOW.replace("time.sleep(", "sys.exit(7 or ")
     assert _run(suite, out, "--command", program(wrong)) == 0
     *_, errors, after = capsys.readouterr().out.splitlines()
     assert errors.startswith("1 error, the first: ")

@@ -1,8 +1,14 @@
 """Results as a run leaves them, for the tests of what is made of them."""
 
+from longpanda.evaluate.summary import Measure
 from longpanda.types import Reply, Sample, Score
 
-PARTIALS = {"needle": "mean relative accuracy", "count": ""}
+MEASURES = {
+    "needle": (
+        Measure("mean relative accuracy", lambda score: score.partial),
+        Measure("near", lambda score: float(score.partial > 0.5)),
+    )
+}
 
 
 def score(value, number=0, family="needle", minutes=3.0, text="7", error=None, told=True, absent=False, **metadata):

@@ -3,15 +3,15 @@
 from itertools import pairwise
 
 import pytest
-from results import PARTIALS, results, score
+from results import MEASURES, results, score
 
 from longpanda.evaluate import charts
 from longpanda.evaluate.paired import pair
-from longpanda.evaluate.summary import summarise
+from longpanda.evaluate.summarise import summarise
 
 
 def _model(scores, name="m"):
-    return summarise(name, {}, scores, PARTIALS)
+    return summarise(name, {}, scores, MEASURES)
 
 
 def test_lengths_stand_by_their_logarithm_and_shares_from_the_bottom_up():

@@ -6,7 +6,7 @@ from longpanda.errors import ConfigError
 from longpanda.evaluate.circular import by_question, cells_of, judged, letter_use
 from longpanda.evaluate.metrics import accuracy
 from longpanda.evaluate.report import Report, markdown, page
-from longpanda.evaluate.summary import summarise
+from longpanda.evaluate.summarise import summarise
 from longpanda.types import Reply, Sample, Score
 
 OPTIONS = ("7", "8", "9", "never")

@@ -4,13 +4,14 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from results import PARTIALS, results, score
+from results import MEASURES, results, score
 
 from longpanda.evaluate import colours
+from longpanda.evaluate.cells import interval_text
 from longpanda.evaluate.paired import pair
 from longpanda.evaluate.report import Report, markdown, page
-from longpanda.evaluate.summary import summarise
-from longpanda.evaluate.tables import interval_text
+from longpanda.evaluate.summarise import summarise
+from longpanda.evaluate.summary import Measure
 
 HOSTILE = "<script>alert(1)</script>|`*\ud800"
 HEADINGS = (
@@ -45,7 +46,7 @@ class _Nesting(HTMLParser):
 
 
 def _report(scores, name="m", configuration=None, **options):
-    return Report((summarise(name, configuration or {}, scores, PARTIALS, **options),))
+    return Report((summarise(name, configuration or {}, scores, MEASURES, **options),))
 
 
 def _checked(report):
@@ -68,7 +69,7 @@ def test_page_and_markdown_hold_every_part_and_the_same_numbers():
     model = report.models[0]
     needle = model.families[0]
     shown = [cell for one in (*model.families, model.overall) for cell in (*one.cells, *one.above, one.averages.area)]
-    for cell in [*shown, needle.averages.increasing, *needle.refusals, needle.partial[1]]:
+    for cell in [*shown, needle.averages.increasing, *needle.refusals, *(mean for _, mean in needle.partial)]:
         assert f"{cell.value:.1%}" in text
         assert interval_text(cell.interval) in text
         assert f"{cell.value:.1%} [{interval_text(cell.interval)}]" in plain
@@ -83,8 +84,9 @@ def test_what_others_wrote_is_text_and_nothing_else():
         score(0.0, 0, family=HOSTILE, text=HOSTILE, template=HOSTILE),
         score(0.0, 1, family=HOSTILE, error=HOSTILE),
     ]
+    told = Measure(HOSTILE, lambda score: score.partial)
     report = Report(
-        (summarise(HOSTILE, {HOSTILE: HOSTILE}, scores, {HOSTILE: HOSTILE}),), (), {"level": HOSTILE}, (HOSTILE,)
+        (summarise(HOSTILE, {HOSTILE: HOSTILE}, scores, {HOSTILE: (told,)}),), (), {"level": HOSTILE}, (HOSTILE,)
     )
     text = _checked(report)
     assert "<script" not in text
@@ -138,7 +140,7 @@ def test_errors_and_what_is_missing_are_said():
 
 def test_two_models_are_compared_on_one_page():
     first, second = results((8, 8)), results((16, 8))
-    models = tuple(summarise(name, {}, scores, PARTIALS) for name, scores in (("one", first), ("two", second)))
+    models = tuple(summarise(name, {}, scores, MEASURES) for name, scores in (("one", first), ("two", second)))
     report = Report(models, pair(first, second))
     text, plain = _checked(report), markdown(report)
     difference = report.paired[0].found
@@ -152,7 +154,7 @@ def test_two_models_are_compared_on_one_page():
 
 def test_the_configuration_and_the_commands_are_in_full():
     report = Report(
-        (summarise("m", {"model": "nano", "frames": None}, [score(1.0)], PARTIALS),),
+        (summarise("m", {"model": "nano", "frames": None}, [score(1.0)], MEASURES),),
         suite={"minutes": [3.0], "level": "steady"},
         commands=("longpanda longwatch run 'a b'",),
     )

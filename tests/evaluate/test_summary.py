@@ -1,17 +1,17 @@
 """What a page of results says, as numbers."""
 
 import pytest
-from results import PARTIALS, results, score
+from results import MEASURES, results, score
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.evaluate.analysis import EVERYTHING
 from longpanda.evaluate.metrics import accuracy
 from longpanda.evaluate.paired import pair
-from longpanda.evaluate.summary import summarise
+from longpanda.evaluate.summarise import summarise
 
 
 def _summary(scores, **options):
-    return summarise("m", {}, scores, PARTIALS, **options)
+    return summarise("m", {}, scores, MEASURES, **options)
 
 
 def test_cells_are_by_family_and_length_and_all_of_them_together():
@@ -39,10 +39,11 @@ def test_a_family_that_was_not_asked_at_a_length_has_no_cell_there():
 
 def test_partial_marks_are_told_where_they_say_more_than_exact_ones():
     needle, count = _summary(results((16, 8))).families
-    name, mean = needle.partial
-    assert name == "mean relative accuracy"
+    (name, mean), (near, share) = needle.partial
+    assert (name, near) == ("mean relative accuracy", "near")
     assert mean.value == pytest.approx((24 + 16 * 0.25) / 40)
-    assert count.partial is None
+    assert share.value == pytest.approx(24 / 40)
+    assert count.partial == ()
 
 
 def test_costs_are_means_of_what_is_told_and_the_largest_memory():

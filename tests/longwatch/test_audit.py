@@ -9,7 +9,8 @@ import pytest
 from longpanda.longwatch import FAMILIES, audit, film, textonly
 from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row, eight, ends, padded, reversed_, shuffled, single, twice
 from longpanda.longwatch.film import read_film
-from longpanda.longwatch.make import VIDEOS, make
+from longpanda.longwatch.folder import VIDEOS
+from longpanda.longwatch.make import make
 from longpanda.longwatch.oracle import Watched
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.textonly import TextOnly, features, label
@@ -112,6 +113,14 @@ def test_questions_give_nothing_away():
         assert len(samples) == 600
         assert found.trained <= found.constant + audit.MARGIN, family
         assert found.constant < max(FAMILIES[family].chance, _absent(samples)) + 0.08, family
+
+
+@pytest.mark.parametrize("seed", [0, 2**20 - 2, 2**20 - 1])
+@pytest.mark.parametrize("split", ["dev", "report", "private"])
+def test_nothing_is_learned_from_the_suite_itself(split, seed):
+    plan = replace(PLAN, split=split, seed=seed, families=("needle",))
+    learned = {sample.metadata["scene_seed"] for sample in textonly.public_plan(plan, 12).samples()}
+    assert not learned & {sample.metadata["scene_seed"] for sample in plan.samples()}
 
 
 def test_a_word_that_gives_the_answer_away_is_found():

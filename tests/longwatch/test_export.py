@@ -10,7 +10,8 @@ from longpanda.errors import ConfigError
 from longpanda.longwatch import card
 from longpanda.longwatch import export as module
 from longpanda.longwatch.export import export
-from longpanda.longwatch.make import make, read_questions
+from longpanda.longwatch.folder import read_questions
+from longpanda.longwatch.make import make
 from longpanda.longwatch.rows import sample_of
 from longpanda.longwatch.suite import SuitePlan
 

@@ -9,9 +9,9 @@ from walks import walk
 from longpanda.errors import ConfigError, VideoError
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.deck import FOOTAGE_FAMILIES
+from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.footage import Footage, FootagePlan
 from longpanda.longwatch.insert import Overlaid, insert
-from longpanda.longwatch.make import read_questions
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.video import probe
 
@@ -192,30 +192,38 @@ def test_as_many_videos_as_the_plan_has(plan, videos, tmp_path):
         insert(plan, videos[:1], tmp_path)
 
 
+def test_one_video_under_two_names_is_refused(videos, plan, tmp_path):
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(videos[0].read_bytes())
+    footage = (*plan.footage, Footage.of(copy))
+    with pytest.raises(ConfigError, match=f"'{plan.footage[0].name}' and 'copy.mp4', which are the same video"):
+        replace(plan, footage=footage)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"footage": ()}, "0 videos"),
+        ({"footage": ()}, "no footage"),
         ({"level": "steady"}, "at least .* s for .* cards of the level 'steady'"),
         ({"minutes": (0.05,)}, "3.0 s of 'a walk, at 8.mp4'"),
-        ({"minutes": (0.5,)}, "0.3 minutes"),
-        ({"minutes": (-1.0,)}, "above 0"),
-        ({"minutes": (float("nan"),)}, "above 0"),
-        ({"minutes": (0.15, 0.15)}, "each once"),
+        ({"minutes": (0.15, 0.5)}, "a length of 0.5 minutes of .*at most its 0.3 minutes"),
+        ({"minutes": (-1.0,)}, "more than 0"),
+        ({"minutes": (float("nan"),)}, "more than 0"),
+        ({"minutes": (0.15, 0.15)}, "length '0.15' 2 times"),
         ({"depths": (0.5, 0.52)}, "increasing by more than"),
         ({"depths": tuple(i / 19 for i in range(20))}, "fewer --depths"),
         ({"families": ("needel",)}, "did you mean 'needle'"),
-        ({"families": ("count",)}, "'count' for a family on footage"),
-        ({"families": ()}, "some of each"),
-        ({"families": ("needle", "needle")}, "each once"),
-        ({"level": "fast"}, "'fast' for a level"),
+        ({"families": ("count",)}, "unknown family on footage 'count'"),
+        ({"families": ()}, "no family on footage"),
+        ({"families": ("needle", "needle")}, "'needle' 2 times; expected each once"),
+        ({"level": "fast"}, "unknown level 'fast'"),
         ({"height_px": 100}, "at least 112 px"),
         ({"height_px": 0}, "at least 112 px"),
-        ({"seed": -1}, "a seed from 0"),
-        ({"seed": 2**20}, "a seed from 0"),
-        ({"fps": 1.0}, "at least two frames of each card"),
-        ({"fps": float("nan")}, "at least two frames of each card"),
-        ({"crf": 52}, "crf from 0 to 51"),
+        ({"seed": -1}, "seed -1; expected 0 to 1048575"),
+        ({"seed": 2**20}, "seed 1048576"),
+        ({"fps": 1.0}, "fps = 1.0 .* at least 2, for two frames"),
+        ({"fps": float("nan")}, "fps = nan"),
+        ({"crf": 52}, "crf = 52; expected 0 to 51"),
         ({"version": 99}, "version 99"),
     ],
 )

@@ -12,9 +12,10 @@ from walks import walk
 from longpanda.cli.main import main
 from longpanda.errors import ConfigError
 from longpanda.longwatch import make as making
+from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.footage import Footage, FootagePlan
 from longpanda.longwatch.insert import insert
-from longpanda.longwatch.make import make, read_questions
+from longpanda.longwatch.make import make
 from longpanda.longwatch.suite import SuitePlan
 
 PLAN = SuitePlan(minutes=(3.0,), families=("needle",), per_cell=2, seed=7, split="dev", size_px=96, fps=0.25)

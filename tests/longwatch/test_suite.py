@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from longpanda.errors import ConfigError
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.film import read_film
-from longpanda.longwatch.make import make, questions_jsonl, read_questions, verify
+from longpanda.longwatch.folder import questions_jsonl, read_questions
+from longpanda.longwatch.make import make, verify
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.video import alone_in, probe
 
@@ -170,6 +172,21 @@ def test_a_folder_is_filled_by_one_process_at_a_time(tmp_path):
         pass
 
 
+def test_no_worker_outlives_a_make_that_is_killed(tmp_path):
+    script, folder = tmp_path / "fill.py", tmp_path / "suite"
+    script.write_text(FILL.format(str(folder)))
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        while not list((folder / "videos").glob("[!.]*.json")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate(timeout=60)  # workers hold its output open while they live
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def test_killed_at_any_moment_it_goes_on(suite, tmp_path):
     script = tmp_path.parent / f"{tmp_path.name}.py"
     script.write_text(FILL.format(str(tmp_path)))
@@ -191,32 +208,38 @@ def test_killed_at_any_moment_it_goes_on(suite, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "message"),
     [
-        {"families": ("needel",)},
-        {"families": ()},
-        {"families": ("needle", "needle")},
-        {"split": "train"},
-        {"level": "fast"},
-        {"seed": -1},
-        {"seed": 2**20},
-        {"minutes": ()},
-        {"minutes": (0.0,)},
-        {"per_cell": 0},
-        {"version": 99},
-        {"minutes": (float("nan"),)},
-        {"minutes": (3.0, 3.0000001)},
-        {"size_px": 49},
-        {"size_px": 0},
-        {"crf": 52},
-        {"fps": -1.0},
-        {"fps": 0.1},
-        {"level": "flash"},
+        ({"families": ("needel",)}, "unknown family 'needel'; .*did you mean 'needle'"),
+        ({"families": ()}, "no family; expected at least one of needle, "),
+        ({"families": ("needle", "needle")}, "family 'needle' 2 times; expected each once"),
+        ({"split": "train"}, "unknown split 'train'"),
+        ({"level": "fast"}, "unknown level 'fast'"),
+        ({"seed": -1}, "seed -1; expected 0 to 1048575"),
+        ({"seed": 2**20}, "seed 1048576"),
+        ({"minutes": ()}, "no length"),
+        ({"minutes": (3.0, 0.0)}, "a length of 0 minutes; expected more than 0"),
+        ({"minutes": (3.0, 100_000.0)}, r"a length of 100,000 minutes; expected .* at most 1,440 \(a day\)"),
+        ({"minutes": (float("inf"),)}, "a length of inf minutes"),
+        ({"minutes": (float("nan"),)}, "a length of nan minutes"),
+        ({"minutes": (3.0, 3.0000001)}, "length '3' 2 times"),
+        ({"per_cell": 0}, "per_cell = 0; expected at least 1 question"),
+        ({"version": 99}, "version 99"),
+        ({"size_px": 49}, "size_px = 49; expected an even number of at least 48"),
+        ({"size_px": 0}, "size_px = 0"),
+        ({"crf": 52}, "crf = 52; expected 0 to 51"),
+        ({"fps": -1.0}, "fps = -1.0"),
+        ({"fps": 0.1}, "fps = 0.1 where everything shows for 16 s; expected at least 0.125"),
+        ({"level": "flash"}, "everything shows for 1 s; expected at least 2, "),
     ],
 )
-def test_impossible_plans_are_refused(change):
-    with pytest.raises(ConfigError):
+def test_impossible_plans_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
         replace(PLAN, **change)
+
+
+def test_a_day_is_no_impossible_length():
+    assert replace(PLAN, minutes=(1440.0,), families=("needle",), per_cell=1).entries[0].name == "gallery-0000-1440min"
 
 
 def test_seeds_of_suites_never_meet_training_or_one_another():

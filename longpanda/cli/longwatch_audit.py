@@ -1,0 +1,90 @@
+"""`longpanda longwatch audit`: whether a suite can be guessed, and whether it can be answered."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longpanda.cli.bars import BAR_DELAY_SECONDS
+
+if TYPE_CHECKING:
+    from longpanda.longwatch.audit import Row
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the step."""
+    parser.description = run.__doc__
+    parser.add_argument("folder", type=Path, help="the suite that make wrote")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.json",
+        help="write the table to a new file as JSON, too (default: print it alone)",
+    )
+    parser.set_defaults(step_run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Answer a suite from less than its videos, and from all that is on screen, and show what breaks its bounds."""
+    import json
+    from dataclasses import asdict
+
+    from longpanda.errors import ConfigError
+    from longpanda.video import write_whole
+
+    if options.out is not None:
+        _require_new(options.out)
+    rows = _audited(options.folder)
+    for line in _table(rows):
+        print(line)
+    if options.out is not None:
+        write_whole(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    if broken := sorted({row.family for row in rows if row.broken}):
+        found = f"broken bounds of {', '.join(broken)}"
+        raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")
+
+
+def _require_new(path: Path) -> None:
+    """Raises ConfigError where a file is there already, which may be anything, or cannot be written."""
+    from longpanda.errors import ConfigError
+    from longpanda.video import check_writable
+
+    check_writable(path)
+    if path.exists():
+        raise ConfigError(f"'{path}' is there already", "a new file", "choose another name, or delete it")
+
+
+def _audited(folder: Path) -> "list[Row]":
+    """The rows of the table, with a bar over the videos; what cannot be audited is refused before any word."""
+    from tqdm import tqdm
+
+    from longpanda.longwatch.audit import Row, audit
+    from longpanda.longwatch.suite import SuitePlan
+
+    found, rows = audit(folder), []
+    videos = len(SuitePlan.read(folder).entries)
+    print("learning what can be guessed without the videos", file=sys.stderr, flush=True)
+    with tqdm(total=videos, unit=" videos", desc="reading", delay=BAR_DELAY_SECONDS) as bar:
+        for one in found:
+            if isinstance(one, Row):
+                rows.append(one)
+            else:
+                bar.update()
+    return rows
+
+
+def _table(rows: "Sequence[Row]") -> Iterator[str]:
+    """One line for each family and length, below a head."""
+    from longpanda.longwatch.audit import BOUNDED, INVARIANCES
+
+    names = ["chance", "text only", *(control.name for control in BOUNDED), *INVARIANCES, "oracle"]
+    yield f"{'family':10} {'minutes':>7} {'asked':>6} " + " ".join(f"{name:>12}" for name in names)
+    for row in rows:
+        shares = [row.chance, row.text_only, *(row.controls[control.name] for control in BOUNDED)]
+        shares += [*(row.invariances.get(name, float("nan")) for name in INVARIANCES), row.oracle]
+        shown = " ".join("-".rjust(12) if isnan(share) else f"{share:>12.1%}" for share in shares)
+        bounds = f"  BROKEN: {'; '.join(row.broken)}" if row.broken else ""
+        bounds += f"  too few questions to tell: {', '.join(row.unsure)}" if row.unsure else ""
+        yield f"{row.family:10} {row.minutes:>7g} {row.questions:>6} {shown}{bounds}"

@@ -1,0 +1,150 @@
+"""A suite's folder: whose it is, what makes it complete, and its questions; of generated suites and of real footage."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+from longpanda.errors import ConfigError
+from longpanda.longwatch.film import file_sha256
+from longpanda.longwatch.manifest import MANIFEST, read_hashes, require_film, require_made
+from longpanda.longwatch.suite import FOOTAGE_PLAN, PLAN
+from longpanda.types import Sample
+from longpanda.video import alone_in, write_whole
+
+QUESTIONS, VIDEOS = "questions.jsonl", "videos"
+
+
+class Named(Protocol):
+    """One video of a plan."""
+
+    @property
+    def name(self) -> str:
+        """Of its file, without the suffix."""
+
+
+class Plan(Protocol):
+    """What decides the videos and the questions of a folder.
+
+    Attributes:
+        FILE: the name of the file that holds it.
+    """
+
+    FILE: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def entries(self) -> Sequence[Named]:
+        """The videos."""
+
+    def samples(self) -> Iterator[Sample]:
+        """The questions, those of one video together."""
+
+    def to_json(self) -> str:
+        """What `read` reads."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The plan that a folder was begun with. Raises ConfigError where there is none."""
+
+
+@contextmanager
+def claimed(plan: Plan, folder: Path) -> Iterator[None]:
+    """Hold a folder that is this plan's alone, without anything a killed process left half-written.
+
+    Raises:
+        ConfigError: it holds another suite or other files, is being filled by another process, or cannot be written.
+    """
+    open_folder(plan, folder)
+    with alone_in(folder):
+        _claim(plan, folder)
+        yield
+
+
+def open_folder(plan: Plan, folder: Path) -> None:
+    """Make a folder for this plan, or find that it holds nothing else; others may still be filling it.
+
+    Raises:
+        ConfigError: it holds another suite or other files, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"'{folder}' cannot hold a suite ({error.strerror})", "a folder", "use another") from error
+    _refuse_other_files(plan, folder)
+    _refuse_other_plan(plan, folder)
+
+
+def complete(plan: Plan, folder: Path) -> None:
+    """Write the questions, and the manifest, which marks the suite as complete; all videos must be there."""
+    write_whole(folder / QUESTIONS, questions_jsonl(plan))
+    hashes = {name: file_sha256(folder / name) for name in [QUESTIONS, *_names(plan)]}
+    write_whole(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
+
+
+def questions_jsonl(plan: Plan) -> str:
+    """All questions, one JSON object a line."""
+    return "".join(json.dumps(asdict(sample)) + "\n" for sample in plan.samples())
+
+
+def read_questions(folder: Path) -> list[Sample]:
+    """The questions of a complete suite; `Sample.video` is the name of the file in videos/, without its suffix.
+
+    Raises:
+        ConfigError: the folder holds no complete suite, its questions were changed since it was made, or the film of
+            one is missing.
+    """
+    path = folder / QUESTIONS
+    require_made(path, read_hashes(folder).get(QUESTIONS))
+    try:
+        samples = [Sample.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, TypeError, KeyError) as error:
+        found = f"'{path}' holds no questions ({error})"
+        raise ConfigError(found, "what make wrote", "make the suite again") from error
+    for video in dict.fromkeys(sample.video for sample in samples):
+        require_film(folder / VIDEOS / f"{video}.mp4")
+    return samples
+
+
+def is_of_suite(path: Path) -> bool:
+    """Whether a file is one of those that make or insert write into a suite's folder."""
+    for folder in (path.parent, path.parent.parent):
+        plans = [name for name in (PLAN, FOOTAGE_PLAN) if (folder / name).is_file()]
+        names = [*plans, QUESTIONS, MANIFEST, "lock"] if plans else []
+        if path in [folder / name for name in names] or (plans and path.parent == folder / VIDEOS):
+            return True
+    return False
+
+
+def _claim(plan: Plan, folder: Path) -> None:
+    """Make the folder this suite's, and sweep what a killed process left half-written."""
+    _refuse_other_plan(plan, folder)
+    if not (path := folder / plan.FILE).exists():
+        write_whole(path, plan.to_json())
+    (folder / VIDEOS).mkdir(exist_ok=True)
+    for path in map(folder.joinpath, [plan.FILE, QUESTIONS, MANIFEST, *_names(plan)]):
+        for left in path.parent.glob(f".{path.name}.*"):
+            left.unlink()
+
+
+def _refuse_other_plan(plan: Plan, folder: Path) -> None:
+    """A folder that was begun with one plan is not gone on with under another."""
+    if (folder / plan.FILE).exists() and (stored := plan.read(folder)) != plan:
+        changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
+        found = f"'{folder}' holds a suite with another {', '.join(changed)}"
+        raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
+
+
+def _names(plan: Plan) -> list[str]:
+    """The videos and the records beside them, in the suite's folder."""
+    return [f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json")]
+
+
+def _refuse_other_files(plan: Plan, folder: Path) -> None:
+    """A suite has its folder to itself."""
+    if not (folder / plan.FILE).exists() and (other := [path.name for path in folder.iterdir() if path.name != "lock"]):
+        left = [name for name in other if not name.startswith(f".{plan.FILE}.")]  # of a make that was killed at once
+        if left:
+            raise ConfigError(f"'{folder}' holds other files, such as '{left[0]}'", "a new or empty folder", "name one")
