@@ -14,8 +14,9 @@ class Group:
     Those may follow the next keyframe (leading pictures of open groups), so its packet and theirs are held as well, and
     become the beginning of the `following` group. All times are ticks of the stream's time base.
 
-    `is_sound` turns False where packets alone do not tell what will be shown: no times, times out of order or twice,
-    marked corrupt, empty, or more bytes than are held at once.
+    `is_broken` turns True, for good, at a packet that alone does not tell what will be shown (no time, a time out of
+    order or given twice, marked corrupt, empty), or that is too much to hold: it is not taken, and what comes after it
+    is not known.
 
     Args:
         packets: PyAV packets, the first of which is the keyframe.
@@ -23,19 +24,30 @@ class Group:
 
     def __init__(self, packets: Sequence[Any]) -> None:
         self.packets: list[Any] = []
-        self.is_sound = True
+        self.is_broken = False
         self.is_last = False
         self.next_pts: int | None = None
         self._next_at: int | None = None
         self._read_dts: int | None = None
+        self._times: set[int] = set()
         self._bytes = 0
         for packet in packets:
             self.add(packet)
 
     @property
     def start_pts(self) -> int:
-        """When its keyframe is shown; 0 where the group is not sound for want of times."""
-        return self.packets[0].pts or 0
+        """When its keyframe is shown."""
+        return int(self.packets[0].pts)
+
+    @property
+    def start_is_shown(self) -> bool:
+        """Does no edit list hide its keyframe?"""
+        return not self.packets[0].is_discard
+
+    @property
+    def next_is_shown(self) -> bool:
+        """Is there a next keyframe, and does no edit list hide it?"""
+        return self._next_at is not None and not self.packets[self._next_at].is_discard
 
     @property
     def is_whole(self) -> bool:
@@ -44,17 +56,22 @@ class Group:
 
     def add(self, packet: Any) -> None:
         """Take the next packet in decode order."""
-        self.packets.append(packet)
         self._bytes += packet.size
-        if packet.pts is None or not packet.size or packet.is_corrupt or self._bytes > MOST_BYTES:
-            self.is_sound = False
+        if self.is_broken or self._bytes > MOST_BYTES or not self._tells(packet):
+            self.is_broken = True
             return
-        if packet.dts is not None:
-            if packet.dts > packet.pts or (self._read_dts is not None and packet.dts < self._read_dts):
-                self.is_sound = False
-            self._read_dts = packet.dts
+        self.packets.append(packet)
+        self._times.add(packet.pts)
+        self._read_dts = packet.dts if packet.dts is not None else self._read_dts
         if packet.is_keyframe and len(self.packets) > 1 and self._next_at is None:
             self._next_at, self.next_pts = len(self.packets) - 1, packet.pts
+
+    def _tells(self, packet: Any) -> bool:
+        if packet.pts is None or not packet.size or packet.is_corrupt or packet.pts in self._times:
+            return False
+        if packet.dts is None:
+            return True
+        return packet.dts <= packet.pts and (self._read_dts is None or packet.dts >= self._read_dts)
 
     def end(self) -> None:
         """Take note that the file has no more packets."""
@@ -79,12 +96,11 @@ class Group:
             times: ticks, never decreasing.
 
         Returns:
-            one time per time, or None where the packets do not tell.
+            one time per time, or None where a time lies before the first picture shown.
         """
         shown = self._shown_pts()
         positions = [bisect_right(shown, ticks) - 1 for ticks in times]
-        is_clear = self.is_sound and len(set(shown)) == len(shown) and min(positions) >= 0
-        return [shown[position] for position in positions] if is_clear else None
+        return [shown[position] for position in positions] if min(positions) >= 0 else None
 
     def needed(self, wanted: set[int]) -> list[Any]:
         """The packets up to the last wanted one; what comes after them nothing wanted depends on."""
@@ -102,5 +118,5 @@ class Group:
     def _shown_pts(self) -> list[int]:
         """Times of the pictures from this keyframe up to the next, without those that an edit list hides."""
         end = self.next_pts
-        own = (p.pts for p in self.packets if p.pts is not None and p.pts >= self.start_pts and not p.is_discard)
+        own = (packet.pts for packet in self.packets if packet.pts >= self.start_pts and not packet.is_discard)
         return sorted(pts for pts in own if end is None or pts < end)

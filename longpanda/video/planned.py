@@ -1,4 +1,4 @@
-"""Pictures on screen at chosen seconds for the least decoding: keyframe groups are planned, and what comes is checked."""
+"""Pictures on screen at chosen seconds for the least decoding: keyframe groups are planned, what comes is checked."""
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -69,7 +69,7 @@ class PlannedReader:
         while (target := wanted.front) is not None:
             if target.ticks <= self._screen.first.pts:
                 yield wanted.take().number, self._screen.first
-            elif (self._is_plain and self._screen.is_near(target.ticks)) or not self._locate(target.ticks):
+            elif self._stays_plain(target.ticks) or not self._locate(target.ticks):
                 yield self._plainly(wanted.take())
             elif batch := self._gather(wanted):
                 yield from self._show(batch)
@@ -81,6 +81,11 @@ class PlannedReader:
         self._group, self._is_plain = None, True
         return target.number, self._screen.at(target.second)
 
+    def _stays_plain(self, ticks: int) -> bool:
+        """Is the reader that decodes everything in the group of `ticks`, with no keyframe near that it would miss?"""
+        is_blind = self._tolerance_ticks > 0 and self._packets.keyframe_between(ticks) is None
+        return self._is_plain and not is_blind and self._screen.is_near(ticks + self._tolerance_ticks)
+
     def _is_far(self, ticks: int) -> bool:
         """Is it better to seek than to read on, as far as is known?"""
         is_between, read_dts = self._packets.group_between(ticks), self._packets.demuxed_dts
@@ -89,15 +94,15 @@ class PlannedReader:
         return read_dts is None or ticks - read_dts > self._read_on_ticks
 
     def _locate(self, ticks: int) -> bool:
-        """Have a sound group that begins at or before `ticks`; False where there is none or the file cannot seek."""
+        """Have a group that begins at or before `ticks`; False where there is none or the file cannot seek."""
         if self._group is not None and self._group.start_pts <= ticks and not self._is_far(ticks):
             return True
         for _ in self._packets.landings(ticks, self._screen.origin_pts):
             self._screen.forget_place()
             self._group, self._demuxed = None, self._packets.packets()
             key = next((packet for packet in self._demuxed if packet.is_keyframe), None)
-            if key is not None and key.pts is not None and key.pts <= ticks:
-                self._group, self._is_plain = Group([key]), False
+            if key is not None and key.pts is not None and key.pts <= ticks and not (group := Group([key])).is_broken:
+                self._group, self._is_plain = group, False
                 # Without an index: do not seek within a distance in which this file has no keyframe.
                 self._read_on_ticks = max(self._read_on_ticks, ticks - key.pts)
                 return True
@@ -111,7 +116,7 @@ class PlannedReader:
             while self._is_in(group, wanted):
                 batch.append(wanted.take())
             front = wanted.front
-            if not group.is_sound or front is None or (batch and (group.is_whole or self._is_far(front.ticks))):
+            if group.is_broken or front is None or (batch and (group.is_whole or self._is_far(front.ticks))):
                 break
             if group.is_whole:
                 if group.next_pts is None or front.ticks < group.next_pts:
@@ -130,16 +135,22 @@ class PlannedReader:
         if not group.holds(front.ticks) or not group.knows(front.ticks + reach_ticks):
             return False
         ahead_ticks = back_ticks if group.next_pts is None else group.next_pts - front.ticks
-        if group.next_pts is not None and ahead_ticks < back_ticks and ahead_ticks <= self._tolerance_ticks:
+        if (
+            group.next_pts is not None
+            and group.next_is_shown
+            and ahead_ticks < min(back_ticks, self._tolerance_ticks + 1)
+        ):
             wanted.move_front(group.next_pts)
             return False
-        if back_ticks <= self._tolerance_ticks:
+        if group.start_is_shown and back_ticks <= self._tolerance_ticks:
             wanted.move_front(group.start_pts)
         return True
 
     def _read_packet(self, group: Group) -> None:
         packet = next(self._demuxed, None)
-        if packet is None or (packet.pts is None and not packet.size):
+        if self._packets.damaged_pts:
+            group.is_broken = True
+        elif packet is None or (packet.pts is None and not packet.size):
             group.end()
         else:
             group.add(packet)
@@ -148,7 +159,7 @@ class PlannedReader:
         """Decode a group as planned; from the first surprise on, plainly."""
         group, done, frame = self._group, 0, None
         planned = group.plan([target.ticks for target in batch]) if group is not None else None
-        if group is not None and planned is not None and not self._packets.damaged_pts:
+        if group is not None and planned is not None:
             frames = self._frames(group, set(planned))
             for target, pts in zip(batch, planned, strict=True):
                 if frame is None or frame.pts != pts:
