@@ -1,10 +1,11 @@
 """Frames from 10 and 120 minutes of video: CPU and wall seconds, memory and wrong frames, beside other readers.
 
     python -m benchmarks.decode --peers-python PATH
-    python -m benchmarks.decode --minutes 10 --frames 64 --rounds 5 --out ten.json
+    python -m benchmarks.decode --cases 10:64 120:512 --rounds 5 --out two.json
 
 PATH is a Python that has decord 0.6.0 and torchcodec 0.13.0 (with FFmpeg's libraries); without it both are left out.
-Every run is a process of its own, in interleaved rounds. The files are made first, under runs/decode.
+A case is MINUTES:FRAMES. Every run is a process of its own; with 64 frames, in interleaved rounds, with more, once. The
+files are made first, under runs/decode; the result is written after each case.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from benchmarks.measure import command, keep_result, machine, write_json
 
 ROOT = Path(__file__).parent.parent
 RESULT = Path(__file__).parent / "results" / "decode_cpu.json"
-MINUTES = (10, 120)
-FRAMES = (64, 512, 0)
+CASES = ("10:64", "10:512", "10:600", "120:64", "120:512", "120:7200")
+FEW_FRAMES = 64
 BASELINE = "longpanda"
 PEERS = ("decord", "torchcodec", "torchcodec exact")
 Run = dict[str, Any]
@@ -47,7 +48,7 @@ def one_run(reader: str, path: Path, frames: int, duration_seconds: float, pytho
 def compare(path: Path, minutes: int, frames: int, options: argparse.Namespace) -> list[Run]:
     """All readers on one file, in turn, round by round; a reader that fails is not tried again."""
     runs: dict[str, list[Run]] = {reader: [] for reader in options.readers}
-    for _ in range(options.rounds):
+    for _ in range(options.rounds if frames <= FEW_FRAMES else 1):
         for reader, mine in runs.items():
             python = options.peers_python if reader in PEERS else sys.executable
             if python is None:
@@ -74,26 +75,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         "python -m benchmarks.decode", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=int, nargs="+", default=list(MINUTES))
-    parser.add_argument("--frames", type=int, nargs="+", default=list(FRAMES), help="0 is one a second")
+    parser.add_argument("--cases", nargs="+", default=list(CASES), metavar="MINUTES:FRAMES")
     parser.add_argument("--readers", nargs="+", choices=list(READERS), default=list(READERS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds after which a run is stopped")
     parser.add_argument("--peers-python", type=Path)
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
-    for name in ("minutes", "frames", "readers"):
-        if getattr(options, name) != parser.get_default(name):
-            keep_result(parser, options.out, RESULT, f"--{name}")
-    rows = []
-    for minutes in options.minutes:
-        path = scenes.make(ROOT / "runs" / "decode", minutes)
-        for frames in options.frames:
-            rows += compare(path, minutes, frames or 60 * minutes, options)
+    if options.readers != parser.get_default("readers"):
+        keep_result(parser, options.out, RESULT, "--readers")
     hidden = {"peers_python": "PATH"} if options.peers_python else {}
     shown = argparse.Namespace(**vars(options) | hidden)
-    result = {"machine": machine(), "command": command(parser, shown), "baseline": BASELINE}
-    write_json(options.out, result | {"rounds": options.rounds, "runs": rows})
+    result = {"machine": machine(), "command": command(parser, shown), "baseline": BASELINE, "rounds": options.rounds}
+    rows = []
+    for case in options.cases:
+        minutes, frames = map(int, case.split(":"))
+        rows += compare(scenes.make(ROOT / "runs" / "decode", minutes), minutes, frames, options)
+        write_json(options.out, result | {"runs": rows})
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ def longpanda(path: str, seconds: np.ndarray, **options: Any) -> Frames:
     """This project, in chunks."""
     from longpanda.video import iter_chunks
 
-    size = (HEIGHT_PX, WIDTH_PX)
-    for chunk in iter_chunks(path, seconds, chunk_frames=CHUNK_FRAMES, size_px=size, **options):
+    size, chunk_frames = (HEIGHT_PX, WIDTH_PX), min(CHUNK_FRAMES, len(seconds) // 4)
+    for chunk in iter_chunks(path, seconds, chunk_frames=chunk_frames, size_px=size, **options):
         yield from chunk.frames
 
 

@@ -18,11 +18,12 @@ def make(folder: Path, minutes: int) -> Path:
     """The file of a length, an even number of minutes; written only once per folder."""
     folder.mkdir(parents=True, exist_ok=True)
     loop, path = folder / f"scenes_{HEIGHT_PX}p_2min.mp4", folder / f"scenes_{HEIGHT_PX}p_{minutes}min.mp4"
-    for target, write in ((loop, _encode), (path, lambda new: _repeat(loop, new, minutes * 60 // LOOP_SECONDS))):
-        if not target.exists():
-            new = target.with_suffix(".new.mp4")
-            write(new)
-            new.rename(target)
+    if not loop.exists():
+        _encode(new := loop.with_suffix(".new.mp4"))
+        new.rename(loop)
+    if not path.exists():
+        _repeat(loop, new := path.with_suffix(".new.mp4"), minutes * 60 // LOOP_SECONDS)
+        new.rename(path)
     return path
 
 

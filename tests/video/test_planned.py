@@ -10,7 +10,9 @@ from longpanda.errors import ConfigError
 from longpanda.video import decode, iter_frames, uniform
 from longpanda.video.groups import Group
 from longpanda.video.packets import PacketReader
+from longpanda.video.planned import PlannedReader
 from longpanda.video.reader import ScreenReader
+from longpanda.video.source import open_source
 
 COUNT = 150
 KINDS = {  # name: (suffix, encoder, what write_movie is given besides)
@@ -146,21 +148,29 @@ def test_a_group_of_more_bytes_than_are_held_is_decoded_plainly(plain, monkeypat
     check(plain, shown, np.arange(0.5, 9.9, 0.7))
 
 
-def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path):
-    honest = write_movie(
-        tmp_path / "a.mp4", textured(90), codec="mpeg4", options={"g": "30", "b": "4000000", "bf": "0"}
-    )
-    lying = tmp_path / "lying.mkv"
+@pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "mp4"), ("mpeg2video", "mp4"), ("libx264", "nut")])
+def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path, codec, suffix):
+    options = {"g": "30", "bf": "0"} | ({} if codec == "libx264" else {"b": "4000000"})
+    honest = write_movie(tmp_path / "a.mp4", textured(90), codec=codec, options=options)
+    lying = tmp_path / f"lying.{suffix}"
     with av.open(str(honest)) as read, av.open(str(lying), "w") as write:
         copy = write.add_stream_from_template(read.streams.video[0])
         for packet in read.demux(read.streams.video[0]):
             if packet.dts is not None:
                 packet.stream, packet.is_keyframe = copy, True
                 write.mux(packet)
+    with av.open(str(lying)) as container:
+        assert all(packet.is_keyframe for packet in container.demux(video=0) if packet.size)
     shown = every_frame(lying)
     for second in (0.3, 0.9, 1.4, 2.7):
         check(lying, shown, [second])
     check(lying, shown, [0.3, 0.9, 1.4, 2.7])
+
+
+def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
+    for kind, drops in (("hevc", "NONREF"), ("hevc sub-layers", "DEFAULT")):
+        with open_source(movies(kind)[0]) as source:
+            assert PlannedReader(source, ScreenReader(source))._drops == drops
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
