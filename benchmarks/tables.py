@@ -161,10 +161,10 @@ def decode_cpu(result: Result) -> str:
         rows.append([*known, *[f"{value:.1f}" for value in seconds], *[f"{value:.2f}" for value in ratios], *sizes])
     load = result["machine"]["load_average"][0]
     notes = [
-        f"360p H.264 at 30 frames per second, frames resized to 224 px; x is the ratio to *{result['baseline']}*, which "
-        f"is exact, with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
-        f"start. Medians of {result['rounds']} rounds with 64 frames, one run with more. {load:.1f} processes were "
-        f"running when it began: with more than there are CPUs, only CPU seconds say something."
+        f"360p H.264 at 30 frames per second, frames resized to 224 px. x is the ratio to *{result['baseline']}*, "
+        "exact with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
+        f"start. Medians of {result['rounds']} rounds with 64 frames, one run with more. When it began, {load:.1f} "
+        "processes were running: where that is more than there are CPUs, only CPU seconds say something."
     ]
     columns = ("minutes", "frames", "reader", "CPU s", "wall s", "x CPU", "x wall", "MiB", "wrong frames")
     return _block(columns, rows, result, notes)

@@ -30,7 +30,8 @@ def decode(
     many were asked for.
 
     With a tolerance, a second that has a keyframe within it, before or after, is answered by the nearest one, which is
-    decoded alone: for thin sampling that costs a tenth or less. Times stay true: `pts_seconds` says what was taken.
+    decoded alone: where seconds lie far apart, that saves most of the work. `pts_seconds` says what was taken. Where a
+    file is damaged, answers are exact all the same.
 
     Memory is the clip and, for each worker, a few stored pictures and the packets of one keyframe group (at most
     32 MiB), and the index that the container keeps.
@@ -100,5 +101,7 @@ def iter_frames(
         VideoError: the file is no video, see `probe`.
     """
     with OpenVideo(Wish(path, size_px, tolerance_seconds)) as video:
-        yield from video.every() if seconds is None else video.at(in_order(seconds))
-        warn_of_damage(path, video.damage)
+        try:
+            yield from video.every() if seconds is None else video.at(in_order(seconds))
+        finally:
+            warn_of_damage(path, video.damage)

@@ -19,6 +19,9 @@ def check(path, seconds, fps=30.0, origin=0):
     assert [number_in(frame) for frame in clip.frames] == expected
     np.testing.assert_allclose(clip.pts_seconds, [(n - origin) / fps for n in expected], atol=2e-3)
     assert clip.frames_promised == len(seconds) == len(clip)
+    together = decode(path, seconds, workers=2)
+    np.testing.assert_array_equal(together.frames, clip.frames)
+    np.testing.assert_array_equal(together.pts_seconds, clip.pts_seconds)
     return clip
 
 
