@@ -85,13 +85,13 @@ def main() -> None:
     if options.readers != parser.get_default("readers"):
         keep_result(parser, options.out, RESULT, "--readers")
     hidden = {"peers_python": "PATH"} if options.peers_python else {}
-    shown = argparse.Namespace(**vars(options) | hidden)
-    result = {"machine": machine(), "command": command(parser, shown), "baseline": BASELINE, "rounds": options.rounds}
+    result = {"machine": machine(), "baseline": BASELINE, "rounds": options.rounds}
     rows = []
-    for case in options.cases:
+    for number, case in enumerate(options.cases, 1):
         minutes, frames = map(int, case.split(":"))
         rows += compare(scenes.make(ROOT / "runs" / "decode", minutes), minutes, frames, options)
-        write_json(options.out, result | {"runs": rows})
+        so_far = argparse.Namespace(**vars(options) | hidden | {"cases": options.cases[:number]})
+        write_json(options.out, result | {"command": command(parser, so_far), "runs": rows})
 
 
 if __name__ == "__main__":

@@ -47,8 +47,7 @@ class PlannedReader:
     """
 
     def __init__(self, source: Source, screen: ScreenReader, tolerance_seconds: float = 0.0) -> None:
-        self._stream, self._codec = source.stream, source.stream.codec_context
-        self._screen, self._packets = screen, screen.packets
+        self._codec, self._screen, self._packets = source.stream.codec_context, screen, screen.packets
         self._tolerance_ticks = int(tolerance_seconds / screen.time_base)
         self._read_on_ticks = int(_READ_ON_SECONDS / screen.time_base)
         self._drops = "NONREF" if _can_drop(self._codec) else "DEFAULT"
