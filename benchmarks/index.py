@@ -160,7 +160,9 @@ def main() -> None:
     if options.only:
         keep_result(parser, options.out, RESULT, "--only")
     found = {name: MEASUREMENTS[name]() for name in options.only or MEASUREMENTS}
-    write_json(options.out, {"machine": machine(), "command": command(parser, options), **found})
+    write_json(
+        options.out, {"machine": machine(), "command": command(parser, options), "asking_minutes": ASK_MINUTES, **found}
+    )
 
 
 if __name__ == "__main__":
