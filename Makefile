@@ -43,6 +43,7 @@ bench: $(VENV)/installed ## measure speed, memory and scores again, then write t
 	$(BIN)/python -m benchmarks.nano
 	$(BIN)/python -m benchmarks.film
 	$(BIN)/python -m benchmarks.decode $(if $(PEERS_PYTHON),--peers-python $(PEERS_PYTHON))
+	$(BIN)/python -m benchmarks.index
 	$(BIN)/python -m benchmarks.tables
 
 tables: $(VENV)/installed ## write the tables of README.md and docs/ from benchmarks/results/*.json

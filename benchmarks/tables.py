@@ -252,8 +252,8 @@ def evidence(result: Result) -> str:
         for one in result["rows"]
     ]
     notes = [
-        "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. Hit: "
-        "the heaviest interval meets a true one."
+        "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. "
+        "Hit: the heaviest interval meets a true one."
     ]
     columns = ("family", "minutes", "right answers", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
     return _block(columns, rows, result, notes)
