@@ -35,12 +35,15 @@ format: $(VENV)/installed ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed ## measure speed, memory and scores again, then write the tables (minutes)
+bench: $(VENV)/installed ## measure speed, memory and scores again, then write the tables (an hour; PEERS_PYTHON=...)
 	$(BIN)/python -m benchmarks.stab
 	$(BIN)/python -m benchmarks.stab --only "stab paper" --rounds 5 --out benchmarks/results/stab_forms_cpu.json
+	$(BIN)/python -m benchmarks.scan
 	$(BIN)/python -m benchmarks.ask
 	$(BIN)/python -m benchmarks.nano
 	$(BIN)/python -m benchmarks.film
+	$(BIN)/python -m benchmarks.decode $(if $(PEERS_PYTHON),--peers-python $(PEERS_PYTHON))
+	$(BIN)/python -m benchmarks.index
 	$(BIN)/python -m benchmarks.tables
 
 tables: $(VENV)/installed ## write the tables of README.md and docs/ from benchmarks/results/*.json

@@ -19,7 +19,7 @@ from longpanda.longwatch.commands import remaking
 from longpanda.longwatch.suite import SuitePlan
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md", "docs/longwatch.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/index.md", "docs/longwatch.md")
 MARKER = re.compile(r"^<!-- (begin|end): (\S+) -->$")
 STAGES = {
     "import_and_load": "start Python, load the model",
@@ -146,7 +146,122 @@ def film_cpu(result: Result) -> str:
     return _block(("room", "minutes", "frames", "CPU seconds", "peak memory", "file"), rows, result, notes)
 
 
+def scan_cpu(result: Result) -> str:
+    """CPU time per token of the scan and the mixer, beside transformers' torch path."""
+    rows, mine = [], 1.0
+    for one in result["measurements"]:
+        part, _, whose = one["name"].partition(": ")
+        mine = one["cpu_seconds"] if whose == "ours" else mine
+        peak = (one["peak_rss_bytes"] - one["rss_before_build_bytes"]) / 2**20
+        times = [f"{1e6 * one['cpu_seconds']:.0f}", f"{one['cpu_seconds'] / mine:.1f}"]
+        rows.append([f"{part}: {whose}", *times, f"{peak:.0f} MiB"])
+    notes = ["4,096 tokens in float32; medians of interleaved rounds. Memory is all that the process took to run."]
+    return _block(("", "CPU us per token", "x ours", "memory"), rows, result, notes)
+
+
+def scan_lengths_cpu(result: Result) -> str:
+    """CPU time per token and extra memory of one scan, by length."""
+    rows = []
+    for one in result["measurements"]:
+        extra = one["peak_rss_bytes"] - one["rss_before_build_bytes"] - one["facts"]["output_bytes"]
+        micro = f"{1e6 * one['cpu_seconds']:.0f}"
+        rows.append([f"{one['facts']['tokens']:,}", micro, f"{extra / 2**20:.0f} MiB"])
+    notes = ["One call each, in bfloat16 with sums in float32. Memory beside the output, libraries loaded included."]
+    return _block(("tokens", "CPU us per token", "extra memory"), rows, result, notes)
+
+
+def decode_cpu(result: Result) -> str:
+    """What each reader spends on the same frames of the same files, and its ratio to ours."""
+    cases = [(one["minutes"], one["frames"]) for one in result["runs"]]
+    base = {case: one for case, one in zip(cases, result["runs"], strict=True) if one["reader"] == result["baseline"]}
+    rows = []
+    for case, one in zip(cases, result["runs"], strict=True):
+        known = [str(case[0]), str(case[1]), one["reader"]]
+        if "failed" in one:
+            rows.append([*known, one["failed"], *["–"] * 5])
+            continue
+        seconds = [one[kind] for kind in ("cpu_seconds", "wall_seconds")]
+        ratios = [one[kind] / base[case][kind] for kind in ("cpu_seconds", "wall_seconds")]
+        sizes = [f"{one['rss_bytes_over_start'] / 2**20:.0f}", str(one["wrong_frames"])]
+        rows.append([*known, *[f"{value:.1f}" for value in seconds], *[f"{value:.2f}" for value in ratios], *sizes])
+    load = result["machine"]["load_average"][0]
+    notes = [
+        f"360p H.264 at 30 frames per second, frames resized to 224 px. x is the ratio to *{result['baseline']}*, "
+        "exact with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
+        f"start. Medians of {result['rounds']} rounds with 64 frames, one run with more. When it began, {load:.1f} "
+        "processes were running: where that is more than there are CPUs, only CPU seconds say something."
+    ]
+    columns = ("minutes", "frames", "reader", "CPU s", "wall s", "x CPU", "x wall", "MiB", "wrong frames")
+    return _block(columns, rows, result, notes)
+
+
+def index_cpu(result: Result) -> str:
+    """Memory by length, CPU seconds by stage, what further questions cost, and bytes of an hour."""
+    memory = [
+        [
+            f"{one['minutes']:.0f}",
+            str(one["frames"]),
+            f"{one['peak_rss_bytes'] / 2**20:.0f} MiB",
+            f"{one['cpu_seconds']:.0f}",
+            f"{one['index_bytes'] / 2**20:.1f} MiB",
+        ]
+        for one in result["memory"]
+    ]
+    stages = [
+        [f"{one['tokens_per_frame']:g}", *(f"{one[stage]:.1f}" for stage in ("decode", "stab", "compressor"))]
+        for one in result["stages"]
+    ]
+    sizes = [
+        [f"{one['tokens_per_frame']:g}", f"{one['bfloat16'] / 1e6:.0f} MB", f"{one['int8'] / 1e6:.0f} MB"]
+        for one in result["sizes"]
+    ]
+    asked = result["asking"][0]
+    first, again = asked["first_from_file"], asked["again"]
+    asking = [
+        ["first, from the file", f"{first:.1f}", "1.0"],
+        ["first, from the index", f"{asked['first_from_index']:.1f}", f"{first / asked['first_from_index']:.1f}"],
+        [
+            "first, from an index with its prefix kept",
+            f"{asked['first_from_kept_prefix']:.2f}",
+            f"{first / asked['first_from_kept_prefix']:.0f}",
+        ],
+        ["every further one", f"{again:.2f}", f"{first / again:.0f}"],
+    ]
+    parts = [
+        "720p H.264 at one frame a second through the bundled model:\n",
+        _rows(("minutes", "frames", "peak memory", "CPU seconds", "index"), memory),
+        "\nCPU seconds for an hour of 720p video at one frame a second, at the paper's width:\n",
+        _rows(("tokens per frame", "decoding", "STAB", "compressor"), stages),
+        f"\nOne question on {result['asking_minutes']} minutes, {asked['visual_tokens']} visual tokens:\n",
+        _rows(("question", "CPU seconds", "x cheaper"), asking),
+        "\nTokens of an hour at one frame a second, at the paper's width:\n",
+    ]
+    return "\n".join(parts) + "\n" + _block(("tokens per frame", "bfloat16", "int8"), sizes, result, [])
+
+
+def evidence(result: Result) -> str:
+    """How well evidence finds the true intervals, beside a guess and the whole video."""
+    rows = [
+        [
+            one["family"],
+            f"{one['minutes']:g}",
+            str(one["right"]),
+            *(f"{one[name]['iou']:.2f}" for name in ("evidence", "chance", "whole")),
+            *(f"{one[name]['hit']:.0%}" for name in ("evidence", "chance")),
+        ]
+        for one in result["rows"]
+    ]
+    notes = [
+        "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. "
+        "Hit: the heaviest interval meets a true one."
+    ]
+    columns = ("family", "minutes", "right answers", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
+    return _block(columns, rows, result, notes)
+
+
 TABLES: dict[str, Callable[[Result], str]] = {
+    "scan_cpu": scan_cpu,
+    "scan_lengths_cpu": scan_lengths_cpu,
     "nano_scores": nano_scores,
     "ask_cpu": ask_cpu,
     "stab_cpu": stab,
@@ -155,12 +270,20 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "longwatch_scores": longwatch_scores,
     "longwatch_audit": longwatch_audit,
     "film_cpu": film_cpu,
+    "decode_cpu": decode_cpu,
+    "index_cpu": index_cpu,
+    "evidence": evidence,
 }
 """What may stand between markers: how each result file is shown."""
 SUITES = {
+    "scan_cpu": "scan",
+    "scan_lengths_cpu": "scan",
     "nano_scores": "nano",
     "ask_cpu": "ask",
     "film_cpu": "film",
+    "decode_cpu": "decode",
+    "index_cpu": "index",
+    "evidence": "evidence",
     "longwatch_scores": "longwatch",
     "longwatch_audit": "longwatch",
 }
@@ -173,9 +296,15 @@ def _accuracy(value: float, interval: list[float]) -> str:
 
 def _block(columns: tuple[str, ...], rows: Iterable[list[str]], result: Result, notes: list[str]) -> str:
     """A markdown table, what it says, where it was taken, and how to take it again."""
-    numbers = len(columns) - 1
-    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] + ["---:"] * numbers, *rows)]
-    return "\n".join([*lines, "", *notes, f"Measured on {machine(result['machine'])}: `{result['command']}`."])
+    return "\n".join(
+        [_rows(columns, rows), "", *notes, f"Measured on {machine(result['machine'])}: `{result['command']}`."]
+    )
+
+
+def _rows(columns: tuple[str, ...], rows: Iterable[list[str]]) -> str:
+    """A markdown table; all columns but the first are numbers."""
+    lines = (columns, ["---"] + ["---:"] * (len(columns) - 1), *rows)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def machine(found: Result) -> str:

@@ -6,10 +6,18 @@ Nothing heavy is imported before it is used: `longpanda.load("nano").ask("walk.m
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["LongPandaForConditionalGeneration", "LongPandaProcessor", "Session", "__version__", "compose", "load"]
+__all__ = [
+    "LongPandaForConditionalGeneration",
+    "LongPandaProcessor",
+    "Session",
+    "VideoIndex",
+    "__version__",
+    "compose",
+    "load",
+]
 
 if TYPE_CHECKING:
-    from longpanda.index import Session, compose, load
+    from longpanda.index import Session, VideoIndex, compose, load
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
@@ -17,6 +25,7 @@ _HOMES = {
     "compose": "longpanda.index",
     "load": "longpanda.index",
     "Session": "longpanda.index",
+    "VideoIndex": "longpanda.index",
     "LongPandaForConditionalGeneration": "longpanda.model.modeling",
     "LongPandaProcessor": "longpanda.processing",
 }

@@ -55,6 +55,10 @@ class ModelError(LongPandaError):
     """An unknown model, or weights and configuration that do not belong together."""
 
 
+class IndexFileError(LongPandaError):
+    """A video index that is missing, damaged, or made by another model or version or of another video."""
+
+
 class AnswererError(LongPandaError):
     """A system under test that crashed, hung or answered what is no answer."""
 

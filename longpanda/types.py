@@ -1,12 +1,15 @@
 """The values that cross package borders. All are frozen, validate themselves and print their shapes."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from longpanda.errors import PromptError, VideoError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Frames = npt.NDArray[np.uint8]
 Seconds = npt.NDArray[np.float64]
@@ -56,31 +59,88 @@ class VideoClip:
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """Text as token ids, with one run of placeholders per frame.
+class Timeline:
+    """How a clip stands in a prompt: groups of frames, each with its time and as many placeholders.
 
     Args:
-        input_ids: the tokens; `frame_tokens[i]` placeholders in a row stand for frame i.
-        frame_tokens: placeholders per frame, in order, over all videos and images of the prompt.
+        starts_seconds: when the first frame of each group is shown, never decreasing.
+        tokens_per_group: visual tokens of a group.
+        times_every: groups from one written time to the next; 0 writes none, as for a lone image.
+    """
+
+    starts_seconds: tuple[float, ...]
+    tokens_per_group: int
+    times_every: int = 1
+
+    def __len__(self) -> int:
+        return len(self.starts_seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class VisualTokens:
+    """What is kept of a video: its visual tokens, before the projector, with true times.
+
+    Args:
+        values: [G, P, C]: P tokens for each of G groups of frames, in order.
+        starts_seconds: float64 [G], never decreasing: when the first frame of each group is shown.
+        ends_seconds: float64 [G]: when the last frame of each group is shown.
+        frames_seconds: float64 [F]: when each frame looked at is shown.
+        duration_seconds: length of the video.
+    """
+
+    values: "Tensor"
+    starts_seconds: Seconds
+    ends_seconds: Seconds
+    frames_seconds: Seconds
+    duration_seconds: float
+
+    def __post_init__(self) -> None:
+        groups = len(self.starts_seconds)
+        if self.values.ndim != 3 or len(self.values) != groups or len(self.ends_seconds) != groups:
+            found = f"tokens {list(self.values.shape)} with {groups} starts and {len(self.ends_seconds)} ends"
+            raise VideoError(found, "[G, P, C] and a start and an end for each of G groups", "pass all three")
+        if np.any(np.diff(self.starts_seconds) < 0) or np.any(self.ends_seconds < self.starts_seconds):
+            raise VideoError("groups out of order", "starts that never decrease, ends after starts", "sort them")
+
+    def __repr__(self) -> str:
+        groups, per_group, width = self.values.shape
+        frames, minutes = len(self.frames_seconds), self.duration_seconds / 60
+        return f"VisualTokens({groups} groups of {per_group} x {width}, {frames} frames of {minutes:.1f} min)"
+
+    def __len__(self) -> int:
+        return len(self.starts_seconds)
+
+    @property
+    def count(self) -> int:
+        """Visual tokens in all."""
+        return int(self.values.shape[0] * self.values.shape[1])
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Text as token ids, with a run of placeholders for each group of frames.
+
+    Args:
+        input_ids: the tokens.
+        visual_tokens: placeholders among them, over all videos and images of the prompt.
         placeholder_id: the id of the placeholder.
     """
 
     input_ids: tuple[int, ...]
-    frame_tokens: tuple[int, ...]
+    visual_tokens: int
     placeholder_id: int
 
     def __post_init__(self) -> None:
-        found, want = self.input_ids.count(self.placeholder_id), sum(self.frame_tokens)
-        if found != want:
+        found = self.input_ids.count(self.placeholder_id)
+        if found != self.visual_tokens:
             raise PromptError(
                 f"{found} visual placeholders in the text",
-                f"{want} for {len(self.frame_tokens)} frames",
+                f"{self.visual_tokens}, the visual tokens of the media",
                 "build prompts with LongPandaProcessor, and do not truncate them",
             )
 
     def __repr__(self) -> str:
-        visual = sum(self.frame_tokens)
-        return f"Prompt({len(self.input_ids)} tokens, {visual} of them visual, {len(self.frame_tokens)} frames)"
+        return f"Prompt({len(self.input_ids)} tokens, {self.visual_tokens} of them visual)"
 
 
 @dataclass(frozen=True)
@@ -165,6 +225,38 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """A stretch of video that an answer comes from.
+
+    Args:
+        start_seconds: when it begins.
+        end_seconds: when it ends.
+        weight: its share of what the model looked at, 0 to 1.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether the evidence carries the answer.
+
+    Args:
+        only: the answer from the evidence alone.
+        without: the answer from all but the evidence.
+        is_supported: the evidence alone gives the same answer.
+        is_necessary: without the evidence the answer is another.
+    """
+
+    only: str
+    without: str
+    is_supported: bool
+    is_necessary: bool
+
+
+@dataclass(frozen=True)
 class Answer:
     """A model's answer and what it cost.
 
@@ -178,6 +270,8 @@ class Answer:
         model: name or path of the model.
         path: the video asked.
         notice: a limit the reader of the answer should know of, or "".
+        evidence: where in the video the answer comes from, the heaviest first; empty where nobody asked.
+        verification: whether it does; None where nobody asked.
     """
 
     text: str
@@ -189,6 +283,8 @@ class Answer:
     model: str
     path: str
     notice: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    verification: Verification | None = None
 
     @property
     def reply(self) -> Reply:
@@ -212,4 +308,6 @@ class Answer:
             "peak_memory_bytes": self.peak_memory_bytes,
             "model": self.model,
             "notice": self.notice,
+            "evidence": [asdict(one) for one in self.evidence],
+            "verification": None if self.verification is None else asdict(self.verification),
         }

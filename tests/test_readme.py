@@ -78,6 +78,8 @@ def _bad_verb(arguments: list[str], made: set[Path]) -> Iterator[str]:
         if FILE_LIKE.match(value) and not (ROOT / path).exists() and not made & {path, *path.parents}:
             yield f"'{value}' is not in the repository and no earlier command makes it"
     made |= {Path(options[name]) for name in OUTPUTS if options.get(name)}
+    if options["verb"] == "index" and not options["out"]:
+        made.add(Path(options["video"]).with_suffix(".vidx"))
     if options["verb"] == "train":
         made.add(Path(options["out"] or Path("runs") / options["recipe"]))
 

@@ -1,19 +1,25 @@
-"""Ask questions of a video."""
+"""Ask questions of a video, or of an index of one."""
 
 import argparse
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longpanda.errors import PromptError
 
 if TYPE_CHECKING:
+    from longpanda.index import Session
     from longpanda.types import Answer
     from longpanda.video import Sampling
 
 
+PREFIX = "prefix.safetensors"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda ask`."""
-    parser.add_argument("video", help="a video file, or a picture")
+    parser.add_argument("video", help="a video file, a picture, or an index that `longpanda index` made")
     parser.add_argument(
         "questions", nargs="+", metavar="question", help="what you want to know; the video is read once"
     )
@@ -21,6 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
     amount.add_argument("--fps", type=float, help="look at this many frames per second of video")
+    parser.add_argument("--budget", type=int, metavar="TOKENS", help="the most tokens that the video may take")
+    parser.add_argument("--explain", action="store_true", help="say how many frames and tokens are looked at, and why")
+    parser.add_argument("--evidence", action="store_true", help="say where in the video each answer comes from")
+    parser.add_argument("--verify", action="store_true", help="ask again with the evidence alone, and without it")
+    parser.add_argument("--thumbnails", type=Path, metavar="DIR", help="write small pictures of the evidence there")
+    parser.add_argument(
+        "--keep-prefix",
+        action="store_true",
+        help="keep in the index what the language model reads of it: the next call starts at once, and disk is used",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, or one a line for each question")
 
 
@@ -38,18 +54,49 @@ def run(options: argparse.Namespace) -> None:
     if not all(question.strip() for question in options.questions):
         raise PromptError("an empty question", "some text", 'ask something, for example "What happens first?"')
     sampling = sampling_of(options.frames, options.fps)
+    from longpanda.errors import ConfigError
     from longpanda.video import probe
 
-    probe(options.video)  # a bad file is reported before the model is loaded
+    is_index = Path(options.video).is_dir()
+    if options.keep_prefix and not is_index:
+        raise ConfigError("--keep-prefix with a video", "an index", "index the video first: longpanda index VIDEO")
+    if not is_index:
+        probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import load
 
-    session, several = load(options.model).watch(options.video, sampling), len(options.questions) > 1
-    for question in options.questions:
-        answer = session.ask(question)
+    session = load(options.model).watch(options.video, sampling, options.budget)
+    if options.explain:
+        print(session.plan, file=sys.stderr)
+    if is_index:
+        _use_prefix(session, Path(options.video) / PREFIX, options.keep_prefix)
+    located, several = options.evidence or options.thumbnails is not None, len(options.questions) > 1
+    for number, question in enumerate(options.questions):
+        answer = session.ask(question, evidence=located, verify=options.verify)
         if options.json:
             print(json.dumps(answer.as_dict(), indent=None if several else 2), flush=True)
         else:
             print(f"{question}\n{describe(answer)}\n" if several else describe(answer), flush=True)
+        if options.thumbnails is not None:
+            _write_thumbnails(session, answer, options.thumbnails, f"{number + 1:02d}" if several else "")
+
+
+def _use_prefix(session: "Session", path: Path, keep: bool) -> None:
+    """Take over what an earlier call kept of an index, or keep it for later ones."""
+    if not session.use_prefix(path) and keep:
+        session.keep_prefix(path)
+        print(f"kept {path} ({path.stat().st_size / 2**20:.1f} MiB)", file=sys.stderr)
+
+
+def _write_thumbnails(session: "Session", answer: "Answer", folder: Path, number: str) -> None:
+    """A picture for each thumbnail that lies in the evidence, or the nearest one."""
+    from longpanda.video import write_whole
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, one in enumerate(answer.evidence, 1):
+        for thumbnail in session.pictures(one):
+            minutes, seconds = divmod(thumbnail.seconds, 60)
+            name = "-".join(filter(None, [number, f"{place}", f"{int(minutes):03d}m{seconds:04.1f}s"]))
+            write_whole(folder / f"{name}.jpg", thumbnail.jpeg)
 
 
 def describe(answer: "Answer") -> str:
@@ -62,6 +109,19 @@ def describe(answer: "Answer") -> str:
         f"{answer.visual_tokens} visual tokens; {sum(answer.seconds.values()):.2f} s; "
         f"{answer.peak_memory_bytes / 2**20:.0f} MiB; model {answer.model}",
     ]
+    if answer.evidence:
+        spans = (f"{_clock(one.start_seconds)}-{_clock(one.end_seconds)} ({one.weight:.0%})" for one in answer.evidence)
+        lines.append(f"evidence: {', '.join(spans)}")
+    if (checked := answer.verification) is not None:
+        lines.append(
+            f"from the evidence alone: {checked.only!r} ({'supported' if checked.is_supported else 'NOT supported'}); "
+            f"without it: {checked.without!r} ({'necessary' if checked.is_necessary else 'not necessary'})"
+        )
     if answer.notice:
         lines.append(f"note: {answer.notice}")
     return "\n".join(lines)
+
+
+def _clock(seconds: float) -> str:
+    """mm:ss."""
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"

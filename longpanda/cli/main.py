@@ -7,10 +7,19 @@ import sys
 from collections.abc import Sequence
 
 from longpanda import __version__
-from longpanda.cli import ask, demo, info, longwatch, probe, train
+from longpanda.cli import ask, chat, demo, index, info, longwatch, probe, train
 from longpanda.errors import LongPandaError, nearest
 
-VERBS = {"ask": ask, "demo": demo, "train": train, "info": info, "probe": probe, "longwatch": longwatch}
+VERBS = {
+    "ask": ask,
+    "index": index,
+    "chat": chat,
+    "demo": demo,
+    "train": train,
+    "info": info,
+    "probe": probe,
+    "longwatch": longwatch,
+}
 BAD_INPUT = 2
 
 

@@ -1,7 +1,9 @@
-"""Videos read once and asked often."""
+"""Videos read once and asked often: in memory, or as an index on disk."""
 
+from longpanda.index.build import Builder, IndexPlan
 from longpanda.index.compose import compose
 from longpanda.index.load import LongPanda, bundled, load
 from longpanda.index.session import Session
+from longpanda.index.video_index import VideoIndex
 
-__all__ = ["LongPanda", "Session", "bundled", "compose", "load"]
+__all__ = ["Builder", "IndexPlan", "LongPanda", "Session", "VideoIndex", "bundled", "compose", "load"]

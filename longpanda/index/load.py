@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ModelError, nearest
+from longpanda.errors import ConfigError, ModelError, nearest
+from longpanda.index.build import Builder
+from longpanda.index.planning import plan_index, plan_video
 from longpanda.index.session import Session
+from longpanda.index.video_index import VideoIndex
+from longpanda.index.watched import watch_index, watch_video
 from longpanda.types import Answer
 from longpanda.video import Sampling
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from longpanda.processing import LongPandaProcessor
 
 ASSETS = Path(__file__).parent.parent / "assets"
+DEFAULT_FPS = 1.0
 MODEL_FILES = ["*.json", "*.jinja", "*.safetensors", "*.model", "*.txt"]
 """What is fetched of a hub repository."""
 
@@ -39,16 +44,57 @@ class LongPanda:
         """How this model reads a video when nobody says."""
         return Sampling(**self.model.config.sampling)
 
-    def watch(self, path: str | Path, sampling: Sampling | None = None) -> Session:
-        """Read a video once, to ask it as many questions as you like.
+    @property
+    def default_fps(self) -> float:
+        """Frames per second of video at which this model indexes when nobody says."""
+        return self.default_sampling.fps or DEFAULT_FPS
+
+    def watch(
+        self,
+        path: str | Path,
+        sampling: Sampling | None = None,
+        budget_tokens: int | None = None,
+        memory_bytes: int | None = None,
+    ) -> Session:
+        """Read a video, or open an index of one, to ask it as many questions as you like.
+
+        Args:
+            path: a video file, or an index that `longpanda index` made.
+            sampling: which seconds of a video to look at; None takes the model's own, and fewer where they do not fit.
+            budget_tokens: the most tokens that the visual part of a prompt may take.
+            memory_bytes: the most memory that the language model's keys and values may take.
 
         Raises:
             VideoError: the file is missing or holds no pictures.
+            IndexFileError: the index is damaged, or another model's.
+            ConfigError: `sampling` with an index, or more than may be spent.
         """
-        return Session(self.name, self.model, self.processor, path, sampling or self.default_sampling)
+        path = Path(path)
+        parts = self.model, self.processor
+        if VideoIndex.is_at(path):
+            if sampling is not None:
+                found = "frames to look at of an index, which has looked already"
+                raise ConfigError(found, "none", "leave them out, or ask the video")
+            watched = watch_index(path, self.model, self.name)
+            plan = plan_index(watched, *parts, budget_tokens, memory_bytes)
+        else:
+            sampling, plan = plan_video(path, *parts, sampling, budget_tokens, memory_bytes)
+            watched = watch_video(path, sampling, *parts)
+        return Session(self.name, *parts, watched, plan)
+
+    def index(
+        self,
+        video: str | Path,
+        out: str | Path | None = None,
+        fps: float | None = None,
+        storage: str = "bfloat16",
+        append: bool = False,
+    ) -> VideoIndex:
+        """Stream a video into an index on disk. Arguments and errors as of `Builder` and `Builder.build`."""
+        return Builder(self, video, out, fps, storage).build(append)
 
     def ask(self, path: str | Path, question: str, sampling: Sampling | None = None) -> Answer:
-        """Read a video and answer one question. Raises VideoError and PromptError."""
+        """Read a video or an index and answer one question. Raises as `watch`, and PromptError."""
         return self.watch(path, sampling).ask(question)
 
 

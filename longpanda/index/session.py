@@ -1,41 +1,43 @@
-"""A video read once and asked often: the one way from a file to an answer."""
+"""A video in front of a model, asked as often as you like: the one way from a file or an index to an answer."""
 
-import dataclasses
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ConfigError, CutVideoError
-from longpanda.types import Answer, VideoClip
-from longpanda.video import Sampling, decode, probe
+import numpy as np
+import torch
+from torch import Tensor
+
+from longpanda.index.evidence import intervals
+from longpanda.index.prefix import PrefixCache
+from longpanda.index.thumbnails import Thumbnail
+from longpanda.index.watched import Watched
+from longpanda.processing.budget import Plan, evenly
+from longpanda.types import Answer, Evidence, Timeline, Verification
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
 MAX_ANSWER_TOKENS = 64
-QUESTION_TOKENS = 512
-"""Room kept for the question and the answer when frames are counted against the context length."""
-FRAMES_AT_ONCE = 128
-"""About this many frames go through STAB together."""
+Turn = tuple[str, str]
+"""A question and its answer."""
 
 
 class Session:
-    """One video in front of one model.
+    """One video in front of one model. Its visual tokens pass through the language model once, at the first question.
 
     Args:
         name: the model's name, for `Answer.model`.
         model: the network.
         processor: its processor.
-        path: the video.
-        sampling: which seconds to look at.
-
-    Raises:
-        VideoError: the file is missing or holds no pictures, or none at the seconds that `sampling` names.
-        ConfigError: more frames than fit into the model's context.
+        watched: the video's tokens.
+        plan: how many of them go into the prompt.
+        groups: which groups of them, in order; None takes as many as the plan says, evenly.
     """
 
     def __init__(
@@ -43,92 +45,142 @@ class Session:
         name: str,
         model: "LongPandaForConditionalGeneration",
         processor: "LongPandaProcessor",
-        path: str | Path,
-        sampling: Sampling,
+        watched: Watched,
+        plan: Plan,
+        groups: Sequence[int] | None = None,
     ) -> None:
-        self.name, self.model, self.processor, self.path = name, model, processor, Path(path)
-        started = time.perf_counter()
-        self.clip, self.readable_seconds = _read(self.path, sampling, processor, model.config)
-        self.decode_seconds = time.perf_counter() - started
+        self.name, self.model, self.processor, self.watched, self.plan = name, model, processor, watched, plan
+        self.groups = evenly(len(watched.tokens), plan.groups).tolist() if groups is None else list(groups)
+        self._spent = dict(watched.seconds)
+        self._prefix = PrefixCache(model, self._embeddings)
 
     @cached_property
-    def _visual(self) -> Any:
-        """The clip's visual tokens, computed at the first question and kept."""
-        import torch
+    def timeline(self) -> Timeline:
+        """How the video stands in a prompt."""
+        tokens = self.watched.tokens
+        timed = len(tokens.frames_seconds) > 1
+        starts = tokens.starts_seconds[self.groups].tolist()
+        timeline: Timeline = self.processor.image_processor.timeline_of(starts, tokens.values.shape[1], timed)
+        return timeline
 
-        window = self.model.config.stab_config.window_frames
-        block = max(1, FRAMES_AT_ONCE // window) * window  # whole windows, which are independent of one another
-        with torch.inference_mode():
-            return torch.cat([self._encode(start, start + block) for start in range(0, len(self.clip), block)])
-
-    def _encode(self, start: int, end: int) -> Any:
-        """Visual tokens of some frames of the clip."""
-        clip = dataclasses.replace(
-            self.clip, frames=self.clip.frames[start:end], pts_seconds=self.clip.pts_seconds[start:end]
-        )
-        media = self.processor.image_processor.preprocess([clip])
-        keys = ("pixel_values", "patch_boxes", "frame_windows")
-        return self.model.visual_embeddings(*(media[key].to(self.model.device) for key in keys))
-
-    def ask(self, question: str) -> Answer:
+    def ask(self, question: str, history: Sequence[Turn] = (), evidence: bool = False, verify: bool = False) -> Answer:
         """Answer a question about the video.
+
+        Args:
+            question: what you want to know.
+            history: what was asked and answered before, where the question builds on it.
+            evidence: say where in the video the answer comes from.
+            verify: ask again with the evidence alone, and without it; says where, too.
 
         Raises:
             PromptError: the question is empty.
         """
-        import torch
-
-        text = self.processor.chat(question)
-        decode_seconds, self.decode_seconds = self.decode_seconds, 0.0  # the first question pays for the reading
-        started = time.perf_counter()
-        visual = self._visual
-        encoded = self._clock()
-        inputs = self.processor.prompts([text], [[self.clip]])
-        device = self.model.device
-        ids, mask = inputs["input_ids"].to(device), inputs["attention_mask"].to(device)
-        with torch.inference_mode():
-            output = self.model.generate(
-                inputs_embeds=self.model.place(ids, visual),
-                attention_mask=mask,
-                max_new_tokens=MAX_ANSWER_TOKENS,
-                do_sample=False,
-            )
-        answer = self.processor.tokenizer.decode(output[0], skip_special_tokens=True).strip()
+        ids = self.prompt_ids(question, history)
+        started = self._clock()
+        new = self._generate(ids)
+        text = self._text(new)
+        found, inside = self._evidence(ids, new) if (evidence or verify) and new else ((), [])
+        checked = self._verification(text, inside, question, history) if verify and inside else None
+        spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
+        tokens = self.watched.tokens
         return Answer(
-            text=answer,
-            pts_seconds=tuple(self.clip.pts_seconds.tolist()),
-            duration_seconds=self.clip.duration_seconds,
-            visual_tokens=int(visual.shape[0]),
-            seconds={
-                "decode": decode_seconds,
-                "encode_frames": encoded - started,
-                "generate": self._clock() - encoded,
-            },
+            text=text,
+            pts_seconds=tuple(tokens.frames_seconds.tolist()),
+            duration_seconds=tokens.duration_seconds,
+            visual_tokens=len(self.groups) * tokens.values.shape[1],
+            seconds=spent | {"generate": self._clock() - started},
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
-            path=str(self.path),
-            notice=self._notice(question, answer),
+            path=str(self.watched.path),
+            notice=self._notice(question, text),
+            evidence=found,
+            verification=checked,
         )
+
+    def prompt_ids(self, question: str, history: Sequence[Turn] = ()) -> list[int]:
+        """The ids of a prompt. Raises PromptError as `ask`."""
+        text = self.processor.chat(question, history=history)
+        return list(self.processor.prompt(text, [self.timeline]).input_ids)
+
+    def _generate(self, ids: Sequence[int]) -> list[int]:
+        """New tokens after a prompt."""
+        return self._prefix.generate(ids, max_new_tokens=MAX_ANSWER_TOKENS, do_sample=False)
+
+    def _text(self, ids: Sequence[int]) -> str:
+        text: str = self.processor.tokenizer.decode(ids, skip_special_tokens=True)
+        return text.strip()
+
+    def _evidence(self, ids: Sequence[int], new: Sequence[int]) -> tuple[tuple[Evidence, ...], list[int]]:
+        """The stretches that an answer comes from, and which of the groups in the prompt they are."""
+        tokens = self.watched.tokens
+        weights = self._prefix.weights([*ids, *new], len(new), len(self.groups))
+        starts = tokens.starts_seconds[self.groups]
+        ends = np.append(starts[1:], max(tokens.duration_seconds, tokens.ends_seconds[self.groups[-1]]))
+        return intervals(weights, starts, ends)
+
+    def _verification(self, text: str, inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
+        """Ask again with some of the groups in the prompt, and with all others."""
+        outside = sorted(set(range(len(self.groups))) - set(inside))
+        answers = []
+        for part in (inside, outside):
+            session = self.only([self.groups[i] for i in part])
+            answers.append(session._text(session._generate(session.prompt_ids(question, history))) if part else "")
+        only, without = answers
+        return Verification(only, without, is_supported=only == text, is_necessary=without != text)
+
+    def keep_prefix(self, path: Path) -> None:
+        """Write what the language model keeps of the video, to be read by `use_prefix`. Raises ConfigError."""
+        self._prefix.prepare(self.prompt_ids("?"))
+        self._prefix.save(path, self._key)
+
+    def use_prefix(self, path: Path) -> bool:
+        """Read what `keep_prefix` wrote for this model and these tokens; False where it is not there or not theirs.
+
+        Raises:
+            IndexFileError: the file is damaged.
+        """
+        return self._prefix.load(path, self._key, self.prompt_ids("?"))
+
+    def pictures(self, evidence: Evidence) -> list[Thumbnail]:
+        """The small pictures of a stretch of evidence, at least the nearest one where there are any."""
+        small = self.watched.thumbnails
+        inside = [one for one in small if evidence.start_seconds <= one.seconds < evidence.end_seconds]
+        middle = (evidence.start_seconds + evidence.end_seconds) / 2
+        return inside or sorted(small, key=lambda one: abs(one.seconds - middle))[:1]
+
+    def only(self, groups: Sequence[int]) -> "Session":
+        """The same video, of which the model sees these groups alone."""
+        return Session(self.name, self.model, self.processor, self.watched, self.plan, groups)
+
+    @property
+    def _key(self) -> str:
+        return f"{self.watched.key} {len(self.groups)}"
+
+    @torch.inference_mode()
+    def _embeddings(self) -> Tensor:
+        """The chosen groups at the language model's width [N, D]."""
+        projector = self.model.projector
+        weight = projector.input.weight
+        values = self.watched.tokens.values[self.groups].to(weight.device, weight.dtype)
+        projected: Tensor = projector(values.flatten(0, 1))
+        return projected
 
     def _clock(self) -> float:
         """Seconds, once all work given to the GPU so far is done."""
-        import torch
-
         if self.model.device.type == "cuda":
             torch.cuda.synchronize(self.model.device)
         return time.perf_counter()
 
     def _notice(self, question: str, answer: str) -> str:
-        clip, promised = self.clip, self.clip.frames_promised or len(self.clip)
-        cut = ""
-        if self.readable_seconds is not None:
-            cut = (
-                f"None of the {promised} frames planned over {clip.duration_seconds:.1f} s could be read: this file "
-                f"ends at {self.readable_seconds:.1f} s, and the {len(clip)} frames looked at are from before that. "
-            )
-        elif promised > len(clip):
-            cut = f"{promised - len(clip)} of {promised} frames could not be read from this file. "
-        return (cut + self._not_understood(question, answer) + self.model.config.notice).strip()
+        left_out = len(self.watched.tokens) - len(self.groups)
+        thinned = f"{left_out} of {len(self.watched.tokens)} groups were left out: {self.plan.budget.limit}. "
+        parts = [
+            self.watched.notice,
+            thinned if left_out else "",
+            self._not_understood(question, answer),
+            self.model.config.notice,
+        ]
+        return "".join(parts).strip()
 
     def _not_understood(self, question: str, answer: str) -> str:
         """Words that a closed vocabulary does not have, and an answer without words."""
@@ -138,48 +190,10 @@ class Session:
         return words + ("" if answer else "The model gave no answer. ")
 
 
-def _read(path: Path, sampling: Sampling, processor: Any, config: Any) -> tuple[VideoClip, float | None]:
-    """Decode the frames a sampling asks for, no larger than the model looks at them.
-
-    Returns:
-        the clip; and, for a file cut off before the first of these frames, the second at which it ends: then the same
-        sampling is spread over what there is.
-    """
-    info = probe(path)
-    size = processor.image_processor.size_for(info.height_px, info.width_px)
-    seconds = sampling.seconds_for(info.duration_seconds)
-    _check_fits(len(seconds), processor.tokens_per_frame(info.height_px, info.width_px, seconds[-1]), config)
-    try:
-        return decode(path, seconds, size_px=size), None
-    except CutVideoError as error:
-        if sampling.seconds is not None:  # these and no others were asked for
-            raise
-        readable_seconds = error.readable_seconds
-    again = sampling.seconds_for(readable_seconds) if readable_seconds > 0 else [0.0]
-    clip = decode(path, again, size_px=size)
-    return dataclasses.replace(clip, frames_promised=len(seconds)), readable_seconds
-
-
 def _unknown(tokenizer: Any, question: str) -> list[str]:
     """The words of a question that its tokenizer has no tokens for."""
     words = dict.fromkeys(question.split())
     return [word for word in words if tokenizer.unk_token_id in tokenizer.encode(word, add_special_tokens=False)]
-
-
-def _check_fits(frames: int, tokens_per_frame: int, config: Any) -> None:
-    """Refuse a prompt longer than the language model has positions for."""
-    limit = getattr(config.text_config, "max_position_embeddings", None)
-    if limit is None or frames * tokens_per_frame + QUESTION_TOKENS <= limit:
-        return
-    room = limit - QUESTION_TOKENS
-    if room < tokens_per_frame:
-        found = f"a model with a context of {limit} tokens"
-        raise ConfigError(found, f"{QUESTION_TOKENS} for a question and a frame beside", "use another model")
-    raise ConfigError(
-        f"{frames} frames of {tokens_per_frame} tokens, their times among them",
-        f"at most {room} tokens, what is left of this model's context of {limit}",
-        f"look at no more than {room // tokens_per_frame} frames (--frames)",
-    )
 
 
 def peak_memory_bytes() -> int:

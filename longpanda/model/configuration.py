@@ -1,4 +1,4 @@
-"""What a LongPanda model is made of: sizes of the spatio-temporal alignment block, backbone, token ids."""
+"""What a LongPanda model is made of: sizes of the alignment block, the compressor and the backbone, token ids."""
 
 import difflib
 import inspect
@@ -142,6 +142,112 @@ def _refuse_misspelt(given: dict[str, Any], kind: type[PreTrainedConfig]) -> Non
             raise ConfigError(f"unknown field '{key}'", f"a field of {kind.__name__}", nearest(key, fields))
 
 
+class TemporalConfig(PreTrainedConfig):
+    """The temporal compressor: spatial pooling, residual Mamba-2 blocks over all frames' tokens, temporal pooling.
+
+    Args:
+        width: channels C of the visual tokens; STAB's, and taken over from it where only a dict is given.
+        layers: Mamba-2 blocks; 0 is pooling alone.
+        state_width: numbers N that a head remembers for each of its channels.
+        head_width: channels P of a head; divides `width`.
+        expand: channels inside a block over `width`.
+        conv_kernel: tokens that a block's convolution sees, the last one its own.
+        chunk: tokens that the scan works on as one matrix; changes speed, not results.
+        grid: most rows and columns of tokens that a frame's cells are pooled to; None keeps the cells.
+        spatial: "mean" of the cells of each token's window, or "learned": the mean asks them.
+        frame_token: keep STAB's frame token, as the first of a frame.
+        pool_frames: frames k of a group, whose tokens at the same place become one.
+        pooling: "mean" of a group's frames, or "learned" weights.
+        direction: "causal", which can stream and append, or "bidirectional", which cannot.
+        reference_seconds: the unit in which time between frames enters the scan.
+    """
+
+    model_type = "longpanda_temporal"
+    base_config_key = "temporal_config"
+
+    def __init__(
+        self,
+        *,
+        width: int = 1024,
+        layers: int = 2,
+        state_width: int = 128,
+        head_width: int = 64,
+        expand: int = 2,
+        conv_kernel: int = 4,
+        chunk: int = 64,
+        grid: tuple[int, int] | list[int] | None = (4, 4),
+        spatial: str = "learned",
+        frame_token: bool = False,
+        pool_frames: int = 1,
+        pooling: str = "mean",
+        direction: str = "causal",
+        reference_seconds: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        _refuse_misspelt(kwargs, type(self))
+        super().__init__(**kwargs)
+        self.width = width
+        self.layers = layers
+        self.state_width = state_width
+        self.head_width = head_width
+        self.expand = expand
+        self.conv_kernel = conv_kernel
+        self.chunk = chunk
+        self.grid = None if grid is None else tuple(grid)
+        self.spatial = spatial
+        self.frame_token = frame_token
+        self.pool_frames = pool_frames
+        self.pooling = pooling
+        self.direction = direction
+        self.reference_seconds = reference_seconds
+        self._check_choices()
+        self._check_sizes()
+
+    def _check_choices(self) -> None:
+        """Raises ConfigError for a word that is none of a field's."""
+        choices = {"spatial": ("mean", "learned"), "pooling": ("mean", "learned")}
+        choices["direction"] = ("causal", "bidirectional")
+        for field, words in choices.items():
+            value = str(getattr(self, field))
+            if value not in words:
+                raise ConfigError(f"{field}='{value}'", " or ".join(map(repr, words)), nearest(value, words))
+
+    def _check_sizes(self) -> None:
+        """Raises ConfigError for sizes that do not fit together."""
+        least = {"width": 1, "layers": 0, "state_width": 1, "head_width": 1, "expand": 1}
+        least |= {"conv_kernel": 1, "chunk": 1, "pool_frames": 1}
+        for field, smallest in least.items():
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < smallest:
+                raise ConfigError(f"{field}={value}", f"a whole number of at least {smallest}", f"change {field}")
+        if self.width % self.head_width:
+            found = f"width={self.width}, head_width={self.head_width}"
+            raise ConfigError(found, "a width that is a multiple of head_width", "change one of them")
+        if self.grid is not None and (len(self.grid) != 2 or min(self.grid) < 1):
+            raise ConfigError(f"grid={self.grid}", "rows and columns of at least 1, or none", "use grid=[4, 4]")
+        if not self.reference_seconds > 0:
+            raise ConfigError(f"reference_seconds={self.reference_seconds}", "more than 0", "use 1.0")
+
+    def pooled_grid(self, rows: int, columns: int) -> tuple[int, int]:
+        """Rows and columns of tokens of a frame of `rows` x `columns` cells: never more than there are cells."""
+        return (rows, columns) if self.grid is None else (min(self.grid[0], rows), min(self.grid[1], columns))
+
+    def tokens_per_group(self, rows: int, columns: int) -> int:
+        """Tokens of a group of frames of `rows` x `columns` cells."""
+        pooled = self.pooled_grid(rows, columns)
+        return pooled[0] * pooled[1] + int(self.frame_token)
+
+    def groups(self, frames: int) -> int:
+        """Groups of a whole clip; the last one may have fewer than `pool_frames` frames."""
+        return math.ceil(frames / self.pool_frames)
+
+
+def own_fields(config: PreTrainedConfig) -> dict[str, Any]:
+    """What differs from the defaults, of the fields that are ours: without what transformers adds."""
+    names = inspect.signature(type(config).__init__).parameters
+    return {key: value for key, value in config.to_diff_dict().items() if key in names}
+
+
 class LongPandaConfig(PreTrainedConfig):
     """STAB, a projector and any transformers causal language model.
 
@@ -149,21 +255,32 @@ class LongPandaConfig(PreTrainedConfig):
         stab_config: `StabConfig` or its dict.
         text_config: configuration (or dict with `model_type`) of any causal LM that transformers knows.
         video_token_id: the placeholder whose embedding a visual token replaces.
+        times_every: groups of frames from one time written in the prompt to the next.
         sampling: how a video is read when the caller does not say: {"frames": int} or {"fps": float,
             "max_frames": int}.
         notice: a limit that every answer should carry, for example what the model was trained on.
+        temporal_config: `TemporalConfig` or its dict; None for a model without a temporal compressor.
+
+    Raises:
+        ConfigError: a compressor of another width than STAB.
     """
 
     model_type = "longpanda"
-    sub_configs = {"stab_config": StabConfig, "text_config": AutoConfig}  # noqa: RUF012 - the name transformers reads
+    sub_configs = {  # noqa: RUF012 - the name transformers reads
+        "stab_config": StabConfig,
+        "temporal_config": TemporalConfig,
+        "text_config": AutoConfig,
+    }
 
     def __init__(
         self,
         stab_config: StabConfig | dict[str, Any] | None = None,
         text_config: PreTrainedConfig | dict[str, Any] | None = None,
         video_token_id: int = 1,
+        times_every: int = 1,
         sampling: dict[str, Any] | None = None,
         notice: str = "",
+        temporal_config: TemporalConfig | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(stab_config, dict):
@@ -171,12 +288,24 @@ class LongPandaConfig(PreTrainedConfig):
         if isinstance(text_config, dict):
             text_config = AutoConfig.for_model(**text_config)
         self.stab_config: StabConfig = stab_config or StabConfig()
+        self.temporal_config = _temporal(temporal_config, self.stab_config.width)
         self.text_config: PreTrainedConfig = text_config or AutoConfig.for_model("llama")
         self.video_token_id = video_token_id
+        self.times_every = times_every
         self.sampling = sampling or {"frames": 32}
         self.notice = notice
         kwargs.setdefault("tie_word_embeddings", bool(getattr(self.text_config, "tie_word_embeddings", False)))
         super().__init__(**kwargs)
+
+
+def _temporal(given: TemporalConfig | dict[str, Any] | None, width: int) -> TemporalConfig | None:
+    """The compressor's configuration at STAB's width. Raises ConfigError where it names another one."""
+    fields: dict[str, Any] = {"width": width}
+    config = TemporalConfig(**(fields | given)) if isinstance(given, dict) else given
+    if config is not None and config.width != width:
+        found = f"a temporal compressor of width {config.width} behind a STAB of width {width}"
+        raise ConfigError(found, "one width", "leave out the width of temporal_config")
+    return config
 
 
 def cells_of(height_px: int, width_px: int, stab: StabConfig) -> tuple[int, int]:
@@ -187,4 +316,5 @@ def cells_of(height_px: int, width_px: int, stab: StabConfig) -> tuple[int, int]
 
 
 AutoConfig.register("longpanda_stab", StabConfig)
+AutoConfig.register("longpanda_temporal", TemporalConfig)
 AutoConfig.register("longpanda", LongPandaConfig)

@@ -11,9 +11,10 @@ from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 
 from longpanda.errors import ModelError
-from longpanda.model.configuration import LongPandaConfig, StabConfig, cells_of
+from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig, cells_of
 from longpanda.model.local_encoding import ALIGNED_CHANNELS
 from longpanda.model.modeling import LongPandaForConditionalGeneration
+from longpanda.model.pooling import windows_of
 
 STAB_PARTS = {
     "patch": "patch embedding",
@@ -67,6 +68,25 @@ def stab_flops_per_frame(config: StabConfig, rows_cells: int, columns_cells: int
     }
     if t == 1 and config.single_frame_bypass:
         parts |= {"local encoding": 0, "video token": 0, "frame token": cells * 2 * heads * c + 2 * c**2}
+    return {part: 2.0 * multiply_adds for part, multiply_adds in parts.items()}
+
+
+def temporal_flops_per_frame(config: TemporalConfig, rows_cells: int, columns_cells: int) -> dict[str, float]:
+    """Operations of the temporal compressor by part, for one frame of a clip of full chunks and groups.
+
+    A chunk that is not full costs less: its tokens read fewer others.
+    """
+    c, inner, n = config.width, config.expand * config.width, config.state_width
+    heads, directions = inner // config.head_width, 2 if config.direction == "bidirectional" else 1
+    rows, columns = config.pooled_grid(rows_cells, columns_cells)
+    window = len(windows_of(rows_cells, rows)[0]) * len(windows_of(columns_cells, columns)[0])
+    tokens = config.tokens_per_group(rows_cells, columns_cells)
+    projections = c * (2 * inner + 2 * n + heads) + config.conv_kernel * (inner + 2 * n) + inner * c
+    scan = config.chunk * (n + inner) + 2 * inner * n
+    parts = {"spatial pooling": 0, "blocks": directions * config.layers * tokens * (projections + scan)}
+    if config.spatial == "learned" and config.grid is not None:
+        parts["spatial pooling"] = rows * columns * (4 * c**2 + 2 * (c // config.head_width) * window * c)
+    parts["temporal pooling"] = tokens * c * (c // config.head_width) if config.pooling == "learned" else 0
     return {part: 2.0 * multiply_adds for part, multiply_adds in parts.items()}
 
 

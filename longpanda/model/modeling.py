@@ -11,8 +11,15 @@ from longpanda.errors import ConfigError, PromptError
 from longpanda.model.attention import FoldedLinear, VideoToken
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.local_encoding import LocalEncoding
+from longpanda.model.mamba import Mamba2Mixer
+from longpanda.model.pooling import SpatialPool, TemporalPool
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, Stab
+from longpanda.model.stab import CLIP_MEAN, CLIP_STD, FrameTokens, Stab
+from longpanda.model.stream import ClipTokens
+from longpanda.model.temporal import TemporalCompressor
+
+PICTURES = ("pixel_values", "patch_boxes", "frame_windows")
+TIMES = ("frame_seconds", "clip_frames")
 
 
 class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -36,6 +43,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def __init__(self, config: LongPandaConfig, language_model: PreTrainedModel | None = None) -> None:
         super().__init__(config)
         self.stab = Stab(config.stab_config)
+        self.temporal = TemporalCompressor(config.temporal_config) if config.temporal_config else None
         self.projector = Projector(config.stab_config.width, config.text_config.hidden_size)
         self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
         self.post_init()  # leaves alone what was loaded
@@ -54,6 +62,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             nn.init.normal_(module.weight, std=getattr(self.config.text_config, "initializer_range", 0.02))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, Mamba2Mixer | SpatialPool | TemporalPool):
+            module.reset_parameters()
         elif isinstance(module, VideoToken):
             nn.init.normal_(module.token, std=0.02)
         elif isinstance(module, Stab):
@@ -87,18 +97,54 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Replace the language model's head."""
         self.language_model.set_output_embeddings(value)
 
-    def visual_embeddings(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> Tensor:
-        """Visual tokens of all frames at the language model's width, frame after frame, padding dropped: [N, D].
+    def visual_embeddings(
+        self,
+        pixel_values: Tensor,
+        patch_boxes: Tensor,
+        frame_windows: Tensor,
+        frame_seconds: Tensor | None = None,
+        clip_frames: Tensor | None = None,
+    ) -> Tensor:
+        """Visual tokens at the language model's width [N, D]: frame after frame, or group after group of a compressor.
 
         Raises:
-            PromptError: pixels of another type than uint8, or frames and boxes of different numbers.
+            PromptError: pixels of another type than uint8, frames and boxes of different numbers, or a compressor
+                without the times of the frames.
         """
+        if self.temporal is None:
+            tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
+            kept = tokens.values[tokens.mask]
+        else:
+            clips = self.clip_tokens(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
+            kept = torch.cat([groups.values.flatten(0, 1) for groups in self.temporal(clips)])
+        projected: Tensor = self.projector(kept)
+        return projected
+
+    def clip_tokens(
+        self,
+        pixel_values: Tensor,
+        patch_boxes: Tensor,
+        frame_windows: Tensor,
+        frame_seconds: Tensor | None = None,
+        clip_frames: Tensor | None = None,
+    ) -> list[ClipTokens]:
+        """What the compressor takes, of each clip. Raises PromptError as `visual_embeddings`."""
+        if frame_seconds is None or clip_frames is None:
+            found = "frames without their times for a model with a compressor"
+            raise PromptError(found, "frame_seconds and clip_frames", "pass all that the processor gives")
+        tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
+        cell_px = self.config.stab_config.cell_px
+        grid = (pixel_values.shape[2] // cell_px, pixel_values.shape[3] // cell_px)
+        parts = (torch.split(part, clip_frames.tolist()) for part in (tokens.values, frame_seconds, tokens.mask))
+        return [ClipTokens(values, grid, seconds, mask) for values, seconds, mask in zip(*parts, strict=True)]
+
+    def frame_tokens(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> FrameTokens:
+        """STAB's tokens of every frame. Raises PromptError as `visual_embeddings`."""
         if pixel_values.dtype != torch.uint8 or len(pixel_values) != len(patch_boxes):
             found = f"{pixel_values.dtype} pixel_values of {len(pixel_values)} frames, {len(patch_boxes)} patch_boxes"
             raise PromptError(found, "uint8 pixels, and a box for each frame", "pass what LongPandaProcessor gives")
-        tokens = self.stab(pixel_values, patch_boxes, frame_windows)
-        projected: Tensor = self.projector(tokens.values[tokens.mask])
-        return projected
+        tokens: FrameTokens = self.stab(pixel_values, patch_boxes, frame_windows)
+        return tokens
 
     def place(self, input_ids: Tensor, visual: Tensor | None) -> Tensor:
         """Embeddings [B, L, D] of a prompt, with visual tokens [N, D] in place of the placeholders.
@@ -126,6 +172,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         pixel_values: Tensor | None = None,
         patch_boxes: Tensor | None = None,
         frame_windows: Tensor | None = None,
+        frame_seconds: Tensor | None = None,
+        clip_frames: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Any = None,
@@ -141,6 +189,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             pixel_values: uint8 [F, 3, H, W].
             patch_boxes: long [F, 4], the picture inside each canvas in patches.
             frame_windows: long [W, t], frames that stand together, -1 for none.
+            frame_seconds: float64 [F], when each frame is shown; only for a model with a compressor.
+            clip_frames: long [clips], how many frames are each clip's; only for a model with a compressor.
             attention_mask: [B, L], or [B, 1, L, L] for several questions on one video side by side.
             position_ids: long [B, L].
             past_key_values: the key-value cache.
@@ -152,7 +202,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if inputs_embeds is None:
             if input_ids is None:
                 raise PromptError("neither input_ids nor inputs_embeds", "one of them", "pass a prompt")
-            visual = self._visual(pixel_values, patch_boxes, frame_windows)
+            visual = self._visual(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
             inputs_embeds = self.place(input_ids, visual)
         output: CausalLMOutputWithPast = self.language_model(
             inputs_embeds=inputs_embeds,
@@ -168,7 +218,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     @torch.no_grad()
     def generate(self, input_ids: Tensor | None = None, **kwargs: Any) -> Any:
         """transformers' generate; frames are encoded once, so beams and samples share them, and always with a cache."""
-        media = [kwargs.pop(key, None) for key in ("pixel_values", "patch_boxes", "frame_windows")]
+        media = [kwargs.pop(key, None) for key in (*PICTURES, *TIMES)]
         if input_ids is not None and (visual := self._visual(*media)) is not None:
             kwargs["inputs_embeds"] = self.place(input_ids, visual)
         settings = kwargs.get("generation_config") or self.generation_config
@@ -194,14 +244,21 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or ask one question at a time")
         return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
 
-    def _visual(self, pixels: Tensor | None, boxes: Tensor | None, windows: Tensor | None) -> Tensor | None:
+    def _visual(
+        self,
+        pixels: Tensor | None,
+        boxes: Tensor | None,
+        windows: Tensor | None,
+        seconds: Tensor | None = None,
+        clips: Tensor | None = None,
+    ) -> Tensor | None:
         if pixels is None and boxes is None and windows is None:
             return None
         if pixels is None or boxes is None or windows is None:
-            names = ("pixel_values", "patch_boxes", "frame_windows")
-            given = [name for name, value in zip(names, (pixels, boxes, windows), strict=True) if value is not None]
-            raise PromptError(f"only {' and '.join(given)}", " and ".join(names), "pass all that the processor gives")
-        return self.visual_embeddings(pixels, boxes, windows)
+            given = [name for name, value in zip(PICTURES, (pixels, boxes, windows), strict=True) if value is not None]
+            found = f"only {' and '.join(given)}"
+            raise PromptError(found, " and ".join(PICTURES), "pass all that the processor gives")
+        return self.visual_embeddings(pixels, boxes, windows, seconds, clips)
 
 
 def _check_full_attention(text: Any, length: int) -> None:

@@ -1,5 +1,6 @@
 """Clips and conversations to model inputs: the only preprocessing path, for training, evaluation and serving."""
 
-from longpanda.processing.processor import FrameProcessor, LongPandaProcessor
+from longpanda.processing.frames import FrameProcessor
+from longpanda.processing.processor import LongPandaProcessor
 
 __all__ = ["FrameProcessor", "LongPandaProcessor"]

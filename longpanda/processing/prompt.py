@@ -1,11 +1,11 @@
-"""Text with media markers to token ids: each marker becomes, per frame, its time as text and its placeholders."""
+"""Text with media markers to token ids: each marker becomes, per group of frames, a time and placeholders."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from longpanda.errors import PromptError
-from longpanda.types import Prompt
+from longpanda.types import Prompt, Timeline
 
 VIDEO_TOKEN = "<|video|>"
 """Stands once per clip in a user's text, and once per visual token in the finished prompt."""
@@ -24,16 +24,13 @@ def timestamp(second: float) -> str:
     return f"[{int(second) // 60}:{int(second) % 60:02d}]"
 
 
-def media_ids(
-    tokenizer: Any, pts_seconds: Sequence[float], frame_tokens: Sequence[int], placeholder_id: int
-) -> list[int]:
-    """Ids of one clip: before each frame's placeholders the second it was shown; a lone image has no time."""
-    if len(pts_seconds) == 1:
-        return [placeholder_id] * frame_tokens[0]
+def media_ids(tokenizer: Any, timeline: Timeline, placeholder_id: int) -> list[int]:
+    """Ids of one clip: a group's time as text, where one is written, and then its placeholders."""
     ids: list[int] = []
-    for second, count in zip(pts_seconds, frame_tokens, strict=True):
-        ids.extend(_text_ids(tokenizer, timestamp(second)))
-        ids.extend([placeholder_id] * count)
+    for number, second in enumerate(timeline.starts_seconds):
+        if timeline.times_every and number % timeline.times_every == 0:
+            ids.extend(_text_ids(tokenizer, timestamp(second)))
+        ids.extend([placeholder_id] * timeline.tokens_per_group)
     return ids
 
 
@@ -42,7 +39,7 @@ def _text_ids(tokenizer: Any, text: str) -> tuple[int, ...]:
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
-def expand(ids: Sequence[int], media: Sequence[list[int]], frame_tokens: Sequence[int], placeholder_id: int) -> Prompt:
+def expand(ids: Sequence[int], media: Sequence[list[int]], placeholder_id: int) -> Prompt:
     """Put each clip's ids in the place of its marker.
 
     Raises:
@@ -59,4 +56,4 @@ def expand(ids: Sequence[int], media: Sequence[list[int]], frame_tokens: Sequenc
     out: list[int] = []
     for token in ids:
         out.extend(next(clips) if token == placeholder_id else [token])
-    return Prompt(tuple(out), tuple(frame_tokens), placeholder_id)
+    return Prompt(tuple(out), sum(clip.count(placeholder_id) for clip in media), placeholder_id)

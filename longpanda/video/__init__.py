@@ -1,15 +1,18 @@
 """Video files -> `VideoClip`: probe a file, choose seconds, decode the frames on screen then, letterbox, and encode."""
 
-from longpanda.video.decode import TimedFrame, decode, iter_frames
+from longpanda.video.chunks import FrameChunk, iter_chunks
+from longpanda.video.decode import decode, iter_frames
 from longpanda.video.encode import encode
 from longpanda.video.frames import Geometry
 from longpanda.video.letterbox import CLIP_MEAN_RGB, Letterbox, letterbox, letterbox_box, resize
+from longpanda.video.opened import TimedFrame
 from longpanda.video.probe import VideoInfo, probe
 from longpanda.video.sampling import Sampling, at_fps, explicit, uniform
 from longpanda.video.whole import alone_in, check_writable, write_whole
 
 __all__ = [
     "CLIP_MEAN_RGB",
+    "FrameChunk",
     "Geometry",
     "Letterbox",
     "Sampling",
@@ -21,6 +24,7 @@ __all__ = [
     "decode",
     "encode",
     "explicit",
+    "iter_chunks",
     "iter_frames",
     "letterbox",
     "letterbox_box",

@@ -6,10 +6,13 @@ from typing import Any
 from longpanda.video.source import Source
 
 _DEMUX_ERRORS_IN_A_ROW = 64
+_FIRST_STEP_BACK_SECONDS = 1.0
 
 
 class PacketReader:
     """Reads packets, decodes them, and remembers what did not decode. Times are ticks of the stream's time base.
+
+    `damaged_pts` is what was met since the last seek, `damaged_ever` since the file was opened.
 
     A picture that the container or the decoder marks corrupt is decoded, since others may refer to it, but not given
     out: its time is damaged. Pictures that the decoder patched up without saying so cannot be told from good ones.
@@ -22,12 +25,34 @@ class PacketReader:
     def __init__(self, source: Source) -> None:
         self._container, self._stream = source.container, source.stream
         self.damaged_pts: list[int] = []
-        self.damaged_packets = 0
+        self.damaged_ever: set[int] = set()
         self.demuxed_dts: int | None = None
+        self.newest_key_pts: int | None = None
         self.reorder_ticks = 0
         self.last_duration_ticks = 0
         self._keyframe_pts: int | None = None
         self._hidden_pts: set[int] = set()
+
+    def keyframe_between(self, ticks: int) -> bool | None:
+        """Is there a keyframe between the packets read so far and `ticks`? None where no index reaches that far."""
+        at = self._indexed_keyframe(ticks)
+        return None if at is None or self.demuxed_dts is None else at > self.demuxed_dts
+
+    def group_between(self, ticks: int) -> bool | None:
+        """As `keyframe_between`, for a whole keyframe group before that of `ticks`."""
+        at, entries = self._indexed_keyframe(ticks), self._stream.index_entries
+        if at is None or self.demuxed_dts is None:
+            return None
+        number = entries.search_timestamp(self.demuxed_dts + 1, backward=False)
+        return number >= 0 and bool(entries[number].timestamp < at)
+
+    def _indexed_keyframe(self, ticks: int) -> int | None:
+        """Where the index has the keyframe for `ticks`; None where it does not reach beyond what has been read."""
+        entries, read_dts = self._stream.index_entries, self.demuxed_dts
+        if len(entries) < 2 or read_dts is None or entries[len(entries) - 1].timestamp <= read_dts:
+            return None
+        number = entries.search_timestamp(ticks - self.reorder_ticks)
+        return int(entries[number].timestamp) if number >= 0 else read_dts
 
     def seek(self, ticks: int) -> bool:
         """Go to the keyframe at or before `ticks`, as far as the container knows; False where it cannot."""
@@ -37,9 +62,30 @@ class PacketReader:
             self._container.seek(ticks, stream=self._stream)
         except av.error.FFmpegError:
             return False
-        self.damaged_pts, self.demuxed_dts, self._keyframe_pts = [], None, None
+        self.damaged_pts, self.demuxed_dts, self._keyframe_pts, self.newest_key_pts = [], None, None, None
         self._hidden_pts.clear()
         return True
+
+    def landings(self, ticks: int, origin_pts: int) -> Iterator[bool]:
+        """Seek for what is shown at `ticks`, then further back for as long as what is found begins too late.
+
+        MPEG-TS lands late, and at its start even where nothing lies before.
+
+        Args:
+            ticks: the time wanted.
+            origin_pts: where the stream starts.
+
+        Yields:
+            is this as far back as it goes? Nothing more where the container cannot seek.
+        """
+        step_ticks = int(_FIRST_STEP_BACK_SECONDS / self._stream.time_base)
+        floor, back_ticks = origin_pts - self.reorder_ticks - step_ticks, 0
+        while True:
+            wanted = max(ticks - self.reorder_ticks - back_ticks, floor)
+            if not self.seek(wanted) and not (wanted == floor and self.seek(origin_pts)):
+                return
+            yield wanted == floor
+            back_ticks = max(2 * back_ticks, step_ticks)
 
     def pictures(self) -> Iterator[Any]:
         """Decode from here to the end of the file.
@@ -91,6 +137,7 @@ class PacketReader:
         if packet.is_discard:
             self._hidden_pts.add(packet.pts)
         if packet.is_keyframe:
+            self.newest_key_pts = packet.pts
             if self._keyframe_pts is None:
                 self._keyframe_pts = packet.pts
             if packet.dts is not None:
@@ -98,7 +145,7 @@ class PacketReader:
 
     def _note_damage(self, pts: int) -> None:
         self.damaged_pts.append(pts)
-        self.damaged_packets += 1
+        self.damaged_ever.add(pts)
 
     def _decode(self, packet: Any) -> list[Any]:
         import av

@@ -9,7 +9,6 @@ from longpanda.video.packets import PacketReader
 from longpanda.video.source import Source
 
 _SEEK_BEYOND_SECONDS = 2.0
-_FIRST_STEP_BACK_SECONDS = 1.0
 _TOLERANCE_INTERVALS = Fraction(3, 2)
 _ROUNDING_SECONDS = Fraction(1, 1_000_000)  # a second computed from a picture's own time must find that picture
 
@@ -24,7 +23,8 @@ class ScreenReader:
     truncated file has lost.
 
     Holds three pictures at most. Reads forward and seeks only where a keyframe lies between here and the second asked
-    for, so no group of pictures is decoded twice on purpose.
+    for, so no group of pictures is decoded twice on purpose. It decodes everything it reads and takes nothing on trust:
+    what `PlannedReader` is held to, and what it turns to where a file is not as planned.
 
     Args:
         source: an open file.
@@ -35,8 +35,8 @@ class ScreenReader:
 
     def __init__(self, source: Source) -> None:
         self._source, self._stream = source, source.stream
-        self._packets = PacketReader(source)
-        self._pictures = self._packets.pictures()
+        self.packets = PacketReader(source)
+        self._pictures = self.packets.pictures()
         self.first: Any = self._next()
         if self.first is None:
             raise VideoError(
@@ -49,14 +49,19 @@ class ScreenReader:
         self.time_base: Fraction = self._stream.time_base
         start = self._stream.start_time
         self.origin_pts: int = self.first.pts if start is None else min(start, self.first.pts)
-        self._first_pts: int = self.first.pts
         self.interval_ticks: int = self._default_interval_ticks()
         self._seek_beyond_ticks = int(_SEEK_BEYOND_SECONDS / self.time_base)
         self._can_seek = True
+        self._landed_key_pts = self.packets.newest_key_pts
+        self._has_place = True
 
     def seconds_of(self, frame: Any) -> float:
         """When a picture is shown, in seconds from the start of the stream."""
         return float((frame.pts - self.origin_pts) * self.time_base)
+
+    def ticks_of(self, second: float) -> int:
+        """A time in seconds from the start of the stream as a time of its clock."""
+        return self.origin_pts + int((Fraction(second) + _ROUNDING_SECONDS) / self.time_base)
 
     def at(self, second: float) -> Any | None:
         """The picture on screen at `second`, or None where the file is damaged or over.
@@ -67,10 +72,10 @@ class ScreenReader:
         Returns:
             a PyAV frame; the same object while it stays on screen.
         """
-        ticks = self.origin_pts + int((Fraction(second) + _ROUNDING_SECONDS) / self.time_base)
-        if ticks <= self._first_pts:
+        ticks = self.ticks_of(second)
+        if ticks <= self.first.pts:
             return self.first
-        if self._ahead is not None and self._keyframe_between(ticks):
+        if not self._has_place or self._is_worth_a_seek(ticks):
             self._seek(ticks)
         while self._ahead is not None and self._ahead.pts <= ticks:
             self._advance()
@@ -78,10 +83,15 @@ class ScreenReader:
             return None
         return self._held
 
-    @property
-    def damaged_packets(self) -> int:
-        """Packets that did not decode or are marked corrupt, among those read so far."""
-        return self._packets.damaged_packets
+    def forget_place(self) -> None:
+        """To be called when another reader of the same file moves on: the next answer begins with a seek."""
+        self._has_place = False
+
+    def is_near(self, ticks: int) -> bool:
+        """Will `ticks` be reached by reading on, in the group of pictures that was landed in, as far as is known?"""
+        newest = self.packets.newest_key_pts
+        is_next_group = newest is not None and newest != self._landed_key_pts and newest <= ticks
+        return self._has_place and (self._ahead is None or not (is_next_group or self._is_worth_a_seek(ticks)))
 
     @property
     def last_second(self) -> float:
@@ -105,12 +115,12 @@ class ScreenReader:
 
     def _end_pts(self, ticks: int) -> int:
         """The last tick at which the held picture is on screen, as far as `ticks` needs to know it."""
-        damaged = [pts for pts in self._packets.damaged_pts if self._held.pts < pts <= ticks]
+        damaged = [pts for pts in self.packets.damaged_pts if self._held.pts < pts <= ticks]
         if damaged:
             return min(damaged) - 1
         if self._ahead is not None:
             return int(self._ahead.pts) - 1
-        own_ticks = self._packets.last_duration_ticks or self.interval_ticks
+        own_ticks = self.packets.last_duration_ticks or self.interval_ticks
         tolerance_ticks = max(own_ticks, int(self.interval_ticks * _TOLERANCE_INTERVALS))
         return int(self._held.pts) + tolerance_ticks
 
@@ -120,31 +130,36 @@ class ScreenReader:
         rate = self._stream.average_rate
         return round(1 / rate / self.time_base) if rate else 0
 
-    def _keyframe_between(self, ticks: int) -> bool:
+    def _is_worth_a_seek(self, ticks: int) -> bool:
         """Is there, as far as is known, a keyframe between the packets read so far and `ticks`?"""
-        if not self._can_seek:
+        if not self._can_seek or self._ahead is None:
             return False
-        entries, read_dts = self._stream.index_entries, self._packets.demuxed_dts
-        if len(entries) > 1 and read_dts is not None and entries[len(entries) - 1].timestamp > read_dts:
-            number = entries.search_timestamp(ticks - self._packets.reorder_ticks)
-            return number >= 0 and bool(entries[number].timestamp > read_dts)
-        return bool(ticks - self._ahead.pts > self._seek_beyond_ticks)
+        is_between = self.packets.keyframe_between(ticks)
+        return bool(ticks - self._ahead.pts > self._seek_beyond_ticks) if is_between is None else is_between
 
     def _seek(self, ticks: int) -> None:
-        """Land on a picture at or before `ticks`; MPEG-TS lands late, so step back until it is early enough."""
-        back_ticks, landed = 0, None
-        while True:
-            wanted_pts = max(ticks - self._packets.reorder_ticks - back_ticks, self.origin_pts)
-            if not self._packets.seek(wanted_pts):
-                self._can_seek = False
-                break
-            self._pictures = self._packets.pictures()
+        """Land on a picture at or before `ticks`, further back as long as it is none.
+
+        Neither is one that the decoder does not call a keyframe: the index lies, and what is decoded from there on is
+        not what was encoded.
+        """
+        landed, self._can_seek = None, False
+        for is_start in self.packets.landings(ticks, self.origin_pts):
+            self._can_seek, self._pictures = True, self.packets.pictures()
             landed = self._next()
-            if (landed is not None and landed.pts <= ticks) or wanted_pts == self.origin_pts:
+            if is_start or (landed is not None and landed.pts <= ticks and is_key(landed)):
                 break
-            back_ticks = max(2 * back_ticks, int(_FIRST_STEP_BACK_SECONDS / self.time_base))
-        if self._can_seek or landed is not None:
-            self._held, self._ahead = landed, self._next()
+            self._can_seek = False
+        if self._can_seek or landed is not None or not self._has_place:
+            self._held, self._ahead = landed, None if landed is None else self._next()
+        self._has_place, self._landed_key_pts = True, self.packets.newest_key_pts
         if landed is not None:
             # Without a full index: do not try again within a distance in which this file has no keyframe.
             self._seek_beyond_ticks = max(self._seek_beyond_ticks, ticks - landed.pts)
+
+
+def is_key(frame: Any) -> bool:
+    """Does the decoder, and not only the container, say that pictures from this one on can be decoded?"""
+    from av.video.frame import PictureType
+
+    return bool(frame.key_frame) or frame.pict_type == PictureType.I

@@ -1,7 +1,7 @@
 """Which seconds of a video to look at. Pure arithmetic: no file is opened here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +81,32 @@ def explicit(seconds: Sequence[float] | Seconds) -> Seconds:
     if np.any(np.diff(times) < 0):
         raise ConfigError(f"seconds={times.tolist()}", "times in order", "sort them")
     return times
+
+
+def in_order(seconds: Iterable[float]) -> Iterator[float]:
+    """Check seconds while they are taken, for those that come from an iterable without an end in sight.
+
+    Args:
+        seconds: times from the start of the video.
+
+    Yields:
+        each of them.
+
+    Raises:
+        ConfigError: as `explicit`, at the second that is at fault.
+    """
+    last = -1.0
+    for number, second in enumerate(seconds):
+        if not isinstance(second, int | float | np.number):
+            raise ConfigError(f"second {number} = {second!r}", "a number", "write numbers like 1.5")
+        if not math.isfinite(second) or second < 0:
+            raise ConfigError(f"second {number} = {second}", "a finite time of at least 0", "remove it")
+        if second < last:
+            raise ConfigError(f"second {number} = {second} after {last}", "times in order", "sort them")
+        last = float(second)
+        yield last
+    if last < 0:
+        raise ConfigError("no seconds", "at least one time", "add a time")
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def test_answers_are_those_of_the_model_and_come_in_order(model, model_folder, f
     assert sorted(watched) == sorted([film, bad["text"]])
     session = load(model_folder).watch(film, model.sampling)
     assert answers == [session.ask(asked[0][1]).text, "", session.ask(asked[2][1]).text]
-    assert len(session.clip) == 4
+    assert len(session.watched.tokens.frames_seconds) == 4
 
 
 def test_what_cannot_be_asked_is_logged_and_empty(model, film, bad, caplog):

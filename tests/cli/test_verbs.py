@@ -33,6 +33,8 @@ def test_ask_json_is_one_object_with_the_documented_keys(film, model_folder, cap
         "peak_memory_bytes",
         "model",
         "notice",
+        "evidence",
+        "verification",
     }
     assert isinstance(answer["answer"], str)
     assert answer["video"] == {

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import av
 import pytest
-from tiny import save, scenery, tiny
+import torch
+from tiny import Panda, save, scenery, tiny
 
 from longpanda.video import encode
 
@@ -27,3 +29,32 @@ def cut_film(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("films") / "cut.mp4"
     path.write_bytes(film.read_bytes()[: film.stat().st_size * 6 // 10])
     return path
+
+
+@pytest.fixture(scope="session")
+def compressed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with a causal compressor whose blocks do something: 4 tokens for each 2 square frames."""
+    return save(squeezing("causal"), tmp_path_factory.mktemp("models") / "compressed")
+
+
+@pytest.fixture(scope="session")
+def recording(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same 12 seconds as MPEG-TS, which can be cut anywhere, as a recording in progress is."""
+    path = tmp_path_factory.mktemp("films") / "recording.ts"
+    with av.open(str(film)) as source, av.open(str(path), "w", format="mpegts") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return path
+
+
+def squeezing(direction: str, layers: int = 1) -> Panda:
+    """A random model with a compressor."""
+    sizes = {"layers": layers, "state_width": 8, "head_width": 8, "grid": [2, 2], "pool_frames": 2}
+    panda = tiny(temporal_config={**sizes, "direction": direction}, notice="a random model")
+    for name, weight in panda[0].temporal.named_parameters():
+        if name.endswith("out_proj.weight"):
+            torch.nn.init.normal_(weight, std=0.3)
+    return panda

@@ -9,7 +9,8 @@ import torch
 from tiny import scenery
 
 from longpanda.errors import ConfigError, CutVideoError, PromptError, VideoError
-from longpanda.index import load, session
+from longpanda.index import encode as encode_module
+from longpanda.index import load, session, watched
 from longpanda.video import Sampling, decode, encode
 
 CUT_AFTER_A_MOMENT = Path(__file__).resolve().parents[2] / "../shared/data/videos/mb_annex-b.mp4"
@@ -21,16 +22,21 @@ def panda(model_folder):
 
 
 def test_two_questions_decode_and_encode_once(panda, film, monkeypatch):
-    decoded, encoded = [], []
-    real_decode, real_visual = session.decode, panda.model.visual_embeddings
-    monkeypatch.setattr(session, "decode", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
-    monkeypatch.setattr(panda.model, "visual_embeddings", lambda *a: (encoded.append(a), real_visual(*a))[1])
-    watched = panda.watch(film)
-    first, second = watched.ask("Where is the key?"), watched.ask("Where is the ball?")
-    assert (len(decoded), len(encoded)) == (1, 1)
+    decoded, encoded, projected = [], [], []
+    real_decode, real_stab, real_projector = (
+        watched.iter_frames,
+        panda.model.stab.forward,
+        panda.model.projector.forward,
+    )
+    monkeypatch.setattr(watched, "iter_frames", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
+    monkeypatch.setattr(panda.model.stab, "forward", lambda *a: (encoded.append(a), real_stab(*a))[1])
+    monkeypatch.setattr(panda.model.projector, "forward", lambda *a: (projected.append(a), real_projector(*a))[1])
+    seen = panda.watch(film)
+    first, second = seen.ask("Where is the key?"), seen.ask("Where is the ball?")
+    assert (len(decoded), len(encoded), len(projected)) == (1, 1, 1)
     assert first.pts_seconds == second.pts_seconds == (1.5, 4.5, 7.5, 10.5)
     assert first.text != second.text
-    assert watched.ask("Where is the key?").text == first.text
+    assert seen.ask("Where is the key?").text == first.text
     assert first.seconds["decode"] > 0 == second.seconds["decode"]
 
 
@@ -55,10 +61,9 @@ def test_an_answer_is_what_processor_and_model_give(panda, film, sampling):
 @torch.no_grad()
 def test_pictures_the_model_sees_are_the_same_from_a_session(panda, film):
     clip = decode(film, [1.0, 2.0])  # as stored: the processor makes it small
-    watched = panda.watch(film, Sampling(seconds=(1.0, 2.0)))
-    whole = panda.processor.image_processor.preprocess([clip])["pixel_values"]
-    small = panda.processor.image_processor.preprocess([watched.clip])["pixel_values"]
-    assert torch.equal(whole, small)
+    media = panda.processor.image_processor.preprocess([clip])
+    tokens = panda.model.frame_tokens(**media).values
+    assert torch.equal(panda.watch(film, Sampling(seconds=(1.0, 2.0))).watched.tokens.values, tokens)
 
 
 def test_an_empty_question_is_refused(panda, film):
@@ -78,7 +83,8 @@ def test_words_that_a_closed_vocabulary_does_not_have_are_named(panda, film):
 
 def test_an_answer_without_words_is_said_to_be_none(panda, film, monkeypatch):
     monkeypatch.setattr(session, "MAX_ANSWER_TOKENS", 1)
-    monkeypatch.setattr(panda.model, "generate", lambda **_: torch.tensor([[panda.processor.end_token_id]]))
+    end = torch.tensor([[panda.processor.end_token_id]])
+    monkeypatch.setattr(panda.model, "generate", lambda ids, **_: torch.cat([ids, end], 1))
     answer = panda.ask(film, "Where is the key?")
     assert (answer.text, answer.notice) == ("", "The model gave no answer. a random model")
 
@@ -118,26 +124,22 @@ def test_a_cut_file_gives_the_frames_it_has_and_says_so(panda, cut_film):
 def test_a_file_cut_before_the_first_planned_frame_is_sampled_over_what_there_is(panda, film, tmp_path):
     path = tmp_path / "cut.mp4"
     path.write_bytes(film.read_bytes()[: film.stat().st_size * 3 // 10])
-    watched = panda.watch(path, Sampling(frames=1))  # at 6 s
-    answer = watched.ask("Where is the key?")
-    assert 0 < answer.pts_seconds[0] < watched.readable_seconds < 6
-    assert watched.clip.frames_promised == 1
-    end = f"{watched.readable_seconds:.1f}"
-    assert answer.notice.startswith(
-        f"None of the 1 frames planned over 12.0 s could be read: this file ends at {end} s, and the 1 frames looked "
-    )
+    answer = panda.ask(path, "Where is the key?", Sampling(frames=1))  # at 6 s
     with pytest.raises(CutVideoError, match=r"no frame of .* is on screen at the seconds asked for, 6 to 9") as caught:
         panda.watch(path, Sampling(seconds=(6.0, 9.0)))
-    assert caught.value.readable_seconds == watched.readable_seconds
+    end = caught.value.readable_seconds
+    assert 0 < answer.pts_seconds[0] < end < 6
+    assert answer.notice.startswith(
+        f"None of the 1 frames planned over 12.0 s could be read: this file ends at {end:.1f} s, and the 1 frames "
+    )
 
 
 def test_a_cut_file_remembers_how_many_frames_were_planned(panda, film, tmp_path):
     path = tmp_path / "cut.mp4"
     path.write_bytes(film.read_bytes()[: film.stat().st_size * 2 // 10])
-    watched = panda.watch(path, Sampling(fps=0.2, max_frames=2))  # at 3 and 9 s; of the rest, at 0 s
-    assert watched.clip.pts_seconds.tolist() == [0.0]
-    assert watched.clip.frames_promised == 2
-    assert watched.ask("Where is the key?").notice.startswith("None of the 2 frames planned over 12.0 s")
+    answer = panda.ask(path, "Where is the key?", Sampling(fps=0.2, max_frames=2))  # at 3 and 9 s; of the rest, at 0 s
+    assert answer.pts_seconds == (0.0,)
+    assert answer.notice.startswith("None of the 2 frames planned over 12.0 s")
 
 
 def test_a_real_file_with_half_a_second_of_35(panda):
@@ -151,14 +153,14 @@ def test_a_real_file_with_half_a_second_of_35(panda):
 
 
 def test_frames_beyond_the_context_are_refused_before_they_are_decoded(panda, film, monkeypatch):
-    monkeypatch.setattr(session, "decode", lambda *_, **__: pytest.fail("decoded what does not fit"))
+    monkeypatch.setattr(watched, "iter_frames", lambda *_, **__: pytest.fail("decoded what does not fit"))
     with pytest.raises(ConfigError, match=r"look at no more than \d+ frames"):
         panda.watch(film, Sampling(frames=5000))
 
 
 def test_a_clip_encoded_in_blocks_has_the_same_tokens(panda, film, monkeypatch):
-    whole = panda.watch(film, Sampling(frames=10))._visual
-    monkeypatch.setattr(session, "FRAMES_AT_ONCE", 4)
-    blocks = panda.watch(film, Sampling(frames=10))._visual
+    whole = panda.watch(film, Sampling(frames=10)).watched.tokens.values
+    monkeypatch.setattr(encode_module, "LEAST_BLOCK_FRAMES", 4)
+    blocks = panda.watch(film, Sampling(frames=10)).watched.tokens.values
     # float32 sums in matrix products of other heights: 1e-5 is 100 times what was seen.
     torch.testing.assert_close(blocks, whole, atol=1e-5, rtol=1e-5)

@@ -1,22 +1,27 @@
 """Predicted parameters and operations against the modules themselves and PyTorch's counter."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaConfig, LlamaForCausalLM, MixtralConfig
 
 from longpanda.errors import ModelError
-from longpanda.model.configuration import STAB_SIZES, LongPandaConfig, StabConfig
+from longpanda.model.configuration import STAB_SIZES, LongPandaConfig, StabConfig, TemporalConfig
 from longpanda.model.flops import (
     llm_flops_per_token,
     parameters_by_part,
     projector_flops_per_token,
     stab_flops_per_frame,
+    temporal_flops_per_frame,
     tokens_per_frame,
 )
 from longpanda.model.projector import Projector
 from longpanda.model.stab import Stab
 from longpanda.model.stab_reference import reference_forward
+from longpanda.model.stream import ClipTokens
+from longpanda.model.temporal import TemporalCompressor
 
 TINY_LLM = {"vocab_size": 64, "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 16}
 TINY_LLM |= {"num_attention_heads": 4, "num_key_value_heads": 2}
@@ -70,6 +75,40 @@ def test_language_model_parameters_count_tied_weights_once(tied: bool) -> None:
     model = LlamaForCausalLM(text)
     counts = parameters_by_part(LongPandaConfig(StabConfig.of_size("nano"), text))
     assert counts["language model"] == sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("cells", [(3, 3), (9, 16), (16, 16)], ids=str)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"pooling": "learned", "pool_frames": 4, "frame_token": True, "expand": 1},
+        {"grid": None, "spatial": "mean", "layers": 1, "direction": "bidirectional", "chunk": 32},
+        {"grid": (1, 1), "layers": 0},
+    ],
+    ids=["default", "learned", "bidirectional", "pooling alone"],
+)
+def test_predicted_operations_of_the_compressor_are_within_one_percent(
+    fields: dict[str, Any], cells: tuple[int, int]
+) -> None:
+    config, frames = TemporalConfig(**{"width": 256} | fields), 64
+    with torch.device("meta"):
+        compressor = TemporalCompressor(config)
+        values = torch.empty(frames, 1 + cells[0] * cells[1], 256)
+    seconds = torch.arange(float(frames))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        compressor.forward([ClipTokens(values, cells, seconds)])
+    assert counter.get_total_flops() / frames == pytest.approx(
+        sum(temporal_flops_per_frame(config, *cells).values()), rel=0.01
+    )
+
+
+def test_a_model_with_a_compressor_counts_its_parameters() -> None:
+    text = LlamaConfig(**TINY_LLM)
+    config = LongPandaConfig(StabConfig.of_size("nano"), text, temporal_config={"layers": 1})
+    want = sum(parameter.numel() for parameter in TemporalCompressor(config.temporal_config).parameters())
+    assert parameters_by_part(config)["temporal"] == want
+    assert "temporal" not in parameters_by_part(LongPandaConfig(StabConfig.of_size("nano"), text))
 
 
 def test_projector_operations() -> None:

@@ -6,7 +6,7 @@ import torch
 from tiny import FAMOUS, byte_tokenizer, noise, tiny
 
 from longpanda.errors import ConfigError, PromptError
-from longpanda.processing.processor import image_clip
+from longpanda.processing.frames import image_clip
 from longpanda.types import Prompt
 
 
@@ -85,8 +85,8 @@ def test_an_empty_question_is_refused(processor, question):
 
 
 def test_a_truncated_prompt_is_refused():
-    with pytest.raises(PromptError, match="9 visual placeholders in the text; expected 10 for 1 frames"):
-        Prompt((3,) * 9, (10,), 3)
+    with pytest.raises(PromptError, match="9 visual placeholders in the text; expected 10, the visual tokens"):
+        Prompt((3,) * 9, 10, 3)
 
 
 @pytest.mark.parametrize("backbone", FAMOUS)

@@ -8,7 +8,6 @@ from movies import B_FRAMES, number_in, numbered, remux, write_movie
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.video import decode, iter_frames, letterbox, letterbox_box, probe, uniform
-from longpanda.video.reader import ScreenReader
 
 EVERYWHERE = [0.0, 0.05, 0.5, 1.99, 2.0, 2.01, 3.3, 3.31, 5.99, 9.0, 9.97, 9.99]
 
@@ -20,6 +19,9 @@ def check(path, seconds, fps=30.0, origin=0):
     assert [number_in(frame) for frame in clip.frames] == expected
     np.testing.assert_allclose(clip.pts_seconds, [(n - origin) / fps for n in expected], atol=2e-3)
     assert clip.frames_promised == len(seconds) == len(clip)
+    together = decode(path, seconds, workers=2)
+    np.testing.assert_array_equal(together.frames, clip.frames)
+    np.testing.assert_array_equal(together.pts_seconds, clip.pts_seconds)
     return clip
 
 
@@ -48,17 +50,6 @@ def test_avi_without_b_frames(tmp_path):
     check(path, [0.0, 1.0, 1.02, 2.9])
 
 
-def test_a_single_long_group_is_read_once(tmp_path, monkeypatch):
-    path = write_movie(
-        tmp_path / "a.mkv", [numbered(n) for n in range(300)], options={"g": "1000", "keyint_min": "1000"}
-    )
-    seeks = []
-    original = ScreenReader._seek
-    monkeypatch.setattr(ScreenReader, "_seek", lambda self, ticks: (seeks.append(ticks), original(self, ticks)))
-    check(path, (uniform(10.0, 4) + 0.004).tolist())
-    assert len(seeks) == 1
-
-
 @pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv"])
 def test_open_groups(tmp_path, suffix):
     frames = [numbered(n) for n in range(180)]
@@ -67,14 +58,6 @@ def test_open_groups(tmp_path, suffix):
     check(path, seconds)
     for second in seconds[::3]:
         check(path, [second])
-
-
-def test_groups_nobody_asked_for_are_left_out(plain, monkeypatch):
-    advances = []
-    original = ScreenReader._advance
-    monkeypatch.setattr(ScreenReader, "_advance", lambda self: (advances.append(0), original(self)))
-    check(plain, [0.1, 8.1])
-    assert len(advances) < 20
 
 
 def test_variable_frame_rate(tmp_path):

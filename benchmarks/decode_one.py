@@ -1,0 +1,134 @@
+"""One reader reads one file once and says what that cost; `benchmarks.decode` starts it in a process of its own.
+
+    python benchmarks/decode_one.py READER FILE FRAMES SECONDS
+
+Imports nothing of this project but what the reader of that name needs, so that others run in environments of theirs.
+Every reader gives [N, 126, 224, 3] uint8, with the same resizing, of the seconds in the middle of N equal parts. All
+but ours hold what their call for many frames returns, as their users do.
+"""
+
+import importlib
+import json
+import math
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+HEIGHT_PX, WIDTH_PX = 126, 224
+CHUNK_FRAMES = 64
+FPS = 30
+Frames = Iterator[np.ndarray]
+
+
+def small(frames: torch.Tensor) -> Frames:
+    """Resize [N, 3, H, W], a frame at a time."""
+    for frame in frames:
+        resized = interpolate(frame[None], size=(HEIGHT_PX, WIDTH_PX), mode="bicubic", antialias=True)
+        yield resized[0].permute(1, 2, 0).numpy()
+
+
+def longpanda(path: str, seconds: np.ndarray, **options: Any) -> Frames:
+    """This project, in chunks."""
+    from longpanda.video import iter_chunks
+
+    size, chunk_frames = (HEIGHT_PX, WIDTH_PX), min(CHUNK_FRAMES, len(seconds) // 4)
+    for chunk in iter_chunks(path, seconds, chunk_frames=chunk_frames, size_px=size, **options):
+        yield from chunk.frames
+
+
+def longpanda_two(path: str, seconds: np.ndarray) -> Frames:
+    """This project with two workers."""
+    return longpanda(path, seconds, workers=2)
+
+
+def longpanda_near(path: str, seconds: np.ndarray) -> Frames:
+    """This project, with a quarter of the spacing as tolerance: not exact."""
+    return longpanda(path, seconds, tolerance_seconds=float(seconds[1] - seconds[0]) / 4)
+
+
+def decord(path: str, seconds: np.ndarray) -> Frames:
+    """As video language models call it: one thread, one batch, frames by number."""
+    from decord import VideoReader
+
+    reader = VideoReader(path, num_threads=1)
+    batch = reader.get_batch(np.floor(seconds * FPS + 1e-6).astype(int).tolist()).asnumpy()
+    return small(torch.from_numpy(batch).permute(0, 3, 1, 2))
+
+
+def torchcodec(path: str, seconds: np.ndarray, mode: str = "approximate") -> Frames:
+    """One batch, one thread; approximate mode trusts the header's frame rate and does not read the file through."""
+    from torchcodec.decoders import VideoDecoder
+
+    return small(VideoDecoder(path, seek_mode=mode).get_frames_played_at(seconds.tolist()).data)
+
+
+def torchcodec_exact(path: str, seconds: np.ndarray) -> Frames:
+    """As `torchcodec`, in the mode that reads the file through first."""
+    return torchcodec(path, seconds, "exact")
+
+
+def pyav_seek(path: str, seconds: np.ndarray) -> Frames:
+    """A seek for every second, then forward: what PyAV's documentation suggests."""
+    import av
+
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        for second in seconds.tolist():
+            container.seek(int(second / stream.time_base), stream=stream)
+            shown = None
+            for frame in container.decode(stream):
+                if frame.pts * stream.time_base > second + 1e-6:
+                    break
+                shown = frame
+            assert shown is not None
+            yield next(small(torch.from_numpy(shown.to_ndarray(format="rgb24")).permute(2, 0, 1)[None]))
+
+
+READERS: dict[str, Callable[[str, np.ndarray], Frames]] = {
+    "longpanda": longpanda,
+    "longpanda, 2 workers": longpanda_two,
+    "longpanda, near": longpanda_near,
+    "decord": decord,
+    "torchcodec": torchcodec,
+    "torchcodec exact": torchcodec_exact,
+    "pyav seek": pyav_seek,
+}
+MODULES = {"longpanda": ("longpanda.video", "av"), "pyav": ("av",), "torchcodec": ("torchcodec.decoders",)}
+"""What is imported before the clock starts, by the first word of a reader; any other is its own."""
+
+
+def peak_rss_bytes() -> int:
+    """Of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def main() -> None:
+    """Read, and print one line of JSON."""
+    reader, path, count, duration_seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from benchmarks.scenes import LOOP_SECONDS, number_in
+
+    torch.set_num_threads(1)
+    library = re.split(r"\W", reader)[0]
+    for module in MODULES.get(library, (library,)):
+        importlib.import_module(module)
+    seconds = (np.arange(count) + 0.5) * (duration_seconds / count)
+    before, wall, cpu = peak_rss_bytes(), time.perf_counter(), time.process_time()
+    shown = [number_in(frame) for frame in READERS[reader](path, seconds)]
+    spent = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+    expected = [math.floor(second * FPS + 1e-6) % (FPS * LOOP_SECONDS) for second in seconds]
+    wrong = sum(a != b for a, b in zip(shown, expected, strict=True))
+    print(json.dumps({**spent, "rss_bytes_over_start": peak_rss_bytes() - before, "wrong_frames": wrong}))
+
+
+if __name__ == "__main__":
+    main()

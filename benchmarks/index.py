@@ -1,0 +1,169 @@
+"""What it costs to index a video, to ask it again, and to keep it.
+
+    python -m benchmarks.index
+    python -m benchmarks.index --only memory
+
+Files are made first, under runs/decode; each measurement is a process of its own. Sizes other than the bundled model's
+have random weights, which cost as much as trained ones.
+"""
+
+import argparse
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import scenes
+from benchmarks.measure import command, keep_result, machine, write_json
+from longpanda.index import storage
+
+RESULT = Path(__file__).parent / "results" / "index_cpu.json"
+FILMS = Path("runs/decode")
+QUESTION = "What number is on the red circle?"
+MEMORY_MINUTES = (3, 120)
+STAGE_MINUTES, ASK_MINUTES = 4, 60
+ASK_FPS = 0.5
+GRIDS = {16: {"grid": [4, 4]}, 4: {"grid": [2, 2]}, 1: {"grid": [1, 1]}, 0.25: {"grid": [1, 1], "pool_frames": 4}}
+"""Compressors of the paper's width by tokens per frame."""
+Row = dict[str, Any]
+
+
+def peak_memory(video: Path, fps: float) -> Row:
+    """Index with the bundled model."""
+    from longpanda.index import Builder, load
+    from longpanda.index.session import peak_memory_bytes
+
+    with tempfile.TemporaryDirectory() as folder:
+        panda = load("nano")
+        before, cpu = peak_memory_bytes(), time.process_time()
+        index = Builder(panda, video, Path(folder) / "film.vidx", fps).build()
+        return {
+            "minutes": index.tokens.duration_seconds / 60,
+            "frames": len(index.tokens.frames_seconds),
+            "peak_rss_bytes": peak_memory_bytes(),
+            "model_loaded_bytes": before,
+            "cpu_seconds": time.process_time() - cpu,
+            "index_bytes": index.store.bytes(),
+        }
+
+
+def stages(video: Path, tokens: float) -> Row:
+    """CPU seconds of decoding, STAB and compressor for each hour of video at one frame a second."""
+    from longpanda.index.encode import blocks_of
+    from longpanda.model.configuration import StabConfig, TemporalConfig, cells_of
+    from longpanda.model.stab import Stab
+    from longpanda.model.stream import ClipTokens
+    from longpanda.model.temporal import TemporalCompressor
+    from longpanda.processing import FrameProcessor
+    from longpanda.video import Sampling, iter_frames, probe
+
+    torch.manual_seed(0)
+    stab = Stab(StabConfig.of_size("base")).eval()
+    temporal = TemporalCompressor(TemporalConfig(width=1024, **GRIDS[tokens])).eval()
+    frames = FrameProcessor(stab_config={}, temporal_config=GRIDS[tokens])
+    info = probe(video)
+    grid = cells_of(info.height_px, info.width_px, frames.stab)
+    seconds = Sampling(fps=1.0).seconds_for(info.duration_seconds)
+    spent, state, clock, count = dict.fromkeys(("decode", "stab", "compressor"), 0.0), None, _Clock(), 0
+    shown = iter_frames(video, seconds, size_px=frames.size_for(info.height_px, info.width_px))
+    with torch.inference_mode():
+        for block in blocks_of(shown, 64, info.duration_seconds):
+            spent["decode"] += clock.lap()
+            media, count = frames.preprocess([block.clip]), count + len(block.clip)
+            values = stab(media["pixel_values"], media["patch_boxes"], media["frame_windows"]).values
+            spent["stab"] += clock.lap()
+            clip = ClipTokens(values, grid, media["frame_seconds"])
+            _, state = temporal.compress(clip, state)
+            spent["compressor"] += clock.lap()
+    return {"tokens_per_frame": tokens, "frames": count, **{k: v * 3600 / count for k, v in spent.items()}}
+
+
+def asking(video: Path, fps: float) -> Row:
+    """The first answer from a file, from its index, and every further one."""
+    from longpanda.index import load
+    from longpanda.video import Sampling
+
+    panda, clock = load("nano"), _Clock()
+    session = panda.watch(video, Sampling(fps=fps))
+    first = session.ask(QUESTION)
+    row: Row = {"fps": fps, "visual_tokens": first.visual_tokens, "first_from_file": clock.lap()}
+    again = [session.ask(f"What number is on the {colour} square?") and clock.lap() for colour in ("red", "blue")]
+    row["again"] = float(np.mean(again))
+    with tempfile.TemporaryDirectory() as folder:
+        panda.index(video, Path(folder) / "film.vidx", fps)
+        clock.lap()
+        opened = panda.watch(Path(folder) / "film.vidx")
+        opened.ask(QUESTION)
+        row["first_from_index"] = clock.lap()
+        opened.keep_prefix(Path(folder) / "prefix")
+        row["prefix_bytes"] = (Path(folder) / "prefix").stat().st_size
+        clock.lap()
+        kept = panda.watch(Path(folder) / "film.vidx")
+        assert kept.use_prefix(Path(folder) / "prefix")
+        kept.ask(QUESTION)
+        row["first_from_kept_prefix"] = clock.lap()
+    return row
+
+
+def sizes() -> list[Row]:
+    """Bytes of an hour's tokens at one frame a second, at the paper's width."""
+    hour, width = 3600, 1024
+    return [
+        {"tokens_per_frame": tokens}
+        | {name: int(hour * tokens) * storage.bytes_per_token(name, width) for name in storage.BYTES_PER_VALUE}
+        for tokens in GRIDS
+    ]
+
+
+class _Clock:
+    """CPU seconds of this process since the last lap."""
+
+    def __init__(self) -> None:
+        self._last = time.process_time()
+
+    def lap(self) -> float:
+        now = time.process_time()
+        passed, self._last = now - self._last, now
+        return passed
+
+
+def alone(function: Callable[..., Row], *arguments: Any) -> Row:
+    """Call in a process of its own, with one thread."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        row = pool.submit(function, *arguments).result()
+    print(function.__name__, row, flush=True)
+    return row
+
+
+MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
+    "memory": lambda: [alone(peak_memory, scenes.make(FILMS, m, 720), 1.0) for m in MEMORY_MINUTES],
+    "stages": lambda: [alone(stages, scenes.make(FILMS, STAGE_MINUTES, 720), tokens) for tokens in GRIDS],
+    "asking": lambda: [alone(asking, scenes.make(FILMS, ASK_MINUTES, 360), ASK_FPS)],
+    "sizes": sizes,
+}
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.index", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=list(MEASUREMENTS), help="leave the others out")
+    parser.add_argument("--out", type=Path, default=RESULT)
+    options = parser.parse_args()
+    if options.only:
+        keep_result(parser, options.out, RESULT, "--only")
+    found = {name: MEASUREMENTS[name]() for name in options.only or MEASUREMENTS}
+    write_json(
+        options.out, {"machine": machine(), "command": command(parser, options), "asking_minutes": ASK_MINUTES, **found}
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Video files of any length for speed measurements: synthetic scenes with cuts, and each frame's number in its pixels.
+
+Two minutes are encoded by x264 with its own defaults and then repeated by copying packets, so that 120 minutes cost
+little more than two. Textures, pans, shakes, a moving patch, cuts every 2 to 14 s and noise; still simpler than nature.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+FPS, LOOP_SECONDS = 30, 120
+HEIGHT_PX, WIDTH_PX = 360, 640
+BITS, BLOCK_PX = 16, 32
+
+
+def make(folder: Path, minutes: int) -> Path:
+    """The file of a length, an even number of minutes; written only once per folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    loop, path = folder / f"scenes_{HEIGHT_PX}p_2min.mp4", folder / f"scenes_{HEIGHT_PX}p_{minutes}min.mp4"
+    if not loop.exists():
+        _encode(new := loop.with_suffix(".new.mp4"))
+        new.rename(loop)
+    if not path.exists():
+        _repeat(loop, new := path.with_suffix(".new.mp4"), minutes * 60 // LOOP_SECONDS)
+        new.rename(path)
+    return path
+
+
+def number_in(pixels: np.ndarray) -> int:
+    """The number drawn into a frame of any size, counted from the beginning of its two minutes."""
+    scale = pixels.shape[1] / WIDTH_PX
+    at = ((np.arange(BITS) + 0.5) * BLOCK_PX * scale).astype(int)
+    return int((pixels[int(BLOCK_PX * scale / 2), at].mean(axis=-1) > 128) @ (1 << np.arange(BITS)))
+
+
+def _encode(path: Path) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"crf": "23", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        for pixels in _frames():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode())
+
+
+def _repeat(loop: Path, path: Path, times: int) -> None:
+    import av
+
+    with av.open(str(path), "w") as write:
+        copy = None
+        for turn in range(times):
+            with av.open(str(loop)) as read:
+                stream = read.streams.video[0]
+                copy = copy or write.add_stream_from_template(stream)
+                shift = round(turn * LOOP_SECONDS / stream.time_base)
+                for packet in read.demux(stream):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, copy
+                        write.mux(packet)
+
+
+def _frames() -> Iterator[np.ndarray]:
+    """uint8 [H, W, 3], two minutes of them."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 2.5, (8, HEIGHT_PX, WIDTH_PX, 1)).astype(np.int16)
+    number, count = 0, FPS * LOOP_SECONDS
+    while number < count:
+        leaves, end = _leaves(rng), min(count, number + int(FPS * rng.uniform(2, 14)))
+        start, pace = rng.uniform(100, 260, 2), rng.uniform(-0.6, 0.6, 2)
+        for step in range(end - number):
+            row, column = (start + pace * step + rng.normal(0, 0.4, 2)).clip(0, 359).astype(int)
+            pixels = leaves[row : row + HEIGHT_PX, column : column + WIDTH_PX] + noise[rng.integers(8)]
+            left = (7 * step) % (WIDTH_PX - 60)
+            pixels[200:260, left : left + 60] = pixels[200:260, left : left + 60][::-1]
+            yield _numbered(pixels.clip(0, 255).astype(np.uint8), number + step)
+        number = end
+
+
+def _leaves(rng: np.random.Generator) -> np.ndarray:
+    """Discs that lie over each other, int16 [720, 1000, 3]: the statistics of edges in natural pictures."""
+    canvas = np.zeros((720, 1000, 3), np.int16)
+    rows, columns = np.ogrid[:720, :1000]
+    for radius in 8 + 90 * rng.power(0.4, 500)[::-1]:
+        row, column = rng.uniform(0, 720), rng.uniform(0, 1000)
+        top, left = max(0, int(row - radius)), max(0, int(column - radius))
+        box = np.s_[top : int(row + radius) + 1, left : int(column + radius) + 1]
+        inside = (rows[box[0]] - row) ** 2 + (columns[:, box[1]] - column) ** 2 < radius**2
+        canvas[box][inside] = rng.integers(20, 235, 3)
+    return canvas
+
+
+def _numbered(pixels: np.ndarray, number: int) -> np.ndarray:
+    bits = (number >> np.arange(BITS)) & 1
+    pixels[:BLOCK_PX, : BITS * BLOCK_PX] = np.repeat(bits * 255, BLOCK_PX)[None, :, None]
+    return pixels

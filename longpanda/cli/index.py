@@ -1,0 +1,97 @@
+"""Stream a video into an index, to ask it many questions later; --append goes on when the video has grown."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from longpanda.index import Builder, IndexPlan, VideoIndex
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `longpanda index`."""
+    parser.add_argument("video", help="a video file")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the index goes (default: beside it, NAME.vidx)")
+    parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
+    parser.add_argument("--fps", type=float, help="frames to look at per second of video (default: the model's own)")
+    parser.add_argument(
+        "--storage",
+        default="bfloat16",
+        help="how tokens are kept: float32, bfloat16 or int8, which takes half of bfloat16 (default: bfloat16)",
+    )
+    parser.add_argument("--append", action="store_true", help="the video has grown since it was indexed: go on")
+    parser.add_argument("--plan", action="store_true", help="say what the index would hold, and make none")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Predict, stream, and report."""
+    from longpanda.video import probe
+
+    probe(options.video)  # a bad file is reported before the model is loaded
+    from longpanda.index import Builder, load
+
+    builder = Builder(load(options.model), options.video, options.out, options.fps, options.storage)
+    if not options.json or options.plan:
+        print(json.dumps(_planned(builder.plan)) if options.json else _plan_line(builder.plan), flush=True)
+    if options.plan:
+        return
+    index = _built(builder, options.append)
+    print(json.dumps(_facts(index)) if options.json else _line(index))
+
+
+def _built(builder: "Builder", append: bool) -> "VideoIndex":
+    from tqdm import tqdm
+
+    with tqdm(total=len(builder.seconds), desc="indexing", unit=" frames", smoothing=0.05) as bar:
+        return builder.build(append, lambda done: _to(bar, done))
+
+
+def _to(bar: "tqdm[None]", done: int) -> None:
+    bar.update(done - bar.n)
+
+
+def _planned(plan: "IndexPlan") -> dict[str, object]:
+    return {
+        "video": str(plan.video),
+        "duration_seconds": plan.info.duration_seconds,
+        "frames": plan.frames,
+        "fps": plan.fps,
+        "tokens": plan.tokens,
+        "token_bytes": plan.bytes,
+        "storage": plan.storage,
+    }
+
+
+def _plan_line(plan: "IndexPlan") -> str:
+    return (
+        f"{plan.info.duration_seconds / 60:.1f} min at {plan.fps:.3g} fps: {plan.frames} frames, {plan.tokens} tokens, "
+        f"{plan.bytes / 2**20:.1f} MiB as {plan.storage}, and thumbnails"
+    )
+
+
+def _facts(index: "VideoIndex") -> dict[str, object]:
+    tokens = index.tokens
+    return {
+        "index": str(index.path),
+        "bytes": index.store.bytes(),
+        "frames": len(tokens.frames_seconds),
+        "frames_missing": index.facts["frames_wanted"] - len(tokens.frames_seconds),
+        "tokens": tokens.count,
+        "tokens_per_frame": tokens.count / len(tokens.frames_seconds),
+        "duration_seconds": tokens.duration_seconds,
+        "storage": index.header.storage,
+        "model": index.header.model,
+    }
+
+
+def _line(index: "VideoIndex") -> str:
+    facts = _facts(index)
+    missing = f"; {facts['frames_missing']} frames could not be read" if facts["frames_missing"] else ""
+    return (
+        f"{facts['index']}: {facts['frames']} frames, {facts['tokens']} tokens, {index.store.bytes() / 2**20:.1f} MiB"
+        f"{missing}\nlongpanda ask {facts['index']} QUESTION"
+    )

@@ -1,0 +1,101 @@
+"""Frames of a video to visual tokens, block after block, in memory that does not depend on the video's length."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from longpanda.shapes import Float
+from longpanda.types import Seconds, VideoClip
+from longpanda.video import TimedFrame
+
+if TYPE_CHECKING:
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
+
+LEAST_BLOCK_FRAMES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Frames that are encoded together.
+
+    Args:
+        clip: them.
+        next_number: of the seconds asked for, the first that comes after these frames.
+    """
+
+    clip: VideoClip
+    next_number: int
+
+
+def blocks_of(frames: Iterable[TimedFrame], size: int, duration_seconds: float) -> Iterator[Block]:
+    """Cut a stream of frames into blocks of `size`; only the last may be shorter."""
+    held: list[TimedFrame] = []
+    for frame in frames:
+        held.append(frame)
+        if len(held) == size:
+            yield _block(held, duration_seconds)
+            held = []
+    if held:
+        yield _block(held, duration_seconds)
+
+
+def _block(frames: list[TimedFrame], duration_seconds: float) -> Block:
+    times = np.array([frame.pts_seconds for frame in frames])
+    clip = VideoClip(np.stack([frame.pixels for frame in frames]), times, duration_seconds)
+    return Block(clip, frames[-1].number + 1)
+
+
+class Encoder:
+    """What a model makes of a video's frames: groups of visual tokens, before the projector.
+
+    Frames come in blocks of `block_frames`, whole windows of STAB and whole groups of the compressor, cut at the same
+    places however often a video is gone on with: so the same frames give the same tokens to the last bit. Without a
+    compressor a group is a frame, and blocks know nothing of one another.
+
+    Args:
+        model: the network.
+        processor: its processor.
+    """
+
+    def __init__(self, model: "LongPandaForConditionalGeneration", processor: "LongPandaProcessor") -> None:
+        self._model, self._frames = model, processor.image_processor
+        self.frames_per_group: int = self._frames.frames_per_group
+        whole = math.lcm(model.config.stab_config.window_frames, self.frames_per_group)
+        self.block_frames = whole * math.ceil(LEAST_BLOCK_FRAMES / whole)
+
+    @property
+    def is_causal(self) -> bool:
+        """Do tokens depend on what was shown before alone?"""
+        temporal = self._model.config.temporal_config
+        return temporal is None or temporal.direction == "causal"
+
+    @torch.inference_mode()
+    def __call__(self, clip: VideoClip, state: Any = None) -> tuple[Float[Tensor, "G P C"], Any]:
+        """Tokens of a block, and the state that the next block begins with.
+
+        Args:
+            clip: `block_frames` frames; fewer at the end, or all of them where the compressor is not causal.
+            state: of the frames before; None at the beginning.
+        """
+        media = {name: value.to(self._model.device) for name, value in self._frames.preprocess([clip]).items()}
+        if self._model.temporal is None:
+            tokens = self._model.frame_tokens(**media)
+            return tokens.values[tokens.mask].view(len(clip), -1, tokens.values.shape[-1]), None
+        (frames,) = self._model.clip_tokens(**media)
+        if not self.is_causal:
+            return self._model.temporal.whole(frames).values, None
+        groups, state = self._model.temporal.compress(frames, state)
+        rest = self._model.temporal.tail(state)  # only the last block ends within a group
+        return (groups.values if rest is None else torch.cat([groups.values, rest.values])), state
+
+    def spans(self, frames_seconds: Seconds) -> tuple[Seconds, Seconds]:
+        """When the first and the last frame of each of a block's groups are shown."""
+        starts = np.arange(0, len(frames_seconds), self.frames_per_group)
+        ends = np.minimum(starts + self.frames_per_group, len(frames_seconds)) - 1
+        return frames_seconds[starts], frames_seconds[ends]

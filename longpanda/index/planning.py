@@ -1,0 +1,83 @@
+"""How much of a video or an index goes into a prompt, for a model and what may be spent on it."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from longpanda.errors import ConfigError
+from longpanda.index.watched import Watched
+from longpanda.processing.budget import Costs, Plan, budget_of, plan, thin
+from longpanda.video import Sampling, probe
+
+if TYPE_CHECKING:
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
+
+
+def costs_of(
+    model: "LongPandaForConditionalGeneration", processor: "LongPandaProcessor", tokens_per_group: int, end: float
+) -> Costs:
+    """What a model spends on a video that ends at second `end`."""
+    text, frames = model.config.text_config, processor.image_processor
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    head_width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return Costs(
+        frames_per_group=frames.frames_per_group,
+        tokens_per_group=tokens_per_group,
+        time_tokens=processor.time_tokens(end),
+        times_every=frames.times_every,
+        context_tokens=getattr(text, "max_position_embeddings", None),
+        cache_bytes_per_token=2 * text.num_hidden_layers * heads * head_width * torch.finfo(model.dtype).bits // 8,
+    )
+
+
+def plan_video(
+    path: Path,
+    model: "LongPandaForConditionalGeneration",
+    processor: "LongPandaProcessor",
+    sampling: Sampling | None,
+    wish_tokens: int | None,
+    memory_bytes: int | None,
+) -> tuple[Sampling, Plan]:
+    """Which frames of a video to look at.
+
+    What the model's own sampling asks for is thinned to what may be spent; what the caller asks for is not.
+
+    Raises:
+        VideoError: no video.
+        ConfigError: the caller's sampling, or a single group of frames, is more than may be spent.
+    """
+    info, frames = probe(path), processor.image_processor
+    size_px = frames.size_for(info.height_px, info.width_px)
+    wanted = len((sampling or Sampling(**model.config.sampling)).seconds_for(info.duration_seconds))
+    costs = costs_of(model, processor, frames.tokens_per_group(*size_px), info.duration_seconds)
+    budget = budget_of(costs, wish_tokens, memory_bytes)
+    planned = plan(info.duration_seconds, wanted / info.duration_seconds, costs, budget)
+    if sampling is None:
+        own = Sampling(**model.config.sampling)
+        return (own if planned.frames == wanted else Sampling(frames=planned.frames)), planned
+    if planned.frames < wanted:
+        groups = math.ceil(wanted / costs.frames_per_group)
+        found = f"{wanted} frames, {costs.prompt_tokens(groups)} tokens with their times"
+        raise ConfigError(
+            found,
+            f"at most {budget.tokens} tokens ({budget.limit})",
+            f"look at no more than {planned.frames} frames (--frames)",
+        )
+    return sampling, planned
+
+
+def plan_index(
+    watched: Watched,
+    model: "LongPandaForConditionalGeneration",
+    processor: "LongPandaProcessor",
+    wish_tokens: int | None,
+    memory_bytes: int | None,
+) -> Plan:
+    """How many of an index's groups to look at. Raises ConfigError where not even one may be."""
+    tokens = watched.tokens
+    costs = costs_of(model, processor, tokens.values.shape[1], tokens.duration_seconds)
+    budget = budget_of(costs, wish_tokens, memory_bytes)
+    return thin(len(tokens.frames_seconds), tokens.duration_seconds, len(tokens), costs, budget)

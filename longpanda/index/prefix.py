@@ -1,0 +1,199 @@
+"""What a language model keeps of a prompt's beginning, so that a second question costs only its own words."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from transformers import DynamicCache
+
+from longpanda.errors import ConfigError, IndexFileError
+from longpanda.index.evidence import group_weights
+from longpanda.shapes import Float
+from longpanda.video import write_whole
+
+if TYPE_CHECKING:
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+
+PREFILL_TOKENS = 2048
+"""Tokens that pass through the language model together: bounds the memory of a long prompt."""
+SAMPLED_VALUES = 64
+"""Values of each weight that tell one language model from another."""
+
+
+class PrefixCache:
+    """The keys and values of the last prompt, kept as far as the next prompt begins alike.
+
+    Layers that forget (sliding windows, recurrent ones) cannot be cut back: for models that have them, a copy from the
+    end of the visual prefix is kept beside.
+
+    Args:
+        model: the network.
+        embed: the visual tokens of the prompt at the language model's width [N, D], computed when needed.
+    """
+
+    def __init__(self, model: "LongPandaForConditionalGeneration", embed: Callable[[], Float[Tensor, "N D"]]) -> None:
+        self._model, self._embed = model, embed
+        self._ids: list[int] = []
+        self._cache: Any = None
+        self._prefix: tuple[list[int], Any] | None = None
+
+    @torch.inference_mode()
+    def generate(self, ids: Sequence[int], **settings: Any) -> list[int]:
+        """New tokens after a prompt.
+
+        Args:
+            ids: the prompt, its placeholders those of the visual tokens.
+            **settings: as transformers' `generate` takes them.
+        """
+        prompt = list(ids)
+        cache = self._ready(prompt)
+        device = self._model.device
+        row = torch.tensor([prompt], device=device)
+        output = self._model.generate(
+            row, attention_mask=torch.ones_like(row), past_key_values=cache, use_cache=True, **settings
+        )
+        new: list[int] = output[0, len(prompt) :].tolist()
+        self._ids, self._cache = (prompt + new)[: cache.get_seq_length()], cache
+        return new
+
+    def weights(self, ids: Sequence[int], answered: int, groups: int) -> npt.NDArray[np.float64]:
+        """Where the attention lies that writes an answer, by group of frames: [G]. Arguments as of `group_weights`."""
+        cache = self._ready(list(ids)[: len(ids) - answered])
+        missing = list(ids)[cache.get_seq_length() : len(ids) - answered - 1]
+        if missing:
+            row = torch.tensor([missing], device=self._model.device)
+            with torch.inference_mode():
+                self._model(input_ids=row, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        weights = group_weights(self._model, cache, ids, answered, groups)
+        self._ids = list(ids)[: cache.get_seq_length()]
+        return weights
+
+    @torch.inference_mode()
+    def prepare(self, ids: Sequence[int]) -> None:
+        """Read a prompt's visual prefix now, rather than at the first question."""
+        self._ready(list(ids))
+
+    def save(self, path: Path, key: str) -> None:
+        """Write the visual prefix's keys and values.
+
+        Args:
+            path: the file.
+            key: says which visual tokens they are of.
+
+        Raises:
+            ConfigError: there are none yet, or none to cut.
+        """
+        end = self._visual_end(self._ids)
+        if self._cache is None or not _can_crop(self._cache) or len(self._ids) < end:
+            found = "keys and values that cannot be kept" if self._cache is not None else "no prompt yet"
+            raise ConfigError(found, "full attention in every layer, and a question asked", "keep them in memory alone")
+        tensors = {}
+        for number, layer in enumerate(self._cache.layers):
+            tensors[f"{number}.keys"] = layer.keys[:, :, :end].contiguous()
+            tensors[f"{number}.values"] = layer.values[:, :, :end].contiguous()
+        about = self._about(key, self._ids[:end])
+        write_whole(path, save({name: one.cpu() for name, one in tensors.items()}, about))
+
+    def load(self, path: Path, key: str, ids: Sequence[int]) -> bool:
+        """Take over keys and values that `save` wrote for this model and a prompt that begins as `ids` do.
+
+        Args:
+            path: the file.
+            key: as `save` was told.
+            ids: a prompt.
+
+        Returns:
+            whether they were there and fit; another model's or another index's are left alone.
+
+        Raises:
+            IndexFileError: a damaged file.
+        """
+        if not path.exists():
+            return False
+        prompt = list(ids)[: self._visual_end(ids)]
+        try:
+            with safe_open(path, framework="pt", device=str(self._model.device)) as file:
+                about = file.metadata() or {}
+                if about != self._about(key, prompt):
+                    return False
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        except (OSError, SafetensorError) as error:
+            found = f"'{path}' is damaged: {str(error).splitlines()[0]}"
+            raise IndexFileError(found, "keys and values as they were written", "delete this file") from error
+        cache = DynamicCache(config=self._model.config.text_config)
+        for number in range(len(tensors) // 2):
+            cache.update(tensors[f"{number}.keys"], tensors[f"{number}.values"], number)
+        self._ids, self._cache = prompt, cache
+        return True
+
+    def _about(self, key: str, prefix: Sequence[int]) -> dict[str, str]:
+        ids = hashlib.sha256(json.dumps(list(prefix)).encode()).hexdigest()
+        return {"visual": key, "prefix": ids, "model": language_fingerprint(self._model)}
+
+    def _visual_end(self, ids: Sequence[int]) -> int:
+        """Tokens up to the last placeholder."""
+        placeholder = self._model.config.video_token_id
+        return max((i + 1 for i, token in enumerate(ids) if token == placeholder), default=0)
+
+    def _ready(self, prompt: list[int]) -> Any:
+        """A cache that holds a beginning of the prompt, at least its visual prefix and not all of it."""
+        end = self._visual_end(prompt)
+        shared = _shared(self._ids, prompt)
+        if self._cache is not None and shared >= end:
+            if _can_crop(self._cache):
+                keep = min(shared, len(prompt) - 1)
+                self._cache.crop(keep - self._cache.get_seq_length())
+                self._ids = prompt[:keep]
+                return self._cache
+            if self._prefix is not None and self._prefix[0] == prompt[:end]:
+                return copy.deepcopy(self._prefix[1])
+        self._cache = self._read(prompt[:end]) if end else DynamicCache(config=self._model.config.text_config)
+        self._ids = prompt[:end]
+        if not _can_crop(self._cache):
+            self._prefix = (prompt[:end], copy.deepcopy(self._cache))
+        return self._cache
+
+    def _read(self, ids: list[int]) -> Any:
+        """Pass a prefix through the language model, piece by piece."""
+        device = self._model.device
+        embeddings = self._model.place(torch.tensor([ids], device=device), self._embed())
+        cache = DynamicCache(config=self._model.config.text_config)
+        for start in range(0, len(ids), PREFILL_TOKENS):
+            piece = embeddings[:, start : start + PREFILL_TOKENS]
+            self._model(inputs_embeds=piece, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return cache
+
+
+def _can_crop(cache: Any) -> bool:
+    """Can its end be cut off again, in every layer?"""
+    return all(not getattr(layer, "is_sliding", False) and hasattr(layer, "keys") for layer in cache.layers)
+
+
+def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """Tokens that two prompts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def language_fingerprint(model: "LongPandaForConditionalGeneration") -> str:
+    """Of what keys and values depend on beyond the visual tokens: the projector and the language model.
+
+    Its configuration, and the first values of every weight: a training step changes some of them, and reading them all
+    would take a large model longer than the prompt.
+    """
+    digest = hashlib.sha256(json.dumps(model.config.to_dict(), sort_keys=True, default=str).encode())
+    for part in (model.projector, model.language_model):
+        for name, weight in part.state_dict().items():
+            sample = weight.detach().flatten()[:SAMPLED_VALUES].cpu()
+            digest.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())
+            digest.update(sample.contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()

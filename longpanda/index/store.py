@@ -1,0 +1,189 @@
+"""A `.vidx` folder: what one model saw of one video, written block by block and never half.
+
+    header.json             which model, which frames, how stored: written first, never changed
+    block-000000.safetensors, ...   some 64 frames each: tokens, times, thumbnails
+    state-000002.safetensors        after two blocks: the compressor's state, and the tokens of the frames beyond them
+
+A block and the state behind it belong together. The state is written first and the block appears under its name last,
+so whatever kills the writer, as many blocks as there are can be gone on from. Every file carries the index's id and a
+checksum of its contents.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from longpanda.errors import IndexFileError
+from longpanda.video import alone_in, write_whole
+
+VERSION = 1
+HEADER = "header.json"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What does not change while an index grows.
+
+    Args:
+        version: of this format.
+        id: of this index; every file of it says so.
+        encoder: fingerprint of what made the tokens: STAB, the compressor, their weights.
+        model: the model's name, for people.
+        fps: frames looked at per second of video.
+        height_px: of the video as displayed.
+        width_px: of the video as displayed.
+        frame_height_px: at which the model looks at it.
+        frame_width_px: at which the model looks at it.
+        frames_per_group: frames that share their tokens.
+        tokens_per_group: visual tokens of a group.
+        width: channels of a token.
+        storage: how tokens are stored.
+        longpanda: version of the package.
+    """
+
+    version: int
+    id: str
+    encoder: str
+    model: str
+    fps: float
+    height_px: int
+    width_px: int
+    frame_height_px: int
+    frame_width_px: int
+    frames_per_group: int
+    tokens_per_group: int
+    width: int
+    storage: str
+    longpanda: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One file of an index: named tensors, and facts that JSON can say."""
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+
+class Store:
+    """The folder of an index.
+
+    Args:
+        folder: it.
+        header: its header.
+    """
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self.folder, self.header = folder, header
+
+    @classmethod
+    def create(cls, folder: Path, header: Header) -> "Store":
+        """A new index, in a folder that is empty or not there yet. Raises ConfigError where it cannot be written."""
+        write_whole(folder / HEADER, json.dumps(asdict(header), indent=2))
+        return cls(folder, header)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Store":
+        """An index that is there.
+
+        Raises:
+            IndexFileError: no index, or one of another version.
+        """
+        path, expected = folder / HEADER, "an index that `longpanda index` made"
+        if not path.is_file():
+            found = f"'{folder}' is a directory without an index" if folder.is_dir() else f"no index '{folder}'"
+            raise IndexFileError(found, expected, "check the path, or make it: longpanda index VIDEO")
+        try:
+            values = json.loads(path.read_text())
+            version = values["version"]
+            if version == VERSION:
+                return cls(folder, Header(**values))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise IndexFileError(f"'{path}' cannot be read ({error})", expected, "make the index again") from error
+        found = f"'{folder}' is an index of version {version}"
+        raise IndexFileError(found, f"version {VERSION}, of this longpanda", "make it again with this version")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Alone: raises ConfigError while another process writes."""
+        with alone_in(self.folder):
+            yield
+
+    @property
+    def blocks(self) -> int:
+        """Whole blocks on disk: all up to the first that is missing."""
+        count = 0
+        while self._block(count).exists():
+            count += 1
+        return count
+
+    def commit(self, number: int, block: Piece, state: Piece) -> None:
+        """Add block `number`, and the state behind it. Raises ConfigError where the disk is full or refuses."""
+        self._write(self._state(number + 1), state)
+        self._write(self._block(number), block)
+        self._state(number).unlink(missing_ok=True)
+
+    def finish(self, state: Piece) -> None:
+        """Replace the state behind the last block, with the tokens of the frames beyond it."""
+        self._write(self._state(self.blocks), state)
+
+    def block(self, number: int) -> Piece:
+        """A block. Raises IndexFileError where it is damaged or another index's."""
+        return self._read(self._block(number))
+
+    def state(self, blocks: int) -> Piece | None:
+        """The state behind so many blocks, None where none was written yet. Raises IndexFileError as `block`."""
+        path = self._state(blocks)
+        return self._read(path) if path.exists() else None
+
+    def bytes(self) -> int:
+        """What the index takes on disk."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+
+    def _block(self, number: int) -> Path:
+        return self.folder / f"block-{number:06d}.safetensors"
+
+    def _state(self, blocks: int) -> Path:
+        return self.folder / f"state-{blocks:06d}.safetensors"
+
+    def _write(self, path: Path, piece: Piece) -> None:
+        facts = json.dumps(dict(piece.facts))
+        about = {"index": self.header.id, "file": path.name, "facts": facts}
+        write_whole(path, save(dict(piece.tensors), about | {"sha256": _checksum(about, piece.tensors)}))
+
+    def _read(self, path: Path) -> Piece:
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = dict(file.metadata() or {})
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        except (OSError, SafetensorError) as error:
+            raise _damaged(path, str(error)) from error
+        checksum = about.pop("sha256", None)
+        if checksum != _checksum(about, tensors):
+            raise _damaged(path, "its checksum is not that of its contents")
+        if about["index"] != self.header.id or about["file"] != path.name:
+            raise _damaged(path, f"it is '{about['file']}' of index {about['index'][:8]}, not of {self.header.id[:8]}")
+        return Piece(tensors, json.loads(about["facts"]))
+
+
+def _damaged(path: Path, why: str) -> IndexFileError:
+    found = f"'{path}' is damaged: {why.splitlines()[0]}"
+    return IndexFileError(found, "the file that was written", "restore it, or delete the index and make it again")
+
+
+def _checksum(about: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,75 @@
+"""Small pictures of a video, kept beside its tokens: to show evidence with, and to tell a video that has changed."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from longpanda.types import Frames, Seconds
+
+EVERY_SECONDS = 4.0
+LONGEST_SIDE_PX = 160
+JPEG_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One small picture.
+
+    Args:
+        seconds: when its frame is shown.
+        jpeg: the picture.
+    """
+
+    seconds: float
+    jpeg: bytes
+
+    def pixels(self) -> Frames:
+        """uint8 [h, w, 3]."""
+        from PIL import Image
+
+        return np.asarray(Image.open(io.BytesIO(self.jpeg)).convert("RGB"))
+
+
+def thumbnails_of(frames: Frames, seconds: Seconds) -> list[Thumbnail]:
+    """A picture for each `EVERY_SECONDS` in which a frame [T, H, W, 3] is shown, of the first one there."""
+    _, chosen = np.unique(np.floor(seconds / EVERY_SECONDS), return_index=True)
+    return [Thumbnail(float(seconds[i]), jpeg_of(frames[i])) for i in chosen]
+
+
+def jpeg_of(frame: Frames) -> bytes:
+    """A frame [H, W, 3] as a small JPEG."""
+    from PIL import Image
+
+    picture = Image.fromarray(frame)
+    picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX))
+    picture.save(jpeg := io.BytesIO(), "JPEG", quality=JPEG_QUALITY)
+    return jpeg.getvalue()
+
+
+def difference(one: Thumbnail, other: Thumbnail) -> float:
+    """Mean absolute difference of two pictures, 0 to 255; 255 where they are of different sizes."""
+    a, b = one.pixels(), other.pixels()
+    return float(np.abs(a.astype(np.int16) - b).mean()) if a.shape == b.shape else 255.0
+
+
+def pack(thumbnails: Sequence[Thumbnail]) -> dict[str, Tensor]:
+    """As tensors to be written."""
+    joined = b"".join(one.jpeg for one in thumbnails)
+    return {
+        "thumbnails": torch.frombuffer(bytearray(joined or b"\0"), dtype=torch.uint8)[: len(joined)].clone(),
+        "thumbnail_bytes": torch.tensor([len(one.jpeg) for one in thumbnails], dtype=torch.int64),
+        "thumbnail_seconds": torch.tensor([one.seconds for one in thumbnails], dtype=torch.float64),
+    }
+
+
+def unpack(tensors: Mapping[str, Tensor]) -> list[Thumbnail]:
+    """As they were."""
+    joined, start, found = tensors["thumbnails"].numpy().tobytes(), 0, []
+    for size, second in zip(tensors["thumbnail_bytes"].tolist(), tensors["thumbnail_seconds"].tolist(), strict=True):
+        found.append(Thumbnail(second, joined[start : start + size]))
+        start += size
+    return found

@@ -1,0 +1,94 @@
+"""A stored index, read: tokens, times and thumbnails of everything on disk."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from longpanda.errors import IndexFileError
+from longpanda.index import storage, thumbnails
+from longpanda.index.store import Piece, Store
+from longpanda.index.thumbnails import Thumbnail
+from longpanda.types import VisualTokens
+
+STATE, TAIL = "state.", "tail."
+"""Prefixes of what a state file holds: the compressor's state, and the tokens of frames that are in no block yet."""
+
+
+class VideoIndex:
+    """An index on disk. Reading it needs no model and no video.
+
+    Args:
+        path: its folder.
+
+    Raises:
+        IndexFileError: no index there, one of another version, or a damaged one.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.store = Store.open(self.path)
+        self.header = self.store.header
+
+    @staticmethod
+    def is_at(path: str | Path) -> bool:
+        """Is this the folder of an index, and not a video?"""
+        return Path(path).is_dir()
+
+    @cached_property
+    def _pieces(self) -> list[Piece]:
+        """Blocks, and last what lies beyond them."""
+        count = self.store.blocks
+        blocks = [self.store.block(number) for number in range(count)]
+        state = self.store.state(count)
+        beyond = [] if state is None or TAIL + "tokens" not in state.tensors else [part_of(state, TAIL)]
+        return blocks + beyond
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What was true of the video when the index was last written; empty before the first block is."""
+        state = self.store.state(self.store.blocks)
+        return {} if state is None else dict(state.facts)
+
+    @cached_property
+    def tokens(self) -> VisualTokens:
+        """All of it, in memory, as the storage keeps it.
+
+        Raises:
+            IndexFileError: nothing was indexed yet, or a file is damaged.
+        """
+        pieces = self._pieces
+        if not pieces:
+            remedy = "wait for the first frames, or run `longpanda index` again"
+            raise IndexFileError(f"'{self.path}' holds no frames yet", "an index with at least one block", remedy)
+        values = torch.cat([storage.unpack(piece.tensors) for piece in pieces])
+        frames, starts, ends = (
+            np.concatenate([piece.tensors[name].numpy() for piece in pieces])
+            for name in ("frames_seconds", "starts_seconds", "ends_seconds")
+        )
+        return VisualTokens(values, starts, ends, frames, self.facts["duration_seconds"])
+
+    @cached_property
+    def thumbnails(self) -> list[Thumbnail]:
+        """In order of time."""
+        return [one for piece in self._pieces for one in thumbnails.unpack(piece.tensors)]
+
+    @property
+    def is_complete(self) -> bool:
+        """Was the whole video indexed, as it was then?"""
+        return bool(self.facts.get("is_complete"))
+
+    def check_encoder(self, fingerprint: str, model: str) -> None:
+        """Refuse a model whose tokens these are not. Raises IndexFileError."""
+        if fingerprint == self.header.encoder:
+            return
+        found = f"'{self.path}' holds tokens of model '{self.header.model}' ({self.header.encoder[:8]})"
+        expected = f"those of '{model}' ({fingerprint[:8]})"
+        raise IndexFileError(found, expected, "ask with the model that made it, or index the video again")
+
+
+def part_of(piece: Piece, prefix: str) -> Piece:
+    """The tensors whose names begin with a prefix, under the rest of their names."""
+    return Piece({n.removeprefix(prefix): t for n, t in piece.tensors.items() if n.startswith(prefix)}, piece.facts)

@@ -1,0 +1,123 @@
+"""What stands in front of a model: the visual tokens of a video or of an index, and what must be said about them."""
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from longpanda.errors import CutVideoError
+from longpanda.index.encode import Encoder, blocks_of
+from longpanda.index.fingerprint import encoder_fingerprint
+from longpanda.index.thumbnails import Thumbnail, thumbnails_of
+from longpanda.index.video_index import VideoIndex
+from longpanda.types import Seconds, VisualTokens
+from longpanda.video import Sampling, decode, iter_frames, probe
+
+if TYPE_CHECKING:
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A video as a model has seen it.
+
+    Args:
+        tokens: what is kept of it.
+        path: the video or the index.
+        key: says which tokens these are, where they are an index's.
+        notice: what could not be read, or "".
+        seconds: wall seconds that it took, by stage.
+        thumbnails: small pictures, in order of time.
+    """
+
+    tokens: VisualTokens
+    path: Path
+    key: str = ""
+    notice: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    thumbnails: tuple[Thumbnail, ...] = ()
+
+
+def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: str) -> Watched:
+    """Open an index. Raises IndexFileError where it is damaged, empty or another model's."""
+    started = time.perf_counter()
+    index = VideoIndex(path)
+    index.check_encoder(encoder_fingerprint(model), name)
+    tokens = index.tokens
+    notice = "" if index.is_complete else f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
+    key = f"{index.header.id} {index.store.blocks} {len(tokens)}"
+    spent = {"open_index": time.perf_counter() - started}
+    return Watched(tokens, path, key, notice, spent, tuple(index.thumbnails))
+
+
+def watch_video(
+    path: Path, sampling: Sampling, model: "LongPandaForConditionalGeneration", processor: "LongPandaProcessor"
+) -> Watched:
+    """Read a video: what `longpanda index` does, in memory.
+
+    A file that is cut off before the first second asked for is read over what there is of it, and `notice` says so.
+
+    Raises:
+        VideoError: the file is missing or holds no pictures, or none at the seconds that `sampling` names.
+    """
+    info = probe(path)
+    seconds = sampling.seconds_for(info.duration_seconds)
+    reading = _Reading(path, model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
+    try:
+        watched = reading.read(seconds, info.duration_seconds)
+    except CutVideoError as error:
+        if sampling.seconds is not None:  # these and no others were asked for
+            raise
+        end = error.readable_seconds
+        watched = reading.read(sampling.seconds_for(end) if end > 0 else np.zeros(1), info.duration_seconds)
+        notice = (
+            f"None of the {len(seconds)} frames planned over {info.duration_seconds:.1f} s could be read: this file "
+            f"ends at {end:.1f} s, and the {len(watched.tokens.frames_seconds)} frames looked at are from before that. "
+        )
+        return replace(watched, notice=notice)
+    missing = len(seconds) - len(watched.tokens.frames_seconds)
+    notice = f"{missing} of {len(seconds)} frames could not be read from this file. " if missing else ""
+    return replace(watched, notice=notice)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Frames of a file through an encoder."""
+
+    path: Path
+    model: "LongPandaForConditionalGeneration"
+    processor: "LongPandaProcessor"
+    size_px: tuple[int, int]
+
+    def read(self, seconds: Seconds, duration_seconds: float) -> Watched:
+        encoder, state, started, encoding = Encoder(self.model, self.processor), None, time.perf_counter(), 0.0
+        values: list[torch.Tensor] = []
+        spans: list[tuple[Seconds, Seconds]] = []
+        times: list[Seconds] = []
+        small: list[Thumbnail] = []
+        frames = iter_frames(self.path, seconds, size_px=self.size_px)
+        for block in blocks_of(frames, encoder.block_frames if encoder.is_causal else len(seconds), duration_seconds):
+            began = time.perf_counter()
+            tokens, state = encoder(block.clip, state)
+            values.append(tokens)
+            spans.append(encoder.spans(block.clip.pts_seconds))
+            times.append(block.clip.pts_seconds)
+            small += thumbnails_of(block.clip.frames, block.clip.pts_seconds)
+            encoding += _clock(self.model) - began
+        if not values:
+            decode(self.path, seconds, size_px=self.size_px)  # raises, and says where the file ends
+        starts, ends = (np.concatenate(one) for one in zip(*spans, strict=True))
+        seen = VisualTokens(torch.cat(values), starts, ends, np.concatenate(times), duration_seconds)
+        spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
+        return Watched(seen, self.path, seconds=spent, thumbnails=tuple(small))
+
+
+def _clock(model: "LongPandaForConditionalGeneration") -> float:
+    """Seconds, once all work given to the GPU so far is done."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+    return time.perf_counter()

@@ -1,0 +1,141 @@
+"""How much of a video is looked at: from duration, context and memory to frames and tokens. No file is opened."""
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from longpanda.errors import ConfigError
+
+QUESTION_TOKENS = 512
+"""Room kept for the question and the answer."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a model spends on a video.
+
+    Args:
+        frames_per_group: frames that share their tokens.
+        tokens_per_group: visual tokens of a group.
+        time_tokens: tokens of a written time, at most.
+        times_every: groups from one written time to the next.
+        context_tokens: positions that the language model has; None where it does not say.
+        cache_bytes_per_token: keys and values of a token in all its layers.
+    """
+
+    frames_per_group: int
+    tokens_per_group: int
+    time_tokens: int
+    times_every: int
+    context_tokens: int | None
+    cache_bytes_per_token: int
+
+    def prompt_tokens(self, groups: int) -> int:
+        """Visual tokens and written times of so many groups."""
+        times = math.ceil(groups / self.times_every) if self.times_every else 0
+        return groups * self.tokens_per_group + times * self.time_tokens
+
+    def most_groups(self, tokens: int) -> int:
+        """As many groups as fit into so many tokens."""
+        candidates = range(max(0, tokens) // self.tokens_per_group + 1)
+        return bisect_right(candidates, max(0, tokens), key=self.prompt_tokens) - 1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent on a prompt, and what set the limit.
+
+    Args:
+        tokens: of the visual part, times included.
+        limit: in words.
+    """
+
+    tokens: int
+    limit: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is looked at.
+
+    Args:
+        groups: that go into the prompt.
+        of_groups: there are, or would be.
+        frames: looked at.
+        fps: frames per second of video.
+        tokens_per_group: visual tokens of a group.
+        visual_tokens: in the prompt.
+        prompt_tokens: visual tokens and written times.
+        budget: what they had to fit into.
+    """
+
+    groups: int
+    of_groups: int
+    frames: int
+    fps: float
+    tokens_per_group: int
+    visual_tokens: int
+    prompt_tokens: int
+    budget: Budget
+
+    def __str__(self) -> str:
+        groups = "all" if self.groups == self.of_groups else f"{self.groups} of"
+        return (
+            f"{self.frames} frames, one every {1 / self.fps:.3g} s, {groups} {self.of_groups} groups of "
+            f"{self.tokens_per_group} tokens: {self.visual_tokens} visual tokens, {self.prompt_tokens} with times, "
+            f"of {self.budget.tokens} ({self.budget.limit})"
+        )
+
+
+def budget_of(costs: Costs, wish_tokens: int | None = None, memory_bytes: int | None = None) -> Budget:
+    """The smallest of what was wished for, what the context has room for, and what memory can keep.
+
+    Args:
+        costs: of the model.
+        wish_tokens: the most that the visual part of a prompt may take.
+        memory_bytes: the most that keys and values may take.
+
+    Raises:
+        ConfigError: there is no room for a single group.
+    """
+    limits = []
+    if wish_tokens is not None:
+        limits.append(Budget(wish_tokens, f"a budget of {wish_tokens} tokens"))
+    if costs.context_tokens is not None:
+        rest = costs.context_tokens - QUESTION_TOKENS
+        limits.append(Budget(rest, f"a context of {costs.context_tokens} tokens, less {QUESTION_TOKENS}"))
+    if memory_bytes is not None and costs.cache_bytes_per_token:
+        fits = memory_bytes // costs.cache_bytes_per_token - QUESTION_TOKENS
+        limits.append(Budget(fits, f"{memory_bytes / 2**20:.0f} MiB for keys and values"))
+    least = min(limits, key=lambda one: one.tokens, default=Budget(2**62, "no limit"))
+    if costs.most_groups(least.tokens) < 1:
+        found = f"{least.limit}: room for {max(0, least.tokens)} visual tokens"
+        expected = f"at least {costs.prompt_tokens(1)}, one group of {costs.frames_per_group} frames with its time"
+        raise ConfigError(found, expected, "allow more, or use a model with more room or fewer tokens per frame")
+    return least
+
+
+def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> Plan:
+    """As many frames of a video, at most `fps` a second, as the budget allows; evenly spread where it allows fewer."""
+    wanted = max(1, math.ceil(duration_seconds * fps - 1e-9))
+    of_groups = math.ceil(wanted / costs.frames_per_group)
+    groups = min(of_groups, costs.most_groups(budget.tokens))
+    frames = wanted if groups == of_groups else groups * costs.frames_per_group
+    rate = fps if frames == wanted else frames / duration_seconds
+    visual = groups * costs.tokens_per_group
+    return Plan(groups, groups, frames, rate, costs.tokens_per_group, visual, costs.prompt_tokens(groups), budget)
+
+
+def thin(frames: int, duration_seconds: float, groups: int, costs: Costs, budget: Budget) -> Plan:
+    """As many of an index's groups as the budget allows: its frames were looked at already."""
+    kept = min(groups, costs.most_groups(budget.tokens))
+    rate, visual = frames / max(duration_seconds, 1e-9), kept * costs.tokens_per_group
+    return Plan(kept, groups, frames, rate, costs.tokens_per_group, visual, costs.prompt_tokens(kept), budget)
+
+
+def evenly(count: int, kept: int) -> npt.NDArray[np.int64]:
+    """Which `kept` of `count` to keep: the middles of as many equal parts, all where there are no more."""
+    return ((np.arange(min(kept, count)) + 0.5) * count / min(kept, count)).astype(np.int64)

@@ -1,0 +1,134 @@
+"""FrameProcessor: clips to the pixels the model takes, and how they stand in a prompt."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoImageProcessor, BaseImageProcessor, BatchFeature
+
+from longpanda.errors import ConfigError
+from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig, cells_of
+from longpanda.types import Frames, Timeline, VideoClip
+from longpanda.video import letterbox, resize
+
+
+class FrameProcessor(BaseImageProcessor):
+    """Frames of any size to one canvas: the longer side becomes `image_px`, the shorter is rounded up to whole cells.
+
+    Clips of different shapes share a batch by padding at the bottom and right, which the model masks. A model that
+    does not (`StabConfig.paper()`) gets its own centred letterbox instead.
+    """
+
+    model_input_names = ("pixel_values", "patch_boxes", "frame_windows")
+
+    def __init__(
+        self,
+        stab_config: dict[str, Any] | None = None,
+        temporal_config: dict[str, Any] | None = None,
+        times_every: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stab_config = stab_config or StabConfig().to_diff_dict()
+        self.temporal_config = temporal_config
+        self.times_every = times_every
+
+    @property
+    def stab(self) -> StabConfig:
+        """The block these frames are for."""
+        return StabConfig(**self.stab_config)
+
+    @property
+    def temporal(self) -> TemporalConfig | None:
+        """The compressor behind the block, if there is one."""
+        return None if self.temporal_config is None else TemporalConfig(**self.temporal_config)
+
+    def size_for(self, height_px: int, width_px: int) -> tuple[int, int]:
+        """Height and width in pixels at which the model looks at a picture of this shape."""
+        stab = self.stab
+        rows, columns = cells_of(height_px, width_px, stab)
+        return rows * stab.cell_px, columns * stab.cell_px
+
+    def tokens_per_group(self, height_px: int, width_px: int) -> int:
+        """Visual tokens of a group of frames of this shape; a group is one frame where nothing compresses them."""
+        cells, temporal = cells_of(height_px, width_px, self.stab), self.temporal
+        return self.stab.tokens_per_frame(*cells) if temporal is None else temporal.tokens_per_group(*cells)
+
+    def timeline(self, clip: VideoClip) -> Timeline:
+        """How a clip stands in a prompt; a lone image has no time."""
+        tokens = self.tokens_per_group(clip.frames.shape[1], clip.frames.shape[2])
+        return self.timeline_of(clip.pts_seconds[:: self.frames_per_group].tolist(), tokens, len(clip) > 1)
+
+    def timeline_of(self, starts_seconds: Sequence[float], tokens_per_group: int, timed: bool = True) -> Timeline:
+        """How groups of frames stand in a prompt."""
+        return Timeline(tuple(starts_seconds), tokens_per_group, self.times_every if timed else 0)
+
+    @property
+    def frames_per_group(self) -> int:
+        """Frames that share their tokens."""
+        return 1 if self.temporal is None else self.temporal.pool_frames
+
+    def preprocess(self, clips: Sequence[VideoClip], return_tensors: str = "pt") -> BatchFeature:
+        """Clips to pixel_values uint8 [F, 3, H, W], patch_boxes [F, 4] and frame_windows [W, t].
+
+        A compressor also takes frame_seconds float64 [F] and clip_frames [clips], how many frames are each clip's.
+
+        Raises:
+            ConfigError: other tensors than torch's ("pt") are asked for.
+        """
+        if return_tensors != "pt":
+            raise ConfigError(f"return_tensors='{return_tensors}'", "'pt'", "leave it out")
+        pictures = self._pictures(clips) if self.stab.masked else _letterboxed(clips, self.stab)
+        if self.temporal_config is not None:
+            pictures["frame_seconds"] = torch.from_numpy(np.concatenate([clip.pts_seconds for clip in clips]))
+            pictures["clip_frames"] = torch.tensor([len(clip) for clip in clips])
+        return pictures
+
+    def _pictures(self, clips: Sequence[VideoClip]) -> BatchFeature:
+        """Padded at the bottom and right to one canvas."""
+        stab = self.stab
+        cells = [cells_of(clip.frames.shape[1], clip.frames.shape[2], stab) for clip in clips]
+        rows, columns = max(r for r, _ in cells), max(c for _, c in cells)
+        side, patches = stab.cell_px, stab.cell_px // stab.patch_px
+        total = sum(len(clip) for clip in clips)
+        pixels = np.zeros((total, rows * side, columns * side, 3), np.uint8)
+        boxes, start = np.zeros((total, 4), np.int64), 0
+        for clip, (r, c) in zip(clips, cells, strict=True):
+            end = start + len(clip)
+            pixels[start:end, : r * side, : c * side] = resize(clip.frames, r * side, c * side)
+            boxes[start:end] = (0, r * patches, 0, c * patches)
+            start = end
+        data = {
+            "pixel_values": torch.from_numpy(pixels).permute(0, 3, 1, 2),
+            "patch_boxes": torch.from_numpy(boxes),
+            "frame_windows": torch.tensor(stab.windows([len(clip) for clip in clips])),
+        }
+        return BatchFeature(data)
+
+
+def _letterboxed(clips: Sequence[VideoClip], stab: StabConfig) -> BatchFeature:
+    """As `FrameProcessor.preprocess`, on the square canvas that the published model was trained with (SPEC 1.2)."""
+    placed = [letterbox(clip.frames, stab.image_px, stab.cell_px) for clip in clips]
+    pixels = np.concatenate([frames for frames, _ in placed])
+    boxes = [
+        [edge // stab.patch_px for edge in (box.row0, box.row1, box.col0, box.col1)]
+        for frames, box in placed
+        for _ in frames
+    ]
+    data = {
+        "pixel_values": torch.from_numpy(pixels).permute(0, 3, 1, 2),
+        "patch_boxes": torch.tensor(boxes),
+        "frame_windows": torch.tensor(stab.windows([len(clip) for clip in clips])),
+    }
+    return BatchFeature(data)
+
+
+def image_clip(image: Frames) -> VideoClip:
+    """A single RGB image uint8 [H, W, 3] as a clip of one frame."""
+    return VideoClip(image[None], np.zeros(1), 0.0)
+
+
+AutoImageProcessor.register(
+    LongPandaConfig, slow_image_processor_class=FrameProcessor, fast_image_processor_class=FrameProcessor
+)

@@ -1,0 +1,175 @@
+"""Parts of one video decoded in order by one worker or several, each with the file open for itself."""
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from longpanda.errors import ConfigError
+from longpanda.types import Frames, Seconds
+from longpanda.video.opened import OpenVideo, TimedFrame, Wish, warn_of_damage
+
+Numbers = npt.NDArray[np.int64]
+MOST_WORKERS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some of the wanted seconds, and where their frames go.
+
+    Args:
+        first: the number of the first of them among all wanted seconds.
+        times: float64 [N], in order.
+        room: uint8 [N, H, W, 3] to write to; None: an array is made when the first frame arrives.
+    """
+
+    first: int
+    times: Seconds
+    room: Frames | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """The frames of one part.
+
+    Args:
+        frames: uint8 [T, H, W, 3], T <= N: a view of the room given.
+        pts_seconds: float64 [T].
+        numbers: int64 [T], which of all wanted seconds they answer.
+        part: what was asked for.
+    """
+
+    frames: Frames
+    pts_seconds: Seconds
+    numbers: Numbers
+    part: Part
+
+
+class Crew:
+    """Workers of one video; a context manager. Warns at the end if some of the file was damaged.
+
+    Every worker is a thread with the file open for itself: decoding releases the interpreter's lock. One worker needs
+    no thread.
+
+    Args:
+        wish: which file, and how its frames are to be.
+        workers: how many.
+
+    Raises:
+        ConfigError: an impossible number of workers.
+        VideoError: the file is no video, see `probe`.
+    """
+
+    def __init__(self, wish: Wish, workers: int) -> None:
+        if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or not 1 <= workers <= MOST_WORKERS:
+            raise ConfigError(f"workers={workers!r}", f"a whole number from 1 to {MOST_WORKERS}", "correct workers")
+        self._wish, self._workers = wish, workers
+        self._stopped = threading.Event()
+        first = OpenVideo(wish)
+        self.info, self.size_px = first.info, first.size_px
+        self._opened = [first]
+        self._idle = deque([first])
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        warn_of_damage(self._wish.path, set().union(*(video.damage for video in self._opened)))
+        for video in self._opened:
+            video.close()
+
+    @property
+    def last_second(self) -> float:
+        """Time of the last picture any worker has read."""
+        return max(video.last_second for video in self._opened)
+
+    def fill(self, parts: Iterable[Part]) -> Generator[Filled]:
+        """Decode parts, which follow each other, in order; close what this returns before the crew.
+
+        Several workers have at most one part each and one more in hand. One worker reads on from part to part, while
+        several begin each with a seek, so that theirs should not be shorter than some keyframe groups.
+
+        Raises:
+            Exception: whatever a worker, or `parts`, raises.
+        """
+        return self._fill_alone(parts) if self._workers == 1 else self._fill_together(parts)
+
+    def _fill_alone(self, parts: Iterable[Part]) -> Generator[Filled]:
+        begun: deque[_Filling] = deque()
+        for frame in self._opened[0].at(self._times(parts, begun)):
+            while frame.number >= begun[0].end:
+                yield begun.popleft().done()
+            begun[0].put(frame, frame.number)
+        yield from (filling.done() for filling in begun)
+
+    def _times(self, parts: Iterable[Part], begun: "deque[_Filling]") -> Iterator[float]:
+        for part in parts:
+            begun.append(_Filling(part, self.size_px))
+            yield from part.times.tolist()
+
+    def _fill_together(self, parts: Iterable[Part]) -> Generator[Filled]:
+        begun: deque[Future[Filled]] = deque()
+        with ThreadPoolExecutor(self._workers, "decode") as pool:
+            try:
+                for part in parts:
+                    begun.append(pool.submit(self._fill, part))
+                    if len(begun) > self._workers:
+                        yield begun.popleft().result()
+                while begun:
+                    yield begun.popleft().result()
+            finally:
+                self._stopped.set()
+                for future in begun:
+                    future.cancel()
+
+    def _fill(self, part: Part) -> Filled:
+        video, filling = self._take_video(), _Filling(part, self.size_px)
+        try:
+            for frame in video.at(part.times.tolist()):
+                if self._stopped.is_set():
+                    break
+                filling.put(frame, part.first + frame.number)
+        finally:
+            self._idle.append(video)
+        return filling.done()
+
+    def _take_video(self) -> OpenVideo:
+        try:
+            return self._idle.popleft()
+        except IndexError:
+            video = OpenVideo(self._wish, self.info)
+            self._opened.append(video)
+            return video
+
+
+class _Filling:
+    """A part while its frames arrive."""
+
+    def __init__(self, part: Part, size_px: tuple[int, int]) -> None:
+        self._part, self._size_px, self._room = part, size_px, part.room
+        self._pts_seconds: list[float] = []
+        self._numbers: list[int] = []
+
+    @property
+    def end(self) -> int:
+        """The first number that belongs to the next part."""
+        return self._part.first + len(self._part.times)
+
+    def put(self, frame: TimedFrame, number: int) -> None:
+        """Take the next frame."""
+        if self._room is None:
+            self._room = np.empty((len(self._part.times), *self._size_px, 3), np.uint8)
+        self._room[len(self._numbers)] = frame.pixels
+        self._pts_seconds.append(frame.pts_seconds)
+        self._numbers.append(number)
+
+    def done(self) -> Filled:
+        """What has arrived."""
+        room = np.empty((0, *self._size_px, 3), np.uint8) if self._room is None else self._room
+        numbers = np.asarray(self._numbers, np.int64)
+        return Filled(room[: len(numbers)], np.asarray(self._pts_seconds, np.float64), numbers, self._part)

@@ -1,0 +1,158 @@
+"""`longpanda index`, `ask` and `chat` on an index, as they are typed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import scenery
+
+from longpanda.cli.main import main
+from longpanda.video import encode
+
+QUESTION = "What number is on the red circle?"
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory) -> Path:
+    """A minute: ten blocks at ten frames a second."""
+    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    encode(scenery(60), path, 10, preset="ultrafast", gop=20)
+    return path
+
+
+@pytest.fixture(scope="module")
+def index(film, model_folder, tmp_path_factory) -> str:
+    out = tmp_path_factory.mktemp("indexes") / "film.vidx"
+    assert main(["index", film, "--out", str(out), "--fps", "5", "--model", model_folder]) == 0
+    return str(out)
+
+
+def tensors(index: Path) -> dict[str, bytes]:
+    """All that was written, but for the random id."""
+    return {
+        f"{path.name} {name}": tensor.flatten().view(torch.uint8).numpy().tobytes()
+        for path in index.glob("*.safetensors")
+        for name, tensor in load_file(path).items()
+    }
+
+
+def test_index_predicts_and_reports(film, model_folder, tmp_path, capsys):
+    out = str(tmp_path / "film.vidx")
+    assert main(["index", film, "--out", out, "--fps", "5", "--model", model_folder, "--storage", "int8"]) == 0
+    first, last, hint = capsys.readouterr().out.splitlines()
+    assert first == "0.1 min at 5 fps: 20 frames, 140 tokens, 0.0 MiB as int8, and thumbnails"
+    assert last.startswith(f"{out}: 20 frames, 140 tokens, ")
+    assert hint == f"longpanda ask {out} QUESTION"
+
+
+def test_index_beside_the_video_and_as_json(film, model_folder, tmp_path, capsys):
+    video = tmp_path / "mine.mp4"
+    shutil.copy(film, video)
+    assert main(["index", str(video), "--fps", "5", "--model", model_folder, "--plan", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert (planned["frames"], planned["tokens"], planned["token_bytes"]) == (20, 140, 140 * 32 * 2)
+    assert not (tmp_path / "mine.vidx").exists()
+    assert main(["index", str(video), "--fps", "5", "--model", model_folder, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["index"] == str(tmp_path / "mine.vidx")
+    assert made["frames_missing"] == 0
+    assert made["tokens"] == planned["tokens"]
+    assert made["bytes"] == sum(path.stat().st_size for path in (tmp_path / "mine.vidx").iterdir())
+
+
+def test_an_index_is_asked_like_a_video(film, index, model_folder, capsys):
+    answers = []
+    for what in ([index], [film, "--fps", "5"]):
+        assert main(["ask", *what[:1], QUESTION, *what[1:], "--model", model_folder, "--json"]) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    assert set(answers[0]["timings"]) == {"open_index", "generate"}
+    for key in ("visual_tokens", "video"):
+        one, other = (dict(answer[key], path="") if key == "video" else answer[key] for answer in answers)
+        assert one == other
+
+
+def test_ask_says_what_it_looks_at_where_and_whether_that_is_why(index, model_folder, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    options = ["--explain", "--verify", "--thumbnails", str(pictures), "--budget", "100"]
+    assert main(["ask", index, QUESTION, "Where is the key?", "--model", model_folder, *options]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("20 frames, one every 0.2 s, 11 of 20 groups of 7 tokens: 77 visual tokens, 99 with ")
+    assert said.err.splitlines()[0].endswith("of 100 (a budget of 100 tokens)")
+    assert said.out.count("evidence: 00:0") == 2
+    assert said.out.count("from the evidence alone: ") == 2
+    names = sorted(path.name for path in pictures.iterdir())
+    assert {name[:4] for name in names} >= {"01-1", "02-1"}
+    assert (pictures / names[0]).read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_a_prefix_is_kept_when_asked_for(index, model_folder, capsys):
+    kept = Path(index) / "prefix.safetensors"
+    assert main(["ask", index, QUESTION, "--model", model_folder]) == 0
+    assert not kept.exists()
+    first = capsys.readouterr().out.splitlines()[0]
+    assert main(["ask", index, QUESTION, "--model", model_folder, "--keep-prefix"]) == 0
+    assert "kept" in capsys.readouterr().err
+    before = kept.stat().st_mtime_ns
+    assert main(["ask", index, QUESTION, "--model", model_folder, "--keep-prefix"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == first
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_chat_reads_questions_from_a_pipe(index, model_folder):
+    command = [sys.executable, "-m", "longpanda.cli.main", "chat", index, "--model", model_folder]
+    talk = "Where is the key?\n\nWhere is the ball?\nexit\nnever asked\n"
+    ran = subprocess.run(command, input=talk, capture_output=True, text=True, check=True)
+    assert len(ran.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["index", "{film}", "--fps", "0"], "fps=0.0; expected a positive"),
+        (
+            ["index", "{film}", "--storage", "int4"],
+            "storage 'int4'; expected a way to store tokens",
+        ),
+        (["index", "{folder}", "--fps", "1"], "is a directory; expected a video file"),
+        (["ask", "{index}", "Where is the key?", "--frames", "3"], "frames to look at of an index"),
+        (["ask", "{index}", "Where is the key?", "--budget", "3"], "a budget of 3 tokens: room for 3 visual tokens"),
+        (["ask", "{film}", "Where is the key?", "--keep-prefix"], "--keep-prefix with a video; expected an index"),
+        (["ask", "{index}", "Where is the key?", "--model", "nano"], "holds tokens of model"),
+        (["chat", "{folder}/none.vidx"], "no such file"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message, film, index, model_folder, tmp_path, capsys):
+    given = [argument.format(film=film, index=index, folder=tmp_path) for argument in arguments]
+    model = [] if "--model" in given else ["--model", model_folder]
+    out = ["--out", str(tmp_path / "new.vidx")] if given[0] == "index" else []
+    assert main([*given, *model, *out]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert message in said[0]
+
+
+def test_killed_three_times_it_goes_on_and_is_as_if_it_never_was(long_film, model_folder, tmp_path):
+    settings = ["--fps", "10", "--model", model_folder]
+    whole, cut = tmp_path / "whole.vidx", tmp_path / "cut.vidx"
+    assert main(["index", str(long_film), "--out", str(whole), *settings]) == 0
+    command = [sys.executable, "-m", "longpanda.cli.main", "index", str(long_film), "--out", str(cut), *settings]
+    killed = 0
+    for blocks in (1, 4, 7):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(list(cut.glob("block-*"))) < blocks:
+            time.sleep(0.001)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed += 1
+        process.wait()
+    assert killed
+    subprocess.run(command, check=True, capture_output=True)
+    assert tensors(cut) == tensors(whole)

@@ -1,0 +1,74 @@
+"""Plans never cost more than they may, and use what they may."""
+
+import itertools
+
+import pytest
+
+from longpanda.errors import ConfigError
+from longpanda.processing.budget import QUESTION_TOKENS, Costs, budget_of, evenly, plan, thin
+
+HOUR = 3600.0
+
+
+def costs(**changes: int) -> Costs:
+    usual = {
+        "frames_per_group": 1,
+        "tokens_per_group": 16,
+        "time_tokens": 4,
+        "times_every": 1,
+        "context_tokens": 32768,
+        "cache_bytes_per_token": 2**15,
+    }
+    return Costs(**{**usual, **changes})
+
+
+def test_no_plan_costs_more_than_its_budget_and_none_leaves_room_for_another_group():
+    sizes = itertools.product((1, 2, 4), (1, 4, 16, 257), (2, 6), (0, 1, 5), (300, 4096, 30000), (60.0, HOUR, 2 * HOUR))
+    for k, tokens, time, every, wish, seconds in sizes:
+        spending = costs(frames_per_group=k, tokens_per_group=tokens, time_tokens=time, times_every=every)
+        planned = plan(seconds, 1.0, spending, budget_of(spending, wish))
+        assert planned.prompt_tokens <= wish
+        assert planned.frames <= seconds
+        left = planned.frames < seconds
+        assert not left or spending.prompt_tokens(planned.groups + 1) > wish
+        assert planned.visual_tokens == planned.groups * tokens
+
+
+def test_the_smallest_limit_counts_and_is_named():
+    assert budget_of(costs(), 4096).limit == "a budget of 4096 tokens"
+    assert budget_of(costs(), 10**6).tokens == 32768 - QUESTION_TOKENS
+    assert budget_of(costs(), 4096, 2**26).limit == "64 MiB for keys and values"
+    assert budget_of(costs(), None, 2**26).tokens == 2**11 - QUESTION_TOKENS
+    assert budget_of(costs(context_tokens=None)).limit == "no limit"
+
+
+@pytest.mark.parametrize(("wish", "memory"), [(10, None), (0, None), (None, 2**20)])
+def test_room_for_no_group_is_refused(wish, memory):
+    with pytest.raises(ConfigError, match="expected at least 20, one group of 1 frames with its time"):
+        budget_of(costs(), wish, memory)
+
+
+def test_two_hours_fit():
+    planned = plan(2 * HOUR, 1.0, costs(), budget_of(costs()))
+    assert planned.frames == planned.groups == (32768 - QUESTION_TOKENS) // 20
+    assert planned.fps == pytest.approx(planned.frames / (2 * HOUR))
+    quarter = costs(tokens_per_group=1, frames_per_group=4, times_every=16)
+    assert plan(2 * HOUR, 1.0, quarter, budget_of(quarter, 4096)).frames == 7200
+
+
+def test_an_index_is_thinned_evenly():
+    planned = thin(7200, 2 * HOUR, 7200, costs(), budget_of(costs(), 4096))
+    assert (planned.groups, planned.of_groups, planned.frames) == (4096 // 20, 7200, 7200)
+    kept = evenly(7200, planned.groups)
+    gaps = {int(b - a) for a, b in itertools.pairwise(kept)}
+    assert len(kept) == planned.groups
+    assert gaps <= {35, 36}
+    assert evenly(5, 9).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_plan_explains_itself():
+    text = str(thin(7200, 2 * HOUR, 7200, costs(), budget_of(costs(), 4096)))
+    assert text == (
+        "7200 frames, one every 1 s, 204 of 7200 groups of 16 tokens: 3264 visual tokens, 4080 with times, of 4096 "
+        "(a budget of 4096 tokens)"
+    )

@@ -1,0 +1,205 @@
+"""The planned reader gives the frames that decoding everything gives, bit by bit, in every kind of file, for less."""
+
+import av
+import numpy as np
+import pytest
+from every_frame import Shown, every_frame, textured
+from movies import B_FRAMES, remux, write_movie
+
+from longpanda.errors import ConfigError
+from longpanda.video import decode, iter_frames, uniform
+from longpanda.video.groups import Group
+from longpanda.video.packets import PacketReader
+from longpanda.video.planned import PlannedReader
+from longpanda.video.reader import ScreenReader
+from longpanda.video.source import open_source
+
+COUNT = 150
+KINDS = {  # name: (suffix, encoder, what write_movie is given besides)
+    "h264": ("mp4", "libx264", {"options": B_FRAMES | {"g": "40"}}),
+    "h264 without B frames": ("mp4", "libx264", {"options": {"bf": "0", "g": "30"}}),
+    "h264 open groups": ("mp4", "libx264", {"options": B_FRAMES | {"g": "30", "x264-params": "open-gop=1"}}),
+    "h264 open groups mkv": ("mkv", "libx264", {"options": B_FRAMES | {"g": "30", "x264-params": "open-gop=1"}}),
+    "h264 open groups ts": ("ts", "libx264", {"options": B_FRAMES | {"g": "30", "x264-params": "open-gop=1"}}),
+    "h264 one group": ("mkv", "libx264", {"options": B_FRAMES | {"g": "1000", "keyint_min": "1000"}}),
+    "h264 all keyframes": ("mp4", "libx264", {"options": {"g": "1"}}),
+    "h264 intra refresh": ("ts", "libx264", {"options": {"bf": "0", "g": "30", "x264-params": "intra-refresh=1"}}),
+    "h264 interlaced": ("ts", "libx264", {"options": B_FRAMES | {"g": "30", "x264-params": "tff=1"}}),
+    "h264 fragmented": (
+        "mp4",
+        "libx264",
+        {"options": B_FRAMES | {"g": "30"}, "mux_options": {"movflags": "frag_keyframe+empty_moov"}},
+    ),
+    "h264 10 bits": ("mp4", "libx264", {"options": B_FRAMES, "pix_fmt": "yuv420p10le"}),
+    "hevc": ("mp4", "libx265", {"options": {"x265-params": "keyint=40:bframes=4:log-level=none"}}),
+    "hevc ts": ("ts", "libx265", {"options": {"x265-params": "keyint=40:bframes=4:log-level=none"}}),
+    "hevc closed groups": ("mp4", "libx265", {"options": {"x265-params": "keyint=40:open-gop=0:log-level=none"}}),
+    "hevc sub-layers": (
+        "mp4",
+        "libx265",
+        {"options": {"x265-params": "keyint=40:bframes=4:temporal-layers=3:log-level=none"}},
+    ),
+    "mpeg4 asp": ("mp4", "mpeg4", {"options": {"g": "24", "b": "4000000", "bf": "2"}}),
+    "mpeg4 asp avi": ("avi", "mpeg4", {"options": {"g": "24", "b": "4000000", "bf": "2"}}),
+    "mpeg2": ("ts", "mpeg2video", {"options": {"g": "24", "b": "4000000", "bf": "2"}}),
+    "vp8": ("webm", "libvpx", {"options": {"g": "50", "auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "8"}}),
+    "vp9": ("webm", "libvpx-vp9", {"options": {"g": "50", "cpu-used": "8", "deadline": "realtime"}}),
+    "av1": ("mkv", "libsvtav1", {"options": {"g": "50", "preset": "12"}}),
+    "gif": ("gif", "gif", {"pix_fmt": "rgb8"}),
+    "mjpeg": ("avi", "mjpeg", {"pix_fmt": "yuvj420p"}),
+}
+
+
+PLANNED = ["h264", "h264 open groups", "h264 one group", "h264 10 bits", "h264 fragmented", "hevc", "hevc ts", "mpeg2"]
+
+
+@pytest.fixture(scope="session")
+def movies(tmp_path_factory):
+    """One movie of each kind and all its frames, made when first asked for."""
+    made, folder = {}, tmp_path_factory.mktemp("kinds")
+
+    def movie(kind):
+        if kind not in made:
+            suffix, codec, options = KINDS[kind]
+            try:
+                av.codec.Codec(codec, "w")
+            except av.codec.codec.UnknownCodecError:
+                pytest.skip(f"this FFmpeg has no encoder {codec}")
+            path = folder / f"{kind.replace(' ', '_')}.{suffix}"
+            write_movie(path, textured(COUNT), codec=codec, **options)
+            made[kind] = path, every_frame(path)
+        return made[kind]
+
+    return movie
+
+
+def check(path, shown: Shown, seconds, **options):
+    """Pixels and times are those of the slow reader, and none is missing."""
+    clip = decode(path, seconds, **options)
+    expected = shown.at(seconds)
+    np.testing.assert_array_equal(clip.pts_seconds, shown.pts_seconds[expected])
+    np.testing.assert_array_equal(clip.frames, shown.pixels[expected])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_those_of_decoding_everything(movies, kind):
+    path, shown = movies(kind)
+    moments, end = shown.pts_seconds, float(shown.pts_seconds[-1])
+    check(path, shown, moments)
+    check(path, shown, uniform(end, 9))
+    check(path, shown, np.sort(np.random.default_rng(1).uniform(0, end, 25)))
+    check(path, shown, moments[COUNT // 3 : COUNT // 2], workers=2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_second_alone_has_the_frame_it_has_among_others(movies, kind):
+    path, shown = movies(kind)
+    for second in np.random.default_rng(2).choice(shown.pts_seconds, 6).tolist():
+        check(path, shown, [second])
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+def test_sound_files_need_no_plain_reading(movies, kind, monkeypatch):
+    path, shown = movies(kind)
+    monkeypatch.setattr(ScreenReader, "at", lambda *_: pytest.fail("decoded plainly"))
+    check(path, shown, uniform(float(shown.pts_seconds[-1]), 9))
+
+
+def decoded_by(monkeypatch, path, seconds):
+    """How many packets go to the decoder for these seconds."""
+    fed = []
+    original = Group.needed
+
+    def counted(self, wanted):
+        packets = original(self, wanted)
+        fed.extend(packets)
+        return packets
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Group, "needed", counted)
+        patch.setattr(ScreenReader, "at", lambda *_: pytest.fail("decoded plainly"))
+        decode(path, seconds)
+    return len(fed)
+
+
+def test_nothing_beyond_what_is_needed_is_decoded(plain, monkeypatch):
+    assert decoded_by(monkeypatch, plain, [8.0]) == 1  # 240 = 4 * 60: a keyframe
+    assert decoded_by(monkeypatch, plain, [8.4]) <= 16
+    assert decoded_by(monkeypatch, plain, [0.5, 8.4]) <= 2 * 19
+    assert decoded_by(monkeypatch, plain, [0.5, 1.0, 8.4]) <= 19 + 34
+
+
+@pytest.mark.parametrize(("suffix", "most"), [("mp4", 1), ("mkv", 1), ("ts", 3)])
+def test_no_seek_where_no_whole_group_can_be_left_out(plain, tmp_path, monkeypatch, suffix, most):
+    path = plain if suffix == "mp4" else remux(plain, tmp_path / f"a.{suffix}")
+    seeks = []
+    original = PacketReader.seek
+    monkeypatch.setattr(PacketReader, "seek", lambda self, ticks: (seeks.append(ticks), original(self, ticks))[1])
+    decode(path, np.arange(0.004, 9.8, 0.7))
+    assert 1 <= len(seeks) <= most
+    seeks.clear()
+    decode(path, [0.1, 8.1])
+    assert 2 <= len(seeks) <= 2 * most
+
+
+def test_a_group_of_more_bytes_than_are_held_is_decoded_plainly(plain, monkeypatch):
+    shown = every_frame(plain)
+    monkeypatch.setattr("longpanda.video.groups.MOST_BYTES", 3000)
+    check(plain, shown, np.arange(0.5, 9.9, 0.7))
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "mp4"), ("mpeg2video", "mp4"), ("libx264", "nut")])
+def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path, codec, suffix):
+    options = {"g": "30", "bf": "0"} | ({} if codec == "libx264" else {"b": "4000000"})
+    honest = write_movie(tmp_path / "a.mp4", textured(90), codec=codec, options=options)
+    lying = tmp_path / f"lying.{suffix}"
+    with av.open(str(honest)) as read, av.open(str(lying), "w") as write:
+        copy = write.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(read.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream, packet.is_keyframe = copy, True
+                write.mux(packet)
+    with av.open(str(lying)) as container:
+        assert all(packet.is_keyframe for packet in container.demux(video=0) if packet.size)
+    shown = every_frame(lying)
+    for second in (0.3, 0.9, 1.4, 2.7):
+        check(lying, shown, [second])
+    check(lying, shown, [0.3, 0.9, 1.4, 2.7])
+
+
+def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
+    for kind, drops in (("hevc", "NONREF"), ("hevc sub-layers", "DEFAULT")):
+        with open_source(movies(kind)[0]) as source:
+            assert PlannedReader(source, ScreenReader(source))._drops == drops
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("tolerance_seconds", [0.3, 1.0, 5.0])
+def test_a_tolerance_gives_the_nearest_keyframe_within_it(plain, tmp_path, suffix, tolerance_seconds):
+    path = plain if suffix == "mp4" else remux(plain, tmp_path / f"a.{suffix}")
+    seconds = np.arange(0.1, 9.3, 0.25) + 0.004
+    keys = np.arange(0, 10, 2.0)
+    clip, exact = decode(path, seconds, tolerance_seconds=tolerance_seconds), decode(path, seconds)
+    nearest = keys[np.abs(keys - seconds[:, None]).argmin(axis=1)]
+    is_near = np.abs(nearest - seconds) <= tolerance_seconds
+    assert 0 < is_near.sum() <= len(seconds)
+    np.testing.assert_allclose(clip.pts_seconds, np.where(is_near, nearest, exact.pts_seconds), atol=2e-3)
+    whole = {round(frame.pts_seconds, 3): frame.pixels for frame in iter_frames(path)}
+    for pixels, pts_seconds in zip(clip.frames, clip.pts_seconds.tolist(), strict=True):
+        np.testing.assert_array_equal(pixels, whole[round(pts_seconds, 3)])
+
+
+def test_with_a_tolerance_keyframes_alone_are_decoded(plain, monkeypatch):
+    seconds, fed = [0.4, 3.7, 5.6, 8.3], []
+    original = Group.needed
+    monkeypatch.setattr(
+        Group, "needed", lambda self, wanted: (packets := original(self, wanted), fed.extend(packets))[0]
+    )
+    assert decode(plain, seconds, tolerance_seconds=0.5).pts_seconds.tolist() == [0.0, 4.0, 6.0, 8.0]
+    assert len(fed) == 4
+
+
+@pytest.mark.parametrize("tolerance_seconds", [-1.0, float("nan"), float("inf")])
+def test_an_impossible_tolerance_is_refused(plain, tolerance_seconds):
+    with pytest.raises(ConfigError, match="tolerance_seconds"):
+        decode(plain, [0.0], tolerance_seconds=tolerance_seconds)
