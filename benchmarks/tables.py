@@ -245,17 +245,19 @@ def evidence(result: Result) -> str:
         [
             one["family"],
             f"{one['minutes']:g}",
-            str(one["right"]),
-            *(f"{one[name]['iou']:.2f}" for name in ("evidence", "chance", "whole")),
-            *(f"{one[name]['hit']:.0%}" for name in ("evidence", "chance")),
+            f"{one['right']} of {one['questions']}",
+            *(f"{one[name]['value']:.2f}" for name in ("evidence iou", "chance iou", "whole iou")),
+            _accuracy(one["evidence hit"]["value"], one["evidence hit"]["interval"]),
+            f"{one['chance hit']['value']:.0%}",
         ]
         for one in result["rows"]
+        if one["right"]
     ]
     notes = [
         "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. "
         "Hit: the heaviest interval meets a true one."
     ]
-    columns = ("family", "minutes", "right answers", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
+    columns = ("family", "minutes", "right", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
     return _block(columns, rows, result, notes)
 
 

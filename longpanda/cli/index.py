@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="bfloat16",
         help="how tokens are kept: float32, bfloat16 or int8, which takes half of bfloat16 (default: bfloat16)",
     )
+    parser.add_argument(
+        "--tokens-per-frame",
+        type=float,
+        metavar="N",
+        help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: the model's own)",
+    )
     parser.add_argument("--append", action="store_true", help="the video has grown since it was indexed: go on")
     parser.add_argument("--plan", action="store_true", help="say what the index would hold, and make none")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -34,7 +40,8 @@ def run(options: argparse.Namespace) -> None:
     probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import Builder, load
 
-    builder = Builder(load(options.model), options.video, options.out, options.fps, options.storage)
+    how = options.fps, options.storage, options.tokens_per_frame
+    builder = Builder(load(options.model), options.video, options.out, *how)
     if not options.json or options.plan:
         print(json.dumps(_planned(builder.plan)) if options.json else _plan_line(builder.plan), flush=True)
     if options.plan:

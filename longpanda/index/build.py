@@ -70,10 +70,11 @@ class Builder:
         folder: the index, new or begun; None stands beside the video, as NAME.vidx.
         fps: frames looked at per second of video; None takes the model's own.
         stored: how tokens are stored.
+        tokens_per_frame: fewer or more tokens than the model's own compressor gives, at most.
 
     Raises:
         VideoError: no video.
-        ConfigError: an impossible rate or storage.
+        ConfigError: an impossible rate or storage, or no compressor that could have it.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Builder:
         folder: str | Path | None = None,
         fps: float | None = None,
         stored: str = "bfloat16",
+        tokens_per_frame: float | None = None,
     ) -> None:
         storage.check(stored)
         self.panda, self.video = panda, Path(video)
@@ -91,15 +93,14 @@ class Builder:
         self.stored = stored
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
-        self._encoder = Encoder(panda.model, panda.processor)
         self._size_px = panda.processor.image_processor.size_for(self.info.height_px, self.info.width_px)
-        self._per_group = panda.processor.image_processor.tokens_per_group(*self._size_px)
+        self._encoder = Encoder(panda.model, panda.processor, self._size_px, tokens_per_frame)
 
     @property
     def plan(self) -> IndexPlan:
         """What the whole index will hold."""
         frames = len(self.seconds)
-        tokens = -(-frames // self._encoder.frames_per_group) * self._per_group
+        tokens = -(-frames // self._encoder.frames_per_group) * self._encoder.tokens_per_group
         width: int = self.panda.model.config.stab_config.width
         return IndexPlan(self.video, self.info, self.fps, frames, tokens, width, self.stored)
 
@@ -139,7 +140,7 @@ class Builder:
             frame_height_px=height,
             frame_width_px=width,
             frames_per_group=self._encoder.frames_per_group,
-            tokens_per_group=self._per_group,
+            tokens_per_group=self._encoder.tokens_per_group,
             width=self.panda.model.config.stab_config.width,
             storage=self.stored,
             longpanda=importlib.metadata.version("longpanda"),
@@ -160,7 +161,7 @@ class Builder:
             return Store.create(self.folder, self._header)
         store = Store.open(self.folder)
         VideoIndex(self.folder).check_encoder(self._header.encoder, self.panda.name)
-        for name in ("fps", "storage", "height_px", "width_px"):
+        for name in ("fps", "storage", "height_px", "width_px", "frames_per_group", "tokens_per_group"):
             there, wanted = getattr(store.header, name), getattr(self._header, name)
             if there != wanted:
                 found = f"'{self.folder}', an index with {name} {there}"

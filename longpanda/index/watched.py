@@ -94,7 +94,8 @@ class _Reading:
     size_px: tuple[int, int]
 
     def read(self, seconds: Seconds, duration_seconds: float) -> Watched:
-        encoder, state, started, encoding = Encoder(self.model, self.processor), None, time.perf_counter(), 0.0
+        encoder = Encoder(self.model, self.processor, self.size_px)
+        state, started, encoding = None, time.perf_counter(), 0.0
         values: list[torch.Tensor] = []
         spans: list[tuple[Seconds, Seconds]] = []
         times: list[Seconds] = []

@@ -347,3 +347,23 @@ def test_frames_of_an_index_are_not_chosen_again(panda, film, tmp_path):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
     with pytest.raises(LongPandaError, match="frames to look at of an index"):
         panda.watch(tmp_path / "film.vidx", Sampling(frames=3))
+
+
+@pytest.mark.parametrize(("wanted", "per_group", "frames"), [(9, 6, 1), (4, 4, 1), (2, 2, 1), (1, 1, 1), (0.25, 1, 4)])
+def test_an_index_can_have_another_rate_than_its_model(squeezed, film, tmp_path, wanted, per_group, frames):
+    index = squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=wanted)
+    assert (index.header.tokens_per_group, index.header.frames_per_group) == (per_group, frames)
+    assert index.tokens.values.shape[:2] == (120 // frames, per_group)
+    answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
+    assert answer.visual_tokens == index.tokens.count <= wanted * 120
+    if (per_group, frames) != (4, 2):
+        with pytest.raises(IndexFileError, match="an index with "):
+            squeezed.index(film, tmp_path / "film.vidx", fps=FPS)
+
+
+def test_a_rate_that_cannot_be_is_refused(squeezed, model_folder, film, tmp_path):
+    with pytest.raises(ConfigError, match=r"0 tokens per frame; expected more than 0"):
+        squeezed.index(film, tmp_path / "film.vidx", tokens_per_frame=0.0)
+    with pytest.raises(ConfigError, match="4 tokens per frame of a model without a compressor"):
+        load(str(model_folder)).index(film, tmp_path / "film.vidx", tokens_per_frame=4)
+    assert not (tmp_path / "film.vidx").exists()
