@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokens-per-frame",
         type=float,
         metavar="N",
-        help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: the model's own)",
+        help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: its own)",
     )
     parser.add_argument("--append", action="store_true", help="the video has grown since it was indexed: go on")
     parser.add_argument("--plan", action="store_true", help="say what the index would hold, and make none")

@@ -216,6 +216,8 @@ class Builder:
             else:
                 beyond.append(piece)
             progress(block.next_number)
+        if not frames:
+            decode(self.video, self.seconds, size_px=self._size_px)  # raises, and says where the file ends
         whole = {TAIL + name: torch.cat([one[name] for one in beyond]) for name in beyond[0]} if beyond else {}
         counts = {"next_number": last_number, "frames": done, "frames_wanted": len(self.seconds), "frames_read": frames}
         store.finish(Piece({**kept, **whole}, facts | counts | {"is_complete": True}))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from longpanda.errors import PromptError
 from longpanda.index.evidence import intervals
 from longpanda.index.prefix import PrefixCache
 from longpanda.index.thumbnails import Thumbnail
@@ -98,9 +99,16 @@ class Session:
         )
 
     def prompt_ids(self, question: str, history: Sequence[Turn] = ()) -> list[int]:
-        """The ids of a prompt. Raises PromptError as `ask`."""
+        """The ids of a prompt. Raises PromptError as `ask`, and for one that leaves no room for an answer."""
         text = self.processor.chat(question, history=history)
-        return list(self.processor.prompt(text, [self.timeline]).input_ids)
+        ids = list(self.processor.prompt(text, [self.timeline]).input_ids)
+        limit = getattr(self.model.config.text_config, "max_position_embeddings", None)
+        if limit is not None and len(ids) + MAX_ANSWER_TOKENS > limit:
+            said = f" after {len(history)} others" if history else ""
+            found = f"a question{said} that makes a prompt of {len(ids)} tokens"
+            expected = f"at most {limit - MAX_ANSWER_TOKENS}, what this model's context leaves beside an answer"
+            raise PromptError(found, expected, "ask something shorter, begin a new conversation, or use a --budget")
+        return ids
 
     def _generate(self, ids: Sequence[int]) -> list[int]:
         """New tokens after a prompt."""

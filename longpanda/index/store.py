@@ -114,8 +114,10 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Alone: raises ConfigError while another process writes."""
+        """Alone, without what a killed writer left half done: raises ConfigError while another process writes."""
         with alone_in(self.folder):
+            for left in [*self.folder.glob(".block-*"), *self.folder.glob(".state-*")]:
+                left.unlink()
             yield
 
     @property
@@ -130,7 +132,8 @@ class Store:
         """Add block `number`, and the state behind it. Raises ConfigError where the disk is full or refuses."""
         self._write(self._state(number + 1), state)
         self._write(self._block(number), block)
-        self._state(number).unlink(missing_ok=True)
+        for earlier in set(self.folder.glob("state-*")) - {self._state(number + 1)}:
+            earlier.unlink()
 
     def finish(self, state: Piece) -> None:
         """Replace the state behind the last block, with the tokens of the frames beyond it."""

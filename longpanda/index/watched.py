@@ -48,10 +48,12 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
     index = VideoIndex(path)
     index.check_encoder(encoder_fingerprint(model), name)
     tokens = index.tokens
-    notice = "" if index.is_complete else f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
-    key = f"{index.header.id} {index.store.blocks} {len(tokens)}"
+    notice = f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
+    if index.is_complete:
+        missing = index.facts["frames_wanted"] - len(tokens.frames_seconds)
+        notice = f"{missing} frames of this video could not be read when it was indexed. " if missing else ""
     spent = {"open_index": time.perf_counter() - started}
-    return Watched(tokens, path, key, notice, spent, tuple(index.thumbnails))
+    return Watched(tokens, path, index.key, notice, spent, tuple(index.thumbnails))
 
 
 def watch_video(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny import tiny
 
-from longpanda.errors import ConfigError, IndexFileError
+from longpanda.errors import ConfigError, IndexFileError, PromptError
 from longpanda.index import LongPanda, load
 from longpanda.index.prefix import PrefixCache, language_fingerprint
 from longpanda.video import Sampling
@@ -118,3 +118,11 @@ def test_a_trained_language_model_is_another(model_folder):
     with torch.no_grad():
         other.projector.output.weight[0] *= 1.01
     assert language_fingerprint(one) != language_fingerprint(other)
+
+
+def test_a_conversation_beyond_the_context_is_refused(model_folder, film):
+    session = load(str(model_folder)).watch(film, Sampling(frames=4))
+    with pytest.raises(
+        PromptError, match=r"a question after 900 others that makes a prompt of \d+ tokens; expected at"
+    ):
+        session.ask("Where is the key?", [("Where is the ball?", "left")] * 900)

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import squeezing
 from safetensors.torch import load_file, save_file
-from tiny import save, scenery
+from tiny import save, scenery, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError, LongPandaError
 from longpanda.index import Builder, encode, load, storage, store
@@ -367,3 +366,39 @@ def test_a_rate_that_cannot_be_is_refused(squeezed, model_folder, film, tmp_path
     with pytest.raises(ConfigError, match="4 tokens per frame of a model without a compressor"):
         load(str(model_folder)).index(film, tmp_path / "film.vidx", tokens_per_frame=4)
     assert not (tmp_path / "film.vidx").exists()
+
+
+def test_what_a_killed_writer_leaves_is_cleared(panda, film, tmp_path):
+    panda.index(film, tmp_path / "whole.vidx", fps=FPS)
+    with pytest.raises(Killed):
+        Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(2))
+    shutil.copy(tmp_path / "cut.vidx" / "state-000003.safetensors", tmp_path / "cut.vidx" / "state-000002.safetensors")
+    (tmp_path / "cut.vidx" / ".block-000003.safetensors.x1.safetensors").write_bytes(b"half")
+    panda.index(film, tmp_path / "cut.vidx", fps=FPS)
+    names = [{path.name for path in (tmp_path / name).iterdir()} for name in ("cut.vidx", "whole.vidx")]
+    assert names[0] == names[1]
+
+
+def test_a_file_without_a_readable_frame_is_refused(panda, film, tmp_path):
+    video = tmp_path / "cut.mp4"
+    video.write_bytes(film.read_bytes()[: film.stat().st_size // 10])
+    with pytest.raises(LongPandaError):
+        panda.index(video, tmp_path / "cut.vidx", fps=0.01)
+
+
+def test_frames_that_could_not_be_read_are_told_of(panda, cut_film, tmp_path):
+    index = panda.index(cut_film, tmp_path / "cut.vidx", fps=FPS)
+    missing = 120 - len(index.tokens.frames_seconds)
+    assert missing > 10
+    notice = panda.ask(tmp_path / "cut.vidx", QUESTION).notice
+    assert notice.startswith(f"{missing} frames of this video could not be read when it was indexed.")
+
+
+def test_a_prefix_does_not_outlive_an_append(panda, recording, tmp_path):
+    growing, index, kept = tmp_path / "growing.ts", tmp_path / "growing.vidx", tmp_path / "prefix.safetensors"
+    growing.write_bytes(recording.read_bytes()[: recording.stat().st_size // 2])
+    panda.index(growing, index, fps=FPS)
+    panda.watch(index).keep_prefix(kept)
+    growing.write_bytes(recording.read_bytes())
+    panda.index(growing, index, fps=FPS, append=True)
+    assert not panda.watch(index).use_prefix(kept)
