@@ -1,6 +1,7 @@
 """Frames of a video to visual tokens, block after block, in memory that does not depend on the video's length."""
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -128,3 +129,10 @@ def _at_rate(
         found = f"{tokens_per_frame:g} tokens per frame of a model without a compressor"
         raise ConfigError(found, "a model with one (temporal_config)", "leave it out")
     return model.temporal.resized(model.temporal.config.with_tokens_per_frame(tokens_per_frame, *cells))
+
+
+def clock(model: "LongPandaForConditionalGeneration") -> float:
+    """Seconds, once all work given to the GPU so far is done."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+    return time.perf_counter()

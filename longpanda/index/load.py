@@ -87,7 +87,7 @@ class LongPanda:
         video: str | Path,
         out: str | Path | None = None,
         fps: float | None = None,
-        storage: str = "bfloat16",
+        storage: str | None = None,
         append: bool = False,
         tokens_per_frame: float | None = None,
     ) -> VideoIndex:

@@ -89,7 +89,17 @@ class VideoIndex:
             np.concatenate([piece.tensors[name].numpy() for piece in pieces])
             for name in ("frames_seconds", "starts_seconds", "ends_seconds")
         )
-        return VisualTokens(values, starts, ends, frames, self.facts["duration_seconds"])
+        return VisualTokens(values, starts, ends, frames, self.facts["duration_seconds"], self.header.frames_per_group)
+
+    @property
+    def frames(self) -> int:
+        """Frames that are in it, counted without reading them."""
+        return int(self.facts.get("frames_read", self.facts.get("frames", 0)))
+
+    @property
+    def token_count(self) -> int:
+        """Visual tokens that are in it, counted without reading them."""
+        return -(-self.frames // self.header.frames_per_group) * self.header.tokens_per_group
 
     @cached_property
     def thumbnails(self) -> list[Thumbnail]:
@@ -107,7 +117,7 @@ class VideoIndex:
             return
         found = f"'{self.path}' holds tokens of model '{self.header.model}' ({self.header.encoder[:8]})"
         expected = f"those of '{model}' ({fingerprint[:8]})"
-        raise IndexFileError(found, expected, "ask with the model that made it, or index the video again")
+        raise IndexFileError(found, expected, "ask with the model that made it, in float32 or bfloat16, or index again")
 
 
 def part_of(piece: Piece, prefix: str) -> Piece:

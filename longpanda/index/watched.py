@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from longpanda.errors import CutVideoError
-from longpanda.index.encode import Encoder, blocks_of
+from longpanda.index.encode import Encoder, blocks_of, clock
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.index.video_index import VideoIndex
@@ -110,17 +110,12 @@ class _Reading:
             spans.append(encoder.spans(block.clip.pts_seconds))
             times.append(block.clip.pts_seconds)
             small += thumbnails_of(block.clip.frames, block.clip.pts_seconds)
-            encoding += _clock(self.model) - began
+            encoding += clock(self.model) - began
         if not values:
             decode(self.path, seconds, size_px=self.size_px)  # raises, and says where the file ends
         starts, ends = (np.concatenate(one) for one in zip(*spans, strict=True))
-        seen = VisualTokens(torch.cat(values), starts, ends, np.concatenate(times), duration_seconds)
+        seen = VisualTokens(
+            torch.cat(values), starts, ends, np.concatenate(times), duration_seconds, encoder.frames_per_group
+        )
         spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
         return Watched(seen, self.path, seconds=spent, thumbnails=tuple(small))
-
-
-def _clock(model: "LongPandaForConditionalGeneration") -> float:
-    """Seconds, once all work given to the GPU so far is done."""
-    if model.device.type == "cuda":
-        torch.cuda.synchronize(model.device)
-    return time.perf_counter()
