@@ -63,6 +63,7 @@ class StageRecipe:
         families: question families; none trains the visual front-end alone, by cell labels.
         questions: most questions per clip and family.
         cell_weight: weight of the cell-naming loss.
+        positions: spread the tokens of clips over so many positions, as in longer prompts; 0 leaves them together.
     """
 
     name: str
@@ -81,6 +82,7 @@ class StageRecipe:
     families: tuple[str, ...] = ()
     questions: int = 6
     cell_weight: float = 1.0
+    positions: int = 0
 
     def __post_init__(self) -> None:
         _require_name(self.name, "a stage")
@@ -93,6 +95,7 @@ class StageRecipe:
         self._require("start_minutes", 0 <= self.start_minutes < math.inf, "at least 0")
         self._require("questions", self.questions >= 1, "at least 1")
         self._require("cell_weight", 0 <= self.cell_weight < math.inf, "at least 0")
+        self._require("positions", self.positions >= 0, "at least 0")
         shares = f"warmup = {self.warmup} and decay = {self.decay} of stage '{self.name}'"
         fits = min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1
         _require(fits, shares, "shares of at most 1 in all")

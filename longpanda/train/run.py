@@ -20,6 +20,7 @@ from longpanda.processing.tokenizer import with_words
 from longpanda.train.build import build
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, claim, record
+from longpanda.train.positions import spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.start import start_from
 from longpanda.train.taught import TaughtPanda
@@ -158,7 +159,7 @@ def _run_stage(
         model=model,
         args=arguments,
         train_dataset=source,
-        data_collator=_Collate(processor),
+        data_collator=_Collate(processor, stage.positions),
         cell_weight=stage.cell_weight,
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
@@ -172,11 +173,15 @@ def _run_stage(
 class _Collate:
     """Lessons to a training batch, in the worker process."""
 
-    def __init__(self, processor: LongPandaProcessor) -> None:
-        self.processor = processor
+    def __init__(self, processor: LongPandaProcessor, positions: int) -> None:
+        self.processor, self.positions = processor, positions
 
     def __call__(self, lessons: list[Lesson]) -> dict[str, Any]:
-        return dict(self.processor.lessons(lessons))
+        batch = dict(self.processor.lessons(lessons))
+        if self.positions and "input_ids" in batch:
+            ids, placeholder = batch["input_ids"], self.processor.video_token_id
+            batch["position_ids"] = spread(batch["position_ids"], ids, lessons, placeholder, self.positions)
+        return batch
 
 
 def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArguments:
