@@ -170,7 +170,76 @@ def scan_lengths_cpu(result: Result) -> str:
     return _block(("tokens", "CPU us per token", "extra memory"), rows, result, notes)
 
 
+def long_nano_suite(result: Result) -> str:
+    """A model by family and length, what guessing gets, and up to which length it keeps what it had."""
+    minutes = sorted({one["minutes"] for row in result["rows"] for one in row["lengths"]})
+    rows = []
+    for row in result["rows"]:
+        shown = {one["minutes"]: _whole(one) for one in row["lengths"]}
+        effective = f"{row['effective_minutes']:g}" if row["effective_minutes"] else "none"
+        rows.append([row["family"], *(shown.get(m, "–") for m in minutes), f"{row['chance']:.0%}", effective])
+    asked = sum(one["questions"] for row in result["rows"] for one in row["lengths"])
+    errors = sum(one["errors"] for row in result["rows"] for one in row["lengths"])
+    notes = [
+        f"{result['model']}, one frame every {1 / result['fps']:.3g} s, through an index; {asked} questions, "
+        f"{errors} without any answer. 95 % intervals clustered by script.",
+        "Effective: up to this many minutes 85 % of the way from chance to the score at the shortest length is kept.",
+    ]
+    columns = ("family", *(f"{m:g} min" for m in minutes), "chance", "effective minutes")
+    return _block(columns, rows, result, notes)
+
+
+def long_nano_needle(result: Result) -> str:
+    """Needles by number of frames and depth."""
+    depths = list(dict.fromkeys(depth for row in result["rows"] for depth in row["depths"]))
+    rows = []
+    for row in result["rows"]:
+        shown = [f"{row['depths'][depth]['value']:.0%}" if depth in row["depths"] else "–" for depth in depths]
+        share = _accuracy(row["all"]["value"], row["all"]["interval"])
+        rows.append([f"{row['frames']:,}", f"{row['tokens_per_frame']:.3g}", *shown, share, str(row["all"]["errors"])])
+    questions = " and ".join(sorted({str(row["all"]["questions"]) for row in result["rows"]}))
+    notes = [
+        f"{result['model']}, films of {result['minutes']:g} minutes, {questions} questions in each row; every card "
+        "shows in two or three frames, one that is asked about in each fifth. 95 % intervals clustered by film."
+    ]
+    columns = ("frames", "tokens per frame", *(f"from {float(d):.0%}" for d in depths), "all depths", "errors")
+    return _block(columns, rows, result, notes)
+
+
+def ablation(result: Result) -> str:
+    """Compressors of one budget beside each other, by family and length."""
+    frames = sorted({one["frames"] for row in result["rows"] for one in row["lengths"]})
+    rows = []
+    for row in result["rows"]:
+        shown = {one["frames"]: _over_seeds(one) for one in row["lengths"]}
+        cells = [shown.get(count, "–") for count in frames]
+        rows.append([row["tokens_per_frame"], row["family"], row["mixing"], *cells, f"{row['chance']:.0%}"])
+    order = {text: i for i, text in enumerate(dict.fromkeys(row["family"] for row in result["rows"]))}
+    rows.sort(key=lambda row: (-_number(row[0]), order[row[1]]))
+    trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
+    notes = [
+        f"{result['runs']} runs, {result['exam']['clips']} clips of each length; trained on at most {trained} frames. "
+        "95 % intervals clustered by clip, over all seeds; in brackets the lowest and the highest seed."
+    ]
+    columns = ("tokens per frame", "family", "compressor", *(f"{count} frames" for count in frames), "chance")
+    return _block(columns, rows, result, notes)
+
+
+def _over_seeds(one: Result) -> str:
+    low, high = min(one["each"].values()), max(one["each"].values())
+    return f"{_whole(one)} ({low:.0%}–{high:.0%})"
+
+
+def _number(text: str) -> float:
+    """Of "1/4", for example."""
+    above, _, below = text.partition("/")
+    return float(above) / float(below or 1)
+
+
 TABLES: dict[str, Callable[[Result], str]] = {
+    "long_nano_suite": long_nano_suite,
+    "long_nano_needle": long_nano_needle,
+    "ablation": ablation,
     "scan_cpu": scan_cpu,
     "scan_lengths_cpu": scan_lengths_cpu,
     "nano_scores": nano_scores,
@@ -184,6 +253,9 @@ TABLES: dict[str, Callable[[Result], str]] = {
 }
 """What may stand between markers: how each result file is shown."""
 SUITES = {
+    "long_nano_suite": "long_nano",
+    "long_nano_needle": "long_nano",
+    "ablation": "ablation",
     "scan_cpu": "scan",
     "scan_lengths_cpu": "scan",
     "nano_scores": "nano",
