@@ -1,6 +1,6 @@
 """What a new model takes over from a saved one, and what of it starts new."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -60,8 +60,9 @@ def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: P
     _check_same(name, saved, own, lexical)
     known: dict[str, int] = LongPandaProcessor.from_pretrained(folder).tokenizer.get_vocab()
     words = tokenizer.get_vocab()
-    for key in lexical if known != words else ():
-        saved[key] = _by_word(saved[key], own[key], known, words)
+    for key in lexical & saved.keys():
+        if known != words or saved[key].shape != own[key].shape:
+            saved[key] = _by_word(saved[key], own[key], known, words)
     model.load_state_dict(saved, strict=False)
     fresh = sorted(set(words) - set(known), key=words.__getitem__)
     return Start(name, _by_part(saved), _by_part(own.keys() - saved.keys()), tuple(fresh))
@@ -103,7 +104,7 @@ def _part(key: str) -> str:
     return key.partition(".")[0]
 
 
-def _by_part(keys: "Mapping[str, Tensor] | set[str]") -> dict[str, int]:
+def _by_part(keys: Iterable[str]) -> dict[str, int]:
     parts = [_part(key) for key in keys]
     return {part: parts.count(part) for part in sorted(set(parts))}
 

@@ -12,7 +12,9 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from longpanda.model.configuration import LongPandaConfig, cells_of
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.model.stab import FrameTokens
+from longpanda.model.stream import ClipTokens
 from longpanda.train.naming import CellNames, GroupNames, group_labels
+from longpanda.train.recipe import PARTS
 
 TEACHERS = ("cell_names", "group_names")
 """Parts that are used in training only."""
@@ -53,7 +55,7 @@ class TaughtPanda(LongPandaForConditionalGeneration):
 
     def freeze(self, parts: Collection[str]) -> None:
         """Let these parts, of `recipe.PARTS`, keep their weights and all others learn."""
-        for name in ("stab", "temporal", "projector", "language_model"):
+        for name in PARTS:
             part = getattr(self, name)
             if part is not None:
                 part.requires_grad_(name not in parts)
@@ -97,13 +99,8 @@ class TaughtPanda(LongPandaForConditionalGeneration):
             parts = {} if cell_labels is None else self._named_cells(visual, cell_labels)
         else:
             clips = self.clip_tokens(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
-            groups = [one.values for one in self.temporal(clips)]
-            visual = self.projector(torch.cat([one.flatten(0, 1) for one in groups]))
-            parts = {}
-            if cell_labels is not None:
-                raw = torch.cat([clip.values.flatten(0, 1) for clip in clips])
-                parts |= self._named_cells(self.projector(raw), cell_labels) if self._stab_learns else {}
-                parts |= self._named_groups(visual, cell_labels, [len(clip.seconds) for clip in clips])
+            visual = self.projector(torch.cat([one.values.flatten(0, 1) for one in self.temporal(clips)]))
+            parts = {} if cell_labels is None else self._named_clips(clips, visual, cell_labels)
         loss = visual.new_zeros((), dtype=torch.float32)
         loss = loss + cell_weight * sum(parts[name] for name in ("cell_loss", "group_loss") if name in parts)
         if input_ids is not None and labels is not None:
@@ -116,11 +113,16 @@ class TaughtPanda(LongPandaForConditionalGeneration):
         loss, right = self.cell_names(visual, labels)
         return {"cell_loss": loss, "cell_accuracy": right}
 
-    def _named_groups(self, visual: Tensor, labels: Tensor, clip_frames: Sequence[int]) -> dict[str, Tensor]:
+    def _named_clips(self, clips: list[ClipTokens], visual: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """What a compressor leaves of clips is named, and what STAB gave it where STAB learns."""
         assert self.group_names is not None
-        wanted = group_labels(labels, clip_frames, self.group_names.frames)
+        parts = {}
+        if self._stab_learns:
+            raw = [clip.values.flatten(0, 1) if clip.mask is None else clip.values[clip.mask] for clip in clips]
+            parts = self._named_cells(self.projector(torch.cat(raw)), labels)
+        wanted = group_labels(labels, [len(clip.seconds) for clip in clips], self.group_names.frames)
         loss, right = self.group_names(visual.view(len(wanted), -1, visual.shape[-1]), wanted)
-        return {"group_loss": loss, "group_accuracy": right}
+        return {**parts, "group_loss": loss, "group_accuracy": right}
 
     def graduate(self) -> LongPandaForConditionalGeneration:
         """The trained model without its teachers."""
