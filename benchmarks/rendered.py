@@ -47,8 +47,8 @@ def middles(frames: int, duration_seconds: float) -> Seconds:
 
 def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
     """What `longpanda ask` does with a file, block by block in the same way."""
-    encoder, state = Encoder(panda.model, panda.processor), None
     size_px = panda.model.config.stab_config.image_px
+    encoder, state = Encoder(panda.model, panda.processor, (size_px, size_px)), None
     values, spans = [], []
     for first in range(0, len(seconds), step := encoder.block_frames if encoder.is_causal else len(seconds)):
         times = seconds[first : first + step]
@@ -57,7 +57,9 @@ def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
         values.append(tokens)
         spans.append(encoder.spans(times))
     starts, ends = (np.concatenate(part) for part in zip(*spans, strict=True))
-    watched = Watched(VisualTokens(torch.cat(values), starts, ends, seconds, scene.duration_seconds), Path(scene.name))
+    length, per_group = scene.duration_seconds, encoder.frames_per_group
+    seen = VisualTokens(torch.cat(values), starts, ends, seconds, length, per_group)
+    watched = Watched(seen, Path(scene.name))
     plan = plan_index(watched, panda.model, panda.processor, None, None)
     return Session(panda.name, panda.model, panda.processor, watched, plan)
 
