@@ -125,10 +125,10 @@ class Session:
         """The stretches that an answer comes from, and which of the groups in the prompt they are."""
         tokens = self.watched.tokens
         weights = self._prefix.weights([*ids, *new], len(new), len(self.groups))
-        starts = tokens.starts_seconds[self.groups]
-        later = np.append(starts, max(tokens.duration_seconds, tokens.ends_seconds[self.groups[-1]]))
+        starts = tokens.starts_seconds
+        later = np.append(starts, max(tokens.duration_seconds, tokens.ends_seconds[-1]))
         ends = later[np.searchsorted(starts, starts, side="right")]  # the next that begins later: one picture may last
-        return intervals(weights, starts, ends)
+        return intervals(weights, starts[self.groups], ends[self.groups])
 
     def _verification(self, text: str, inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
         """Ask again with some of the groups in the prompt, and with all others."""

@@ -133,3 +133,11 @@ def test_group_weights_cut_the_cache_to_where_the_answer_begins(panda, film):
     cache = session._prefix._cache
     group_weights(panda.model, cache, [*ids, *new], len(new), 3)
     assert cache.get_seq_length() == len(ids) - 1 + min(len(new), READ_TOKENS)
+
+
+def test_evidence_of_a_thinned_index_is_no_time_that_was_not_looked_at(panda, film, tmp_path):
+    panda.index(film, tmp_path / "film.vidx", fps=2.0)
+    session = panda.watch(tmp_path / "film.vidx", budget_tokens=30)
+    assert len(session.groups) == 3
+    for one in session.ask(QUESTION, evidence=True).evidence:
+        assert one.end_seconds - one.start_seconds == pytest.approx(0.5)
