@@ -12,7 +12,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check format bench tables clean
+.PHONY: help install demo test check format bench long tables clean
 
 help: ## list the targets
 	@echo "LongPanda: make TARGET"
@@ -44,6 +44,11 @@ bench: $(VENV)/installed ## measure speed, memory and scores again, then write t
 	$(BIN)/python -m benchmarks.film
 	$(BIN)/python -m benchmarks.decode $(if $(PEERS_PYTHON),--peers-python $(PEERS_PYTHON))
 	$(BIN)/python -m benchmarks.index
+	$(BIN)/python -m benchmarks.tables
+
+long: $(VENV)/installed ## the compressors' ablation and, where runs/nano-long is trained, its needles (hours)
+	$(ONE_THREAD) $(BIN)/python -m benchmarks.ablation
+	test ! -e runs/nano-long/model || $(ONE_THREAD) $(BIN)/python -m benchmarks.long_nano --only needle
 	$(BIN)/python -m benchmarks.tables
 
 tables: $(VENV)/installed ## write the tables of README.md and docs/ from benchmarks/results/*.json

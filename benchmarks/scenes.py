@@ -14,15 +14,18 @@ HEIGHT_PX, WIDTH_PX = 360, 640
 BITS, BLOCK_PX = 16, 32
 
 
-def make(folder: Path, minutes: int) -> Path:
-    """The file of a length, an even number of minutes; written only once per folder."""
+def make(folder: Path, minutes: int, height_px: int = 360) -> Path:
+    """The file of a length, in whole minutes, and of 360 px or a multiple; written once per folder.
+
+    Larger pictures are the same with every pixel repeated: easier to decode than real ones of that size.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    loop, path = folder / f"scenes_{HEIGHT_PX}p_2min.mp4", folder / f"scenes_{HEIGHT_PX}p_{minutes}min.mp4"
+    loop, path = (folder / f"scenes_{height_px}p_{length}min.mp4" for length in (LOOP_SECONDS // 60, minutes))
     if not loop.exists():
-        _encode(new := loop.with_suffix(".new.mp4"))
+        _encode(new := loop.with_suffix(".new.mp4"), height_px)
         new.rename(loop)
     if not path.exists():
-        _repeat(loop, new := path.with_suffix(".new.mp4"), minutes * 60 // LOOP_SECONDS)
+        _repeat(loop, new := path.with_suffix(".new.mp4"), minutes * 60)
         new.rename(path)
     return path
 
@@ -34,29 +37,30 @@ def number_in(pixels: np.ndarray) -> int:
     return int((pixels[int(BLOCK_PX * scale / 2), at].mean(axis=-1) > 128) @ (1 << np.arange(BITS)))
 
 
-def _encode(path: Path) -> None:
+def _encode(path: Path, height_px: int) -> None:
     import av
 
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "23", "threads": "1"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = height_px * WIDTH_PX // HEIGHT_PX, height_px, "yuv420p"
         for pixels in _frames():
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+            large = pixels.repeat(height_px // HEIGHT_PX, 0).repeat(height_px // HEIGHT_PX, 1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(large, "rgb24")))
         container.mux(stream.encode())
 
 
-def _repeat(loop: Path, path: Path, times: int) -> None:
+def _repeat(loop: Path, path: Path, seconds: int) -> None:
     import av
 
     with av.open(str(path), "w") as write:
         copy = None
-        for turn in range(times):
+        for turn in range(-(-seconds // LOOP_SECONDS)):
             with av.open(str(loop)) as read:
                 stream = read.streams.video[0]
                 copy = copy or write.add_stream_from_template(stream)
                 shift = round(turn * LOOP_SECONDS / stream.time_base)
                 for packet in read.demux(stream):
-                    if packet.dts is not None:
+                    if packet.dts is not None and (packet.pts + shift) * stream.time_base < seconds:
                         packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, copy
                         write.mux(packet)
 

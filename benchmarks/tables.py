@@ -9,273 +9,40 @@ A table stands between a line `<!-- begin: NAME -->` and a line `<!-- end: NAME 
 import argparse
 import json
 import re
-import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from longpanda.longwatch.commands import remaking
-from longpanda.longwatch.suite import SuitePlan
+from benchmarks import score_tables, speed_tables
+from benchmarks.blocks import Result
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/benchmarks.md", "docs/index.md", "docs/longwatch.md")
 MARKER = re.compile(r"^<!-- (begin|end): (\S+) -->$")
-STAGES = {
-    "import_and_load": "start Python, load the model",
-    "decode": "decode the frames",
-    "encode_frames": "frames to visual tokens",
-    "generate": "first answer",
-    "second_question": "each further question",
-}
-Result = dict[str, Any]
-
-
-def nano_scores(result: Result) -> str:
-    """Accuracy by question family, beside the same model without frames, and chance."""
-    families: dict[str, Result] = result["families"]
-    rows = [
-        [
-            name,
-            str(one["questions"]),
-            _accuracy(one["accuracy"], one["interval"]),
-            _accuracy(one["blind_accuracy"], one["blind_interval"]),
-            f"{one['chance']:.1%}",
-        ]
-        for name, one in families.items()
-    ]
-    errors = sum(one.get("errors", 0) for one in families.values())
-    notes = [f"Right answers with 95 % intervals (clustered by video); questions without any answer: {errors}."]
-    return _block(("family", "questions", "with the video", "without frames", "chance"), rows, result, notes)
-
-
-def ask_cpu(result: Result) -> str:
-    """Seconds by stage of asking one video."""
-    rows = [[STAGES.get(stage, stage), f"{seconds:.2f}"] for stage, seconds in result["stages"].items()]
-    rows.append(["peak memory of the process", f"{result['peak_memory_bytes'] / 2**20:.0f} MiB"])
-    length = f"A video of {result['video_seconds']:.0f} s"
-    looked = (
-        f", read at {result['frames']} frames, {result['visual_tokens']} visual tokens" if "frames" in result else ""
-    )
-    return _block(("stage", "seconds"), rows, result, [f"{length}{looked}; medians."])
-
-
-def stab(result: Result) -> str:
-    """Time, operations and memory per frame of each encoder, and its ratio to STAB's fast form."""
-    columns = ("encoder", "wall ms", "CPU ms", "x wall", "x CPU", "GFLOP", "M parameters", "tokens", "peak GiB")
-    rows = []
-    for one in result["measurements"]:
-        ratio, facts = result["ratios_to_baseline"][one["name"]], one["facts"]
-        times = [f"{1e3 * one['wall_seconds']:.1f}", f"{1e3 * one['cpu_seconds']:.1f}"]
-        ratios = [f"{ratio[kind]:.2f}" if ratio[kind] < 10 else f"{ratio[kind]:.0f}" for kind in ("wall", "cpu")]
-        sizes = [f"{facts['flops_per_frame'] / 1e9:.1f}", f"{facts['parameters'] / 1e6:.1f}"]
-        peak = (one["peak_device_bytes"] or one["peak_rss_bytes"]) / 2**30
-        rows.append([one["name"], *times, *ratios, *sizes, str(facts["tokens_per_frame"]), f"{peak:.2f}"])
-    notes = [f"Per frame, medians of interleaved rounds on a shared machine; x is the ratio to *{result['baseline']}*."]
-    return _block(columns, rows, result, notes)
-
-
-def longwatch_scores(result: Result) -> str:
-    """A model by family and length, with all, eight, one and no frames, beside constants, words and the oracle."""
-    columns = ("family", "minutes", "best constant", "words", "no frames", "1 frame", "8 frames", "all its frames")
-    rows = []
-    for one in result["rows"]:
-        shares = [f"{one[name]:.0%}" for name in ("constant", "words")]
-        few = [f"{one[name]['value']:.0%}" if one[name] else "–" for name in ("none", "one", "eight")]
-        rows.append([one["family"], f"{one['minutes']:g}", *shares, *few, _whole(one["all"]), _seen(one)])
-    asked = sum(one["all"]["questions"] for one in result["rows"])
-    fewest = min(one["all"]["questions"] for one in result["rows"])
-    notes = [
-        f"{result['model']}, {asked} questions, at least {fewest} in each row; 95 % intervals clustered by script.",
-        "Best constant and words: on 5,000 other questions. No frames: the likeliest of the family's answers, where "
-        "these are a closed set. Evidence seen: questions of which the frames show every interval of the evidence.",
-        f"Asked with commit {' and '.join(one[:12] for one in result['asked_with_commits'])}.",
-        _suites(result),
-    ]
-    return _block((*columns, "evidence seen"), rows, result, notes)
-
-
-def longwatch_audit(result: Result) -> str:
-    """Every control of every family and length, and what breaks its bound."""
-    names = [*result["rows"][0]["controls"], "twice", "padded", "oracle"]
-    rows = []
-    for one in result["rows"]:
-        shares = one["controls"] | one["invariances"] | {"oracle": one["oracle"]}
-        shown = ["–" if name not in shares else f"{shares[name]:.0%}" for name in names]
-        guessed = [f"{one[name]:.0%}" for name in ("chance", "text_only")]
-        known = [one["family"], f"{one['minutes']:g}", str(one["questions"])]
-        rows.append([*known, *guessed, *shown, "; ".join(one["broken"]) or "holds"])
-    columns = ("family", "minutes", "questions", "constant", "words", *names, "bounds")
-    return _block(columns, rows, result, [_suites(result)])
-
-
-def _whole(one: Result) -> str:
-    low, high = one["interval"]
-    return f"{one['value']:.0%} [{low:.0%}, {high:.0%}]"
-
-
-def _seen(one: Result) -> str:
-    return "–" if one["evidence_seen"] is None else f"{one['evidence_seen']:.0%}"
-
-
-def _suites(result: Result) -> str:
-    """How the suites were made."""
-    plans = [
-        SuitePlan(**plan | {name: tuple(plan[name]) for name in ("minutes", "families")})
-        for plan in result["suites"].values()
-    ]
-    commands = [shlex.join(remaking(plan, "suite")) for plan in plans]
-    return f"Suites: {' and '.join(f'`{command}`' for command in commands)}."
-
-
-def film_cpu(result: Result) -> str:
-    """CPU seconds, memory and bytes of one film of each room."""
-    rows = [
-        [
-            one["room"],
-            f"{one['minutes']:g}",
-            str(one["frames"]),
-            f"{one['cpu_seconds']:.0f}",
-            f"{one['peak_rss_bytes'] / 2**20:.0f} MiB",
-            f"{one['file_bytes'] / 1e6:.0f} MB",
-        ]
-        for one in result["films"]
-    ]
-    first = result["films"][0]
-    notes = [f"One film of each room at {first['size_px']} px and {first['fps']:g} frames per second, one thread."]
-    return _block(("room", "minutes", "frames", "CPU seconds", "peak memory", "file"), rows, result, notes)
-
-
-def scan_cpu(result: Result) -> str:
-    """CPU time per token of the scan and the mixer, beside transformers' torch path."""
-    rows, mine = [], 1.0
-    for one in result["measurements"]:
-        part, _, whose = one["name"].partition(": ")
-        mine = one["cpu_seconds"] if whose == "ours" else mine
-        peak = (one["peak_rss_bytes"] - one["rss_before_build_bytes"]) / 2**20
-        times = [f"{1e6 * one['cpu_seconds']:.0f}", f"{one['cpu_seconds'] / mine:.1f}"]
-        rows.append([f"{part}: {whose}", *times, f"{peak:.0f} MiB"])
-    notes = ["4,096 tokens in float32; medians of interleaved rounds. Memory is all that the process took to run."]
-    return _block(("", "CPU us per token", "x ours", "memory"), rows, result, notes)
-
-
-def scan_lengths_cpu(result: Result) -> str:
-    """CPU time per token and extra memory of one scan, by length."""
-    rows = []
-    for one in result["measurements"]:
-        extra = one["peak_rss_bytes"] - one["rss_before_build_bytes"] - one["facts"]["output_bytes"]
-        micro = f"{1e6 * one['cpu_seconds']:.0f}"
-        rows.append([f"{one['facts']['tokens']:,}", micro, f"{extra / 2**20:.0f} MiB"])
-    notes = ["One call each, in bfloat16 with sums in float32. Memory beside the output, libraries loaded included."]
-    return _block(("tokens", "CPU us per token", "extra memory"), rows, result, notes)
-
-
-def decode_cpu(result: Result) -> str:
-    """What each reader spends on the same frames of the same files, and its ratio to ours."""
-    cases = [(one["minutes"], one["frames"]) for one in result["runs"]]
-    base = {case: one for case, one in zip(cases, result["runs"], strict=True) if one["reader"] == result["baseline"]}
-    rows = []
-    for case, one in zip(cases, result["runs"], strict=True):
-        known = [str(case[0]), str(case[1]), one["reader"]]
-        if "failed" in one:
-            rows.append([*known, one["failed"], *["–"] * 5])
-            continue
-        seconds = [one[kind] for kind in ("cpu_seconds", "wall_seconds")]
-        ratios = [one[kind] / base[case][kind] for kind in ("cpu_seconds", "wall_seconds")]
-        sizes = [f"{one['rss_bytes_over_start'] / 2**20:.0f}", str(one["wrong_frames"])]
-        rows.append([*known, *[f"{value:.1f}" for value in seconds], *[f"{value:.2f}" for value in ratios], *sizes])
-    load = result["machine"]["load_average"][0]
-    notes = [
-        f"360p H.264 at 30 frames per second, frames resized to 224 px. x is the ratio to *{result['baseline']}*, "
-        "exact with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
-        f"start. Medians of {result['rounds']} rounds with 64 frames, one run with more. When it began, {load:.1f} "
-        "processes were running: where that is more than there are CPUs, only CPU seconds say something."
-    ]
-    columns = ("minutes", "frames", "reader", "CPU s", "wall s", "x CPU", "x wall", "MiB", "wrong frames")
-    return _block(columns, rows, result, notes)
-
-
-def index_cpu(result: Result) -> str:
-    """Memory by length, CPU seconds by stage, what further questions cost, and bytes of an hour."""
-    memory = [
-        [
-            f"{one['minutes']:.0f}",
-            str(one["frames"]),
-            f"{one['peak_rss_bytes'] / 2**20:.0f} MiB",
-            f"{one['cpu_seconds']:.0f}",
-            f"{one['index_bytes'] / 2**20:.1f} MiB",
-        ]
-        for one in result["memory"]
-    ]
-    stages = [
-        [f"{one['tokens_per_frame']:g}", *(f"{one[stage]:.1f}" for stage in ("decode", "stab", "compressor"))]
-        for one in result["stages"]
-    ]
-    sizes = [
-        [f"{one['tokens_per_frame']:g}", f"{one['bfloat16'] / 1e6:.0f} MB", f"{one['int8'] / 1e6:.0f} MB"]
-        for one in result["sizes"]
-    ]
-    asked = result["asking"][0]
-    first, again = asked["first_from_file"], asked["again"]
-    asking = [
-        ["first, from the file", f"{first:.1f}", "1.0"],
-        ["first, from the index", f"{asked['first_from_index']:.1f}", f"{first / asked['first_from_index']:.1f}"],
-        [
-            "first, from an index with its prefix kept",
-            f"{asked['first_from_kept_prefix']:.2f}",
-            f"{first / asked['first_from_kept_prefix']:.0f}",
-        ],
-        ["every further one", f"{again:.2f}", f"{first / again:.0f}"],
-    ]
-    parts = [
-        "720p H.264 at one frame a second through the bundled model:\n",
-        _rows(("minutes", "frames", "peak memory", "CPU seconds", "index"), memory),
-        "\nCPU seconds for an hour of 720p video at one frame a second, at the paper's width:\n",
-        _rows(("tokens per frame", "decoding", "STAB", "compressor"), stages),
-        f"\nOne question on {result['asking_minutes']} minutes, {asked['visual_tokens']} visual tokens:\n",
-        _rows(("question", "CPU seconds", "x cheaper"), asking),
-        "\nTokens of an hour at one frame a second, at the paper's width:\n",
-    ]
-    return "\n".join(parts) + "\n" + _block(("tokens per frame", "bfloat16", "int8"), sizes, result, [])
-
-
-def evidence(result: Result) -> str:
-    """How well evidence finds the true intervals, beside a guess and the whole video."""
-    rows = [
-        [
-            one["family"],
-            f"{one['minutes']:g}",
-            str(one["right"]),
-            *(f"{one[name]['iou']:.2f}" for name in ("evidence", "chance", "whole")),
-            *(f"{one[name]['hit']:.0%}" for name in ("evidence", "chance")),
-        ]
-        for one in result["rows"]
-    ]
-    notes = [
-        "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. "
-        "Hit: the heaviest interval meets a true one."
-    ]
-    columns = ("family", "minutes", "right answers", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
-    return _block(columns, rows, result, notes)
-
 
 TABLES: dict[str, Callable[[Result], str]] = {
-    "scan_cpu": scan_cpu,
-    "scan_lengths_cpu": scan_lengths_cpu,
-    "nano_scores": nano_scores,
-    "ask_cpu": ask_cpu,
-    "stab_cpu": stab,
-    "stab_forms_cpu": stab,
-    "stab_cuda": stab,
-    "longwatch_scores": longwatch_scores,
-    "longwatch_audit": longwatch_audit,
-    "film_cpu": film_cpu,
-    "decode_cpu": decode_cpu,
-    "index_cpu": index_cpu,
-    "evidence": evidence,
+    "long_nano_suite": score_tables.long_nano_suite,
+    "long_nano_needle": score_tables.long_nano_needle,
+    "ablation": score_tables.ablation,
+    "scan_cpu": speed_tables.scan_cpu,
+    "scan_lengths_cpu": speed_tables.scan_lengths_cpu,
+    "nano_scores": score_tables.nano_scores,
+    "ask_cpu": speed_tables.ask_cpu,
+    "stab_cpu": speed_tables.stab,
+    "stab_forms_cpu": speed_tables.stab,
+    "stab_cuda": speed_tables.stab,
+    "longwatch_scores": score_tables.longwatch_scores,
+    "longwatch_audit": score_tables.longwatch_audit,
+    "film_cpu": speed_tables.film_cpu,
+    "decode_cpu": speed_tables.decode_cpu,
+    "index_cpu": speed_tables.index_cpu,
+    "evidence": score_tables.evidence,
 }
 """What may stand between markers: how each result file is shown."""
 SUITES = {
+    "long_nano_suite": "long_nano",
+    "long_nano_needle": "long_nano",
+    "ablation": "ablation",
     "scan_cpu": "scan",
     "scan_lengths_cpu": "scan",
     "nano_scores": "nano",
@@ -288,35 +55,6 @@ SUITES = {
     "longwatch_audit": "longwatch",
 }
 """What writes each, where that is not `benchmarks.stab`."""
-
-
-def _accuracy(value: float, interval: list[float]) -> str:
-    return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"
-
-
-def _block(columns: tuple[str, ...], rows: Iterable[list[str]], result: Result, notes: list[str]) -> str:
-    """A markdown table, what it says, where it was taken, and how to take it again."""
-    return "\n".join(
-        [_rows(columns, rows), "", *notes, f"Measured on {machine(result['machine'])}: `{result['command']}`."]
-    )
-
-
-def _rows(columns: tuple[str, ...], rows: Iterable[list[str]]) -> str:
-    """A markdown table; all columns but the first are numbers."""
-    lines = (columns, ["---"] + ["---:"] * (len(columns) - 1), *rows)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def machine(found: Result) -> str:
-    """One phrase for the dict of `benchmarks.measure.machine`."""
-    parts = [
-        found.get("accelerator"),
-        f"{found['cpus']} CPUs ({found['processor']})",
-        f"{found['memory_bytes'] / 2**30:.0f} GiB",
-        f"torch {found['torch']}",
-        f"commit {found['commit']}" if found.get("commit") else None,
-    ]
-    return ", ".join(part for part in parts if part)
 
 
 def written(name: str, results: Path) -> str:

@@ -51,6 +51,10 @@ class PromptError(LongPandaError):
     """A question or conversation that does not fit the media given with it."""
 
 
+class ContextError(PromptError):
+    """A prompt that the language model's context has no room for."""
+
+
 class ModelError(LongPandaError):
     """An unknown model, or weights and configuration that do not belong together."""
 

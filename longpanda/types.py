@@ -86,6 +86,7 @@ class VisualTokens:
         ends_seconds: float64 [G]: when the last frame of each group is shown.
         frames_seconds: float64 [F]: when each frame looked at is shown.
         duration_seconds: length of the video.
+        frames_per_group: frames that share their tokens; the last group may have fewer.
     """
 
     values: "Tensor"
@@ -93,6 +94,7 @@ class VisualTokens:
     ends_seconds: Seconds
     frames_seconds: Seconds
     duration_seconds: float
+    frames_per_group: int = 1
 
     def __post_init__(self) -> None:
         groups = len(self.starts_seconds)
@@ -109,6 +111,12 @@ class VisualTokens:
 
     def __len__(self) -> int:
         return len(self.starts_seconds)
+
+    def frames_of(self, groups: list[int]) -> Seconds:
+        """When the frames of these groups are shown: float64, in the groups' order."""
+        k = self.frames_per_group
+        parts = [self.frames_seconds[group * k : (group + 1) * k] for group in groups]
+        return np.concatenate(parts) if parts else self.frames_seconds[:0]
 
     @property
     def count(self) -> int:
@@ -245,15 +253,15 @@ class Verification:
 
     Args:
         only: the answer from the evidence alone.
-        without: the answer from all but the evidence.
+        without: the answer from all but the evidence; None where the evidence is everything.
         is_supported: the evidence alone gives the same answer.
-        is_necessary: without the evidence the answer is another.
+        is_necessary: without the evidence the answer is another; None as `without`.
     """
 
     only: str
-    without: str
+    without: str | None
     is_supported: bool
-    is_necessary: bool
+    is_necessary: bool | None
 
 
 @dataclass(frozen=True)

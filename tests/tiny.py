@@ -54,6 +54,16 @@ def tiny(
     return LongPandaForConditionalGeneration(config).eval(), processor
 
 
+def squeezing(direction: str, layers: int = 1) -> Panda:
+    """A random model with a compressor."""
+    sizes = {"layers": layers, "state_width": 8, "head_width": 8, "grid": [2, 2], "pool_frames": 2}
+    panda = tiny(temporal_config={**sizes, "direction": direction}, notice="a random model")
+    for name, weight in panda[0].temporal.named_parameters():
+        if name.endswith("out_proj.weight"):
+            torch.nn.init.normal_(weight, std=0.3)
+    return panda
+
+
 def save(panda: Panda, folder: Path) -> Path:
     """Write model and processor for `longpanda.load`."""
     for part in panda:

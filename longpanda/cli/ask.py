@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from longpanda.video import Sampling
 
 
-PREFIX = "prefix.safetensors"
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda ask`."""
     parser.add_argument("video", help="a video file, a picture, or an index that `longpanda index` made")
@@ -60,6 +57,11 @@ def run(options: argparse.Namespace) -> None:
     is_index = Path(options.video).is_dir()
     if options.keep_prefix and not is_index:
         raise ConfigError("--keep-prefix with a video", "an index", "index the video first: longpanda index VIDEO")
+    if options.thumbnails is not None and not options.thumbnails.parent.is_dir():
+        found = f"no directory '{options.thumbnails.parent}'"
+        raise ConfigError(found, "an existing directory for the pictures' folder", "create it first")
+    if options.thumbnails is not None and options.thumbnails.exists() and not options.thumbnails.is_dir():
+        raise ConfigError(f"'{options.thumbnails}' is a file", "a folder for pictures", "choose another name")
     if not is_index:
         probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import load
@@ -68,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     if options.explain:
         print(session.plan, file=sys.stderr)
     if is_index:
-        _use_prefix(session, Path(options.video) / PREFIX, options.keep_prefix)
+        use_prefix(session, Path(options.video), options.keep_prefix)
     located, several = options.evidence or options.thumbnails is not None, len(options.questions) > 1
     for number, question in enumerate(options.questions):
         answer = session.ask(question, evidence=located, verify=options.verify)
@@ -80,8 +82,11 @@ def run(options: argparse.Namespace) -> None:
             _write_thumbnails(session, answer, options.thumbnails, f"{number + 1:02d}" if several else "")
 
 
-def _use_prefix(session: "Session", path: Path, keep: bool) -> None:
+def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
     """Take over what an earlier call kept of an index, or keep it for later ones."""
+    from longpanda.index.store import PREFIX
+
+    path = index / PREFIX
     if not session.use_prefix(path) and keep:
         session.keep_prefix(path)
         print(f"kept {path} ({path.stat().st_size / 2**20:.1f} MiB)", file=sys.stderr)
@@ -91,7 +96,7 @@ def _write_thumbnails(session: "Session", answer: "Answer", folder: Path, number
     """A picture for each thumbnail that lies in the evidence, or the nearest one."""
     from longpanda.video import write_whole
 
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     for place, one in enumerate(answer.evidence, 1):
         for thumbnail in session.pictures(one):
             minutes, seconds = divmod(thumbnail.seconds, 60)
@@ -113,9 +118,11 @@ def describe(answer: "Answer") -> str:
         spans = (f"{_clock(one.start_seconds)}-{_clock(one.end_seconds)} ({one.weight:.0%})" for one in answer.evidence)
         lines.append(f"evidence: {', '.join(spans)}")
     if (checked := answer.verification) is not None:
-        lines.append(
-            f"from the evidence alone: {checked.only!r} ({'supported' if checked.is_supported else 'NOT supported'}); "
-            f"without it: {checked.without!r} ({'necessary' if checked.is_necessary else 'not necessary'})"
+        lines.append(f"from the evidence alone: {checked.only!r} ({'' if checked.is_supported else 'NOT '}supported)")
+        lines[-1] += (
+            "; the evidence is everything"
+            if checked.without is None
+            else (f"; without it: {checked.without!r} ({'' if checked.is_necessary else 'not '}necessary)")
         )
     if answer.notice:
         lines.append(f"note: {answer.notice}")

@@ -2,6 +2,14 @@
 
 import argparse
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longpanda.errors import ContextError, PromptError
+
+if TYPE_CHECKING:
+    from longpanda.index import Session
+    from longpanda.types import Answer
 
 QUIT = {"exit", "quit"}
 
@@ -16,19 +24,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read questions from the terminal, or from a pipe, until there are no more."""
+    from longpanda.cli.ask import use_prefix
     from longpanda.index import load
 
     session = load(options.model).watch(options.video, budget_tokens=options.budget)
+    if Path(options.video).is_dir():
+        use_prefix(session, Path(options.video))
     people = sys.stdin.isatty()
     if people:
         print(f"{session.plan}\nAsk, and end with Ctrl-D or 'exit'.")
     history: list[tuple[str, str]] = []
+    noticed: set[str] = set()
     while (question := _next_question(people)) is not None:
-        if not question:
+        answer = _answer(session, question, history) if question else None
+        if answer is None:
             continue
-        answer = session.ask(question, () if options.forget else history)
-        history.append((question, answer.text))
+        if not options.forget:
+            history.append((question, answer.text))
         print(answer.text, flush=True)
+        if answer.notice and answer.notice not in noticed:
+            noticed.add(answer.notice)
+            print(f"note: {answer.notice}", file=sys.stderr)
+
+
+def _answer(session: "Session", question: str, history: list[tuple[str, str]]) -> "Answer | None":
+    """An answer; where the context is full, the oldest of what was said is forgotten. None for what is no question."""
+    while True:
+        try:
+            return session.ask(question, history)
+        except ContextError as error:
+            if not history:
+                print(f"longpanda: {error}", file=sys.stderr)
+                return None
+            del history[0]
+        except PromptError as error:
+            print(f"longpanda: {error}", file=sys.stderr)
+            return None
 
 
 def _next_question(people: bool) -> str | None:

@@ -16,11 +16,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", help="a video file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the index goes (default: beside it, NAME.vidx)")
     parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
-    parser.add_argument("--fps", type=float, help="frames to look at per second of video (default: the model's own)")
+    parser.add_argument(
+        "--fps",
+        type=float,
+        help="frames to look at per second of video (default: that of an index which is there, else the model's own)",
+    )
     parser.add_argument(
         "--storage",
-        default="bfloat16",
-        help="how tokens are kept: float32, bfloat16 or int8, which takes half of bfloat16 (default: bfloat16)",
+        help="how tokens are kept: float32, bfloat16 or int8, which takes half of bfloat16 (default: that of an index "
+        "which is there, else bfloat16)",
+    )
+    parser.add_argument(
+        "--tokens-per-frame",
+        type=float,
+        metavar="N",
+        help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: its own)",
     )
     parser.add_argument("--append", action="store_true", help="the video has grown since it was indexed: go on")
     parser.add_argument("--plan", action="store_true", help="say what the index would hold, and make none")
@@ -34,7 +44,8 @@ def run(options: argparse.Namespace) -> None:
     probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import Builder, load
 
-    builder = Builder(load(options.model), options.video, options.out, options.fps, options.storage)
+    how = options.fps, options.storage, options.tokens_per_frame
+    builder = Builder(load(options.model), options.video, options.out, *how)
     if not options.json or options.plan:
         print(json.dumps(_planned(builder.plan)) if options.json else _plan_line(builder.plan), flush=True)
     if options.plan:
@@ -44,14 +55,30 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _built(builder: "Builder", append: bool) -> "VideoIndex":
-    from tqdm import tqdm
-
-    with tqdm(total=len(builder.seconds), desc="indexing", unit=" frames", smoothing=0.05) as bar:
-        return builder.build(append, lambda done: _to(bar, done))
+    with _Bar(len(builder.seconds)) as bar:
+        return builder.build(append, bar)
 
 
-def _to(bar: "tqdm[None]", done: int) -> None:
-    bar.update(done - bar.n)
+class _Bar:
+    """Shows nothing before the first frame is done; what an earlier call has done counts for no rate."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._bar: tqdm[None] | None = None
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, done: int) -> None:
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=self._total, initial=done, desc="indexing", unit=" frames", smoothing=0.05)
+        self._bar.update(done - self._bar.n)
 
 
 def _planned(plan: "IndexPlan") -> dict[str, object]:
@@ -74,15 +101,14 @@ def _plan_line(plan: "IndexPlan") -> str:
 
 
 def _facts(index: "VideoIndex") -> dict[str, object]:
-    tokens = index.tokens
     return {
         "index": str(index.path),
         "bytes": index.store.bytes(),
-        "frames": len(tokens.frames_seconds),
-        "frames_missing": index.facts["frames_wanted"] - len(tokens.frames_seconds),
-        "tokens": tokens.count,
-        "tokens_per_frame": tokens.count / len(tokens.frames_seconds),
-        "duration_seconds": tokens.duration_seconds,
+        "frames": index.frames,
+        "frames_missing": index.facts["frames_wanted"] - index.frames,
+        "tokens": index.token_count,
+        "tokens_per_frame": index.token_count / index.frames,
+        "duration_seconds": index.facts["duration_seconds"],
         "storage": index.header.storage,
         "model": index.header.model,
     }

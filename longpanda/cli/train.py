@@ -54,18 +54,6 @@ def _say(text: str) -> None:
 
 def lessons_of(stage: Any, number: int) -> Any:
     """The lessons of a stage, from scenes of the training split that no other stage sees."""
-    from longpanda.longwatch.lessons import LessonPlan, Lessons
+    from longpanda.longwatch.lessons import of_stage
 
-    plan = LessonPlan(
-        count=stage.steps * stage.batch * int(os.environ.get("WORLD_SIZE", "1")),
-        frames=stage.frames,
-        stills=stage.stills,
-        step_seconds=stage.step_seconds,
-        families=stage.families,
-        questions=stage.questions,
-        first_index=number * SCENES_PER_STAGE,
-    )
-    return Lessons(plan)
-
-
-SCENES_PER_STAGE = 10**8
+    return of_stage(stage, number, int(os.environ.get("WORLD_SIZE", "1")))

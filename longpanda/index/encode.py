@@ -1,6 +1,7 @@
 """Frames of a video to visual tokens, block after block, in memory that does not depend on the video's length."""
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from longpanda.errors import ConfigError
+from longpanda.model.configuration import StabConfig, cells_of
 from longpanda.shapes import Float
 from longpanda.types import Seconds, VideoClip
 from longpanda.video import TimedFrame
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.model.temporal import TemporalCompressor
     from longpanda.processing import LongPandaProcessor
 
 LEAST_BLOCK_FRAMES = 64
@@ -61,11 +65,28 @@ class Encoder:
     Args:
         model: the network.
         processor: its processor.
+        size_px: height and width of the frames.
+        tokens_per_frame: another rate for the compressor than the model's own, at most.
+
+    Raises:
+        ConfigError: a rate that the compressor cannot have, or no compressor.
     """
 
-    def __init__(self, model: "LongPandaForConditionalGeneration", processor: "LongPandaProcessor") -> None:
-        self._model, self._frames = model, processor.image_processor
-        self.frames_per_group: int = self._frames.frames_per_group
+    def __init__(
+        self,
+        model: "LongPandaForConditionalGeneration",
+        processor: "LongPandaProcessor",
+        size_px: tuple[int, int],
+        tokens_per_frame: float | None = None,
+    ) -> None:
+        self._model, self._frames, self._temporal = model, processor.image_processor, model.temporal
+        cells = cells_of(*size_px, model.config.stab_config)
+        if tokens_per_frame is not None:
+            self._temporal = _at_rate(model, tokens_per_frame, cells)
+        config = None if self._temporal is None else self._temporal.config
+        self.frames_per_group = 1 if config is None else config.pool_frames
+        stab: StabConfig = model.config.stab_config
+        self.tokens_per_group = stab.tokens_per_frame(*cells) if config is None else config.tokens_per_group(*cells)
         whole = math.lcm(model.config.stab_config.window_frames, self.frames_per_group)
         self.block_frames = whole * math.ceil(LEAST_BLOCK_FRAMES / whole)
 
@@ -84,14 +105,14 @@ class Encoder:
             state: of the frames before; None at the beginning.
         """
         media = {name: value.to(self._model.device) for name, value in self._frames.preprocess([clip]).items()}
-        if self._model.temporal is None:
+        if self._temporal is None:
             tokens = self._model.frame_tokens(**media)
             return tokens.values[tokens.mask].view(len(clip), -1, tokens.values.shape[-1]), None
         (frames,) = self._model.clip_tokens(**media)
         if not self.is_causal:
-            return self._model.temporal.whole(frames).values, None
-        groups, state = self._model.temporal.compress(frames, state)
-        rest = self._model.temporal.tail(state)  # only the last block ends within a group
+            return self._temporal.whole(frames).values, None
+        groups, state = self._temporal.compress(frames, state)
+        rest = self._temporal.tail(state)  # only the last block ends within a group
         return (groups.values if rest is None else torch.cat([groups.values, rest.values])), state
 
     def spans(self, frames_seconds: Seconds) -> tuple[Seconds, Seconds]:
@@ -99,3 +120,19 @@ class Encoder:
         starts = np.arange(0, len(frames_seconds), self.frames_per_group)
         ends = np.minimum(starts + self.frames_per_group, len(frames_seconds)) - 1
         return frames_seconds[starts], frames_seconds[ends]
+
+
+def _at_rate(
+    model: "LongPandaForConditionalGeneration", tokens_per_frame: float, cells: tuple[int, int]
+) -> "TemporalCompressor":
+    if model.temporal is None:
+        found = f"{tokens_per_frame:g} tokens per frame of a model without a compressor"
+        raise ConfigError(found, "a model with one (temporal_config)", "leave it out")
+    return model.temporal.resized(model.temporal.config.with_tokens_per_frame(tokens_per_frame, *cells))
+
+
+def clock(model: "LongPandaForConditionalGeneration") -> float:
+    """Seconds, once all work given to the GPU so far is done."""
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+    return time.perf_counter()

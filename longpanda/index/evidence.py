@@ -75,14 +75,16 @@ def intervals(
     Args:
         weights: of each group shown to the model.
         starts_seconds: when the first frame of each is shown.
-        ends_seconds: when the next group begins, or the video ends.
+        ends_seconds: when the next group of the video begins, shown to the model or not, or the video ends.
 
     Returns:
         the heaviest first; and the groups that they are made of.
     """
     chosen = weights >= PEAK_SHARE * weights.max()
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(int)))
-    runs = [range(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    runs: list[list[int]] = []
+    for group in np.flatnonzero(chosen).tolist():
+        joins = runs and runs[-1][-1] == group - 1 and starts_seconds[group] <= ends_seconds[group - 1]
+        runs = [*runs[:-1], [*runs[-1], group]] if joins else [*runs, [group]]
     runs = sorted(runs, key=lambda run: -float(weights[run].sum()))[:MOST_INTERVALS]
     found = tuple(
         Evidence(float(starts_seconds[run[0]]), float(ends_seconds[run[-1]]), float(weights[run].sum())) for run in runs

@@ -87,11 +87,12 @@ class LongPanda:
         video: str | Path,
         out: str | Path | None = None,
         fps: float | None = None,
-        storage: str = "bfloat16",
+        storage: str | None = None,
         append: bool = False,
+        tokens_per_frame: float | None = None,
     ) -> VideoIndex:
         """Stream a video into an index on disk. Arguments and errors as of `Builder` and `Builder.build`."""
-        return Builder(self, video, out, fps, storage).build(append)
+        return Builder(self, video, out, fps, storage, tokens_per_frame).build(append)
 
     def ask(self, path: str | Path, question: str, sampling: Sampling | None = None) -> Answer:
         """Read a video or an index and answer one question. Raises as `watch`, and PromptError."""

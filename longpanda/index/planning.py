@@ -79,5 +79,5 @@ def plan_index(
     """How many of an index's groups to look at. Raises ConfigError where not even one may be."""
     tokens = watched.tokens
     costs = costs_of(model, processor, tokens.values.shape[1], tokens.duration_seconds)
-    budget = budget_of(costs, wish_tokens, memory_bytes)
+    budget = budget_of(costs, wish_tokens, memory_bytes, model.config.sampling.get("max_frames"))
     return thin(len(tokens.frames_seconds), tokens.duration_seconds, len(tokens), costs, budget)

@@ -17,6 +17,7 @@ from transformers import DynamicCache
 
 from longpanda.errors import ConfigError, IndexFileError
 from longpanda.index.evidence import group_weights
+from longpanda.index.store import checksum
 from longpanda.shapes import Float
 from longpanda.video import write_whole
 
@@ -66,8 +67,15 @@ class PrefixCache:
         return new
 
     def weights(self, ids: Sequence[int], answered: int, groups: int) -> npt.NDArray[np.float64]:
-        """Where the attention lies that writes an answer, by group of frames: [G]. Arguments as of `group_weights`."""
+        """Where the attention lies that writes an answer, by group of frames: [G]. Arguments as of `group_weights`.
+
+        Raises:
+            ConfigError: layers that forget, whose attention does not reach the whole video.
+        """
         cache = self._ready(list(ids)[: len(ids) - answered])
+        if not _can_crop(cache):
+            found = f"evidence from a '{self._model.config.text_config.model_type}' with layers that forget"
+            raise ConfigError(found, "full attention in every layer", "ask without evidence")
         missing = list(ids)[cache.get_seq_length() : len(ids) - answered - 1]
         if missing:
             row = torch.tensor([missing], device=self._model.device)
@@ -93,15 +101,18 @@ class PrefixCache:
             ConfigError: there are none yet, or none to cut.
         """
         end = self._visual_end(self._ids)
-        if self._cache is None or not _can_crop(self._cache) or len(self._ids) < end:
-            found = "keys and values that cannot be kept" if self._cache is not None else "no prompt yet"
-            raise ConfigError(found, "full attention in every layer, and a question asked", "keep them in memory alone")
+        if self._cache is None or not end:
+            raise ConfigError("no prompt to keep anything of", "a prefix that was prepared", "ask something first")
+        if not _can_crop(self._cache):
+            found = f"a '{self._model.config.text_config.model_type}' with layers that forget"
+            raise ConfigError(found, "full attention in every layer", "keep the prefix in memory alone")
         tensors = {}
         for number, layer in enumerate(self._cache.layers):
             tensors[f"{number}.keys"] = layer.keys[:, :, :end].contiguous()
             tensors[f"{number}.values"] = layer.values[:, :, :end].contiguous()
         about = self._about(key, self._ids[:end])
-        write_whole(path, save({name: one.cpu() for name, one in tensors.items()}, about))
+        kept = {name: one.cpu() for name, one in tensors.items()}
+        write_whole(path, save(kept, about | {"sha256": checksum(about, kept)}))
 
     def load(self, path: Path, key: str, ids: Sequence[int]) -> bool:
         """Take over keys and values that `save` wrote for this model and a prompt that begins as `ids` do.
@@ -122,13 +133,17 @@ class PrefixCache:
         prompt = list(ids)[: self._visual_end(ids)]
         try:
             with safe_open(path, framework="pt", device=str(self._model.device)) as file:
-                about = file.metadata() or {}
+                about = dict(file.metadata() or {})
+                stored = about.pop("sha256", None)
                 if about != self._about(key, prompt):
                     return False
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError) as error:
             found = f"'{path}' is damaged: {str(error).splitlines()[0]}"
             raise IndexFileError(found, "keys and values as they were written", "delete this file") from error
+        if stored != checksum(about, {name: one.cpu() for name, one in tensors.items()}):
+            found = f"'{path}' is damaged: its checksum is not that of its contents"
+            raise IndexFileError(found, "keys and values as they were written", "delete this file")
         cache = DynamicCache(config=self._model.config.text_config)
         for number in range(len(tensors) // 2):
             cache.update(tensors[f"{number}.keys"], tensors[f"{number}.values"], number)

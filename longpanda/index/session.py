@@ -1,8 +1,8 @@
 """A video in front of a model, asked as often as you like: the one way from a file or an index to an answer."""
 
+import hashlib
 import resource
 import sys
-import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from longpanda.errors import ConfigError, ContextError
+from longpanda.index.encode import clock
 from longpanda.index.evidence import intervals
 from longpanda.index.prefix import PrefixCache
 from longpanda.index.thumbnails import Thumbnail
@@ -74,21 +76,23 @@ class Session:
 
         Raises:
             PromptError: the question is empty.
+            ContextError: the prompt leaves no room in the context for an answer.
+            ConfigError: evidence of a language model with layers that forget.
         """
         ids = self.prompt_ids(question, history)
-        started = self._clock()
+        started = clock(self.model)
         new = self._generate(ids)
         text = self._text(new)
-        found, inside = self._evidence(ids, new) if (evidence or verify) and new else ((), [])
+        found, inside = self._evidence(ids, new) if (evidence or verify) and text else ((), [])
         checked = self._verification(text, inside, question, history) if verify and inside else None
         spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
         tokens = self.watched.tokens
         return Answer(
             text=text,
-            pts_seconds=tuple(tokens.frames_seconds.tolist()),
+            pts_seconds=tuple(tokens.frames_of(self.groups).tolist()),
             duration_seconds=tokens.duration_seconds,
             visual_tokens=len(self.groups) * tokens.values.shape[1],
-            seconds=spent | {"generate": self._clock() - started},
+            seconds=spent | {"generate": clock(self.model) - started},
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
             path=str(self.watched.path),
@@ -98,9 +102,16 @@ class Session:
         )
 
     def prompt_ids(self, question: str, history: Sequence[Turn] = ()) -> list[int]:
-        """The ids of a prompt. Raises PromptError as `ask`."""
+        """The ids of a prompt. Raises PromptError and ContextError as `ask`."""
         text = self.processor.chat(question, history=history)
-        return list(self.processor.prompt(text, [self.timeline]).input_ids)
+        ids = list(self.processor.prompt(text, [self.timeline]).input_ids)
+        limit = getattr(self.model.config.text_config, "max_position_embeddings", None)
+        if limit is not None and len(ids) + MAX_ANSWER_TOKENS > limit:
+            said = f" after {len(history)} others" if history else ""
+            found = f"a question{said} that makes a prompt of {len(ids)} tokens"
+            expected = f"at most {limit - MAX_ANSWER_TOKENS}, what this model's context leaves beside an answer"
+            raise ContextError(found, expected, "ask something shorter, begin a new conversation, or use a --budget")
+        return ids
 
     def _generate(self, ids: Sequence[int]) -> list[int]:
         """New tokens after a prompt."""
@@ -114,22 +125,31 @@ class Session:
         """The stretches that an answer comes from, and which of the groups in the prompt they are."""
         tokens = self.watched.tokens
         weights = self._prefix.weights([*ids, *new], len(new), len(self.groups))
-        starts = tokens.starts_seconds[self.groups]
-        ends = np.append(starts[1:], max(tokens.duration_seconds, tokens.ends_seconds[self.groups[-1]]))
-        return intervals(weights, starts, ends)
+        starts = tokens.starts_seconds
+        later = np.append(starts, max(tokens.duration_seconds, tokens.ends_seconds[-1]))
+        ends = later[np.searchsorted(starts, starts, side="right")]  # the next that begins later: one picture may last
+        return intervals(weights, starts[self.groups], ends[self.groups])
 
     def _verification(self, text: str, inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
         """Ask again with some of the groups in the prompt, and with all others."""
         outside = sorted(set(range(len(self.groups))) - set(inside))
-        answers = []
-        for part in (inside, outside):
-            session = self.only([self.groups[i] for i in part])
-            answers.append(session._text(session._generate(session.prompt_ids(question, history))) if part else "")
-        only, without = answers
-        return Verification(only, without, is_supported=only == text, is_necessary=without != text)
+        only = self._seeing(inside, question, history)
+        without = self._seeing(outside, question, history) if outside else None
+        return Verification(only, without, only == text, None if without is None else without != text)
+
+    def _seeing(self, places: list[int], question: str, history: Sequence[Turn]) -> str:
+        """The answer when only some of the groups in the prompt are there."""
+        session = self.only([self.groups[place] for place in places])
+        return session._text(session._generate(session.prompt_ids(question, history)))
 
     def keep_prefix(self, path: Path) -> None:
-        """Write what the language model keeps of the video, to be read by `use_prefix`. Raises ConfigError."""
+        """Write what the language model keeps of an index, to be read by `use_prefix`.
+
+        Raises:
+            ConfigError: the session is of a video, or the language model has layers that forget.
+        """
+        if not self.watched.key:
+            raise ConfigError("a prefix of a video, to be kept", "one of an index", "index the video first")
         self._prefix.prepare(self.prompt_ids("?"))
         self._prefix.save(path, self._key)
 
@@ -139,7 +159,7 @@ class Session:
         Raises:
             IndexFileError: the file is damaged.
         """
-        return self._prefix.load(path, self._key, self.prompt_ids("?"))
+        return bool(self.watched.key) and self._prefix.load(path, self._key, self.prompt_ids("?"))
 
     def pictures(self, evidence: Evidence) -> list[Thumbnail]:
         """The small pictures of a stretch of evidence, at least the nearest one where there are any."""
@@ -149,27 +169,22 @@ class Session:
         return inside or sorted(small, key=lambda one: abs(one.seconds - middle))[:1]
 
     def only(self, groups: Sequence[int]) -> "Session":
-        """The same video, of which the model sees these groups alone."""
+        """The same video, with these groups alone in the prompt.
+
+        A causal compressor has carried what came before into them: of an earlier group something is left in later ones.
+        """
         return Session(self.name, self.model, self.processor, self.watched, self.plan, groups)
 
     @property
     def _key(self) -> str:
-        return f"{self.watched.key} {len(self.groups)}"
+        return f"{self.watched.key} {hashlib.sha256(str(self.groups).encode()).hexdigest()}"
 
     @torch.inference_mode()
     def _embeddings(self) -> Tensor:
         """The chosen groups at the language model's width [N, D]."""
-        projector = self.model.projector
-        weight = projector.input.weight
-        values = self.watched.tokens.values[self.groups].to(weight.device, weight.dtype)
-        projected: Tensor = projector(values.flatten(0, 1))
+        values = self.watched.tokens.values[self.groups].to(self.model.device, self.model.dtype)
+        projected: Tensor = self.model.projector(values.flatten(0, 1))
         return projected
-
-    def _clock(self) -> float:
-        """Seconds, once all work given to the GPU so far is done."""
-        if self.model.device.type == "cuda":
-            torch.cuda.synchronize(self.model.device)
-        return time.perf_counter()
 
     def _notice(self, question: str, answer: str) -> str:
         left_out = len(self.watched.tokens) - len(self.groups)

@@ -11,8 +11,7 @@ checksum of its contents.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from longpanda.errors import IndexFileError
-from longpanda.video import alone_in, write_whole
+from longpanda.video import write_whole
 
 VERSION = 1
-HEADER = "header.json"
+HEADER, PREFIX = "header.json", "prefix.safetensors"
 
 
 @dataclass(frozen=True)
@@ -112,38 +111,44 @@ class Store:
         found = f"'{folder}' is an index of version {version}"
         raise IndexFileError(found, f"version {VERSION}, of this longpanda", "make it again with this version")
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Alone: raises ConfigError while another process writes."""
-        with alone_in(self.folder):
-            yield
+    def clear(self) -> None:
+        """Remove what a killed writer left half done; for the process that holds the folder."""
+        for left in [*self.folder.glob(".block-*"), *self.folder.glob(".state-*"), *self.folder.glob(f".{HEADER}*")]:
+            left.unlink()
 
     @property
     def blocks(self) -> int:
-        """Whole blocks on disk: all up to the first that is missing."""
-        count = 0
-        while self._block(count).exists():
-            count += 1
+        """Whole blocks on disk. Raises IndexFileError where one of them is missing."""
+        count = len(list(self.folder.glob("block-*.safetensors")))
+        for number in range(count):
+            if not self._block(number).exists():
+                raise _damaged(self._block(number), "it is missing, and later ones are there")
         return count
 
     def commit(self, number: int, block: Piece, state: Piece) -> None:
         """Add block `number`, and the state behind it. Raises ConfigError where the disk is full or refuses."""
         self._write(self._state(number + 1), state)
         self._write(self._block(number), block)
-        self._state(number).unlink(missing_ok=True)
+        for earlier in set(self.folder.glob("state-*")) - {self._state(number + 1)}:
+            earlier.unlink()
 
     def finish(self, state: Piece) -> None:
         """Replace the state behind the last block, with the tokens of the frames beyond it."""
         self._write(self._state(self.blocks), state)
+        (self.folder / PREFIX).unlink(missing_ok=True)  # it is of other tokens
 
     def block(self, number: int) -> Piece:
         """A block. Raises IndexFileError where it is damaged or another index's."""
         return self._read(self._block(number))
 
     def state(self, blocks: int) -> Piece | None:
-        """The state behind so many blocks, None where none was written yet. Raises IndexFileError as `block`."""
+        """The state behind so many blocks; None where nothing was written yet.
+
+        Raises:
+            IndexFileError: as `block`, or the state of blocks that are there is missing.
+        """
         path = self._state(blocks)
-        return self._read(path) if path.exists() else None
+        return self._read(path) if blocks or path.exists() else None
 
     def bytes(self) -> int:
         """What the index takes on disk."""
@@ -158,7 +163,7 @@ class Store:
     def _write(self, path: Path, piece: Piece) -> None:
         facts = json.dumps(dict(piece.facts))
         about = {"index": self.header.id, "file": path.name, "facts": facts}
-        write_whole(path, save(dict(piece.tensors), about | {"sha256": _checksum(about, piece.tensors)}))
+        write_whole(path, save(dict(piece.tensors), about | {"sha256": checksum(about, piece.tensors)}))
 
     def _read(self, path: Path) -> Piece:
         try:
@@ -167,8 +172,8 @@ class Store:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError) as error:
             raise _damaged(path, str(error)) from error
-        checksum = about.pop("sha256", None)
-        if checksum != _checksum(about, tensors):
+        written = about.pop("sha256", None)
+        if written != checksum(about, tensors):
             raise _damaged(path, "its checksum is not that of its contents")
         if about["index"] != self.header.id or about["file"] != path.name:
             raise _damaged(path, f"it is '{about['file']}' of index {about['index'][:8]}, not of {self.header.id[:8]}")
@@ -180,7 +185,8 @@ def _damaged(path: Path, why: str) -> IndexFileError:
     return IndexFileError(found, "the file that was written", "restore it, or delete the index and make it again")
 
 
-def _checksum(about: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+def checksum(about: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of what is written of a file: named tensors, and what is said about them."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]

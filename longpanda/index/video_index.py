@@ -15,6 +15,7 @@ from longpanda.types import VisualTokens
 
 STATE, TAIL = "state.", "tail."
 """Prefixes of what a state file holds: the compressor's state, and the tokens of frames that are in no block yet."""
+TRIES = 5
 
 
 class VideoIndex:
@@ -38,19 +39,39 @@ class VideoIndex:
         return Path(path).is_dir()
 
     @cached_property
+    def _written(self) -> tuple[int, Piece | None]:
+        """How many blocks there are, and the state behind them; a writer may be at work and replace it meanwhile."""
+        count, state = self.store.blocks, None
+        for _ in range(TRIES):
+            try:
+                state = self.store.state(count)
+            except IndexFileError:
+                if self.store.blocks == count:
+                    raise
+            if state is not None or self.store.blocks == count:
+                break
+            count = self.store.blocks
+        return count, state
+
+    @cached_property
     def _pieces(self) -> list[Piece]:
         """Blocks, and last what lies beyond them."""
-        count = self.store.blocks
+        count, state = self._written
         blocks = [self.store.block(number) for number in range(count)]
-        state = self.store.state(count)
         beyond = [] if state is None or TAIL + "tokens" not in state.tensors else [part_of(state, TAIL)]
         return blocks + beyond
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What was true of the video when the index was last written; empty before the first block is."""
-        state = self.store.state(self.store.blocks)
+        _, state = self._written
         return {} if state is None else dict(state.facts)
+
+    @property
+    def key(self) -> str:
+        """Says which tokens these are: another one after every append."""
+        count, _ = self._written
+        return f"{self.header.id} {count} {self.facts.get('source')} {self.is_complete}"
 
     @cached_property
     def tokens(self) -> VisualTokens:
@@ -60,7 +81,7 @@ class VideoIndex:
             IndexFileError: nothing was indexed yet, or a file is damaged.
         """
         pieces = self._pieces
-        if not pieces:
+        if not pieces or not self.facts:
             remedy = "wait for the first frames, or run `longpanda index` again"
             raise IndexFileError(f"'{self.path}' holds no frames yet", "an index with at least one block", remedy)
         values = torch.cat([storage.unpack(piece.tensors) for piece in pieces])
@@ -68,7 +89,17 @@ class VideoIndex:
             np.concatenate([piece.tensors[name].numpy() for piece in pieces])
             for name in ("frames_seconds", "starts_seconds", "ends_seconds")
         )
-        return VisualTokens(values, starts, ends, frames, self.facts["duration_seconds"])
+        return VisualTokens(values, starts, ends, frames, self.facts["duration_seconds"], self.header.frames_per_group)
+
+    @property
+    def frames(self) -> int:
+        """Frames that are in it, counted without reading them."""
+        return int(self.facts.get("frames_read", self.facts.get("frames", 0)))
+
+    @property
+    def token_count(self) -> int:
+        """Visual tokens that are in it, counted without reading them."""
+        return -(-self.frames // self.header.frames_per_group) * self.header.tokens_per_group
 
     @cached_property
     def thumbnails(self) -> list[Thumbnail]:
@@ -86,7 +117,7 @@ class VideoIndex:
             return
         found = f"'{self.path}' holds tokens of model '{self.header.model}' ({self.header.encoder[:8]})"
         expected = f"those of '{model}' ({fingerprint[:8]})"
-        raise IndexFileError(found, expected, "ask with the model that made it, or index the video again")
+        raise IndexFileError(found, expected, "ask with the model that made it, in float32 or bfloat16, or index again")
 
 
 def part_of(piece: Piece, prefix: str) -> Piece:

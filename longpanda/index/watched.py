@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from longpanda.errors import CutVideoError
-from longpanda.index.encode import Encoder, blocks_of
+from longpanda.index.encode import Encoder, blocks_of, clock
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.index.video_index import VideoIndex
@@ -48,10 +48,12 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
     index = VideoIndex(path)
     index.check_encoder(encoder_fingerprint(model), name)
     tokens = index.tokens
-    notice = "" if index.is_complete else f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
-    key = f"{index.header.id} {index.store.blocks} {len(tokens)}"
+    notice = f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
+    if index.is_complete:
+        missing = index.facts["frames_wanted"] - len(tokens.frames_seconds)
+        notice = f"{missing} frames of this video could not be read when it was indexed. " if missing else ""
     spent = {"open_index": time.perf_counter() - started}
-    return Watched(tokens, path, key, notice, spent, tuple(index.thumbnails))
+    return Watched(tokens, path, index.key, notice, spent, tuple(index.thumbnails))
 
 
 def watch_video(
@@ -94,7 +96,8 @@ class _Reading:
     size_px: tuple[int, int]
 
     def read(self, seconds: Seconds, duration_seconds: float) -> Watched:
-        encoder, state, started, encoding = Encoder(self.model, self.processor), None, time.perf_counter(), 0.0
+        encoder = Encoder(self.model, self.processor, self.size_px)
+        state, started, encoding = None, time.perf_counter(), 0.0
         values: list[torch.Tensor] = []
         spans: list[tuple[Seconds, Seconds]] = []
         times: list[Seconds] = []
@@ -107,17 +110,12 @@ class _Reading:
             spans.append(encoder.spans(block.clip.pts_seconds))
             times.append(block.clip.pts_seconds)
             small += thumbnails_of(block.clip.frames, block.clip.pts_seconds)
-            encoding += _clock(self.model) - began
+            encoding += clock(self.model) - began
         if not values:
             decode(self.path, seconds, size_px=self.size_px)  # raises, and says where the file ends
         starts, ends = (np.concatenate(one) for one in zip(*spans, strict=True))
-        seen = VisualTokens(torch.cat(values), starts, ends, np.concatenate(times), duration_seconds)
+        seen = VisualTokens(
+            torch.cat(values), starts, ends, np.concatenate(times), duration_seconds, encoder.frames_per_group
+        )
         spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
         return Watched(seen, self.path, seconds=spent, thumbnails=tuple(small))
-
-
-def _clock(model: "LongPandaForConditionalGeneration") -> float:
-    """Seconds, once all work given to the GPU so far is done."""
-    if model.device.type == "cuda":
-        torch.cuda.synchronize(model.device)
-    return time.perf_counter()

@@ -1,7 +1,8 @@
 """Scenes as lessons: clips rendered straight to arrays, with their questions and the content of every cell."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,12 @@ from longpanda.errors import ConfigError, nearest
 from longpanda.longwatch import world
 from longpanda.longwatch.events import Card, Lamp, Move
 from longpanda.longwatch.families import FAMILIES, PRACTICE
+from longpanda.longwatch.gallery import gallery
 from longpanda.longwatch.generate import generate, generate_still
+from longpanda.longwatch.limits import LONGEST_MINUTES, require_known
 from longpanda.longwatch.render import render
 from longpanda.longwatch.scene import Scene
+from longpanda.longwatch.script import Level
 from longpanda.longwatch.splits import Split, scene_seed
 from longpanda.types import Lesson, Sample, VideoClip
 
@@ -26,8 +30,17 @@ CELL_ATTRIBUTES: dict[str, int] = {
 }
 """What a cell is labelled with, and the number of classes of each; class 0 is "none"."""
 
+DWELL_STEPS: Final = 2.0
+"""Steps between frames for which everything of a gallery film shows at least."""
+GALLERY_FRAMES: Final = 24
+"""Frames at which all of a gallery script fits into a film at that pace."""
+
 _MOST_STILLS = 64
 """Stills of one clip; seeds of stills are multiples of it, so that no two clips share one."""
+
+SCENES_PER_STAGE: Final = 10**8
+STAGE_FIELDS: Final = ("frames", "stills", "scenes", "start_minutes", "step_seconds", "families", "questions")
+"""What a stage of a recipe says of its lessons, as `LessonPlan` does."""
 
 _MOST_DRAWS = 200
 """Scenes tried for one lesson: enough even where one clip in ten holds anything to ask about."""
@@ -41,6 +54,10 @@ class LessonPlan:
         count: lessons in the stage.
         frames: the clip lengths drawn from, in frames.
         stills: every frame shows a still scene of its own, full of cards; else a clip shows one film.
+        scenes: what films show: "generate", short scenes with few events, or "gallery", all that a script of the
+            benchmark holds, spread over the clip, each thing for at least two of its steps.
+        start_minutes: half of the films begin at a random moment up to here, as pieces of a long video; the other half
+            begin at 0.
         step_seconds: shortest and longest time between two frames.
         families: the families asked; none teaches by cell labels alone.
         questions: most questions per clip and family.
@@ -51,6 +68,8 @@ class LessonPlan:
     count: int
     frames: tuple[int, ...] = (24,)
     stills: bool = False
+    scenes: str = "generate"
+    start_minutes: float = 0.0
     step_seconds: tuple[float, float] = (5.0, 8.0)
     families: tuple[str, ...] = ()
     questions: int = 6
@@ -69,6 +88,13 @@ class LessonPlan:
         if min(self.count, self.questions, *self.frames) < 1 or not self.frames:
             found = f"count={self.count}, questions={self.questions}, frames={self.frames}"
             raise ConfigError(found, "at least 1 of each", "correct the recipe")
+        require_known("kind of scenes", (self.scenes,), _FILMS)
+        if self.scenes == "gallery" and (self.stills or min(self.frames) < GALLERY_FRAMES):
+            found = f"frames={self.frames}, stills={self.stills} of gallery scenes"
+            raise ConfigError(found, f"films of at least {GALLERY_FRAMES} frames", "show more, or scenes: generate")
+        if not 0 <= self.start_minutes <= LONGEST_MINUTES:
+            found = f"start_minutes={self.start_minutes}"
+            raise ConfigError(found, f"0 to {LONGEST_MINUTES:g}", "correct the recipe")
         shortest, longest = self.step_seconds
         if not 0 < shortest <= longest < math.inf:
             raise ConfigError(f"step_seconds={self.step_seconds}", "above 0, the shortest first", "correct the recipe")
@@ -116,6 +142,22 @@ class Lessons:
         return Lesson(clip, tuple(samples), labels)
 
 
+def of_stage(stage: Any, number: int, processes: int = 1) -> Lessons:
+    """The lessons of a run's `number`-th stage, from scenes that no other stage sees, for so many processes.
+
+    Args:
+        stage: of a recipe: its steps, its batch, and what `STAGE_FIELDS` names.
+        number: of the stage.
+        processes: that train side by side.
+
+    Raises:
+        ConfigError: as `LessonPlan`.
+    """
+    shown = {name: getattr(stage, name) for name in STAGE_FIELDS}
+    count = stage.steps * stage.batch * processes
+    return Lessons(LessonPlan(count=count, first_index=number * SCENES_PER_STAGE, **shown))
+
+
 def _stills(seeds: list[int], rng: np.random.Generator, size_px: int) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
     """A clip with one still scene after the other, its cell labels, and the first scene."""
     scenes = [generate_still(seed, int(rng.integers(1, 1 + len(world.CARD_CELLS)))) for seed in seeds]
@@ -133,9 +175,44 @@ def _film(
     """A film, its frames at even steps, and their cell labels."""
     step = rng.uniform(*plan.step_seconds)
     moments = (rng.uniform() + np.arange(frames, dtype=np.float64)) * step
-    scene = generate(seed, frames * step)
+    scene = _FILMS[plan.scenes](seed, frames, step)
+    if plan.start_minutes and rng.integers(2):
+        start_seconds = round(rng.uniform(0, 60 * plan.start_minutes), 3)
+        scene, moments = later(scene, start_seconds), moments + start_seconds
     clip = VideoClip(render(scene, moments, plan.size_px), moments, scene.duration_seconds)
     return scene, clip, cell_labels(scene, moments)
+
+
+def _generated(seed: int, frames: int, step_seconds: float) -> Scene:
+    return generate(seed, frames * step_seconds)
+
+
+def paced_gallery(seed: int, frames: int, step_seconds: float) -> Scene:
+    """A gallery script over so many frames, as slow as its level must be for frames at that step to miss nothing.
+
+    Raises:
+        ConfigError: fewer than about `GALLERY_FRAMES` frames, into which the script does not fit.
+    """
+    return gallery(seed, Level("paced", DWELL_STEPS * step_seconds)).scene(frames * step_seconds)
+
+
+_FILMS: Final = {"generate": _generated, "gallery": paced_gallery}
+
+
+def later(scene: Scene, seconds: float) -> Scene:
+    """The same scene as the last part of a longer video, in which nothing happens before it."""
+    events = tuple(
+        replace(
+            event,
+            start_seconds=round(event.start_seconds + seconds, 3),
+            end_seconds=round(event.end_seconds + seconds, 3),
+        )
+        for event in scene.events
+    )
+    first, *shots = scene.shots
+    shots = [replace(shot, start_seconds=shot.start_seconds + seconds) for shot in shots]
+    duration_seconds = scene.duration_seconds + seconds
+    return replace(scene, duration_seconds=duration_seconds, shots=(first, *shots), events=events)
 
 
 def _some(family: str, scene: Scene, rng: np.random.Generator, most: int) -> list[Sample]:

@@ -237,6 +237,28 @@ class TemporalConfig(PreTrainedConfig):
         pooled = self.pooled_grid(rows, columns)
         return pooled[0] * pooled[1] + int(self.frame_token)
 
+    def with_tokens_per_frame(self, tokens: float, rows: int, columns: int) -> "TemporalConfig":
+        """The same compressor at another rate, at most `tokens` for each frame of `rows` x `columns` cells.
+
+        From one token a frame on, the grid with the most tokens, of those that shape the one nearest the picture's;
+        below, one token for as many frames as it takes.
+
+        Raises:
+            ConfigError: a rate that is not above 0, or too low for learned weights of a group's frames or for the frame
+                token that each frame keeps.
+        """
+        if not 0 < tokens < math.inf:
+            raise ConfigError(f"{tokens} tokens per frame", "more than 0", "use 16, 4, 1 or 0.25")
+        frames = 1 if tokens >= 1 else math.ceil(1 / tokens)
+        room = math.floor(tokens * frames + 1e-9) - int(self.frame_token)
+        if room < 1 or (self.pooling == "learned" and frames != self.pool_frames):
+            kept = "a frame token beside" if room < 1 else f"groups of {self.pool_frames} frames with learned weights"
+            found = f"{tokens:g} tokens per frame for a compressor that has {kept}"
+            raise ConfigError(found, "a rate that it can have", "ask for more tokens per frame, or leave it out")
+        grids = [(r, min(room // r, columns)) for r in range(1, min(room, rows) + 1)]
+        grid = max(grids, key=lambda one: (one[0] * one[1], -abs(math.log(one[0] * columns / (one[1] * rows)))))
+        return TemporalConfig(**own_fields(self) | {"grid": grid, "pool_frames": frames})
+
     def groups(self, frames: int) -> int:
         """Groups of a whole clip; the last one may have fewer than `pool_frames` frames."""
         return math.ceil(frames / self.pool_frames)

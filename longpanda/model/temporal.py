@@ -33,6 +33,13 @@ class TemporalCompressor(nn.Module):
         self.backward_blocks = nn.ModuleList([Mamba2Block(config) for _ in range(backward)])
         self.temporal = TemporalPool(config)
 
+    def resized(self, config: TemporalConfig) -> "TemporalCompressor":
+        """The same weights at another rate; what has no size of the grid or of a group can be used at any."""
+        with torch.device("meta"):
+            other = TemporalCompressor(config)
+        other.load_state_dict(self.state_dict(), assign=True)
+        return other.train(self.training)
+
     def forward(self, clips: list[ClipTokens]) -> list[TokenGroups]:
         """Whole clips, for training: those of one length and size run side by side, and come out as they would alone.
 

@@ -90,13 +90,16 @@ class Plan:
         )
 
 
-def budget_of(costs: Costs, wish_tokens: int | None = None, memory_bytes: int | None = None) -> Budget:
+def budget_of(
+    costs: Costs, wish_tokens: int | None = None, memory_bytes: int | None = None, own_frames: int | None = None
+) -> Budget:
     """The smallest of what was wished for, what the context has room for, and what memory can keep.
 
     Args:
         costs: of the model.
         wish_tokens: the most that the visual part of a prompt may take.
-        memory_bytes: the most that keys and values may take.
+        memory_bytes: the most that keys and values of one prompt may take.
+        own_frames: the most that the model itself asks for; counts where nothing was wished for.
 
     Raises:
         ConfigError: there is no room for a single group.
@@ -104,6 +107,9 @@ def budget_of(costs: Costs, wish_tokens: int | None = None, memory_bytes: int | 
     limits = []
     if wish_tokens is not None:
         limits.append(Budget(wish_tokens, f"a budget of {wish_tokens} tokens"))
+    elif own_frames is not None:
+        groups = max(1, own_frames // costs.frames_per_group)
+        limits.append(Budget(costs.prompt_tokens(groups), f"{own_frames} frames, this model's own limit"))
     if costs.context_tokens is not None:
         rest = costs.context_tokens - QUESTION_TOKENS
         limits.append(Budget(rest, f"a context of {costs.context_tokens} tokens, less {QUESTION_TOKENS}"))

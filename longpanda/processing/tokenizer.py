@@ -1,10 +1,13 @@
 """A word-level tokenizer for generated worlds: every word, digit and timestamp part is one token."""
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from longpanda.errors import ConfigError
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN
 
 SPECIAL = {"pad_token": "<|pad|>", "unk_token": "<|unknown|>", "eos_token": "<|end|>"}
@@ -20,10 +23,34 @@ def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
     """
     pieces = [" "]
     for word in sorted(set(words)):
-        pieces += [word, " " + word] if word.isalpha() else [word]
+        pieces += _pieces_of(word)
     pieces += [f"[{minute}:" for minute in range(LONGEST_MINUTES)] + [f"{second:02d}]" for second in range(60)]
     special = [*SPECIAL.values(), VIDEO_TOKEN, "<|question|>", "<|answer|>"]
     vocabulary = {piece: number for number, piece in enumerate(special + pieces)}
+    return _tokenizer(vocabulary)
+
+
+def with_words(tokenizer: Any, words: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A `word_tokenizer` that knows more words; all others keep their ids, so that a model keeps what it learned.
+
+    Raises:
+        ConfigError: a tokenizer of another kind, which needs no more words.
+    """
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    if model["type"] != "WordLevel":
+        found = f"words for a tokenizer of type {model['type']}"
+        raise ConfigError(found, "a tokenizer of whole words", "leave them out: it can spell every word")
+    vocabulary: dict[str, int] = model["vocab"]
+    for piece in (piece for word in words for piece in _pieces_of(word)):
+        vocabulary.setdefault(piece, len(vocabulary))
+    return _tokenizer(vocabulary)
+
+
+def _pieces_of(word: str) -> list[str]:
+    return [word, " " + word] if word.isalpha() else [word]
+
+
+def _tokenizer(vocabulary: dict[str, int]) -> PreTrainedTokenizerFast:
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL["unk_token"]))
     backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), "isolated")

@@ -1,14 +1,13 @@
 """A recipe's model with random weights, its processor, and the errors of a recipe that names no possible model."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from torch import nn
 from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase
 
 from longpanda.errors import ConfigError, nearest
-from longpanda.index.load import locate
-from longpanda.model.configuration import LongPandaConfig, StabConfig
+from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.recipe import ModelRecipe
@@ -33,11 +32,19 @@ def build(
         make: the class, where it is not the plain one.
 
     Raises:
-        ConfigError: an unknown size, backbone or sampling, or values that make no model.
+        ConfigError: an unknown size, backbone, sampling or field of the compressor, or values that make no model.
     """
-    _check_sampling(recipe.sampling)
+    _check_fields(recipe.sampling, Sampling.__dataclass_fields__, "model.sampling")
+    Sampling(**recipe.sampling)
     stab, text = StabConfig.of_size(recipe.stab_size), _text_config(recipe.text, tokenizer)
-    config = LongPandaConfig(stab, text, sampling=recipe.sampling, notice=recipe.notice)
+    config = LongPandaConfig(
+        stab,
+        text,
+        times_every=recipe.times_every,
+        sampling=recipe.sampling,
+        notice=recipe.notice,
+        temporal_config=None if recipe.temporal is None else _temporal_config(recipe.temporal, stab.width),
+    )
     processor = LongPandaProcessor.for_model(config, tokenizer)
     try:
         return make(config), processor
@@ -46,19 +53,16 @@ def build(
         raise ConfigError(found, f"values that fit a {text.model_type}", "correct the recipe") from error
 
 
-def start_from(model: nn.Module, name: str) -> None:
-    """Give a new model the weights of a saved one; the teacher's probes start new.
-
-    Raises:
-        ModelError: there is no such model.
-        ConfigError: it is of other sizes.
-    """
-    weights = LongPandaForConditionalGeneration.from_pretrained(locate(name)).state_dict()
-    own = {key: value.shape for key, value in model.state_dict().items() if not key.startswith("cell_names.")}
-    if own != {key: value.shape for key, value in weights.items()}:
-        found = f"start = '{name}', a model of other parts or sizes"
-        raise ConfigError(found, "one that this recipe's `model` describes", "correct `model`, or start from none")
-    model.load_state_dict(weights, strict=False)
+def _temporal_config(values: dict[str, Any], width: int) -> TemporalConfig:
+    """The compressor's configuration, at STAB's width."""
+    _check_fields(
+        values, set(inspect.signature(TemporalConfig.__init__).parameters) - {"self", "kwargs"}, "model.temporal"
+    )
+    try:
+        return TemporalConfig(**{"width": width, **values})
+    except TypeError as error:
+        found = f"model.temporal = {values}: {_one_line(error)}"
+        raise ConfigError(found, "values that fit a compressor", "correct the recipe") from error
 
 
 def _text_config(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
@@ -92,9 +96,8 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _check_sampling(values: dict[str, Any]) -> None:
-    known = set(Sampling.__dataclass_fields__)
+def _check_fields(values: dict[str, Any], known: Iterable[str], path: str) -> None:
+    names = set(known)
     for key in values:
-        if key not in known:
-            raise ConfigError(f"unknown field 'model.sampling.{key}'", "a field of Sampling", nearest(str(key), known))
-    Sampling(**values)
+        if key not in names:
+            raise ConfigError(f"unknown field '{path}.{key}'", "one that it has", nearest(str(key), names))

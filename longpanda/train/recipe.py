@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ import yaml
 from longpanda.errors import ConfigError, nearest
 
 RECIPES = Path(__file__).parent.parent / "recipes"
+PARTS = ("stab", "temporal", "projector", "language_model")
+"""What a stage may freeze: the model's parts."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,19 @@ class ModelRecipe:
         text: configuration of the language model; `model_type` is any causal LM that transformers knows.
         sampling: how a video is read when the caller does not say.
         notice: a limit that every answer carries.
+        temporal: fields of `TemporalConfig`, at STAB's width; None makes a model without a compressor.
+        times_every: groups of frames from one time written in the prompt to the next.
     """
 
     stab_size: str
     text: dict[str, Any]
     sampling: dict[str, Any] = field(default_factory=lambda: {"frames": 32})
     notice: str = ""
+    temporal: dict[str, Any] | None = None
+    times_every: int = 1
+
+    def __post_init__(self) -> None:
+        _require(self.times_every >= 1, f"model.times_every = {self.times_every}", "at least 1")
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,14 @@ class StageRecipe:
         frames: clip lengths drawn from.
         stills: every frame shows a scene of its own; else a clip is one film.
         freeze_vision: STAB and projector keep their weights.
+        freeze: parts of the model that keep their weights, of `PARTS`, beside those of `freeze_vision`.
+        scenes: "generate" for short scenes with few events, "gallery" for those of the benchmark's long films.
+        start_minutes: half of the clips begin at a random moment up to here, as pieces of a long video.
         step_seconds: shortest and longest time between two frames.
         families: question families; none trains the visual front-end alone, by cell labels.
         questions: most questions per clip and family.
         cell_weight: weight of the cell-naming loss.
+        positions: spread the tokens of clips over so many positions, as in longer prompts; 0 leaves them together.
     """
 
     name: str
@@ -61,10 +75,14 @@ class StageRecipe:
     frames: tuple[int, ...] = (24,)
     stills: bool = False
     freeze_vision: bool = False
+    freeze: tuple[str, ...] = ()
+    scenes: str = "generate"
+    start_minutes: float = 0.0
     step_seconds: tuple[float, float] = (5.0, 8.0)
     families: tuple[str, ...] = ()
     questions: int = 6
     cell_weight: float = 1.0
+    positions: int = 0
 
     def __post_init__(self) -> None:
         _require_name(self.name, "a stage")
@@ -74,11 +92,23 @@ class StageRecipe:
         self._require("frames", min(self.frames, default=0) >= 1, "clip lengths of at least 1")
         shortest, longest = self.step_seconds
         self._require("step_seconds", 0 < shortest <= longest < math.inf, "above 0, the shortest first")
+        self._require("start_minutes", 0 <= self.start_minutes < math.inf, "at least 0")
         self._require("questions", self.questions >= 1, "at least 1")
         self._require("cell_weight", 0 <= self.cell_weight < math.inf, "at least 0")
+        self._require("positions", self.positions >= 0, "at least 0")
         shares = f"warmup = {self.warmup} and decay = {self.decay} of stage '{self.name}'"
         fits = min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1
         _require(fits, shares, "shares of at most 1 in all")
+        for part in self.freeze:
+            if part not in PARTS:
+                found = f"freeze = {part!r} of stage '{self.name}'"
+                raise ConfigError(found, f"parts of {', '.join(PARTS)}", nearest(part, PARTS))
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """The parts that keep their weights; without questions the language model does, which gets no gradient."""
+        vision = ("stab", "projector") if self.freeze_vision else ()
+        return frozenset((*self.freeze, *vision, *(() if self.families else ("language_model",))))
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         _require(holds, f"{name} = {getattr(self, name)} of stage '{self.name}'", expected)
@@ -93,6 +123,7 @@ class Recipe:
         model: what to make.
         stages: in order; each starts from the last one's weights with a fresh optimiser.
         start: a saved model (bundled name, folder or hub id) whose weights the first stage begins with; "" for none.
+        words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
         seed: of the initial weights.
         weight_decay: AdamW's.
         beta2: AdamW's second moment.
@@ -108,6 +139,7 @@ class Recipe:
     model: ModelRecipe
     stages: tuple[StageRecipe, ...]
     start: str = ""
+    words: tuple[str, ...] = ()
     seed: int = 0
     weight_decay: float = 0.01
     beta2: float = 0.98
@@ -132,6 +164,9 @@ class Recipe:
         _require(finite and min(self.weight_decay, self.max_grad_norm) >= 0, others, "at least 0 each")
         steps = f"save_steps = {self.save_steps} and log_steps = {self.log_steps}"
         _require(min(self.save_steps, self.log_steps) >= 1, steps, "at least 1 each")
+        for stage in self.stages if self.model.temporal is None else ():
+            found = f"freeze = temporal of stage '{stage.name}', without model.temporal"
+            _require("temporal" not in stage.freeze, found, "a part that the model has")
 
 
 def _require_name(name: str, whose: str) -> None:
@@ -209,6 +244,8 @@ def _override(tree: Any, text: str) -> None:
 def _build(kind: Any, value: Any, path: str) -> Any:
     """A value of the annotated kind from parsed YAML, checking keys and types on the way down."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:  # a kind or None
+        return None if value is None else _build(arguments[0], value, path)
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(typing.cast(type[Any], kind), value, path)
     if origin is tuple:

@@ -16,10 +16,13 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
 
 from longpanda.errors import ConfigError, nearest
 from longpanda.processing import LongPandaProcessor
-from longpanda.train.build import build, start_from
+from longpanda.processing.tokenizer import with_words
+from longpanda.train.build import build
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, claim, record
+from longpanda.train.positions import spread
 from longpanda.train.recipe import Recipe, StageRecipe
+from longpanda.train.start import start_from
 from longpanda.train.taught import TaughtPanda
 from longpanda.train.trainer import LessonTrainer
 from longpanda.types import Lesson
@@ -67,10 +70,13 @@ def train(
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     set_seed(recipe.seed)
+    tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
     model, processor = build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
     if recipe.start:
-        start_from(model, recipe.start)
+        report(str(start_from(model, recipe.start, processor.tokenizer)))
     sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
+    for pair in zip(recipe.stages, sources, strict=True):
+        _check_lessons(*pair)
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
@@ -110,6 +116,20 @@ def _is_first(arguments: TrainingArguments) -> bool:
     return bool(arguments.process_index == 0)
 
 
+SHOWN = ("frames", "stills", "scenes", "start_minutes", "step_seconds", "families", "questions")
+"""What a stage says of its lessons."""
+
+
+def _check_lessons(stage: StageRecipe, source: Any) -> None:
+    """Refuse lessons that were planned otherwise than their stage says: they would teach something else, unseen."""
+    plan = getattr(source, "plan", None)
+    for name in SHOWN if plan is not None else ():
+        wanted, there = getattr(stage, name), getattr(plan, name)
+        if there != wanted:
+            found = f"lessons of stage '{stage.name}' with {name} = {there!r}"
+            raise ConfigError(found, f"{wanted!r}, as the recipe says", "plan them with longwatch.lessons.of_stage")
+
+
 def _check_packages() -> None:
     missing = [name for name in ("accelerate", "tensorboard") if importlib.util.find_spec(name) is None]
     if missing:
@@ -134,14 +154,12 @@ def _run_stage(
     if done.exists():
         model.load_state_dict(torch.load(done, map_location="cpu", weights_only=True))
         return
-    model.stab.requires_grad_(not stage.freeze_vision)
-    model.projector.requires_grad_(not stage.freeze_vision)
-    model.language_model.requires_grad_(bool(stage.families))  # without questions it would get no gradient
+    model.freeze(stage.frozen)
     trainer = LessonTrainer(
         model=model,
         args=arguments,
         train_dataset=source,
-        data_collator=_Collate(processor),
+        data_collator=_Collate(processor, stage.positions),
         cell_weight=stage.cell_weight,
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
@@ -155,11 +173,15 @@ def _run_stage(
 class _Collate:
     """Lessons to a training batch, in the worker process."""
 
-    def __init__(self, processor: LongPandaProcessor) -> None:
-        self.processor = processor
+    def __init__(self, processor: LongPandaProcessor, positions: int) -> None:
+        self.processor, self.positions = processor, positions
 
     def __call__(self, lessons: list[Lesson]) -> dict[str, Any]:
-        return dict(self.processor.lessons(lessons))
+        batch = dict(self.processor.lessons(lessons))
+        if self.positions and "input_ids" in batch:
+            ids, placeholder = batch["input_ids"], self.processor.video_token_id
+            batch["position_ids"] = spread(batch["position_ids"], ids, lessons, placeholder, self.positions)
+        return batch
 
 
 def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArguments:

@@ -1,55 +1,81 @@
-"""The model with its teacher: both losses in one forward, so that data-parallel training sees every gradient."""
+"""The model with its teachers: all losses in one forward, so that data-parallel training sees every gradient."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from longpanda.model.configuration import LongPandaConfig
+from longpanda.model.configuration import LongPandaConfig, cells_of
 from longpanda.model.modeling import LongPandaForConditionalGeneration
+from longpanda.model.stab import FrameTokens
+from longpanda.model.stream import ClipTokens
+from longpanda.train.naming import CellNames, GroupNames, group_labels
+from longpanda.train.recipe import PARTS
 
-
-class CellNames(nn.Module):
-    """Linear probes that name what a visual token shows: a teacher where the world is generated.
-
-    Taught by answers alone, reading stays at chance for tens of thousands of samples while easy skills shine; labels
-    per cell give the visual front-end a gradient that does not pass through the language model. Used in training only.
-    """
-
-    def __init__(self, width: int, classes: Sequence[int]) -> None:
-        super().__init__()
-        self.classes = list(classes)
-        self.probe = nn.Linear(width, sum(self.classes))
-
-    def forward(self, visual: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of visual tokens [N, D] against labels [N, A], and the accuracy where something is shown."""
-        logits = self.probe(visual).float().split(self.classes, -1)
-        losses = [F.cross_entropy(one, labels[:, i], ignore_index=-100) for i, one in enumerate(logits)]
-        right = torch.stack([one.argmax(-1) == labels[:, i] for i, one in enumerate(logits)], 1)[labels > 0]
-        return torch.stack(losses).sum(), right.float().mean()
+TEACHERS = ("cell_names", "group_names")
+"""Parts that are used in training only."""
+BLOCK_WINDOWS = 16
+"""Windows that a STAB that learns nothing reads at once: bounds the memory of a long clip."""
 
 
 @dataclass
 class TaughtOutput(CausalLMOutputWithPast):
-    """What one step learned: `loss` is the answers' loss plus the weighted cell-naming loss; parts may be None."""
+    """What one step learned: `loss` is the answers' loss plus the weighted naming losses; parts may be None."""
 
     answer_loss: Tensor | None = None
     answer_accuracy: Tensor | None = None
     cell_loss: Tensor | None = None
     cell_accuracy: Tensor | None = None
+    group_loss: Tensor | None = None
+    group_accuracy: Tensor | None = None
 
 
 class TaughtPanda(LongPandaForConditionalGeneration):
-    """A LongPanda model in training; `graduate` gives the model alone."""
+    """A LongPanda model in training; `graduate` gives the model alone.
+
+    `CellNames` teaches STAB, by its own projected tokens. A model with a compressor has a second teacher:
+    `GroupNames` reads every cell from the tokens that are left, so that pooling, too, is taught by a gradient that does
+    not pass through the language model. Where such a model's STAB learns nothing, its teacher rests.
+    """
 
     def __init__(self, config: LongPandaConfig, cell_classes: Sequence[int]) -> None:
         super().__init__(config)
-        self.cell_names = CellNames(config.text_config.hidden_size, cell_classes)
+        width, stab, temporal = config.text_config.hidden_size, config.stab_config, config.temporal_config
+        self.cell_names = CellNames(width, cell_classes)
+        self.group_names: GroupNames | None = None
+        if temporal is not None:
+            grid = cells_of(1, 1, stab)  # labels are of square frames
+            sizes = temporal.tokens_per_group(*grid), temporal.pool_frames, grid[0] * grid[1]
+            self.group_names = GroupNames(width, cell_classes, *sizes)
+        self._stab_learns = True
+
+    def freeze(self, parts: Collection[str]) -> None:
+        """Let these parts, of `recipe.PARTS`, keep their weights and all others learn."""
+        for name in PARTS:
+            part = getattr(self, name)
+            if part is not None:
+                part.requires_grad_(name not in parts)
+        self._stab_learns = "stab" not in parts
+        self.cell_names.requires_grad_(self._stab_learns or self.temporal is None)
+
+    def frame_tokens(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> FrameTokens:
+        """As the model's own; a STAB that learns nothing reads block by block, and keeps nothing for a gradient."""
+        if self._stab_learns:
+            return super().frame_tokens(pixel_values, patch_boxes, frame_windows)
+        blocks, frames = [], []
+        with torch.no_grad():
+            for windows in torch.split(frame_windows, BLOCK_WINDOWS):
+                inside = windows >= 0
+                frames.append(windows[inside])
+                local = torch.full_like(windows, -1)
+                local[inside] = torch.arange(len(frames[-1]), device=windows.device)
+                blocks.append(super().frame_tokens(pixel_values[frames[-1]], patch_boxes[frames[-1]], local))
+        order = torch.cat(frames).argsort()
+        return FrameTokens(*(torch.cat([getattr(b, name) for b in blocks])[order] for name in ("values", "mask")))
 
     def forward(  # type: ignore[override] # lessons come whole: no cache, no embeddings
         self,
@@ -57,31 +83,54 @@ class TaughtPanda(LongPandaForConditionalGeneration):
         pixel_values: Tensor | None = None,
         patch_boxes: Tensor | None = None,
         frame_windows: Tensor | None = None,
+        frame_seconds: Tensor | None = None,
+        clip_frames: Tensor | None = None,
         labels: Tensor | None = None,
         cell_labels: Tensor | None = None,
         cell_weight: float = 1.0,
         **inputs: Any,
     ) -> TaughtOutput:
-        """Losses of a batch of `LongPandaProcessor.lessons`: of its answers, of its cells, or of both."""
-        visual = self._visual(pixel_values, patch_boxes, frame_windows)
-        assert visual is not None
-        loss, parts = visual.new_zeros((), dtype=torch.float32), {}
-        if cell_labels is not None:
-            parts["cell_loss"], parts["cell_accuracy"] = self.cell_names(visual, cell_labels)
-            loss = loss + cell_weight * parts["cell_loss"]
+        """Losses of a batch of `LongPandaProcessor.lessons`: of its answers, of what its cells show, or of both."""
+        assert pixel_values is not None
+        assert patch_boxes is not None
+        assert frame_windows is not None
+        if self.temporal is None:
+            visual = self.visual_embeddings(pixel_values, patch_boxes, frame_windows)
+            parts = {} if cell_labels is None else self._named_cells(visual, cell_labels)
+        else:
+            clips = self.clip_tokens(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
+            visual = self.projector(torch.cat([one.values.flatten(0, 1) for one in self.temporal(clips)]))
+            parts = {} if cell_labels is None else self._named_clips(clips, visual, cell_labels)
+        loss = visual.new_zeros((), dtype=torch.float32)
+        loss = loss + cell_weight * sum(parts[name] for name in ("cell_loss", "group_loss") if name in parts)
         if input_ids is not None and labels is not None:
             output = super().forward(inputs_embeds=self.place(input_ids, visual), labels=labels, **inputs)
-            parts["answer_loss"], parts["answer_accuracy"] = output.loss, answer_accuracy(output.logits, labels)
+            parts |= {"answer_loss": output.loss, "answer_accuracy": answer_accuracy(output.logits, labels)}
             loss = loss + output.loss
         return TaughtOutput(loss=loss, **parts)
 
+    def _named_cells(self, visual: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        loss, right = self.cell_names(visual, labels)
+        return {"cell_loss": loss, "cell_accuracy": right}
+
+    def _named_clips(self, clips: list[ClipTokens], visual: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """What a compressor leaves of clips is named, and what STAB gave it where STAB learns."""
+        assert self.group_names is not None
+        parts = {}
+        if self._stab_learns:
+            raw = [clip.values.flatten(0, 1) if clip.mask is None else clip.values[clip.mask] for clip in clips]
+            parts = self._named_cells(self.projector(torch.cat(raw)), labels)
+        wanted = group_labels(labels, [len(clip.seconds) for clip in clips], self.group_names.frames)
+        loss, right = self.group_names(visual.view(len(wanted), -1, visual.shape[-1]), wanted)
+        return {**parts, "group_loss": loss, "group_accuracy": right}
+
     def graduate(self) -> LongPandaForConditionalGeneration:
-        """The trained model without its teacher."""
+        """The trained model without its teachers."""
         config = copy.deepcopy(self.config)
         config.__dict__.pop("use_cache", None)  # the Trainer turns it off for training, and would for good
         model = LongPandaForConditionalGeneration(config)
         mine = self.state_dict()
-        model.load_state_dict({name: value for name, value in mine.items() if not name.startswith("cell_names.")})
+        model.load_state_dict({name: value for name, value in mine.items() if name.partition(".")[0] not in TEACHERS})
         return model
 
 

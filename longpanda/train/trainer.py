@@ -9,7 +9,7 @@ from transformers import Trainer
 
 from longpanda.train.taught import TaughtOutput
 
-PARTS = ("answer_loss", "answer_accuracy", "cell_loss", "cell_accuracy")
+PARTS = ("answer_loss", "answer_accuracy", "cell_loss", "cell_accuracy", "group_loss", "group_accuracy")
 
 
 class LessonTrainer(Trainer):

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import av
 import pytest
-import torch
-from tiny import Panda, save, scenery, tiny
+from tiny import save, scenery, squeezing, tiny
 
 from longpanda.video import encode
 
@@ -48,13 +47,3 @@ def recording(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 packet.stream = stream
                 target.mux(packet)
     return path
-
-
-def squeezing(direction: str, layers: int = 1) -> Panda:
-    """A random model with a compressor."""
-    sizes = {"layers": layers, "state_width": 8, "head_width": 8, "grid": [2, 2], "pool_frames": 2}
-    panda = tiny(temporal_config={**sizes, "direction": direction}, notice="a random model")
-    for name, weight in panda[0].temporal.named_parameters():
-        if name.endswith("out_proj.weight"):
-            torch.nn.init.normal_(weight, std=0.3)
-    return panda

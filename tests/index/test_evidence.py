@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from tiny import scenery, tiny
 
-from longpanda.index import load
+from longpanda.errors import ConfigError
+from longpanda.index import LongPanda, load
+from longpanda.index import session as session_module
 from longpanda.index.evidence import MOST_INTERVALS, READ_TOKENS, group_weights, intervals
+from longpanda.types import Evidence
 from longpanda.video import Sampling
+from longpanda.video import encode as write_video
 
 QUESTION = "What number is on the red circle?"
 
@@ -90,9 +95,33 @@ def test_verification_is_asking_with_the_evidence_alone_and_without_it(panda, fi
     assert checked.is_necessary == (checked.without != answer.text)
 
 
+def test_without_everything_nothing_is_asked(panda, film, monkeypatch):
+    all_of_it = (Evidence(0.0, 12.0, 1.0),)
+    monkeypatch.setattr(session_module, "intervals", lambda weights, *_: (all_of_it, [*range(len(weights))]))
+    checked = panda.watch(film).ask(QUESTION, verify=True).verification
+    assert checked is not None
+    assert (checked.without, checked.is_necessary, checked.is_supported) == (None, None, True)
+
+
+def test_evidence_of_a_picture_that_stays_lasts(panda, tmp_path):
+    """One picture a second, looked at five times a second."""
+    write_video(scenery(6)[::10], tmp_path / "slides.mp4", 1, preset="ultrafast")
+    answer = panda.watch(tmp_path / "slides.mp4", Sampling(fps=5.0)).ask(QUESTION, evidence=True)
+    assert answer.evidence
+    assert all(one.end_seconds > one.start_seconds for one in answer.evidence)
+
+
+def test_layers_that_forget_give_no_evidence(film):
+    model, processor = tiny("mistral")
+    model.config.text_config.sliding_window = 16
+    panda = LongPanda("sliding", type(model)(model.config).eval(), processor)
+    with pytest.raises(ConfigError, match=r"evidence from a 'mistral' with layers that forget; .*; ask without"):
+        panda.watch(film).ask(QUESTION, evidence=True)
+
+
 def test_no_answer_has_no_evidence(panda, film, monkeypatch):
     end = torch.tensor([[panda.processor.end_token_id]])
-    monkeypatch.setattr(panda.model, "generate", lambda ids, **_: torch.cat([ids, end], 1)[:, : ids.shape[1]])
+    monkeypatch.setattr(panda.model, "generate", lambda ids, **_: torch.cat([ids, end], 1))
     answer = panda.watch(film).ask(QUESTION, verify=True)
     assert (answer.evidence, answer.verification) == ((), None)
 
@@ -104,3 +133,11 @@ def test_group_weights_cut_the_cache_to_where_the_answer_begins(panda, film):
     cache = session._prefix._cache
     group_weights(panda.model, cache, [*ids, *new], len(new), 3)
     assert cache.get_seq_length() == len(ids) - 1 + min(len(new), READ_TOKENS)
+
+
+def test_evidence_of_a_thinned_index_is_no_time_that_was_not_looked_at(panda, film, tmp_path):
+    panda.index(film, tmp_path / "film.vidx", fps=2.0)
+    session = panda.watch(tmp_path / "film.vidx", budget_tokens=30)
+    assert len(session.groups) == 3
+    for one in session.ask(QUESTION, evidence=True).evidence:
+        assert one.end_seconds - one.start_seconds == pytest.approx(0.5)

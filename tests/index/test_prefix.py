@@ -4,13 +4,23 @@ import pytest
 import torch
 from tiny import tiny
 
-from longpanda.errors import ConfigError, IndexFileError
+from longpanda.errors import ConfigError, ContextError, IndexFileError
 from longpanda.index import LongPanda, load
 from longpanda.index.prefix import PrefixCache, language_fingerprint
 from longpanda.video import Sampling
 
 QUESTIONS = ["Where is the key?", "What number is on the red circle?", "Where is the ball?", "Where is the key?"]
 SETTINGS = {"max_new_tokens": 8, "do_sample": False}
+
+
+def damage_cut(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def damage_flip(path):
+    raw = bytearray(path.read_bytes())
+    raw[-100] ^= 1
+    path.write_bytes(raw)
 
 
 @pytest.fixture(scope="module", params=["qwen2", "llama", "phi3", "mistral"])
@@ -94,11 +104,12 @@ def test_a_prefix_of_something_else_is_left_alone(model_folder, compressed_folde
     assert not panda.watch(tmp_path / "one.vidx").use_prefix(kept), "another language model"
 
 
-def test_a_damaged_prefix_is_named(model_folder, film, tmp_path):
+@pytest.mark.parametrize("damage", [damage_cut, damage_flip])
+def test_a_damaged_prefix_is_named(model_folder, film, tmp_path, damage):
     panda, kept = load(str(model_folder)), tmp_path / "prefix.safetensors"
     panda.index(film, tmp_path / "film.vidx", fps=1.0)
     panda.watch(tmp_path / "film.vidx").keep_prefix(kept)
-    kept.write_bytes(kept.read_bytes()[:-10])
+    damage(kept)
     with pytest.raises(IndexFileError, match=r"prefix\.safetensors' is damaged: .*; delete this file"):
         panda.watch(tmp_path / "film.vidx").use_prefix(kept)
 
@@ -118,3 +129,29 @@ def test_a_trained_language_model_is_another(model_folder):
     with torch.no_grad():
         other.projector.output.weight[0] *= 1.01
     assert language_fingerprint(one) != language_fingerprint(other)
+
+
+def test_a_conversation_beyond_the_context_is_refused(model_folder, film):
+    session = load(str(model_folder)).watch(film, Sampling(frames=4))
+    with pytest.raises(
+        ContextError, match=r"a question after 900 others that makes a prompt of \d+ tokens; expected at"
+    ):
+        session.ask("Where is the key?", [("Where is the ball?", "left")] * 900)
+
+
+def test_a_prefix_is_of_an_index_and_of_the_groups_in_it(model_folder, film, tmp_path):
+    panda, kept = load(str(model_folder)), tmp_path / "prefix.safetensors"
+    with pytest.raises(ConfigError, match="a prefix of a video, to be kept; expected one of an index"):
+        panda.watch(film).keep_prefix(kept)
+    panda.index(film, tmp_path / "film.vidx", fps=1.0)
+    session = panda.watch(tmp_path / "film.vidx")
+    session.only([0, 1, 2]).keep_prefix(kept)
+    assert session.only([0, 1, 2]).use_prefix(kept)
+    assert not session.only([3, 4, 5]).use_prefix(kept)
+    assert not panda.watch(film).use_prefix(kept)
+
+
+def test_nothing_asked_is_nothing_to_keep(model_folder, film, tmp_path):
+    session = load(str(model_folder)).watch(film)
+    with pytest.raises(ConfigError, match="no prompt to keep anything of"):
+        PrefixCache(session.model, session._embeddings).save(tmp_path / "prefix.safetensors", "key")

@@ -8,15 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
-from conftest import squeezing
 from safetensors.torch import load_file, save_file
-from tiny import save, scenery
+from tiny import save, scenery, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError, LongPandaError
-from longpanda.index import Builder, encode, load, storage, store
+from longpanda.index import Builder, VideoIndex, encode, load, storage, store
 from longpanda.index.thumbnails import EVERY_SECONDS
 from longpanda.processing.budget import QUESTION_TOKENS
 from longpanda.video import Sampling
@@ -91,24 +91,25 @@ def test_blocks_of_any_size_give_the_tokens_of_the_whole(squeezed, film, monkeyp
     torch.testing.assert_close(blocks, whole, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("blocks", [0, 1, 4])
-def test_an_index_that_was_stopped_goes_on_and_is_the_same(panda, film, tmp_path, blocks):
+@pytest.mark.parametrize("calls", [1, 4, 7])
+def test_an_index_that_was_stopped_goes_on_and_is_the_same(panda, film, tmp_path, calls):
     panda.index(film, tmp_path / "whole.vidx", fps=FPS)
     builder = Builder(panda, film, tmp_path / "cut.vidx", FPS)
     with pytest.raises(Killed):
-        builder.build(progress=StopAfter(blocks))
-    begun = files_of(tmp_path / "cut.vidx")
-    assert len([name for name in begun if name.startswith("block")]) == blocks + 1
+        builder.build(progress=StopAfter(calls))
+    written = len(list((tmp_path / "cut.vidx").glob("block-*")))
+    assert written == max(0, calls - 2), "blocks wait for a picture two seconds later"
     done: list[int] = []
     index = Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=done.append)
-    assert min(done) > 16 * (blocks + 1), "no frame is looked at twice"
+    assert done[0] == 16 * written, "no frame of a written block is looked at twice"
+    assert done[-1] == 120
     assert index.is_complete
     assert files_of(tmp_path / "cut.vidx") == files_of(tmp_path / "whole.vidx")
 
 
 def test_an_index_can_be_asked_while_it_is_made(panda, film, tmp_path):
     with pytest.raises(Killed):
-        Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(2))
+        Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(5))
     answer = panda.ask(tmp_path / "cut.vidx", QUESTION)
     assert answer.notice.startswith("The index is not finished: it ends at 4.7 s.")
     assert len(answer.pts_seconds) == 48
@@ -225,6 +226,12 @@ def test_weights_in_bfloat16_are_the_same_model(model_folder, film, tmp_path):
     assert load(str(model_folder), dtype=torch.bfloat16).ask(tmp_path / "film.vidx", QUESTION).text
 
 
+def test_what_is_not_said_again_is_as_it_was(panda, film, tmp_path):
+    panda.index(film, tmp_path / "film.vidx", fps=5.0, storage="int8")
+    index = panda.index(film, tmp_path / "film.vidx")
+    assert (index.header.fps, index.header.storage) == (5.0, "int8")
+
+
 @pytest.mark.parametrize(("setting", "message"), [({"fps": 5.0}, "with fps 10.0"), ({"storage": "int8"}, "storage bf")])
 def test_an_index_goes_on_as_it_began(panda, film, tmp_path, setting, message):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
@@ -327,7 +334,8 @@ def test_two_writers_are_one_too_many(panda, film, tmp_path):
 
 
 def test_an_index_with_nothing_in_it_yet_says_so(panda, film, tmp_path):
-    Builder(panda, film, tmp_path / "film.vidx", FPS)._open()
+    with pytest.raises(Killed):
+        Builder(panda, film, tmp_path / "film.vidx", FPS).build(progress=StopAfter(0))
     with pytest.raises(IndexFileError, match="holds no frames yet"):
         panda.watch(tmp_path / "film.vidx")
 
@@ -347,3 +355,130 @@ def test_frames_of_an_index_are_not_chosen_again(panda, film, tmp_path):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
     with pytest.raises(LongPandaError, match="frames to look at of an index"):
         panda.watch(tmp_path / "film.vidx", Sampling(frames=3))
+
+
+@pytest.mark.parametrize(("wanted", "per_group", "frames"), [(9, 6, 1), (4, 4, 1), (2, 2, 1), (1, 1, 1), (0.25, 1, 4)])
+def test_an_index_can_have_another_rate_than_its_model(squeezed, film, tmp_path, wanted, per_group, frames):
+    index = squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=wanted)
+    assert (index.header.tokens_per_group, index.header.frames_per_group) == (per_group, frames)
+    assert index.tokens.values.shape[:2] == (120 // frames, per_group)
+    answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
+    assert answer.visual_tokens == index.tokens.count <= wanted * 120
+    if (per_group, frames) != (4, 2):
+        with pytest.raises(IndexFileError, match="an index with "):
+            squeezed.index(film, tmp_path / "film.vidx", fps=FPS)
+
+
+def test_a_rate_that_cannot_be_is_refused(squeezed, model_folder, film, tmp_path):
+    with pytest.raises(ConfigError, match=r"0 tokens per frame; expected more than 0"):
+        squeezed.index(film, tmp_path / "film.vidx", tokens_per_frame=0.0)
+    with pytest.raises(ConfigError, match="4 tokens per frame of a model without a compressor"):
+        load(str(model_folder)).index(film, tmp_path / "film.vidx", tokens_per_frame=4)
+    assert not (tmp_path / "film.vidx").exists()
+
+
+def test_what_a_killed_writer_leaves_is_cleared(panda, film, tmp_path):
+    panda.index(film, tmp_path / "whole.vidx", fps=FPS)
+    with pytest.raises(Killed):
+        Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(5))
+    shutil.copy(tmp_path / "cut.vidx" / "state-000003.safetensors", tmp_path / "cut.vidx" / "state-000002.safetensors")
+    (tmp_path / "cut.vidx" / ".block-000003.safetensors.x1.safetensors").write_bytes(b"half")
+    panda.index(film, tmp_path / "cut.vidx", fps=FPS)
+    names = [{path.name for path in (tmp_path / name).iterdir()} for name in ("cut.vidx", "whole.vidx")]
+    assert names[0] == names[1]
+
+
+def test_a_file_without_a_readable_frame_is_refused(panda, film, tmp_path):
+    video = tmp_path / "cut.mp4"
+    video.write_bytes(film.read_bytes()[: film.stat().st_size // 10])
+    with pytest.raises(LongPandaError):
+        panda.index(video, tmp_path / "cut.vidx", fps=0.01)
+
+
+def test_frames_that_could_not_be_read_are_told_of(panda, cut_film, tmp_path):
+    index = panda.index(cut_film, tmp_path / "cut.vidx", fps=FPS)
+    missing = 120 - len(index.tokens.frames_seconds)
+    assert missing > 10
+    notice = panda.ask(tmp_path / "cut.vidx", QUESTION).notice
+    assert notice.startswith(f"{missing} frames of this video could not be read when it was indexed.")
+
+
+def test_a_prefix_does_not_outlive_an_append(panda, recording, tmp_path):
+    growing, index, kept = tmp_path / "growing.ts", tmp_path / "growing.vidx", tmp_path / "prefix.safetensors"
+    growing.write_bytes(recording.read_bytes()[: recording.stat().st_size // 2])
+    panda.index(growing, index, fps=FPS)
+    panda.watch(index).keep_prefix(kept)
+    growing.write_bytes(recording.read_bytes())
+    panda.index(growing, index, fps=FPS, append=True)
+    assert not panda.watch(index).use_prefix(kept)
+
+
+@pytest.mark.parametrize("name", ["block-000001.safetensors", "state-000006.safetensors"])
+def test_a_missing_file_is_named(panda, film, tmp_path, name):
+    panda.index(film, tmp_path / "film.vidx", fps=FPS)
+    (tmp_path / "film.vidx" / name).unlink()
+    with pytest.raises(IndexFileError, match=name):
+        panda.watch(tmp_path / "film.vidx")
+    with pytest.raises(IndexFileError, match=name):
+        panda.index(film, tmp_path / "film.vidx", fps=FPS)
+
+
+def test_a_short_video_that_is_another_is_refused(panda, film, tmp_path, monkeypatch):
+    """Shorter than a block: the tail's thumbnail tells."""
+    monkeypatch.setattr(encode, "LEAST_BLOCK_FRAMES", 1000)
+    video, index = tmp_path / "film.mp4", tmp_path / "film.vidx"
+    shutil.copy(film, video)
+    panda.index(video, index, fps=FPS)
+    write_video([255 - frame for frame in scenery(12)], video, 10, preset="ultrafast", gop=5)
+    with pytest.raises(IndexFileError, match=r"shows something else at 0\.0 s"):
+        panda.index(video, index, fps=FPS, append=True)
+
+
+def test_a_video_that_has_become_shorter_is_refused(panda, film, tmp_path):
+    video, index = tmp_path / "film.mp4", tmp_path / "film.vidx"
+    shutil.copy(film, video)
+    panda.index(video, index, fps=FPS)
+    write_video(scenery(8), video, 10, preset="ultrafast", gop=5)
+    with pytest.raises(IndexFileError, match=r"is 8\.0 s long, and was 12\.0 s when it was indexed"):
+        panda.index(video, index, fps=FPS, append=True)
+
+
+def test_a_video_that_grows_before_it_is_read_is_not_taken_for_whole(panda, recording, tmp_path):
+    growing, index = tmp_path / "growing.ts", tmp_path / "growing.vidx"
+    growing.write_bytes(recording.read_bytes()[: recording.stat().st_size // 2])
+    builder = Builder(panda, growing, index, FPS)
+    growing.write_bytes(recording.read_bytes())
+    builder.build()
+    with pytest.raises(IndexFileError, match="changed since"):
+        panda.index(growing, index)
+    assert len(panda.index(growing, index, append=True).tokens.frames_seconds) == 120
+
+
+def test_pictures_that_are_replaced_near_the_end_of_a_cut_file_are_read_again(panda, tmp_path):
+    """A file whose header knows the whole length, cut anywhere, its last pictures reordered ones: append is rebuild."""
+    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
+    with av.open(str(whole), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"bf": "3", "b-adapt": "0", "g": "30"})
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for number, pixels in enumerate(scenery(12)):
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    rebuilt = panda.index(whole, tmp_path / "rebuilt.vidx", fps=FPS)
+    for share in (0.45, 0.6, 0.75):
+        cut.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
+        out = tmp_path / f"{share}.vidx"
+        panda.index(cut, out, fps=FPS)
+        cut.write_bytes(whole.read_bytes())
+        panda.index(cut, out, append=True)
+        assert torch.equal(VideoIndex(out).tokens.values, rebuilt.tokens.values)
+        assert files_of(out) == files_of(tmp_path / "rebuilt.vidx")
+
+
+def test_groups_that_are_left_out_give_no_frames(panda, film, tmp_path):
+    panda.index(film, tmp_path / "film.vidx", fps=FPS)
+    session = panda.watch(tmp_path / "film.vidx", budget_tokens=100)
+    answer = session.ask(QUESTION)
+    assert len(answer.pts_seconds) == len(session.groups) * session.watched.tokens.frames_per_group < 120
+    assert answer.pts_seconds[0] == session.timeline.starts_seconds[0]

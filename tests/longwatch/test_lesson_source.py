@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.longwatch.lessons import CELL_ATTRIBUTES, LessonPlan, Lessons
+from longpanda.longwatch import FAMILIES, Split, scene_seed
+from longpanda.longwatch.lessons import (
+    CELL_ATTRIBUTES,
+    LessonPlan,
+    Lessons,
+    cell_labels,
+    later,
+    of_stage,
+    paced_gallery,
+)
+from longpanda.train.recipe import StageRecipe
 
 PLAN = LessonPlan(count=12, frames=(2,), families=("needle", "state"))
 """Two frames: most clips show nothing that these families could ask about."""
@@ -45,6 +55,63 @@ def test_without_families_nothing_is_asked():
     assert lesson.cell_labels.shape == (2, 9, len(CELL_ATTRIBUTES))
 
 
+GALLERY = dataclasses.replace(
+    PLAN,
+    scenes="gallery",
+    frames=(24, 40),
+    families=("needle", "count", "state"),
+    questions=9,
+    start_minutes=110.0,
+    size_px=48,
+    step_seconds=(0.7, 14.0),
+)
+
+
+def test_gallery_lessons_hold_all_of_a_script():
+    for lesson in (Lessons(GALLERY)[index] for index in range(4)):
+        asked = [sample.family for sample in lesson.samples]
+        assert (asked.count("needle"), asked.count("count")) == (6, 5), "as many as films of the benchmark are asked"
+        step = np.diff(lesson.clip.pts_seconds)[0]
+        for start, end in (span for sample in lesson.samples for span in sample.evidence_seconds):
+            assert ((lesson.clip.pts_seconds >= start) & (lesson.clip.pts_seconds < end)).sum() >= 2
+            assert end - start >= 2 * step - 1e-3
+        assert (lesson.cell_labels > 0).any()
+
+
+def test_half_of_the_clips_are_pieces_of_long_videos():
+    lessons = [Lessons(dataclasses.replace(GALLERY, count=40))._draw(index) for index in range(40)]
+    starts = np.array([lesson.clip.pts_seconds[0] for lesson in lessons])
+    steps = np.array([np.diff(lesson.clip.pts_seconds)[0] for lesson in lessons])
+    assert 8 <= (starts > steps).sum() <= 32
+    assert starts.max() > 80 * 60, "minutes such as [97:30] are seen"
+    assert starts.max() <= 110 * 60 + 14
+
+
+def test_a_piece_of_a_long_video_is_the_same_film_later():
+    early = paced_gallery(scene_seed(Split.TRAIN, 3), 24, 8.0)
+    late = later(early, 3600.25)
+    moments = np.arange(24) * 8.0
+    assert late.duration_seconds == early.duration_seconds + 3600.25
+    assert np.array_equal(cell_labels(late, moments + 3600.25), cell_labels(early, moments))
+    rng = np.random.default_rng
+    one, other = (FAMILIES["needle"].ask(scene, rng(0)) for scene in (early, late))
+    assert [sample.target for sample in one] == [sample.target for sample in other]
+    assert one[0].evidence_seconds[0][0] + 3600.25 == pytest.approx(other[0].evidence_seconds[0][0])
+
+
+def test_a_gallery_does_not_fit_into_a_few_frames():
+    with pytest.raises(ConfigError, match="events that take"):
+        paced_gallery(scene_seed(Split.TRAIN, 3), 16, 8.0)
+
+
+def test_lessons_of_a_stage_share_no_scene_with_another_stage():
+    stage = StageRecipe("one", steps=3, batch=2, learning_rate=1e-3, frames=(2,), start_minutes=5.0)
+    first, second = of_stage(stage, 0), of_stage(stage, 1, processes=2)
+    assert (len(first), len(second)) == (6, 12)
+    assert first.plan.start_minutes == 5.0
+    assert not np.array_equal(first[0].clip.frames, second[0].clip.frames)
+
+
 def test_families_that_no_clip_can_answer_are_refused():
     plan = LessonPlan(count=2, frames=(1,), families=("order",))
     with pytest.raises(
@@ -65,6 +132,13 @@ def test_families_that_no_clip_can_answer_are_refused():
         ({"step_seconds": (0.0, 5.0)}, "step_seconds"),
         ({"families": ("needel",)}, "family 'needel'.*did you mean 'needle'"),
         ({"frames": (65,), "stills": True, "families": ()}, "clips of 65 stills"),
+        ({"scenes": "galery"}, r"unknown kind of scenes 'galery'.*did you mean 'gallery'"),
+        (
+            {"scenes": "gallery", "frames": (23,)},
+            r"frames=\(23,\), stills=False of gallery scenes; .* at least 24 frames",
+        ),
+        ({"start_minutes": -1.0}, "start_minutes=-1.0"),
+        ({"start_minutes": 2000.0}, "start_minutes=2000.0; expected 0 to 1440"),
         ({"stills": True}, "questions on clips of several stills"),
     ],
 )

@@ -72,3 +72,10 @@ def test_a_plan_explains_itself():
         "7200 frames, one every 1 s, 204 of 7200 groups of 16 tokens: 3264 visual tokens, 4080 with times, of 4096 "
         "(a budget of 4096 tokens)"
     )
+
+
+def test_a_model_has_a_limit_of_its_own_where_nothing_is_wished_for():
+    own = budget_of(costs(), own_frames=96)
+    assert thin(7200, 2 * HOUR, 7200, costs(), own).groups == 96
+    assert own.limit == "96 frames, this model's own limit"
+    assert budget_of(costs(), 8000, own_frames=96).tokens == 8000

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from tiny import FAMOUS, byte_tokenizer
 
+from longpanda.errors import ConfigError
 from longpanda.longwatch import FAMILIES, PRACTICE, Split, generate, scene_seed, vocabulary
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import ROOM_SCRIPTS
 from longpanda.processing.prompt import timestamp
-from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.processing.tokenizer import with_words, word_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,20 @@ def test_special_tokens_keep_their_meaning(tokenizer):
         "<|end|>",
     ]
     assert tokenizer.decode(tokenizer.encode("4<|end|>", add_special_tokens=False), skip_special_tokens=True) == "4"
+
+
+def test_more_words_leave_all_others_as_they_are():
+    small = word_tokenizer(["left", "right"])
+    large = with_words(small, ["never", "left", ":"])
+    assert small.get_vocab().items() < large.get_vocab().items()
+    assert large.decode(large.encode("Never left: right")) == "never left: right"
+    assert small.unk_token_id in small.encode("never")
+    assert large.unk_token_id not in large.encode("never left: right")
+    assert large.all_special_ids == small.all_special_ids
+    assert large.chat_template == small.chat_template
+
+
+def test_a_tokenizer_that_spells_needs_no_words():
+    template, end_of_text, *_ = FAMOUS["qwen2"]
+    with pytest.raises(ConfigError, match=r"words for a tokenizer of type BPE; expected a tokenizer of whole words"):
+        with_words(byte_tokenizer(template, end_of_text), ["never"])

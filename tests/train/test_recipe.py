@@ -48,6 +48,23 @@ def test_overrides(path):
     assert recipe.stages[0].learning_rate == 1e-3
 
 
+def test_a_compressor_is_there_or_not(path):
+    assert load_recipe(path).model.temporal is None
+    assert load_recipe(path, ["model.temporal=null"]).model.temporal is None
+    given = load_recipe(
+        path, ["model.temporal={layers: 1}", "model.temporal.grid=[2, 2]", "stages.0.freeze=[temporal]"]
+    )
+    assert given.model.temporal == {"layers": 1, "grid": [2, 2]}
+
+
+def test_what_a_stage_freezes(path):
+    one, two = load_recipe(
+        path, ["stages.0.freeze_vision=true", "stages.1.freeze=[stab, temporal]", "model.temporal={}"]
+    ).stages
+    assert one.frozen == {"stab", "projector", "language_model"}, "there is no question to learn from"
+    assert two.frozen == {"stab", "temporal"}
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in find_recipe("nano").parent.glob("*.yaml")))
 def test_shipped_recipes_are_recipes(name):
     recipe = load_recipe(name)
@@ -108,6 +125,12 @@ def test_shipped_recipes_are_recipes(name):
         ("weight_decay=-0.1", r"weight_decay = -0.1 and max_grad_norm = 1.0; expected at least 0 each"),
         ("weight_decay=.nan", r"weight_decay = nan and max_grad_norm = 1.0; expected at least 0 each"),
         ("max_grad_norm=.inf", r"weight_decay = 0.01 and max_grad_norm = inf; expected at least 0 each"),
+        ("stages.0.freeze=[stap]", r"freeze = 'stap' of stage 'one'; expected parts of stab, .* did you mean 'stab'"),
+        ("stages.0.freeze=[temporal]", r"freeze = temporal of stage 'one', without model.temporal"),
+        ("stages.0.start_minutes=-1", r"start_minutes = -1.0 of stage 'one'; expected at least 0"),
+        ("stages.0.positions=-1", r"positions = -1 of stage 'one'; expected at least 0"),
+        ("model.times_every=0", r"model.times_every = 0; expected at least 1"),
+        ("model.temporal=3", r"model.temporal = 3; expected a value of type dict"),
         ("max_grad_norm=-1", r"weight_decay = 0.01 and max_grad_norm = -1.0; expected at least 0 each"),
     ],
 )

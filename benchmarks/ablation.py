@@ -1,0 +1,236 @@
+"""What compressing costs: one small training with and without Mamba, at 10, 4, 1 and 1/4 tokens for each frame.
+
+    python -m benchmarks.ablation --share 1/2 &
+    python -m benchmarks.ablation --share 2/2
+
+Every run trains `recipes/nano-ablation.yaml` with its own compressor and seed, then answers held-out clips, some of
+them longer than any it was trained on. Nothing that is done is done again, after whatever interruption. The bundled
+STAB gives 9 cells and a frame token, so 10 tokens stand where other models have 16.
+
+*mean* is pooling alone. *learned* adds learned windows and weights to it, and so do the others: what these have over
+*learned* is Mamba's. *causal* has two Mamba blocks in a row, *bidirectional* one in each direction: as many weights.
+
+An estimate, from a few steps of each stage on a busy AMD EPYC core: 45 runs take 11 CPU hours, 5 to 6 hours on two
+cores; --seeds 0 takes a third of that.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.long_nano import FAMILIES, asked
+from benchmarks.measure import command, keep_result, machine, write_json
+from benchmarks.rendered import Rendered, film, questions
+from longpanda.errors import ConfigError
+from longpanda.evaluate import accuracy, check_configuration, read_records
+from longpanda.evaluate.analysis import chance, grouped
+from longpanda.index import load
+from longpanda.index.load import locate
+from longpanda.longwatch import Split, scene_seed
+from longpanda.longwatch.lessons import CELL_ATTRIBUTES, Lessons, of_stage
+from longpanda.processing import LongPandaProcessor
+from longpanda.train.recipe import Recipe, StageRecipe, load_recipe
+from longpanda.train.run import train
+from longpanda.types import Sample, Score
+
+RECIPE = "nano-ablation"
+LEARNED = {"spatial": "learned", "pooling": "learned"}
+MIXING: dict[str, dict[str, Any]] = {
+    "mean": {"layers": 0, "spatial": "mean", "pooling": "mean"},
+    "learned": {"layers": 0, **LEARNED},
+    "causal": {"layers": 2, "direction": "causal", **LEARNED},
+    "bidirectional": {"layers": 1, "direction": "bidirectional", **LEARNED},
+}
+TOKENS: dict[str, dict[str, Any]] = {
+    "10": {"grid": None, "frame_token": True, "pool_frames": 1},
+    "4": {"grid": [2, 2], "frame_token": False, "pool_frames": 1},
+    "1": {"grid": [1, 1], "frame_token": False, "pool_frames": 1},
+    "1/4": {"grid": [1, 1], "frame_token": False, "pool_frames": 4},
+}
+"""Compressors by tokens per frame."""
+SAME = ("learned", "10")
+"""Nothing is pooled there, so that *learned* would be *mean*."""
+STEP_SECONDS = 7.5
+LENGTHS = (24, 48, 96, 192)
+STAGES_OF_A_SEED = 16
+"""Runs of different seeds see different scenes; those of one seed see the same."""
+RESULT = Path(__file__).parent / "results" / "ablation.json"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run.
+
+    Args:
+        mixing: a key of `MIXING`.
+        tokens: a key of `TOKENS`.
+        seed: of the new weights and of the lessons.
+    """
+
+    mixing: str
+    tokens: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.mixing}-{self.tokens.replace('/', 'of')}-{self.seed}"
+
+    def recipe(self, base: Recipe) -> Recipe:
+        """The recipe with this compressor and seed; widths of the scan are the recipe's own."""
+        fields = (base.model.temporal or {}) | TOKENS[self.tokens] | MIXING[self.mixing]
+        model = dataclasses.replace(base.model, temporal=fields)
+        return dataclasses.replace(base, name=self.name, model=model, seed=base.seed + self.seed)
+
+    def lessons(self, stage: StageRecipe, number: int) -> Lessons:
+        """From scenes that no other seed sees."""
+        return of_stage(stage, number + STAGES_OF_A_SEED * self.seed)
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What every run is asked.
+
+    Args:
+        lengths: of the clips, in frames.
+        clips: scripts, each at every length.
+    """
+
+    lengths: tuple[int, ...] = LENGTHS
+    clips: int = 30
+
+    @cached_property
+    def films(self) -> list[tuple[Any, int]]:
+        """Scenes of the development split with their numbers of frames."""
+        seeds = [scene_seed(Split.DEV, number) for number in range(self.clips)]
+        return [film(seed, frames, STEP_SECONDS) for frames in self.lengths for seed in seeds]
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """All questions."""
+        return [one for scene, frames in self.films for one in questions(scene, FAMILIES, frames=frames)]
+
+
+def trials(mixing: Sequence[str], tokens: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
+    """Every combination once, seed by seed, so that an early end leaves whole comparisons."""
+    pairs = [(mix, count) for count in tokens for mix in mixing if (mix, count) != SAME]
+    return [Trial(mix, count, seed) for seed in seeds for mix, count in pairs]
+
+
+def configuration(trial: Trial, base: Recipe, exam: Exam) -> Row:
+    """What decides the answers of a run."""
+    return {"trial": asdict(trial), "recipe": asdict(trial.recipe(base)), "exam": asdict(exam)}
+
+
+def scores_of(trial: Trial, base: Recipe, exam: Exam, work: Path) -> list[Score] | None:
+    """The answers of a run that is done, None for any other.
+
+    Raises:
+        ConfigError: the folder holds answers of another recipe or exam.
+    """
+    path = work / trial.name / "scores.jsonl"
+    check_configuration(path, configuration(trial, base, exam))
+    if not path.is_file():
+        return None
+    found = read_records(path)[1] if path.read_bytes().endswith(b"\n") else []
+    return found if len(found) == len(exam.samples) else None
+
+
+def conduct(trial: Trial, base: Recipe, exam: Exam, work: Path) -> None:
+    """Train, or go on training, then ask what is not asked yet."""
+    recipe = trial.recipe(base)
+    tokenizer = LongPandaProcessor.from_pretrained(locate(recipe.start)).tokenizer
+    out = work / trial.name
+    folder = train(recipe, tokenizer, trial.lessons, list(CELL_ATTRIBUTES.values()), out / "train", print)
+    panda = load(str(folder))
+    asked(Rendered(panda, exam.films), exam.samples, out / "scores.jsonl", configuration(trial, base, exam))
+
+
+def rows(done: dict[Trial, list[Score]]) -> list[Row]:
+    """By compressor and family: accuracy at each length over all seeds, and the means of each seed."""
+    found = []
+    for mixing, tokens in dict.fromkeys((trial.mixing, trial.tokens) for trial in done):
+        runs = {
+            trial.seed: scores for trial, scores in done.items() if (trial.mixing, trial.tokens) == (mixing, tokens)
+        }
+        for family in ("all", *FAMILIES):
+            own = {seed: [s for s in scores if family in ("all", s.sample.family)] for seed, scores in runs.items()}
+            every = [score for scores in own.values() for score in scores]
+            lengths = [_at(frames, own) for frames in grouped(every, _frames)]
+            about = {"mixing": mixing, "tokens_per_frame": tokens, "family": family, "seeds": sorted(runs)}
+            found.append({**about, "chance": chance(every), "lengths": lengths})
+    return found
+
+
+def _at(frames: Any, by_seed: dict[int, list[Score]]) -> Row:
+    """Accuracy at one length; clips are the same for all seeds, and each is one cluster."""
+    own = {seed: [score for score in scores if _frames(score) == frames] for seed, scores in by_seed.items()}
+    each = {str(seed): accuracy(scores).value for seed, scores in own.items()}
+    return {"frames": frames, **asdict(accuracy([one for scores in own.values() for one in scores])), "each": each}
+
+
+def _frames(score: Score) -> int:
+    frames: int = score.sample.metadata["frames"]
+    return frames
+
+
+def share(text: str) -> tuple[int, int]:
+    """The second of three as (2, 3). Raises ValueError for anything else."""
+    part, _, parts = text.partition("/")
+    if not 1 <= int(part) <= int(parts):
+        raise ValueError(text)
+    return int(part), int(parts)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.ablation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--mixing", nargs="+", choices=list(MIXING), default=list(MIXING))
+    parser.add_argument("--tokens", nargs="+", choices=list(TOKENS), default=list(TOKENS), help="per frame")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--recipe", default=RECIPE, help="a YAML file, or the name of one that ships with the package")
+    parser.add_argument("--override", nargs="+", default=[], metavar="FIELD=VALUE", help="as of longpanda train")
+    parser.add_argument("--lengths", nargs="+", type=int, default=list(LENGTHS), help="frames of the clips asked about")
+    parser.add_argument("--clips", type=int, default=30, help="asked about at each length")
+    parser.add_argument("--share", type=share, default=(1, 1), metavar="I/N", help="do the I-th of N parts of the runs")
+    parser.add_argument("--work", type=Path, default=Path("runs/ablation"), help="runs are kept here")
+    parser.add_argument("--out", type=Path, default=RESULT)
+    return parser
+
+
+def main() -> None:
+    """Do what is missing, and write all that is there after each run."""
+    options = (parser := arguments()).parse_args()
+    for name in ("recipe", "override", "mixing", "tokens", "seeds", "lengths", "clips"):
+        if getattr(options, name) != parser.get_default(name):
+            keep_result(parser, options.out, RESULT, f"--{name}")
+    base, exam = load_recipe(options.recipe, options.override), Exam(tuple(options.lengths), options.clips)
+    if not base.start:
+        raise ConfigError(f"recipe '{base.name}' without a start", "a model whose STAB can see", "name one in it")
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    planned = trials(options.mixing, options.tokens, options.seeds)
+    part, parts = options.share
+    options.share = parser.get_default("share")  # how the work was divided is no part of the command that gives it
+    about = {"command": command(parser, options), "recipe": json.loads(json.dumps(asdict(base))), "exam": asdict(exam)}
+    for trial in planned[part - 1 :: parts]:
+        if scores_of(trial, base, exam, options.work) is None:
+            print(f"{trial.name}: {planned.index(trial) + 1} of {len(planned)}", flush=True)
+            conduct(trial, base, exam, options.work)
+        found = {one: scores_of(one, base, exam, options.work) for one in planned}
+        done = {one: scores for one, scores in found.items() if scores is not None}
+        write_json(options.out, {"machine": machine(), **about, "runs": len(done), "rows": rows(done)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Generated scenes in front of a model without any file: frames are drawn when they are looked at."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from longpanda.evaluate import Ask
+from longpanda.index import LongPanda
+from longpanda.index.encode import Encoder
+from longpanda.index.fingerprint import encoder_fingerprint
+from longpanda.index.planning import plan_index
+from longpanda.index.prefix import language_fingerprint
+from longpanda.index.session import Session
+from longpanda.index.watched import Watched
+from longpanda.longwatch import FAMILIES, Scene, render
+from longpanda.longwatch.lessons import paced_gallery
+from longpanda.types import Sample, Seconds, VideoClip, VisualTokens
+
+
+class Rendered:
+    """A model that watches scenes at even steps.
+
+    Args:
+        panda: the model.
+        films: each scene with the number of its frames.
+    """
+
+    def __init__(self, panda: LongPanda, films: Iterable[tuple[Scene, int]]) -> None:
+        self.panda = panda
+        self.films = {scene.name: (scene, frames) for scene, frames in films}
+
+    def watch(self, video: str) -> Ask:
+        """Draw and read the scene of this name; replies do not tell its frames, which are too many."""
+        scene, frames = self.films[video]
+        session = watch(self.panda, scene, middles(frames, scene.duration_seconds))
+        return lambda sample: replace(session.ask(sample.question).reply, frames_seconds=())
+
+
+def middles(frames: int, duration_seconds: float) -> Seconds:
+    """The middles of as many equal parts of a video."""
+    return (np.arange(frames) + 0.5) * (duration_seconds / frames)
+
+
+def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
+    """What `longpanda ask` does with a file, block by block in the same way."""
+    size_px = panda.model.config.stab_config.image_px
+    encoder, state = Encoder(panda.model, panda.processor, (size_px, size_px)), None
+    values, spans = [], []
+    for first in range(0, len(seconds), step := encoder.block_frames if encoder.is_causal else len(seconds)):
+        times = seconds[first : first + step]
+        clip = VideoClip(render(scene, times, size_px), times, scene.duration_seconds)
+        tokens, state = encoder(clip, state)
+        values.append(tokens)
+        spans.append(encoder.spans(times))
+    starts, ends = (np.concatenate(part) for part in zip(*spans, strict=True))
+    length, per_group = scene.duration_seconds, encoder.frames_per_group
+    seen = VisualTokens(torch.cat(values), starts, ends, seconds, length, per_group)
+    watched = Watched(seen, Path(scene.name))
+    plan = plan_index(watched, panda.model, panda.processor, None, None)
+    return Session(panda.name, panda.model, panda.processor, watched, plan)
+
+
+def film(seed: int, frames: int, step_seconds: float) -> tuple[Scene, int]:
+    """All of a gallery script over so many frames."""
+    return paced_gallery(seed, frames, step_seconds), frames
+
+
+def questions(scene: Scene, families: Sequence[str], **about: Any) -> list[Sample]:
+    """What tests ask about a scene, with what a report groups it by; videos of one script are one cluster."""
+    rng = np.random.default_rng(scene.seed)
+    asked = [sample for name in families for sample in FAMILIES[name].ask(scene, rng)]
+    about = {"cluster": f"{scene.room}-{scene.seed}", **about}
+    return [
+        replace(sample, metadata=sample.metadata | about | {"depth": _depth(sample, scene)})
+        for sample in asked
+        if sample.metadata.get("focus", True)
+    ]
+
+
+def _depth(sample: Sample, scene: Scene) -> float | None:
+    return sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
+
+
+def identity(panda: LongPanda) -> dict[str, str]:
+    """Which model it is, whatever its folder is called: other weights give other answers."""
+    return {"encoder": encoder_fingerprint(panda.model), "language": language_fingerprint(panda.model)}

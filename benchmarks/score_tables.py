@@ -1,0 +1,166 @@
+"""Tables of what models get right."""
+
+import shlex
+
+from benchmarks.blocks import Result, accuracy, block
+from longpanda.longwatch.commands import remaking
+from longpanda.longwatch.suite import SuitePlan
+
+
+def nano_scores(result: Result) -> str:
+    """Accuracy by question family, beside the same model without frames, and chance."""
+    families: dict[str, Result] = result["families"]
+    rows = [
+        [
+            name,
+            str(one["questions"]),
+            accuracy(one["accuracy"], one["interval"]),
+            accuracy(one["blind_accuracy"], one["blind_interval"]),
+            f"{one['chance']:.1%}",
+        ]
+        for name, one in families.items()
+    ]
+    errors = sum(one.get("errors", 0) for one in families.values())
+    notes = [f"Right answers with 95 % intervals (clustered by video); questions without any answer: {errors}."]
+    return block(("family", "questions", "with the video", "without frames", "chance"), rows, result, notes)
+
+
+def longwatch_scores(result: Result) -> str:
+    """A model by family and length, with all, eight, one and no frames, beside constants, words and the oracle."""
+    columns = ("family", "minutes", "best constant", "words", "no frames", "1 frame", "8 frames", "all its frames")
+    rows = []
+    for one in result["rows"]:
+        shares = [f"{one[name]:.0%}" for name in ("constant", "words")]
+        few = [f"{one[name]['value']:.0%}" if one[name] else "–" for name in ("none", "one", "eight")]
+        rows.append([one["family"], f"{one['minutes']:g}", *shares, *few, _whole(one["all"]), _seen(one)])
+    asked = sum(one["all"]["questions"] for one in result["rows"])
+    fewest = min(one["all"]["questions"] for one in result["rows"])
+    notes = [
+        f"{result['model']}, {asked} questions, at least {fewest} in each row; 95 % intervals clustered by script.",
+        "Best constant and words: on 5,000 other questions. No frames: the likeliest of the family's answers, where "
+        "these are a closed set. Evidence seen: questions of which the frames show every interval of the evidence.",
+        f"Asked with commit {' and '.join(one[:12] for one in result['asked_with_commits'])}.",
+        _suites(result),
+    ]
+    return block((*columns, "evidence seen"), rows, result, notes)
+
+
+def longwatch_audit(result: Result) -> str:
+    """Every control of every family and length, and what breaks its bound."""
+    names = [*result["rows"][0]["controls"], "twice", "padded", "oracle"]
+    rows = []
+    for one in result["rows"]:
+        shares = one["controls"] | one["invariances"] | {"oracle": one["oracle"]}
+        shown = ["–" if name not in shares else f"{shares[name]:.0%}" for name in names]
+        guessed = [f"{one[name]:.0%}" for name in ("chance", "text_only")]
+        known = [one["family"], f"{one['minutes']:g}", str(one["questions"])]
+        rows.append([*known, *guessed, *shown, "; ".join(one["broken"]) or "holds"])
+    columns = ("family", "minutes", "questions", "constant", "words", *names, "bounds")
+    return block(columns, rows, result, [_suites(result)])
+
+
+def _whole(one: Result) -> str:
+    low, high = one["interval"]
+    return f"{one['value']:.0%} [{low:.0%}, {high:.0%}]"
+
+
+def _seen(one: Result) -> str:
+    return "–" if one["evidence_seen"] is None else f"{one['evidence_seen']:.0%}"
+
+
+def _suites(result: Result) -> str:
+    """How the suites were made."""
+    plans = [
+        SuitePlan(**plan | {name: tuple(plan[name]) for name in ("minutes", "families")})
+        for plan in result["suites"].values()
+    ]
+    commands = [shlex.join(remaking(plan, "suite")) for plan in plans]
+    return f"Suites: {' and '.join(f'`{command}`' for command in commands)}."
+
+
+def evidence(result: Result) -> str:
+    """How well evidence finds the true intervals, beside a guess and the whole video."""
+    rows = [
+        [
+            one["family"],
+            f"{one['minutes']:g}",
+            f"{one['right']} of {one['questions']}",
+            *(f"{one[name]['value']:.2f}" for name in ("evidence iou", "chance iou", "whole iou")),
+            accuracy(one["evidence hit"]["value"], one["evidence hit"]["interval"]),
+            f"{one['chance hit']['value']:.0%}",
+        ]
+        for one in result["rows"]
+        if one["right"]
+    ]
+    notes = [
+        "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. "
+        "Hit: the heaviest interval meets a true one."
+    ]
+    columns = ("family", "minutes", "right", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
+    return block(columns, rows, result, notes)
+
+
+def long_nano_suite(result: Result) -> str:
+    """A model by family and length, what guessing gets, and up to which length it keeps what it had."""
+    minutes = sorted({one["minutes"] for row in result["rows"] for one in row["lengths"]})
+    rows = []
+    for row in result["rows"]:
+        shown = {one["minutes"]: _whole(one) for one in row["lengths"]}
+        effective = f"{row['effective_minutes']:g}" if row["effective_minutes"] else "none"
+        rows.append([row["family"], *(shown.get(m, "–") for m in minutes), f"{row['chance']:.0%}", effective])
+    asked = sum(one["questions"] for row in result["rows"] for one in row["lengths"])
+    errors = sum(one["errors"] for row in result["rows"] for one in row["lengths"])
+    notes = [
+        f"{result['model']}, one frame every {1 / result['fps']:.3g} s, through an index; {asked} questions, "
+        f"{errors} without any answer. 95 % intervals clustered by script.",
+        "Effective: up to this many minutes 85 % of the way from chance to the score at the shortest length is kept.",
+    ]
+    columns = ("family", *(f"{m:g} min" for m in minutes), "chance", "effective minutes")
+    return block(columns, rows, result, notes)
+
+
+def long_nano_needle(result: Result) -> str:
+    """Needles by number of frames and depth."""
+    depths = list(dict.fromkeys(depth for row in result["rows"] for depth in row["depths"]))
+    rows = []
+    for row in result["rows"]:
+        shown = [f"{row['depths'][depth]['value']:.0%}" if depth in row["depths"] else "–" for depth in depths]
+        share = accuracy(row["all"]["value"], row["all"]["interval"])
+        rows.append([f"{row['frames']:,}", f"{row['tokens_per_frame']:.3g}", *shown, share, str(row["all"]["errors"])])
+    questions = " and ".join(sorted({str(row["all"]["questions"]) for row in result["rows"]}))
+    notes = [
+        f"{result['model']}, films of {result['minutes']:g} minutes, {questions} questions in each row; every card "
+        "shows in two or three frames, one that is asked about in each fifth. 95 % intervals clustered by film."
+    ]
+    columns = ("frames", "tokens per frame", *(f"from {float(d):.0%}" for d in depths), "all depths", "errors")
+    return block(columns, rows, result, notes)
+
+
+def ablation(result: Result) -> str:
+    """Compressors of one budget beside each other, by family and length."""
+    frames = sorted({one["frames"] for row in result["rows"] for one in row["lengths"]})
+    rows = []
+    for row in result["rows"]:
+        shown = {one["frames"]: _over_seeds(one) for one in row["lengths"]}
+        cells = [shown.get(count, "–") for count in frames]
+        rows.append([row["tokens_per_frame"], row["family"], row["mixing"], *cells, f"{row['chance']:.0%}"])
+    order = {text: i for i, text in enumerate(dict.fromkeys(row["family"] for row in result["rows"]))}
+    rows.sort(key=lambda row: (-_number(row[0]), order[row[1]]))
+    trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
+    notes = [
+        f"{result['runs']} runs, {result['exam']['clips']} clips of each length; trained on at most {trained} frames. "
+        "95 % intervals clustered by clip, over all seeds; in brackets the lowest and the highest seed."
+    ]
+    columns = ("tokens per frame", "family", "compressor", *(f"{count} frames" for count in frames), "chance")
+    return block(columns, rows, result, notes)
+
+
+def _over_seeds(one: Result) -> str:
+    low, high = min(one["each"].values()), max(one["each"].values())
+    return f"{_whole(one)} ({low:.0%}–{high:.0%})"
+
+
+def _number(text: str) -> float:
+    """Of "1/4", for example."""
+    above, _, below = text.partition("/")
+    return float(above) / float(below or 1)

@@ -1,0 +1,148 @@
+"""Tables of time and memory."""
+
+from benchmarks.blocks import Result, block, rows_of
+
+STAGES = {
+    "import_and_load": "start Python, load the model",
+    "decode": "decode the frames",
+    "encode_frames": "frames to visual tokens",
+    "generate": "first answer",
+    "second_question": "each further question",
+}
+
+
+def ask_cpu(result: Result) -> str:
+    """Seconds by stage of asking one video."""
+    rows = [[STAGES.get(stage, stage), f"{seconds:.2f}"] for stage, seconds in result["stages"].items()]
+    rows.append(["peak memory of the process", f"{result['peak_memory_bytes'] / 2**20:.0f} MiB"])
+    length = f"A video of {result['video_seconds']:.0f} s"
+    looked = (
+        f", read at {result['frames']} frames, {result['visual_tokens']} visual tokens" if "frames" in result else ""
+    )
+    return block(("stage", "seconds"), rows, result, [f"{length}{looked}; medians."])
+
+
+def stab(result: Result) -> str:
+    """Time, operations and memory per frame of each encoder, and its ratio to STAB's fast form."""
+    columns = ("encoder", "wall ms", "CPU ms", "x wall", "x CPU", "GFLOP", "M parameters", "tokens", "peak GiB")
+    rows = []
+    for one in result["measurements"]:
+        ratio, facts = result["ratios_to_baseline"][one["name"]], one["facts"]
+        times = [f"{1e3 * one['wall_seconds']:.1f}", f"{1e3 * one['cpu_seconds']:.1f}"]
+        ratios = [f"{ratio[kind]:.2f}" if ratio[kind] < 10 else f"{ratio[kind]:.0f}" for kind in ("wall", "cpu")]
+        sizes = [f"{facts['flops_per_frame'] / 1e9:.1f}", f"{facts['parameters'] / 1e6:.1f}"]
+        peak = (one["peak_device_bytes"] or one["peak_rss_bytes"]) / 2**30
+        rows.append([one["name"], *times, *ratios, *sizes, str(facts["tokens_per_frame"]), f"{peak:.2f}"])
+    notes = [f"Per frame, medians of interleaved rounds on a shared machine; x is the ratio to *{result['baseline']}*."]
+    return block(columns, rows, result, notes)
+
+
+def film_cpu(result: Result) -> str:
+    """CPU seconds, memory and bytes of one film of each room."""
+    rows = [
+        [
+            one["room"],
+            f"{one['minutes']:g}",
+            str(one["frames"]),
+            f"{one['cpu_seconds']:.0f}",
+            f"{one['peak_rss_bytes'] / 2**20:.0f} MiB",
+            f"{one['file_bytes'] / 1e6:.0f} MB",
+        ]
+        for one in result["films"]
+    ]
+    first = result["films"][0]
+    notes = [f"One film of each room at {first['size_px']} px and {first['fps']:g} frames per second, one thread."]
+    return block(("room", "minutes", "frames", "CPU seconds", "peak memory", "file"), rows, result, notes)
+
+
+def scan_cpu(result: Result) -> str:
+    """CPU time per token of the scan and the mixer, beside transformers' torch path."""
+    rows, mine = [], 1.0
+    for one in result["measurements"]:
+        part, _, whose = one["name"].partition(": ")
+        mine = one["cpu_seconds"] if whose == "ours" else mine
+        peak = (one["peak_rss_bytes"] - one["rss_before_build_bytes"]) / 2**20
+        times = [f"{1e6 * one['cpu_seconds']:.0f}", f"{one['cpu_seconds'] / mine:.1f}"]
+        rows.append([f"{part}: {whose}", *times, f"{peak:.0f} MiB"])
+    notes = ["4,096 tokens in float32; medians of interleaved rounds. Memory is all that the process took to run."]
+    return block(("", "CPU us per token", "x ours", "memory"), rows, result, notes)
+
+
+def scan_lengths_cpu(result: Result) -> str:
+    """CPU time per token and extra memory of one scan, by length."""
+    rows = []
+    for one in result["measurements"]:
+        extra = one["peak_rss_bytes"] - one["rss_before_build_bytes"] - one["facts"]["output_bytes"]
+        micro = f"{1e6 * one['cpu_seconds']:.0f}"
+        rows.append([f"{one['facts']['tokens']:,}", micro, f"{extra / 2**20:.0f} MiB"])
+    notes = ["One call each, in bfloat16 with sums in float32. Memory beside the output, libraries loaded included."]
+    return block(("tokens", "CPU us per token", "extra memory"), rows, result, notes)
+
+
+def decode_cpu(result: Result) -> str:
+    """What each reader spends on the same frames of the same files, and its ratio to ours."""
+    cases = [(one["minutes"], one["frames"]) for one in result["runs"]]
+    base = {case: one for case, one in zip(cases, result["runs"], strict=True) if one["reader"] == result["baseline"]}
+    rows = []
+    for case, one in zip(cases, result["runs"], strict=True):
+        known = [str(case[0]), str(case[1]), one["reader"]]
+        if "failed" in one:
+            rows.append([*known, one["failed"], *["–"] * 5])
+            continue
+        seconds = [one[kind] for kind in ("cpu_seconds", "wall_seconds")]
+        ratios = [one[kind] / base[case][kind] for kind in ("cpu_seconds", "wall_seconds")]
+        sizes = [f"{one['rss_bytes_over_start'] / 2**20:.0f}", str(one["wrong_frames"])]
+        rows.append([*known, *[f"{value:.1f}" for value in seconds], *[f"{value:.2f}" for value in ratios], *sizes])
+    load = result["machine"]["load_average"][0]
+    notes = [
+        f"360p H.264 at 30 frames per second, frames resized to 224 px. x is the ratio to *{result['baseline']}*, "
+        "exact with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
+        f"start. Medians of {result['rounds']} rounds with 64 frames, one run with more. When it began, {load:.1f} "
+        "processes were running: where that is more than there are CPUs, only CPU seconds say something."
+    ]
+    columns = ("minutes", "frames", "reader", "CPU s", "wall s", "x CPU", "x wall", "MiB", "wrong frames")
+    return block(columns, rows, result, notes)
+
+
+def index_cpu(result: Result) -> str:
+    """Memory by length, CPU seconds by stage, what further questions cost, and bytes of an hour."""
+    memory = [
+        [
+            f"{one['minutes']:.0f}",
+            str(one["frames"]),
+            f"{one['peak_rss_bytes'] / 2**20:.0f} MiB",
+            f"{one['cpu_seconds']:.0f}",
+            f"{one['index_bytes'] / 2**20:.1f} MiB",
+        ]
+        for one in result["memory"]
+    ]
+    stages = [
+        [f"{one['tokens_per_frame']:g}", *(f"{one[stage]:.1f}" for stage in ("decode", "stab", "compressor"))]
+        for one in result["stages"]
+    ]
+    sizes = [
+        [f"{one['tokens_per_frame']:g}", f"{one['bfloat16'] / 1e6:.0f} MB", f"{one['int8'] / 1e6:.0f} MB"]
+        for one in result["sizes"]
+    ]
+    asked = result["asking"][0]
+    first, again = asked["first_from_file"], asked["again"]
+    asking = [
+        ["first, from the file", f"{first:.1f}", "1.0"],
+        ["first, from the index", f"{asked['first_from_index']:.1f}", f"{first / asked['first_from_index']:.1f}"],
+        [
+            "first, from an index with its prefix kept",
+            f"{asked['first_from_kept_prefix']:.2f}",
+            f"{first / asked['first_from_kept_prefix']:.0f}",
+        ],
+        ["every further one", f"{again:.2f}", f"{first / again:.0f}"],
+    ]
+    parts = [
+        "720p H.264 at one frame a second through the bundled model:\n",
+        rows_of(("minutes", "frames", "peak memory", "CPU seconds", "index"), memory),
+        "\nCPU seconds for an hour of 720p video at one frame a second, at the paper's width:\n",
+        rows_of(("tokens per frame", "decoding", "STAB", "compressor"), stages),
+        f"\nOne question on {result['asking_minutes']} minutes, {asked['visual_tokens']} visual tokens:\n",
+        rows_of(("question", "CPU seconds", "x cheaper"), asking),
+        "\nTokens of an hour at one frame a second, at the paper's width:\n",
+    ]
+    return "\n".join(parts) + "\n" + block(("tokens per frame", "bfloat16", "int8"), sizes, result, [])

@@ -1,0 +1,141 @@
+"""The frames of a video through the model and into an index, block after block."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from longpanda.index import storage, thumbnails
+from longpanda.index.encode import Encoder, blocks_of
+from longpanda.index.growth import SETTLED_SECONDS
+from longpanda.index.store import Piece, Store
+from longpanda.index.video_index import STATE, TAIL, part_of
+from longpanda.model.stream import CompressorState
+from longpanda.types import Seconds, VideoClip
+from longpanda.video import TimedFrame, VideoInfo, decode, iter_frames
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A block that is encoded, and not on disk yet: its tensors, the state behind it, and how far it reaches."""
+
+    tensors: Tensors
+    state: Tensors
+    next_number: int
+    frames: int
+
+
+class Stream:
+    """What is left of a video, into its index.
+
+    A block is written when a picture `SETTLED_SECONDS` later than its last second was read: so close to the end of a
+    file that is still written, the picture on screen may be another once the file has grown. Blocks that wait so, and
+    what makes no whole block, are kept beside the last state, to be asked, and are made again by whoever goes on.
+
+    Args:
+        encoder: the model's, for this video.
+        video: the file.
+        info: what it is.
+        seconds: that are looked at.
+        size_px: of the frames.
+        stored: how tokens are stored.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        video: Path,
+        info: VideoInfo,
+        seconds: Seconds,
+        size_px: tuple[int, int],
+        stored: str,
+    ) -> None:
+        self._encoder, self._video, self._info = encoder, video, info
+        self._seconds, self._size_px, self._stored = seconds, size_px, stored
+        self._waiting: deque[_Waiting] = deque()
+
+    def into(
+        self, store: Store, state: Piece | None, source: dict[str, Any], progress: Callable[[int], None] | None
+    ) -> None:
+        """Go on behind `state`.
+
+        Args:
+            store: held by this process.
+            state: behind the last block; None at the beginning.
+            source: fingerprint of the video as it is now.
+            progress: told how many of the seconds are done: first how many were, then after each block.
+
+        Raises:
+            CutVideoError: no frame of the whole video can be read.
+        """
+        facts: dict[str, Any] = {
+            "duration_seconds": self._info.duration_seconds,
+            "source": source,
+            "is_complete": False,
+        }
+        known = {} if state is None else state.facts
+        place = {name: int(known.get(name, 0)) for name in ("next_number", "frames")}
+        kept = {} if state is None else {n: t for n, t in state.tensors.items() if n.startswith(STATE)}
+        blocks, frames = store.blocks, place["frames"]
+        if progress is not None:
+            progress(place["next_number"])
+        for waiting in self._encoded(place["next_number"], frames, _restored(kept)):
+            self._waiting.append(waiting)
+            frames = waiting.frames
+            while (settled := self._settled()) is not None:
+                place = {"next_number": settled.next_number, "frames": settled.frames}
+                kept = settled.state
+                store.commit(blocks, Piece(settled.tensors, {}), Piece(kept, facts | place))
+                blocks += 1
+            if progress is not None:
+                progress(waiting.next_number)
+        if not frames:
+            decode(self._video, self._seconds, size_px=self._size_px)  # raises, and says where the file ends
+        counts = {"frames_wanted": len(self._seconds), "frames_read": frames, "is_complete": True}
+        store.finish(Piece({**kept, **self._beyond()}, facts | place | counts))
+
+    def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Iterator[_Waiting]:
+        """Blocks of what is left, through the model."""
+        size = self._encoder.block_frames if self._encoder.is_causal else len(self._seconds)
+        for block in blocks_of(self._frames(first), size, self._info.duration_seconds):
+            values, state = self._encoder(block.clip, state)
+            frames += len(block.clip)
+            after = {} if state is None else {STATE + name: value.cpu() for name, value in state.to_tensors().items()}
+            yield _Waiting(self._tensors(block.clip, values), after, first + block.next_number, frames)
+
+    def _frames(self, first: int) -> Iterator[TimedFrame]:
+        rest: Seconds = self._seconds[first:]
+        return iter_frames(self._video, rest, size_px=self._size_px) if len(rest) else iter(())
+
+    def _settled(self) -> _Waiting | None:
+        """The block that waits longest, taken out, if it can be written."""
+        if not self._waiting or not self._encoder.is_causal:
+            return None
+        first, last = self._waiting[0], self._waiting[-1]
+        whole = len(first.tensors["frames_seconds"]) == self._encoder.block_frames
+        end = self._seconds[first.next_number - 1] + SETTLED_SECONDS
+        return self._waiting.popleft() if whole and last.tensors["frames_seconds"][-1] >= end else None
+
+    def _beyond(self) -> Tensors:
+        """What waits still, as one."""
+        pieces = [waiting.tensors for waiting in self._waiting]
+        return {TAIL + name: torch.cat([piece[name] for piece in pieces]) for name in (pieces[0] if pieces else ())}
+
+    def _tensors(self, clip: VideoClip, values: torch.Tensor) -> Tensors:
+        """A block of tokens with its times and thumbnails, as it is written."""
+        starts, ends = self._encoder.spans(clip.pts_seconds)
+        times = {"frames_seconds": clip.pts_seconds, "starts_seconds": starts, "ends_seconds": ends}
+        small = thumbnails.pack(thumbnails.thumbnails_of(clip.frames, clip.pts_seconds))
+        as_tensors = {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in times.items()}
+        return storage.pack(values, self._stored) | small | as_tensors
+
+
+def _restored(kept: Tensors) -> CompressorState | None:
+    tensors = part_of(Piece(kept, {}), STATE).tensors
+    return CompressorState.from_tensors(dict(tensors)) if tensors else None

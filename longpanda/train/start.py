@@ -1,0 +1,113 @@
+"""What a new model takes over from a saved one, and what of it starts new."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from longpanda.errors import ConfigError
+from longpanda.index.load import locate
+from longpanda.model.modeling import LongPandaForConditionalGeneration
+from longpanda.processing import LongPandaProcessor
+from longpanda.train.taught import TEACHERS
+
+NEW_PARTS = ("temporal",)
+"""Parts that a saved model may lack."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What became of a model's weights.
+
+    Args:
+        name: the saved model.
+        taken: tensors taken over, by part.
+        new: tensors that start new, by part.
+        new_words: tokens that the saved model did not have.
+    """
+
+    name: str
+    taken: dict[str, int]
+    new: dict[str, int]
+    new_words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        new = _counts(self.new) or "nothing"
+        words = f" and {len(self.new_words)} words ({', '.join(map(repr, self.new_words))})" if self.new_words else ""
+        return f"started from '{self.name}': took over {_counts(self.taken)}; {new}{words} started new"
+
+
+def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: PreTrainedTokenizerBase) -> Start:
+    """Give a new model the weights of a saved one. A compressor that has none starts new, and so do teachers.
+
+    Embeddings are taken over word by word where the two do not have the same words.
+
+    Args:
+        model: the new one.
+        name: a bundled name, folder or hub id.
+        tokenizer: the new one's.
+
+    Raises:
+        ModelError: there is no such model.
+        ConfigError: it has other parts or sizes.
+    """
+    folder = locate(name)
+    saved = LongPandaForConditionalGeneration.from_pretrained(folder).state_dict()
+    own = {key: value for key, value in model.state_dict().items() if _part(key) not in TEACHERS}
+    lexical = _lexical(model)
+    _check_same(name, saved, own, lexical)
+    known: dict[str, int] = LongPandaProcessor.from_pretrained(folder).tokenizer.get_vocab()
+    words = tokenizer.get_vocab()
+    for key in lexical & saved.keys():
+        if known != words or saved[key].shape != own[key].shape:
+            saved[key] = _by_word(saved[key], own[key], known, words)
+    model.load_state_dict(saved, strict=False)
+    fresh = sorted(set(words) - set(known), key=words.__getitem__)
+    return Start(name, _by_part(saved), _by_part(own.keys() - saved.keys()), tuple(fresh))
+
+
+def _check_same(name: str, saved: Mapping[str, Tensor], own: Mapping[str, Tensor], lexical: set[str]) -> None:
+    """Raises ConfigError where a tensor has another size, is left over, or is missing outside `NEW_PARTS`."""
+    remedy = "correct `model`, or start from none"
+    for key, value in own.items():
+        here = list(value.shape)
+        there = list(saved[key].shape) if key in saved else None
+        if there is None and _part(key) not in NEW_PARTS:
+            raise ConfigError(f"start = '{name}', a model of other parts or sizes: no {key}", f"{here}", remedy)
+        if there is not None and there[key in lexical :] != here[key in lexical :]:
+            found = f"start = '{name}', a model of other parts or sizes: {key} {there}"
+            raise ConfigError(found, f"{here}, as this recipe's `model` describes", remedy)
+    for key in saved:
+        if key not in own:
+            found = f"start = '{name}', a model of other parts or sizes: it has {key}"
+            raise ConfigError(found, "no other parts than this recipe's `model` describes", remedy)
+
+
+def _lexical(model: LongPandaForConditionalGeneration) -> set[str]:
+    """Names of the tensors with a row for each token."""
+    layers = [model.get_input_embeddings(), model.get_output_embeddings()]
+    weights = {id(weight) for layer in layers if isinstance(layer, nn.Module) for weight in layer.parameters()}
+    return {name for name, weight in model.named_parameters(remove_duplicate=False) if id(weight) in weights}
+
+
+def _by_word(saved: Tensor, own: Tensor, known: Mapping[str, int], words: Mapping[str, int]) -> Tensor:
+    """The new model's rows, with those of the words that both know taken over."""
+    shared = [word for word in words if word in known]
+    rows = own.clone()
+    rows[torch.tensor([words[word] for word in shared])] = saved[torch.tensor([known[word] for word in shared])]
+    return rows
+
+
+def _part(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _by_part(keys: Iterable[str]) -> dict[str, int]:
+    parts = [_part(key) for key in keys]
+    return {part: parts.count(part) for part in sorted(set(parts))}
+
+
+def _counts(parts: dict[str, int]) -> str:
+    return ", ".join(f"{part} ({count} tensors)" for part, count in parts.items())
