@@ -50,7 +50,7 @@ def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
     size_px = panda.model.config.stab_config.image_px
     encoder, state = Encoder(panda.model, panda.processor, (size_px, size_px)), None
     values, spans = [], []
-    for first in range(0, len(seconds), step := encoder.block_frames if encoder.is_causal else len(seconds)):
+    for first in range(0, len(seconds), step := encoder.frames_at_once(len(seconds))):
         times = seconds[first : first + step]
         clip = VideoClip(render(scene, times, size_px), times, scene.duration_seconds)
         tokens, state = encoder(clip, state)

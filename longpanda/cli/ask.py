@@ -69,8 +69,7 @@ def run(options: argparse.Namespace) -> None:
     session = load(options.model).watch(options.video, sampling, options.budget)
     if options.explain:
         print(session.plan, file=sys.stderr)
-    if is_index:
-        use_prefix(session, Path(options.video), options.keep_prefix)
+    use_prefix(session, Path(options.video), options.keep_prefix)
     located, several = options.evidence or options.thumbnails is not None, len(options.questions) > 1
     for number, question in enumerate(options.questions):
         answer = session.ask(question, evidence=located, verify=options.verify)
@@ -83,7 +82,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
-    """Take over what an earlier call kept of an index, or keep it for later ones."""
+    """Take over what an earlier call kept of an index, or keep it for later ones; of a video nothing is kept."""
     from longpanda.index.store import PREFIX
 
     path = index / PREFIX

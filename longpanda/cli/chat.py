@@ -28,8 +28,7 @@ def run(options: argparse.Namespace) -> None:
     from longpanda.index import load
 
     session = load(options.model).watch(options.video, budget_tokens=options.budget)
-    if Path(options.video).is_dir():
-        use_prefix(session, Path(options.video))
+    use_prefix(session, Path(options.video))
     people = sys.stdin.isatty()
     if people:
         print(f"{session.plan}\nAsk, and end with Ctrl-D or 'exit'.")

@@ -96,6 +96,10 @@ class Encoder:
         temporal = self._model.config.temporal_config
         return temporal is None or temporal.direction == "causal"
 
+    def frames_at_once(self, frames: int) -> int:
+        """Frames of a block of a video that is looked at with so many: a compressor that is not causal takes all."""
+        return self.block_frames if self.is_causal else frames
+
     @torch.inference_mode()
     def __call__(self, clip: VideoClip, state: Any = None) -> tuple[Float[Tensor, "G P C"], Any]:
         """Tokens of a block, and the state that the next block begins with.

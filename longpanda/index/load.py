@@ -12,7 +12,7 @@ from longpanda.index.session import Session
 from longpanda.index.video_index import VideoIndex
 from longpanda.index.watched import watch_index, watch_video
 from longpanda.types import Answer
-from longpanda.video import Sampling
+from longpanda.video import Sampling, probe
 
 if TYPE_CHECKING:
     from longpanda.model.configuration import LongPandaConfig
@@ -78,8 +78,9 @@ class LongPanda:
             watched = watch_index(path, self.model, self.name)
             plan = plan_index(watched, *parts, budget_tokens, memory_bytes)
         else:
-            sampling, plan = plan_video(path, *parts, sampling, budget_tokens, memory_bytes)
-            watched = watch_video(path, sampling, *parts)
+            info = probe(path)
+            sampling, plan = plan_video(info, *parts, sampling, budget_tokens, memory_bytes)
+            watched = watch_video(path, info, sampling, *parts)
         return Session(self.name, *parts, watched, plan)
 
     def index(

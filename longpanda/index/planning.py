@@ -1,7 +1,6 @@
 """How much of a video or an index goes into a prompt, for a model and what may be spent on it."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,7 +8,7 @@ import torch
 from longpanda.errors import ConfigError
 from longpanda.index.watched import Watched
 from longpanda.processing.budget import Costs, Plan, budget_of, plan, thin
-from longpanda.video import Sampling, probe
+from longpanda.video import Sampling, VideoInfo
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -34,7 +33,7 @@ def costs_of(
 
 
 def plan_video(
-    path: Path,
+    info: VideoInfo,
     model: "LongPandaForConditionalGeneration",
     processor: "LongPandaProcessor",
     sampling: Sampling | None,
@@ -46,10 +45,9 @@ def plan_video(
     What the model's own sampling asks for is thinned to what may be spent; what the caller asks for is not.
 
     Raises:
-        VideoError: no video.
         ConfigError: the caller's sampling, or a single group of frames, is more than may be spent.
     """
-    info, frames = probe(path), processor.image_processor
+    frames = processor.image_processor
     size_px = frames.size_for(info.height_px, info.width_px)
     wanted = len((sampling or Sampling(**model.config.sampling)).seconds_for(info.duration_seconds))
     costs = costs_of(model, processor, frames.tokens_per_group(*size_px), info.duration_seconds)

@@ -102,7 +102,7 @@ class Stream:
 
     def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Iterator[_Waiting]:
         """Blocks of what is left, through the model."""
-        size = self._encoder.block_frames if self._encoder.is_causal else len(self._seconds)
+        size = self._encoder.frames_at_once(len(self._seconds))
         for block in blocks_of(self._frames(first), size, self._info.duration_seconds):
             values, state = self._encoder(block.clip, state)
             frames += len(block.clip)

@@ -14,7 +14,7 @@ from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.index.video_index import VideoIndex
 from longpanda.types import Seconds, VisualTokens
-from longpanda.video import Sampling, decode, iter_frames, probe
+from longpanda.video import Sampling, VideoInfo, decode, iter_frames
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -57,16 +57,19 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
 
 
 def watch_video(
-    path: Path, sampling: Sampling, model: "LongPandaForConditionalGeneration", processor: "LongPandaProcessor"
+    path: Path,
+    info: VideoInfo,
+    sampling: Sampling,
+    model: "LongPandaForConditionalGeneration",
+    processor: "LongPandaProcessor",
 ) -> Watched:
     """Read a video: what `longpanda index` does, in memory.
 
     A file that is cut off before the first second asked for is read over what there is of it, and `notice` says so.
 
     Raises:
-        VideoError: the file is missing or holds no pictures, or none at the seconds that `sampling` names.
+        CutVideoError: there is no picture at the seconds that `sampling` names.
     """
-    info = probe(path)
     seconds = sampling.seconds_for(info.duration_seconds)
     reading = _Reading(path, model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
     try:
@@ -103,7 +106,7 @@ class _Reading:
         times: list[Seconds] = []
         small: list[Thumbnail] = []
         frames = iter_frames(self.path, seconds, size_px=self.size_px)
-        for block in blocks_of(frames, encoder.block_frames if encoder.is_causal else len(seconds), duration_seconds):
+        for block in blocks_of(frames, encoder.frames_at_once(len(seconds)), duration_seconds):
             began = time.perf_counter()
             tokens, state = encoder(block.clip, state)
             values.append(tokens)
