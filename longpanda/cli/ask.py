@@ -54,14 +54,14 @@ def run(options: argparse.Namespace) -> None:
     from longpanda.errors import ConfigError
     from longpanda.video import probe
 
-    is_index = Path(options.video).is_dir()
+    is_index = Path(options.video).is_dir() or options.video.endswith(".vidx")  # also one that is not there
     if options.keep_prefix and not is_index:
         raise ConfigError("--keep-prefix with a video", "an index", "index the video first: longpanda index VIDEO")
     if options.thumbnails is not None and not options.thumbnails.parent.is_dir():
         found = f"no directory '{options.thumbnails.parent}'"
         raise ConfigError(found, "an existing directory for the pictures' folder", "create it first")
-    if options.thumbnails is not None and options.thumbnails.exists() and not options.thumbnails.is_dir():
-        raise ConfigError(f"'{options.thumbnails}' is a file", "a folder for pictures", "choose another name")
+    if options.thumbnails is not None and options.thumbnails.exists():
+        _require_empty(options.thumbnails)
     if not is_index:
         probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import load
@@ -79,6 +79,15 @@ def run(options: argparse.Namespace) -> None:
             print(f"{question}\n{describe(answer)}\n" if several else describe(answer), flush=True)
         if options.thumbnails is not None:
             _write_thumbnails(session, answer, options.thumbnails, f"{number + 1:02d}" if several else "")
+
+
+def _require_empty(folder: Path) -> None:
+    """Raises ConfigError for what holds files already: pictures of two calls would mix."""
+    from longpanda.errors import ConfigError
+
+    if not folder.is_dir() or any(folder.iterdir()):
+        found = f"'{folder}', which {'holds files already' if folder.is_dir() else 'is a file'}"
+        raise ConfigError(found, "a new or empty folder for pictures", "choose another name")
 
 
 def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: its own)",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="threads that decode while the model encodes (default: one a core, at most 4; 1 for a file that was "
+        "written to within the last minute)",
+    )
     parser.add_argument("--append", action="store_true", help="the video has grown since it was indexed: go on")
     parser.add_argument("--plan", action="store_true", help="say what the index would hold, and make none")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -44,19 +52,20 @@ def run(options: argparse.Namespace) -> None:
     probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import Builder, load
 
-    how = options.fps, options.storage, options.tokens_per_frame
+    how = options.fps, options.storage, options.tokens_per_frame, options.workers
     builder = Builder(load(options.model), options.video, options.out, *how)
     if not options.json or options.plan:
         print(json.dumps(_planned(builder.plan)) if options.json else _plan_line(builder.plan), flush=True)
     if options.plan:
         return
-    index = _built(builder, options.append)
-    print(json.dumps(_facts(index)) if options.json else _line(index))
+    index, is_new = _built(builder, options.append)
+    print(json.dumps(_facts(index)) if options.json else _line(index, is_new))
 
 
-def _built(builder: "Builder", append: bool) -> "VideoIndex":
+def _built(builder: "Builder", append: bool) -> "tuple[VideoIndex, bool]":
+    """The index, and whether there was anything left to do."""
     with _Bar(len(builder.seconds)) as bar:
-        return builder.build(append, bar)
+        return builder.build(append, bar), bar.is_called
 
 
 class _Bar:
@@ -65,6 +74,7 @@ class _Bar:
     def __init__(self, total: int) -> None:
         self._total = total
         self._bar: tqdm[None] | None = None
+        self.is_called = False
 
     def __enter__(self) -> "_Bar":
         return self
@@ -76,6 +86,7 @@ class _Bar:
     def __call__(self, done: int) -> None:
         from tqdm import tqdm
 
+        self.is_called = True
         if self._bar is None:
             self._bar = tqdm(total=self._total, initial=done, desc="indexing", unit=" frames", smoothing=0.05)
         self._bar.update(done - self._bar.n)
@@ -114,10 +125,11 @@ def _facts(index: "VideoIndex") -> dict[str, object]:
     }
 
 
-def _line(index: "VideoIndex") -> str:
+def _line(index: "VideoIndex", is_new: bool) -> str:
     facts = _facts(index)
+    unchanged = "" if is_new else "; nothing was left to do"
     missing = f"; {facts['frames_missing']} frames could not be read" if facts["frames_missing"] else ""
     return (
         f"{facts['index']}: {facts['frames']} frames, {facts['tokens']} tokens, {index.store.bytes() / 2**20:.1f} MiB"
-        f"{missing}\nlongpanda ask {facts['index']} QUESTION"
+        f"{missing}{unchanged}\nlongpanda ask {shlex.quote(str(index.path))} QUESTION"
     )

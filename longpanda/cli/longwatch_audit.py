@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> None:
     if broken := sorted({row.family for row in rows if row.broken}):
         found = f"broken bounds of {', '.join(broken)}"
         raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")
+    unsure = sum(bool(row.unsure) for row in rows)
+    print(f"no bound is broken in {len(rows)} rows" + (f"; {unsure} with too few questions to tell" if unsure else ""))
 
 
 def _require_new(path: Path) -> None:
@@ -79,7 +81,7 @@ def _table(rows: "Sequence[Row]") -> Iterator[str]:
     """One line for each family and length, below a head."""
     from longpanda.longwatch.audit import BOUNDED, INVARIANCES
 
-    names = ["chance", "text only", *(control.name for control in BOUNDED), *INVARIANCES, "oracle"]
+    names = ["constant", "words", *(control.name for control in BOUNDED), *INVARIANCES, "oracle"]
     yield f"{'family':10} {'minutes':>7} {'asked':>6} " + " ".join(f"{name:>12}" for name in names)
     for row in rows:
         shares = [row.chance, row.text_only, *(row.controls[control.name] for control in BOUNDED)]

@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse with the house's one-line errors."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        print(f"longpanda: {message}; try 'longpanda --help'", file=sys.stderr)
+        print(f"longpanda: {message}; try '{self.prog} --help'", file=sys.stderr)
         raise SystemExit(BAD_INPUT)
 
 
@@ -90,7 +90,9 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     """The options; `train` takes its FIELD=VALUE words anywhere, where argparse would want them before every option."""
     options, rest = parser().parse_known_args(arguments)
     if rest and (options.verb != "train" or any(word.startswith("-") or "=" not in word for word in rest)):
-        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        root = parser()
+        root.prog += f" {options.verb}"
+        root.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides = [*options.overrides, *rest]
     return options

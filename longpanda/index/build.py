@@ -12,11 +12,11 @@ from longpanda.errors import ConfigError, IndexFileError
 from longpanda.index import storage
 from longpanda.index.encode import Encoder
 from longpanda.index.fingerprint import encoder_fingerprint, source_fingerprint
-from longpanda.index.growth import check_same_video
-from longpanda.index.store import HEADER, VERSION, Header, Store
+from longpanda.index.growth import check_same_video, workers_for
+from longpanda.index.store import HEADER, SUFFIX, VERSION, Header, Store
 from longpanda.index.stream import Stream
 from longpanda.index.video_index import VideoIndex
-from longpanda.video import Sampling, VideoInfo, alone_in, probe
+from longpanda.video import Sampling, VideoInfo, alone_in, check_workers, probe
 
 if TYPE_CHECKING:
     from longpanda.index.load import LongPanda
@@ -62,10 +62,11 @@ class Builder:
         fps: frames looked at per second of video; None takes that of an index which is there, else the model's own.
         stored: how tokens are stored; None takes that of an index which is there, else bfloat16.
         tokens_per_frame: fewer or more tokens than the model's own compressor gives, at most.
+        workers: threads that decode while the model encodes; None takes `workers_for` the video. They change no token.
 
     Raises:
         VideoError: no video.
-        ConfigError: an impossible rate or storage, or no compressor that could have it.
+        ConfigError: an impossible rate, storage or number of workers, or no compressor that could have it.
         IndexFileError: an index that is there cannot be read.
     """
 
@@ -77,14 +78,16 @@ class Builder:
         fps: float | None = None,
         stored: str | None = None,
         tokens_per_frame: float | None = None,
+        workers: int | None = None,
     ) -> None:
         self.panda, self.video = panda, Path(video)
-        self.folder = Path(folder) if folder is not None else self.video.with_suffix(".vidx")
+        self.folder = Path(folder) if folder is not None else self.video.with_suffix(SUFFIX)
         there = Store.open(self.folder).header if (self.folder / HEADER).is_file() else None
         self.fps = fps if fps is not None else (there.fps if there else panda.default_fps)
         self.stored = stored if stored is not None else (there.storage if there else DEFAULT_STORAGE)
         storage.check(self.stored)
         probe(video)  # says what is wrong with it
+        self._workers = workers_for(self.video) if workers is None else check_workers(workers)
         self._source = source_fingerprint(self.video)  # before its length is read: what it grows by later is noticed
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
@@ -123,7 +126,7 @@ class Builder:
                 self._check_grown(append)
                 check_same_video(store, state, self.video, self.info, self._size_px)
             looked_at = self.info, self.seconds, self._size_px
-            stream = Stream(self._encoder, self.video, *looked_at, self.stored)
+            stream = Stream(self._encoder, self.video, *looked_at, self.stored, self._workers)
             stream.into(store, state, self._source, progress)
         return VideoIndex(self.folder)
 

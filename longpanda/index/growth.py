@@ -1,5 +1,7 @@
-"""Is a video what it was when it was indexed, and more of it?"""
+"""Is a video still growing; is it what it was when it was indexed, and more of it?"""
 
+import os
+import time
 from pathlib import Path
 
 from longpanda.errors import CutVideoError, IndexFileError
@@ -15,6 +17,18 @@ SAME_PICTURE = 8.0
 """Mean difference of two thumbnails, of 255, up to which they show the same frame."""
 COMPARED = 4
 """Blocks whose first thumbnail is compared."""
+RECORDING_SECONDS = 60.0
+"""A file that was written to so short a time ago may be a recording in progress."""
+MOST_WORKERS = 4
+
+
+def workers_for(video: Path) -> int:
+    """Threads to decode a video with: one for each core, 4 at most.
+
+    One alone for a recording in progress: several open it one after another, and each would see another end of it.
+    """
+    is_growing = time.time() - video.stat().st_mtime < RECORDING_SECONDS
+    return 1 if is_growing else min(MOST_WORKERS, os.cpu_count() or 1)
 
 
 def check_same_video(store: Store, state: Piece, video: Path, info: VideoInfo, size_px: tuple[int, int]) -> None:

@@ -91,9 +91,10 @@ class LongPanda:
         storage: str | None = None,
         append: bool = False,
         tokens_per_frame: float | None = None,
+        workers: int | None = None,
     ) -> VideoIndex:
         """Stream a video into an index on disk. Arguments and errors as of `Builder` and `Builder.build`."""
-        return Builder(self, video, out, fps, storage, tokens_per_frame).build(append)
+        return Builder(self, video, out, fps, storage, tokens_per_frame, workers).build(append)
 
     def ask(self, path: str | Path, question: str, sampling: Sampling | None = None) -> Answer:
         """Read a video or an index and answer one question. Raises as `watch`, and PromptError."""

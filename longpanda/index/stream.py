@@ -45,6 +45,7 @@ class Stream:
         seconds: that are looked at.
         size_px: of the frames.
         stored: how tokens are stored.
+        workers: threads that decode.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class Stream:
         seconds: Seconds,
         size_px: tuple[int, int],
         stored: str,
+        workers: int,
     ) -> None:
         self._encoder, self._video, self._info = encoder, video, info
-        self._seconds, self._size_px, self._stored = seconds, size_px, stored
+        self._seconds, self._size_px, self._stored, self._workers = seconds, size_px, stored, workers
         self._waiting: deque[_Waiting] = deque()
 
     def into(
@@ -111,7 +113,9 @@ class Stream:
 
     def _frames(self, first: int) -> Iterator[TimedFrame]:
         rest: Seconds = self._seconds[first:]
-        return iter_frames(self._video, rest, size_px=self._size_px) if len(rest) else iter(())
+        if not len(rest):
+            return iter(())
+        return iter_frames(self._video, rest, size_px=self._size_px, workers=self._workers)
 
     def _settled(self) -> _Waiting | None:
         """The block that waits longest, taken out, if it can be written."""

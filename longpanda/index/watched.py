@@ -11,6 +11,7 @@ import torch
 from longpanda.errors import CutVideoError
 from longpanda.index.encode import Encoder, blocks_of, clock
 from longpanda.index.fingerprint import encoder_fingerprint
+from longpanda.index.growth import workers_for
 from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.index.video_index import VideoIndex
 from longpanda.types import Seconds, VisualTokens
@@ -105,7 +106,7 @@ class _Reading:
         spans: list[tuple[Seconds, Seconds]] = []
         times: list[Seconds] = []
         small: list[Thumbnail] = []
-        frames = iter_frames(self.path, seconds, size_px=self.size_px)
+        frames = iter_frames(self.path, seconds, size_px=self.size_px, workers=workers_for(self.path))
         for block in blocks_of(frames, encoder.frames_at_once(len(seconds)), duration_seconds):
             began = time.perf_counter()
             tokens, state = encoder(block.clip, state)

@@ -1,6 +1,7 @@
 """Video files -> `VideoClip`: probe a file, choose seconds, decode the frames on screen then, letterbox, and encode."""
 
 from longpanda.video.chunks import FrameChunk, iter_chunks
+from longpanda.video.crew import check_workers
 from longpanda.video.decode import decode, iter_frames
 from longpanda.video.encode import encode
 from longpanda.video.frames import Geometry
@@ -20,6 +21,7 @@ __all__ = [
     "VideoInfo",
     "alone_in",
     "at_fps",
+    "check_workers",
     "check_writable",
     "decode",
     "encode",

@@ -66,9 +66,7 @@ class Crew:
     """
 
     def __init__(self, wish: Wish, workers: int) -> None:
-        if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or not 1 <= workers <= MOST_WORKERS:
-            raise ConfigError(f"workers={workers!r}", f"a whole number from 1 to {MOST_WORKERS}", "correct workers")
-        self._wish, self._workers = wish, workers
+        self._wish, self._workers = wish, check_workers(workers)
         self._stopped = threading.Event()
         first = OpenVideo(wish)
         self.info, self.size_px = first.info, first.size_px
@@ -173,3 +171,10 @@ class _Filling:
         room = np.empty((0, *self._size_px, 3), np.uint8) if self._room is None else self._room
         numbers = np.asarray(self._numbers, np.int64)
         return Filled(room[: len(numbers)], np.asarray(self._pts_seconds, np.float64), numbers, self._part)
+
+
+def check_workers(workers: int) -> int:
+    """The number itself. Raises ConfigError where it is impossible."""
+    if isinstance(workers, bool) or not isinstance(workers, int | np.integer) or not 1 <= workers <= MOST_WORKERS:
+        raise ConfigError(f"workers={workers!r}", f"a whole number from 1 to {MOST_WORKERS}", "correct workers")
+    return workers

@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from longpanda.errors import CutVideoError
+from longpanda.errors import ConfigError, CutVideoError
 from longpanda.types import Frames, Seconds, VideoClip
-from longpanda.video.crew import Crew, Part
+from longpanda.video.chunks import iter_chunks
+from longpanda.video.crew import Crew, Part, check_workers
 from longpanda.video.opened import OpenVideo, TimedFrame, Wish, warn_of_damage
 from longpanda.video.sampling import explicit, in_order
+
+AHEAD_FRAMES = 64
+"""Of a worker: several keyframe groups at a frame a second, since each stretch begins with a seek."""
 
 
 def decode(
@@ -86,6 +91,7 @@ def iter_frames(
     *,
     size_px: tuple[int, int] | None = None,
     tolerance_seconds: float = 0.0,
+    workers: int = 1,
 ) -> Iterator[TimedFrame]:
     """As `decode`, one frame at a time in constant memory; without `seconds`, every frame of the video.
 
@@ -95,11 +101,22 @@ def iter_frames(
             Those without a frame are left out, see `TimedFrame.number`.
         size_px: (height, width) to resize each frame to.
         tolerance_seconds: as `decode`.
+        workers: threads that read ahead, while the caller works, by up to `AHEAD_FRAMES` frames each; they need
+            `seconds`, and take all of them at once. The frames are the same for any number.
 
     Raises:
-        ConfigError: as `decode`.
+        ConfigError: as `decode`, or several workers for every frame of a video.
         VideoError: the file is no video, see `probe`.
     """
+    if workers != 1:
+        if seconds is None:
+            raise ConfigError(f"workers={workers} for every frame of a video", "chosen seconds", "use one worker")
+        times = explicit(list(seconds))
+        share = -(-len(times) // check_workers(workers))
+        wish: Any = {"size_px": size_px, "tolerance_seconds": tolerance_seconds, "workers": workers}
+        for chunk in iter_chunks(path, times, chunk_frames=min(share, AHEAD_FRAMES), **wish):
+            yield from map(TimedFrame, chunk.frames, chunk.pts_seconds.tolist(), chunk.numbers.tolist())
+        return
     with OpenVideo(Wish(path, size_px, tolerance_seconds)) as video:
         try:
             yield from video.every() if seconds is None else video.at(in_order(seconds))

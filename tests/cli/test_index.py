@@ -45,12 +45,15 @@ def tensors(index: Path) -> dict[str, bytes]:
 
 
 def test_index_predicts_and_reports(film, model_folder, tmp_path, capsys):
-    out = str(tmp_path / "film.vidx")
-    assert main(["index", film, "--out", out, "--fps", "5", "--model", model_folder, "--storage", "int8"]) == 0
+    out = str(tmp_path / "my film.vidx")
+    command = ["index", film, "--out", out, "--fps", "5", "--model", model_folder, "--storage", "int8"]
+    assert main(command) == 0
     first, last, hint = capsys.readouterr().out.splitlines()
     assert first == "0.1 min at 5 fps: 20 frames, 140 tokens, 0.0 MiB as int8, and thumbnails"
     assert last.startswith(f"{out}: 20 frames, 140 tokens, ")
-    assert hint == f"longpanda ask {out} QUESTION"
+    assert hint == f"longpanda ask '{out}' QUESTION", "it can be pasted into a shell"
+    assert main([*command, "--append"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == f"{last}; nothing was left to do"
 
 
 def test_index_beside_the_video_and_as_json(film, model_folder, tmp_path, capsys):
@@ -91,6 +94,8 @@ def test_ask_says_what_it_looks_at_where_and_whether_that_is_why(index, model_fo
     names = sorted(path.name for path in pictures.iterdir())
     assert {name[:4] for name in names} >= {"01-1", "02-1"}
     assert (pictures / names[0]).read_bytes()[:2] == b"\xff\xd8"
+    assert main(["ask", index, QUESTION, "--model", model_folder, "--thumbnails", str(pictures)]) == 2
+    assert "which holds files already; expected a new or empty folder" in capsys.readouterr().err
 
 
 def test_a_prefix_is_kept_when_asked_for(index, model_folder, capsys):
@@ -126,7 +131,8 @@ def test_chat_reads_questions_from_a_pipe(index, model_folder):
         (["ask", "{index}", "Where is the key?", "--budget", "3"], "a budget of 3 tokens: room for 3 visual tokens"),
         (["ask", "{film}", "Where is the key?", "--keep-prefix"], "--keep-prefix with a video; expected an index"),
         (["ask", "{index}", "Where is the key?", "--model", "nano"], "holds tokens of model"),
-        (["chat", "{folder}/none.vidx"], "no such file"),
+        (["chat", "{folder}/none.vidx"], "none.vidx'; expected one that is there; make it: longpanda index VIDEO"),
+        (["ask", "{folder}/none.vidx", "Where is the key?"], "none.vidx'; expected one that is there; make it"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, film, index, model_folder, tmp_path, capsys):

@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -240,6 +241,11 @@ def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tm
     first, *_, last = err.splitlines()
     assert first == "learning what can be guessed without the videos"
     assert last.endswith("make more questions with --per-cell, or report a bug")
+    whole = [replace(row, broken=()), replace(row, broken=(), unsure=("bag",))]
+    monkeypatch.setattr("longpanda.longwatch.audit.audit", lambda _: iter(whole))
+    assert main(["longwatch", "audit", str(suite)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "no bound is broken in 2 rows; 1 with too few questions to tell"
 
 
 def test_an_audit_refuses_before_a_word_and_overwrites_nothing(suite, tmp_path, capsys):

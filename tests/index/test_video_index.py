@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny import save, scenery, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError, LongPandaError
-from longpanda.index import Builder, VideoIndex, encode, load, storage, store
+from longpanda.index import Builder, VideoIndex, encode, growth, load, storage, store
 from longpanda.index.thumbnails import EVERY_SECONDS
 from longpanda.processing.budget import QUESTION_TOKENS
 from longpanda.video import Sampling
@@ -70,8 +70,9 @@ class StopAfter:
             raise Killed
 
 
-def test_an_index_gives_the_tokens_and_answers_of_the_video(panda, film, tmp_path):
-    index = panda.index(film, tmp_path / "film.vidx", fps=FPS, storage="float32")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_index_gives_the_tokens_and_answers_of_the_video(panda, film, tmp_path, workers):
+    index = panda.index(film, tmp_path / "film.vidx", fps=FPS, storage="float32", workers=workers)
     direct = panda.watch(film, Sampling(fps=FPS))
     assert index.is_complete
     assert torch.equal(index.tokens.values, direct.watched.tokens.values)
@@ -100,11 +101,24 @@ def test_an_index_that_was_stopped_goes_on_and_is_the_same(panda, film, tmp_path
     written = len(list((tmp_path / "cut.vidx").glob("block-*")))
     assert written == max(0, calls - 2), "blocks wait for a picture two seconds later"
     done: list[int] = []
-    index = Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=done.append)
+    index = Builder(panda, film, tmp_path / "cut.vidx", FPS, workers=2).build(progress=done.append)
     assert done[0] == 16 * written, "no frame of a written block is looked at twice"
     assert done[-1] == 120
     assert index.is_complete
     assert files_of(tmp_path / "cut.vidx") == files_of(tmp_path / "whole.vidx")
+
+
+def test_a_recording_in_progress_is_read_by_one_worker(film, tmp_path):
+    recording = Path(shutil.copy(film, tmp_path))
+    os.utime(recording)
+    assert growth.workers_for(recording) == 1
+    os.utime(recording, (0, 0))
+    assert growth.workers_for(recording) == min(growth.MOST_WORKERS, os.cpu_count())
+
+
+def test_an_impossible_number_of_workers_is_refused(squeezed, film, tmp_path):
+    with pytest.raises(ConfigError, match="workers=0"):
+        Builder(squeezed, film, tmp_path / "film.vidx", workers=0)
 
 
 def test_an_index_can_be_asked_while_it_is_made(panda, film, tmp_path):

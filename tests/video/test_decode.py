@@ -221,16 +221,19 @@ def test_decoding_small_then_placing_is_decoding_then_letterboxing(plain):
     np.testing.assert_array_equal(whole[:, box.row0 : box.row1, box.col0 : box.col1], small.frames)
 
 
-def test_streaming_equals_decoding(plain):
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_streaming_equals_decoding(plain, workers):
     seconds = [0.3, 0.31, 4.4, 50.0]
     clip = decode(plain, seconds)
-    streamed = list(iter_frames(plain, seconds))
+    streamed = list(iter_frames(plain, seconds, workers=workers))
     assert [frame.number for frame in streamed] == [0, 1, 2]
     np.testing.assert_array_equal(np.stack([frame.pixels for frame in streamed]), clip.frames)
     assert [frame.pts_seconds for frame in streamed] == clip.pts_seconds.tolist()
 
 
 def test_without_seconds_every_frame_comes(plain):
+    with pytest.raises(ConfigError, match="chosen seconds"):
+        next(iter_frames(plain, workers=2))
     frames = list(iter_frames(plain))
     assert [number_in(frame.pixels) for frame in frames] == list(range(300))
     np.testing.assert_allclose([frame.pts_seconds for frame in frames], np.arange(300) / 30, atol=1e-4)
