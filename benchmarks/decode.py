@@ -4,8 +4,8 @@
     python -m benchmarks.decode --cases 10:64 120:512 --rounds 5 --out two.json
 
 PATH is a Python that has decord 0.6.0 and torchcodec 0.13.0 (with FFmpeg's libraries); without it both are left out.
-A case is MINUTES:FRAMES. Every run is a process of its own; with 64 frames, in interleaved rounds, with more, once. The
-files are made first, under runs/decode; the result is written after each case.
+A case is MINUTES:FRAMES. Every run is a process of its own, in interleaved rounds; more than 64 frames of more than 10
+minutes are read once. The files are made first, under runs/decode; the result is written after each case.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from benchmarks.measure import command, keep_result, machine, write_json
 ROOT = Path(__file__).parent.parent
 RESULT = Path(__file__).parent / "results" / "decode_cpu.json"
 CASES = ("10:64", "10:512", "10:600", "120:64", "120:512", "120:7200")
-FEW_FRAMES = 64
+SHORT_MINUTES, FEW_FRAMES = 10, 64
 BASELINE = "longpanda"
 PEERS = ("decord", "torchcodec", "torchcodec exact")
 Run = dict[str, Any]
@@ -48,7 +48,7 @@ def one_run(reader: str, path: Path, frames: int, duration_seconds: float, pytho
 def compare(path: Path, minutes: int, frames: int, options: argparse.Namespace) -> list[Run]:
     """All readers on one file, in turn, round by round; a reader that fails is not tried again."""
     runs: dict[str, list[Run]] = {reader: [] for reader in options.readers}
-    for _ in range(options.rounds if frames <= FEW_FRAMES else 1):
+    for _ in range(options.rounds if minutes <= SHORT_MINUTES or frames <= FEW_FRAMES else 1):
         for reader, mine in runs.items():
             python = options.peers_python if reader in PEERS else sys.executable
             if python is None:

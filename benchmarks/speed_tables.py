@@ -97,11 +97,22 @@ def decode_cpu(result: Result) -> str:
     notes = [
         f"360p H.264 at 30 frames per second, frames resized to 224 px. x is the ratio to *{result['baseline']}*, "
         "exact with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
-        f"start. Medians of {result['rounds']} rounds with 64 frames, one run with more. When it began, {load:.1f} "
-        "processes were running: where that is more than there are CPUs, only CPU seconds say something."
+        f"start. Medians of {result['rounds']} rounds, one run of more than 64 frames of 120 minutes. When it began, "
+        f"{load:.1f} processes were running: where that is more than there are CPUs, only CPU seconds say something. "
+        f"Wall seconds of decord beside two workers: {_beside_two_workers(result['runs'])}."
     ]
     columns = ("minutes", "frames", "reader", "CPU s", "wall s", "x CPU", "x wall", "MiB", "wrong frames")
     return block(columns, rows, result, notes)
+
+
+def _beside_two_workers(runs: list[Result]) -> str:
+    wall = {(r["minutes"], r["frames"], r["reader"]): r["wall_seconds"] for r in runs if "failed" not in r}
+    ratios = [
+        f"x {seconds / wall[minutes, frames, 'longpanda, 2 workers']:.2f} ({minutes} min, {frames} frames)"
+        for (minutes, frames, reader), seconds in wall.items()
+        if reader == "decord"
+    ]
+    return ", ".join(ratios) or "not measured"
 
 
 def index_cpu(result: Result) -> str:
