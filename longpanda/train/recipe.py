@@ -124,6 +124,7 @@ class Recipe:
         stages: in order; each starts from the last one's weights with a fresh optimiser.
         start: a saved model (bundled name, folder or hub id) whose weights the first stage begins with; "" for none.
         words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
+        attention_scale: the saved model's attention logits are multiplied by this, see `sharpen`.
         seed: of the initial weights.
         weight_decay: AdamW's.
         beta2: AdamW's second moment.
@@ -140,6 +141,7 @@ class Recipe:
     stages: tuple[StageRecipe, ...]
     start: str = ""
     words: tuple[str, ...] = ()
+    attention_scale: float = 1.0
     seed: int = 0
     weight_decay: float = 0.01
     beta2: float = 0.98
@@ -157,6 +159,8 @@ class Recipe:
         _require(len(set(names)) == len(names), f"stages named {', '.join(names)}", "a name for each")
         _require(0 <= self.seed < 2**32, f"seed = {self.seed}", "0 <= seed < 2**32")
         _require(0 < self.beta2 < 1, f"beta2 = {self.beta2}", "between 0 and 1")
+        scale = self.attention_scale
+        _require(0 < scale < math.inf, f"attention_scale = {scale}", "above 0; 1 leaves attention as it was trained")
         processes = f"workers = {self.workers} and threads = {self.threads}"
         _require(min(self.workers, self.threads) >= 0, processes, "at least 0 each")
         others = f"weight_decay = {self.weight_decay} and max_grad_norm = {self.max_grad_norm}"

@@ -1,5 +1,6 @@
 """A recipe to a trained model: stages in order, checkpoints, resume after any interruption."""
 
+import copy
 import importlib.util
 import logging
 import os
@@ -23,7 +24,7 @@ from longpanda.train.claim import check, claim, record
 from longpanda.train.positions import spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.start import start_from
-from longpanda.train.taught import TaughtPanda
+from longpanda.train.taught import TaughtPanda, sharpen
 from longpanda.train.trainer import LessonTrainer
 from longpanda.types import Lesson
 
@@ -74,6 +75,7 @@ def train(
     model, processor = build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
     if recipe.start:
         report(str(start_from(model, recipe.start, processor.tokenizer)))
+    sharpen(copy.deepcopy(model.config.text_config), recipe.attention_scale)  # what cannot be is refused now
     sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
     for pair in zip(recipe.stages, sources, strict=True):
         _check_lessons(*pair)
@@ -90,7 +92,9 @@ def train(
         _run_stages(recipe, arguments[:stages], model, processor, sources, out, report)
         if stages < len(names):
             return None
-        return _save(model.graduate(), processor, out) if _is_first(arguments[0]) else out / "model"
+        if not _is_first(arguments[0]):
+            return out / "model"
+        return _save(model.graduate(recipe.attention_scale), processor, out)
 
 
 def _run_stages(

@@ -118,6 +118,8 @@ def test_shipped_recipes_are_recipes(name):
         ("stages.0.name=two", r"stages named two, two; expected a name for each"),
         ("seed=-1", r"seed = -1; expected 0 <= seed < 2\*\*32"),
         ("seed=4294967296", r"seed = 4294967296; expected"),
+        ("attention_scale=0", r"attention_scale = 0.0; expected above 0"),
+        ("attention_scale=.inf", r"attention_scale = inf; expected above 0"),
         ("beta2=0", r"beta2 = 0.0; expected between 0 and 1"),
         ("beta2=1", r"beta2 = 1.0; expected between 0 and 1"),
         ("workers=-1", r"workers = -1 and threads = 0; expected at least 0 each"),

@@ -381,6 +381,9 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
         train(RECIPE, tmp_path / "file")
 
 
+LINEAR = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
+
+
 def with_model(**values):
     return changed(model=dataclasses.replace(RECIPE.model, **values))
 
@@ -395,6 +398,10 @@ def with_model(**values):
         (with_model(text={**TEXT, "vocab_size": 3}), "unknown field 'model.text.vocab_size'.*tokenizer does not set"),
         (with_model(text={**TEXT, "hidden_size": "abc"}), "model.text = .* that fit a qwen2"),
         (with_model(text={**TEXT, "num_attention_heads": 0}), "model.text = .* fit a qwen2"),
+        (
+            dataclasses.replace(with_model(text={**TEXT, "rope_parameters": LINEAR}), attention_scale=2.0),
+            "attention_scale=2 of a 'qwen2' with positions .*'linear'.*expected plain rotary positions",
+        ),
         (with_model(sampling={"frame": 3}), "unknown field 'model.sampling.frame'.*did you mean 'frames'"),
         (with_model(sampling={"frames": 0}), "frames=0"),
         (
@@ -433,6 +440,13 @@ def test_a_run_may_start_from_a_saved_model(whole, tmp_path):
     before, after = (load(str(path)).model.state_dict() for path in (whole[1][0], folder))
     assert before.keys() == after.keys()
     assert all(torch.allclose(before[name], after[name], atol=1e-8) for name in before)
+
+
+def test_a_saved_model_looks_as_hard_as_its_recipe_says(whole, tmp_path):
+    recipe = dataclasses.replace(RECIPE, start=str(whole[1][0]), stages=RECIPE.stages[1:2], attention_scale=4.0)
+    plain, sharp = (load(str(folder)).model for folder in (whole[1][0], train(recipe, tmp_path / "further")[0]))
+    assert plain.language_model.model.rotary_emb.attention_scaling == 1.0
+    assert sharp.language_model.model.rotary_emb.attention_scaling == 2.0
 
 
 def test_a_start_of_another_size_is_refused(whole, tmp_path):
