@@ -97,7 +97,7 @@ def decode_cpu(result: Result) -> str:
     notes = [
         f"360p H.264 at 30 frames per second, frames resized to 224 px. x is the ratio to *{result['baseline']}*, "
         "exact with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
-        f"start. Medians of {result['rounds']} rounds, one run of more than 64 frames of 120 minutes. When it began, "
+        f"start. Medians of at most {result['rounds']} rounds. When it began, "
         f"{load:.1f} processes were running: where that is more than there are CPUs, only CPU seconds say something. "
         f"Wall seconds of decord beside two workers: {_beside_two_workers(result['runs'])}."
     ]
