@@ -39,6 +39,7 @@ Row = dict[str, Any]
 def peak_memory(video: Path, fps: float) -> Row:
     """Index with the bundled model."""
     from longpanda.index import Builder, load
+    from longpanda.index.growth import workers_for
     from longpanda.index.session import peak_memory_bytes
 
     with tempfile.TemporaryDirectory() as folder:
@@ -48,6 +49,7 @@ def peak_memory(video: Path, fps: float) -> Row:
         return {
             "minutes": index.tokens.duration_seconds / 60,
             "frames": len(index.tokens.frames_seconds),
+            "workers": workers_for(video),
             "peak_rss_bytes": peak_memory_bytes(),
             "model_loaded_bytes": before,
             "cpu_seconds": time.process_time() - cpu,
@@ -136,7 +138,7 @@ class _Clock:
 
 
 def alone(function: Callable[..., Row], *arguments: Any) -> Row:
-    """Call in a process of its own, with one thread."""
+    """Call in a process of its own, with one thread of PyTorch."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         row = pool.submit(function, *arguments).result()
     print(function.__name__, row, flush=True)
@@ -144,8 +146,8 @@ def alone(function: Callable[..., Row], *arguments: Any) -> Row:
 
 
 def medians(rounds: list[Row]) -> Row:
-    """Of each figure."""
-    return {name: statistics.median(row[name] for row in rounds) for name in rounds[0]}
+    """Of each figure, and how many rounds there were."""
+    return {name: statistics.median(row[name] for row in rounds) for name in rounds[0]} | {"rounds": len(rounds)}
 
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {

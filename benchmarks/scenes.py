@@ -4,6 +4,7 @@ Two minutes are encoded by x264 with its own defaults and then repeated by copyi
 little more than two. Textures, pans, shakes, a moving patch, cuts every 2 to 14 s and noise; still simpler than nature.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def make(folder: Path, minutes: int, height_px: int = 360) -> Path:
     if not path.exists():
         _repeat(loop, new := path.with_suffix(".new.mp4"), minutes * 60)
         new.rename(path)
+    os.utime(path, (0, 0))  # no recording in progress, which would be read by one worker
     return path
 
 

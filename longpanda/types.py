@@ -1,6 +1,7 @@
 """The values that cross package borders. All are frozen, validate themselves and print their shapes."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 Frames = npt.NDArray[np.uint8]
 Seconds = npt.NDArray[np.float64]
+INDEX_SUFFIX = ".vidx"
+
+
+def is_index(path: Path) -> bool:
+    """Is this the folder of a stored index, or the name of one that is not there, and not a video?"""
+    return path.is_dir() or (path.suffix == INDEX_SUFFIX and not path.exists())
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +280,7 @@ class Answer:
         pts_seconds: times of the frames the model looked at.
         duration_seconds: length of the video.
         visual_tokens: visual tokens in the prompt, over all frames.
-        seconds: wall seconds by stage ("decode", "encode_frames", "generate").
+        seconds: wall seconds by stage ("decode": waited for frames, "encode_frames", "generate").
         peak_memory_bytes: peak resident memory of the process.
         model: name or path of the model.
         path: the video asked.

@@ -52,20 +52,23 @@ def run(options: argparse.Namespace) -> None:
         raise PromptError("an empty question", "some text", 'ask something, for example "What happens first?"')
     sampling = sampling_of(options.frames, options.fps)
     from longpanda.errors import ConfigError
+    from longpanda.types import is_index
     from longpanda.video import probe
 
-    is_index = Path(options.video).is_dir() or options.video.endswith(".vidx")  # also one that is not there
-    if options.keep_prefix and not is_index:
+    is_stored = is_index(Path(options.video))
+    if options.keep_prefix and not is_stored:
         raise ConfigError("--keep-prefix with a video", "an index", "index the video first: longpanda index VIDEO")
     if options.thumbnails is not None and not options.thumbnails.parent.is_dir():
         found = f"no directory '{options.thumbnails.parent}'"
         raise ConfigError(found, "an existing directory for the pictures' folder", "create it first")
     if options.thumbnails is not None and options.thumbnails.exists():
         _require_empty(options.thumbnails)
-    if not is_index:
+    if not is_stored:
         probe(options.video)  # a bad file is reported before the model is loaded
-    from longpanda.index import load
+    from longpanda.index import VideoIndex, load
 
+    if is_stored:
+        VideoIndex(options.video)
     session = load(options.model).watch(options.video, sampling, options.budget)
     if options.explain:
         print(session.plan, file=sys.stderr)
@@ -85,9 +88,12 @@ def _require_empty(folder: Path) -> None:
     """Raises ConfigError for what holds files already: pictures of two calls would mix."""
     from longpanda.errors import ConfigError
 
-    if not folder.is_dir() or any(folder.iterdir()):
-        found = f"'{folder}', which {'holds files already' if folder.is_dir() else 'is a file'}"
-        raise ConfigError(found, "a new or empty folder for pictures", "choose another name")
+    try:
+        why = "holds files already" if any(folder.iterdir()) else ""
+    except OSError as error:
+        why = f"cannot be read as a folder ({error.strerror})"
+    if why:
+        raise ConfigError(f"'{folder}', which {why}", "a new or empty folder for pictures", "choose another name")
 
 
 def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:

@@ -47,8 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Predict, stream, and report."""
-    from longpanda.video import probe
+    from longpanda.video import check_workers, probe
 
+    if options.workers is not None:
+        check_workers(options.workers)
     probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import Builder, load
 
@@ -58,14 +60,14 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(_planned(builder.plan)) if options.json else _plan_line(builder.plan), flush=True)
     if options.plan:
         return
-    index, is_new = _built(builder, options.append)
-    print(json.dumps(_facts(index)) if options.json else _line(index, is_new))
+    index, had_work = _built(builder, options.append)
+    print(json.dumps(_facts(index)) if options.json else _line(index, had_work))
 
 
 def _built(builder: "Builder", append: bool) -> "tuple[VideoIndex, bool]":
     """The index, and whether there was anything left to do."""
     with _Bar(len(builder.seconds)) as bar:
-        return builder.build(append, bar), bar.is_called
+        return builder.build(append, bar), bar.had_work
 
 
 class _Bar:
@@ -74,7 +76,7 @@ class _Bar:
     def __init__(self, total: int) -> None:
         self._total = total
         self._bar: tqdm[None] | None = None
-        self.is_called = False
+        self.had_work = False
 
     def __enter__(self) -> "_Bar":
         return self
@@ -86,7 +88,7 @@ class _Bar:
     def __call__(self, done: int) -> None:
         from tqdm import tqdm
 
-        self.is_called = True
+        self.had_work = True
         if self._bar is None:
             self._bar = tqdm(total=self._total, initial=done, desc="indexing", unit=" frames", smoothing=0.05)
         self._bar.update(done - self._bar.n)
@@ -125,9 +127,9 @@ def _facts(index: "VideoIndex") -> dict[str, object]:
     }
 
 
-def _line(index: "VideoIndex", is_new: bool) -> str:
+def _line(index: "VideoIndex", had_work: bool) -> str:
     facts = _facts(index)
-    unchanged = "" if is_new else "; nothing was left to do"
+    unchanged = "" if had_work else "; nothing was left to do"
     missing = f"; {facts['frames_missing']} frames could not be read" if facts["frames_missing"] else ""
     return (
         f"{facts['index']}: {facts['frames']} frames, {facts['tokens']} tokens, {index.store.bytes() / 2**20:.1f} MiB"

@@ -13,9 +13,10 @@ from longpanda.index import storage
 from longpanda.index.encode import Encoder
 from longpanda.index.fingerprint import encoder_fingerprint, source_fingerprint
 from longpanda.index.growth import check_same_video, workers_for
-from longpanda.index.store import HEADER, SUFFIX, VERSION, Header, Store
+from longpanda.index.store import HEADER, VERSION, Header, Store
 from longpanda.index.stream import Stream
 from longpanda.index.video_index import VideoIndex
+from longpanda.types import INDEX_SUFFIX
 from longpanda.video import Sampling, VideoInfo, alone_in, check_workers, probe
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Builder:
         fps: frames looked at per second of video; None takes that of an index which is there, else the model's own.
         stored: how tokens are stored; None takes that of an index which is there, else bfloat16.
         tokens_per_frame: fewer or more tokens than the model's own compressor gives, at most.
-        workers: threads that decode while the model encodes; None takes `workers_for` the video. They change no token.
+        workers: threads that decode while the model encodes; None takes `workers_for` the video. They change no token
+            of a file that does not grow meanwhile.
 
     Raises:
         VideoError: no video.
@@ -81,7 +83,7 @@ class Builder:
         workers: int | None = None,
     ) -> None:
         self.panda, self.video = panda, Path(video)
-        self.folder = Path(folder) if folder is not None else self.video.with_suffix(SUFFIX)
+        self.folder = Path(folder) if folder is not None else self.video.with_suffix(INDEX_SUFFIX)
         there = Store.open(self.folder).header if (self.folder / HEADER).is_file() else None
         self.fps = fps if fps is not None else (there.fps if there else panda.default_fps)
         self.stored = stored if stored is not None else (there.storage if there else DEFAULT_STORAGE)

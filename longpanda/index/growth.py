@@ -19,16 +19,20 @@ COMPARED = 4
 """Blocks whose first thumbnail is compared."""
 RECORDING_SECONDS = 60.0
 """A file that was written to so short a time ago may be a recording in progress."""
-MOST_WORKERS = 4
+DEFAULT_WORKERS = 4
 
 
 def workers_for(video: Path) -> int:
-    """Threads to decode a video with: one for each core, 4 at most.
+    """Threads to decode a video with: one for each core that this process may use, 4 at most.
 
     One alone for a recording in progress: several open it one after another, and each would see another end of it.
     """
     is_growing = time.time() - video.stat().st_mtime < RECORDING_SECONDS
-    return 1 if is_growing else min(MOST_WORKERS, os.cpu_count() or 1)
+    return 1 if is_growing else min(DEFAULT_WORKERS, _cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_same_video(store: Store, state: Piece, video: Path, info: VideoInfo, size_px: tuple[int, int]) -> None:

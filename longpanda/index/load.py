@@ -66,7 +66,7 @@ class LongPanda:
 
         Raises:
             VideoError: the file is missing or holds no pictures.
-            IndexFileError: the index is damaged, or another model's.
+            IndexFileError: the index is missing, damaged, or another model's.
             ConfigError: `sampling` with an index, or more than may be spent.
         """
         path = Path(path)

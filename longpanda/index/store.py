@@ -25,7 +25,6 @@ from longpanda.errors import IndexFileError
 from longpanda.video import write_whole
 
 VERSION = 1
-SUFFIX = ".vidx"
 HEADER, PREFIX = "header.json", "prefix.safetensors"
 
 

@@ -1,7 +1,8 @@
 """The frames of a video through the model and into an index, block after block."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from longpanda.index.store import Piece, Store
 from longpanda.index.video_index import STATE, TAIL, part_of
 from longpanda.model.stream import CompressorState
 from longpanda.types import Seconds, VideoClip
-from longpanda.video import TimedFrame, VideoInfo, decode, iter_frames
+from longpanda.video import VideoInfo, decode, iter_frames
 
 Tensors = dict[str, torch.Tensor]
 
@@ -87,35 +88,34 @@ class Stream:
         blocks, frames = store.blocks, place["frames"]
         if progress is not None:
             progress(place["next_number"])
-        for waiting in self._encoded(place["next_number"], frames, _restored(kept)):
-            self._waiting.append(waiting)
-            frames = waiting.frames
-            while (settled := self._settled()) is not None:
-                place = {"next_number": settled.next_number, "frames": settled.frames}
-                kept = settled.state
-                store.commit(blocks, Piece(settled.tensors, {}), Piece(kept, facts | place))
-                blocks += 1
-            if progress is not None:
-                progress(waiting.next_number)
+        with closing(self._encoded(place["next_number"], frames, _restored(kept))) as encoded:
+            for waiting in encoded:
+                self._waiting.append(waiting)
+                frames = waiting.frames
+                while (settled := self._settled()) is not None:
+                    place = {"next_number": settled.next_number, "frames": settled.frames}
+                    kept = settled.state
+                    store.commit(blocks, Piece(settled.tensors, {}), Piece(kept, facts | place))
+                    blocks += 1
+                if progress is not None:
+                    progress(waiting.next_number)
         if not frames:
             decode(self._video, self._seconds, size_px=self._size_px)  # raises, and says where the file ends
         counts = {"frames_wanted": len(self._seconds), "frames_read": frames, "is_complete": True}
         store.finish(Piece({**kept, **self._beyond()}, facts | place | counts))
 
-    def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Iterator[_Waiting]:
+    def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Generator[_Waiting]:
         """Blocks of what is left, through the model."""
-        size = self._encoder.frames_at_once(len(self._seconds))
-        for block in blocks_of(self._frames(first), size, self._info.duration_seconds):
-            values, state = self._encoder(block.clip, state)
-            frames += len(block.clip)
-            after = {} if state is None else {STATE + name: value.cpu() for name, value in state.to_tensors().items()}
-            yield _Waiting(self._tensors(block.clip, values), after, first + block.next_number, frames)
-
-    def _frames(self, first: int) -> Iterator[TimedFrame]:
-        rest: Seconds = self._seconds[first:]
+        size, rest = self._encoder.frames_at_once(len(self._seconds)), self._seconds[first:]
         if not len(rest):
-            return iter(())
-        return iter_frames(self._video, rest, size_px=self._size_px, workers=self._workers)
+            return
+        with closing(iter_frames(self._video, rest, size_px=self._size_px, workers=self._workers)) as shown:
+            for block in blocks_of(shown, size, self._info.duration_seconds):
+                values, state = self._encoder(block.clip, state)
+                frames += len(block.clip)
+                memory = {} if state is None else state.to_tensors()
+                after = {STATE + name: value.cpu() for name, value in memory.items()}
+                yield _Waiting(self._tensors(block.clip, values), after, first + block.next_number, frames)
 
     def _settled(self) -> _Waiting | None:
         """The block that waits longest, taken out, if it can be written."""

@@ -9,9 +9,9 @@ import torch
 
 from longpanda.errors import IndexFileError
 from longpanda.index import storage, thumbnails
-from longpanda.index.store import SUFFIX, Piece, Store
+from longpanda.index.store import Piece, Store
 from longpanda.index.thumbnails import Thumbnail
-from longpanda.types import VisualTokens
+from longpanda.types import VisualTokens, is_index
 
 STATE, TAIL = "state.", "tail."
 """Prefixes of what a state file holds: the compressor's state, and the tokens of frames that are in no block yet."""
@@ -35,11 +35,8 @@ class VideoIndex:
 
     @staticmethod
     def is_at(path: str | Path) -> bool:
-        """Is this the folder of an index, and not a video? Raises IndexFileError for the name of none."""
-        path = Path(path)
-        if path.suffix == SUFFIX and not path.exists():
-            raise IndexFileError(f"no index '{path}'", "one that is there", "make it: longpanda index VIDEO")
-        return path.is_dir()
+        """Is this the folder of an index, or the name of one that is not there, and not a video?"""
+        return is_index(Path(path))
 
     @cached_property
     def _written(self) -> tuple[int, Piece | None]:

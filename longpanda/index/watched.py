@@ -1,6 +1,7 @@
 """What stands in front of a model: the visual tokens of a video or of an index, and what must be said about them."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,15 +107,15 @@ class _Reading:
         spans: list[tuple[Seconds, Seconds]] = []
         times: list[Seconds] = []
         small: list[Thumbnail] = []
-        frames = iter_frames(self.path, seconds, size_px=self.size_px, workers=workers_for(self.path))
-        for block in blocks_of(frames, encoder.frames_at_once(len(seconds)), duration_seconds):
-            began = time.perf_counter()
-            tokens, state = encoder(block.clip, state)
-            values.append(tokens)
-            spans.append(encoder.spans(block.clip.pts_seconds))
-            times.append(block.clip.pts_seconds)
-            small += thumbnails_of(block.clip.frames, block.clip.pts_seconds)
-            encoding += clock(self.model) - began
+        with closing(iter_frames(self.path, seconds, size_px=self.size_px, workers=workers_for(self.path))) as frames:
+            for block in blocks_of(frames, encoder.frames_at_once(len(seconds)), duration_seconds):
+                began = time.perf_counter()
+                tokens, state = encoder(block.clip, state)
+                values.append(tokens)
+                spans.append(encoder.spans(block.clip.pts_seconds))
+                times.append(block.clip.pts_seconds)
+                small += thumbnails_of(block.clip.frames, block.clip.pts_seconds)
+                encoding += clock(self.model) - began
         if not values:
             decode(self.path, seconds, size_px=self.size_px)  # raises, and says where the file ends
         starts, ends = (np.concatenate(one) for one in zip(*spans, strict=True))

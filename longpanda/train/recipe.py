@@ -124,7 +124,8 @@ class Recipe:
         stages: in order; each starts from the last one's weights with a fresh optimiser.
         start: a saved model (bundled name, folder or hub id) whose weights the first stage begins with; "" for none.
         words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
-        attention_scale: the saved model's attention logits are multiplied by this, see `sharpen`.
+        attention_scale: the finished model's attention logits are multiplied by this, see `sharpened`; that of `start`
+            is left behind.
         seed: of the initial weights.
         weight_decay: AdamW's.
         beta2: AdamW's second moment.

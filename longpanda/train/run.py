@@ -1,6 +1,5 @@
 """A recipe to a trained model: stages in order, checkpoints, resume after any interruption."""
 
-import copy
 import importlib.util
 import logging
 import os
@@ -24,7 +23,7 @@ from longpanda.train.claim import check, claim, record
 from longpanda.train.positions import spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.start import start_from
-from longpanda.train.taught import TaughtPanda, sharpen
+from longpanda.train.taught import TaughtPanda, sharpened
 from longpanda.train.trainer import LessonTrainer
 from longpanda.types import Lesson
 
@@ -75,7 +74,7 @@ def train(
     model, processor = build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
     if recipe.start:
         report(str(start_from(model, recipe.start, processor.tokenizer)))
-    sharpen(copy.deepcopy(model.config.text_config), recipe.attention_scale)  # what cannot be is refused now
+    sharpened(model.config.text_config, recipe.attention_scale)  # what cannot be is refused now
     sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
     for pair in zip(recipe.stages, sources, strict=True):
         _check_lessons(*pair)

@@ -127,9 +127,9 @@ class TaughtPanda(LongPandaForConditionalGeneration):
         return {**parts, "group_loss": loss, "group_accuracy": right}
 
     def graduate(self, attention_scale: float = 1.0) -> LongPandaForConditionalGeneration:
-        """The trained model without its teachers. Arguments and errors as of `sharpen`."""
+        """The trained model without its teachers. Arguments and errors as of `sharpened`."""
         config = copy.deepcopy(self.config)
-        sharpen(config.text_config, attention_scale)
+        config.text_config = sharpened(config.text_config, attention_scale)
         config.__dict__.pop("use_cache", None)  # the Trainer turns it off for training, and would for good
         model = LongPandaForConditionalGeneration(config)
         mine = self.state_dict()
@@ -137,28 +137,36 @@ class TaughtPanda(LongPandaForConditionalGeneration):
         return model
 
 
-def sharpen(config: Any, attention_scale: float) -> None:
-    """Have a language model look harder: its attention logits times a number, by the temperature of YaRN.
+def sharpened(config: Any, attention_scale: float) -> Any:
+    """A language model that looks harder: its attention logits times a number, by the temperature of YaRN.
 
     Attention that learned to find one frame among 128 spreads over 10,000: with n times as many that do not match, the
-    one that does needs log(n) more. (Peng et al., 2309.00071, section 3.4; here without its change of frequencies.)
+    one that does needs log(n) more. (Peng et al., 2309.00071, section 3.4; here without its change of frequencies.) It
+    stands in the model's config.json: `attention_factor` of `rope_parameters` is the number's square root.
 
     Args:
-        config: of a language model with rotary positions; changed in place.
+        config: of a language model with rotary positions.
         attention_scale: the number; 1 changes nothing.
 
+    Returns:
+        another configuration.
+
     Raises:
-        ConfigError: positions that are no plain rotary ones.
+        ConfigError: positions that are no plain rotary ones, or not of every layer and channel.
     """
+    config = copy.deepcopy(config)
     if attention_scale == 1:
-        return
+        return config
     rope = dict(getattr(config, "rope_parameters", None) or {})
-    if rope.get("rope_type") != "default":
+    is_whole = rope.get("partial_rotary_factor", 1) == 1 and all(getattr(config, "no_rope_layers", None) or [1])
+    if rope.get("rope_type") != "default" or not is_whole:
         found = f"attention_scale={attention_scale:g} of a '{config.model_type}' with positions {rope or None}"
-        raise ConfigError(found, "plain rotary positions", "leave it out")
+        expected = "plain rotary positions in every layer and channel"
+        raise ConfigError(found, expected, "leave it out")
     # Queries and keys are both multiplied by the factor.
     temperature = {"rope_type": "yarn", "factor": 1.0, "attention_factor": math.sqrt(attention_scale)}
     config.rope_parameters = rope | temperature | {"original_max_position_embeddings": config.max_position_embeddings}
+    return config
 
 
 def answer_accuracy(logits: Tensor, labels: Tensor) -> Tensor:

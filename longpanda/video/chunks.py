@@ -89,11 +89,12 @@ def iter_chunks(
     if isinstance(chunk_frames, bool) or not isinstance(chunk_frames, int | np.integer) or chunk_frames < 1:
         raise ConfigError(f"chunk_frames={chunk_frames!r}", "a whole number of at least 1", "correct it")
     wish = Wish(path, size_px, tolerance_seconds)
-    with Crew(wish, workers) as crew, closing(crew.fill(_parts(in_order(seconds), chunk_frames))) as filled:
+    with Crew(wish, workers) as crew, closing(crew.fill(parts_of(in_order(seconds), chunk_frames))) as filled:
         yield from map(_chunk, filled)
 
 
-def _parts(seconds: Iterator[float], chunk_frames: int) -> Iterator[Part]:
+def parts_of(seconds: Iterator[float], chunk_frames: int) -> Iterator[Part]:
+    """Seconds as parts of so many; the last one, what is left."""
     for first in itertools.count(0, chunk_frames):
         times = np.fromiter(itertools.islice(seconds, chunk_frames), np.float64)
         if not len(times):

@@ -16,6 +16,7 @@ from longpanda.video.opened import OpenVideo, TimedFrame, Wish, warn_of_damage
 
 Numbers = npt.NDArray[np.int64]
 MOST_WORKERS = 64
+SEVERAL_KEYFRAMES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,16 +87,28 @@ class Crew:
         """Time of the last picture any worker has read."""
         return max(video.last_second for video in self._opened)
 
-    def fill(self, parts: Iterable[Part]) -> Generator[Filled]:
+    def spans_groups(self, times: Seconds) -> bool:
+        """Do several keyframe groups, as far as the file's index tells, begin within these seconds?
+
+        Where they do not, workers who begin their parts with a seek each decode the same group again.
+        """
+        first, last = float(times[0]), float(times[-1])
+        return self._opened[0].keyframes_between(first, last, SEVERAL_KEYFRAMES) >= SEVERAL_KEYFRAMES
+
+    def fill(self, parts: Iterable[Part], together: bool = True) -> Generator[Filled]:
         """Decode parts, which follow each other, in order; close what this returns before the crew.
 
         Several workers have at most one part each and one more in hand. One worker reads on from part to part, while
         several begin each with a seek, so that theirs should not be shorter than some keyframe groups.
 
+        Args:
+            parts: taken as they are needed.
+            together: False has one worker do it all.
+
         Raises:
             Exception: whatever a worker, or `parts`, raises.
         """
-        return self._fill_alone(parts) if self._workers == 1 else self._fill_together(parts)
+        return self._fill_together(parts) if together and self._workers > 1 else self._fill_alone(parts)
 
     def _fill_alone(self, parts: Iterable[Part]) -> Generator[Filled]:
         begun: deque[_Filling] = deque()

@@ -1,21 +1,20 @@
 """Frames on screen at chosen seconds, with their true times."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from longpanda.errors import ConfigError, CutVideoError
 from longpanda.types import Frames, Seconds, VideoClip
-from longpanda.video.chunks import iter_chunks
+from longpanda.video.chunks import parts_of
 from longpanda.video.crew import Crew, Part, check_workers
 from longpanda.video.opened import OpenVideo, TimedFrame, Wish, warn_of_damage
 from longpanda.video.sampling import explicit, in_order
 
 AHEAD_FRAMES = 64
-"""Of a worker: several keyframe groups at a frame a second, since each stretch begins with a seek."""
+"""Of each worker: several keyframe groups at a frame a second, since a stretch begins with a seek."""
 
 
 def decode(
@@ -92,7 +91,7 @@ def iter_frames(
     size_px: tuple[int, int] | None = None,
     tolerance_seconds: float = 0.0,
     workers: int = 1,
-) -> Iterator[TimedFrame]:
+) -> Generator[TimedFrame]:
     """As `decode`, one frame at a time in constant memory; without `seconds`, every frame of the video.
 
     Args:
@@ -101,24 +100,32 @@ def iter_frames(
             Those without a frame are left out, see `TimedFrame.number`.
         size_px: (height, width) to resize each frame to.
         tolerance_seconds: as `decode`.
-        workers: threads that read ahead, while the caller works, by up to `AHEAD_FRAMES` frames each; they need
-            `seconds`, and take all of them at once. The frames are the same for any number.
+        workers: threads that read ahead, while the caller works, by up to `AHEAD_FRAMES` frames each, which stay in
+            memory together; they need `seconds`, and take all of them at once. One does it alone where stretches would
+            share a keyframe group. The frames are the same for any number.
 
     Raises:
         ConfigError: as `decode`, or several workers for every frame of a video.
         VideoError: the file is no video, see `probe`.
     """
-    if workers != 1:
+    wish = Wish(path, size_px, tolerance_seconds)
+    if check_workers(workers) > 1:
         if seconds is None:
             raise ConfigError(f"workers={workers} for every frame of a video", "chosen seconds", "use one worker")
-        times = explicit(list(seconds))
-        share = -(-len(times) // check_workers(workers))
-        wish: Any = {"size_px": size_px, "tolerance_seconds": tolerance_seconds, "workers": workers}
-        for chunk in iter_chunks(path, times, chunk_frames=min(share, AHEAD_FRAMES), **wish):
-            yield from map(TimedFrame, chunk.frames, chunk.pts_seconds.tolist(), chunk.numbers.tolist())
+        yield from _read_ahead(wish, explicit(seconds if isinstance(seconds, np.ndarray) else list(seconds)), workers)
         return
-    with OpenVideo(Wish(path, size_px, tolerance_seconds)) as video:
+    with OpenVideo(wish) as video:
         try:
             yield from video.every() if seconds is None else video.at(in_order(seconds))
         finally:
             warn_of_damage(path, video.damage)
+
+
+def _read_ahead(wish: Wish, times: Seconds, workers: int) -> Generator[TimedFrame]:
+    """Frames from several workers; from one, where the stretches of several would lie in the same keyframe group."""
+    stretch = min(-(-len(times) // workers), AHEAD_FRAMES)
+    with Crew(wish, workers) as crew:
+        parts = parts_of(iter(times.tolist()), stretch)
+        with closing(crew.fill(parts, together=crew.spans_groups(times[:stretch]))) as filled:
+            for one in filled:
+                yield from map(TimedFrame, one.frames, one.pts_seconds.tolist(), one.numbers.tolist())

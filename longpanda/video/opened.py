@@ -111,6 +111,11 @@ class OpenVideo:
         """Times of damaged packets, in ticks, among those read so far."""
         return self._reader.packets.damaged_ever
 
+    def keyframes_between(self, first_second: float, last_second: float, most: int) -> int:
+        """See `PacketReader`."""
+        first, last = self._reader.ticks_of(first_second), self._reader.ticks_of(last_second)
+        return self._reader.packets.keyframes_between(first, last, most)
+
     def at(self, seconds: Iterable[float]) -> Iterator[TimedFrame]:
         """The frames on screen at seconds in order; a second without a frame is left out."""
         last, done = None, None

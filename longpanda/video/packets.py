@@ -46,6 +46,15 @@ class PacketReader:
         number = entries.search_timestamp(self.demuxed_dts + 1, backward=False)
         return number >= 0 and bool(entries[number].timestamp < at)
 
+    def keyframes_between(self, first_ticks: int, last_ticks: int, most: int) -> int:
+        """How many keyframes the index has from one time to another, counted up to `most`; 0 where there is none."""
+        entries, count, ticks = self._stream.index_entries, 0, first_ticks
+        while count < most and (at := entries.search_timestamp(ticks, backward=False)) >= 0:
+            if (found := entries[at].timestamp) > last_ticks:
+                break
+            count, ticks = count + 1, found + 1
+        return count
+
     def _indexed_keyframe(self, ticks: int) -> int | None:
         """Where the index has the keyframe for `ticks`; None where it does not reach beyond what has been read."""
         entries, read_dts = self._stream.index_entries, self.demuxed_dts

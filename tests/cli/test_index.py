@@ -131,8 +131,10 @@ def test_chat_reads_questions_from_a_pipe(index, model_folder):
         (["ask", "{index}", "Where is the key?", "--budget", "3"], "a budget of 3 tokens: room for 3 visual tokens"),
         (["ask", "{film}", "Where is the key?", "--keep-prefix"], "--keep-prefix with a video; expected an index"),
         (["ask", "{index}", "Where is the key?", "--model", "nano"], "holds tokens of model"),
-        (["chat", "{folder}/none.vidx"], "none.vidx'; expected one that is there; make it: longpanda index VIDEO"),
-        (["ask", "{folder}/none.vidx", "Where is the key?"], "none.vidx'; expected one that is there; make it"),
+        (["chat", "{folder}/none.vidx"], "no index '"),
+        (["ask", "{folder}/none.vidx", "Where is the key?"], "no index '"),
+        (["ask", "{folder}/none.vidx/", "Where is the key?", "--model", "no-such"], "no index '"),
+        (["index", "{film}", "--workers", "0"], "workers=0; expected a whole number from 1 to 64"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, film, index, model_folder, tmp_path, capsys):

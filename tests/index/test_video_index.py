@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 from tiny import save, scenery, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError, LongPandaError
-from longpanda.index import Builder, VideoIndex, encode, growth, load, storage, store
+from longpanda.index import Builder, VideoIndex, encode, load, storage, store
 from longpanda.index.thumbnails import EVERY_SECONDS
 from longpanda.processing.budget import QUESTION_TOKENS
-from longpanda.video import Sampling
+from longpanda.video import Sampling, crew
 from longpanda.video import encode as write_video
 
 QUESTION = "What number is on the red circle?"
@@ -38,8 +38,9 @@ def squeezed(compressed_folder):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """So that 12 seconds are many blocks."""
+    """So that 12 seconds are many blocks, for as many workers as are asked for."""
     monkeypatch.setattr(encode, "LEAST_BLOCK_FRAMES", 16)
+    monkeypatch.setattr(crew, "SEVERAL_KEYFRAMES", 0)
 
 
 def files_of(index: Path) -> dict[str, bytes]:
@@ -106,19 +107,6 @@ def test_an_index_that_was_stopped_goes_on_and_is_the_same(panda, film, tmp_path
     assert done[-1] == 120
     assert index.is_complete
     assert files_of(tmp_path / "cut.vidx") == files_of(tmp_path / "whole.vidx")
-
-
-def test_a_recording_in_progress_is_read_by_one_worker(film, tmp_path):
-    recording = Path(shutil.copy(film, tmp_path))
-    os.utime(recording)
-    assert growth.workers_for(recording) == 1
-    os.utime(recording, (0, 0))
-    assert growth.workers_for(recording) == min(growth.MOST_WORKERS, os.cpu_count())
-
-
-def test_an_impossible_number_of_workers_is_refused(squeezed, film, tmp_path):
-    with pytest.raises(ConfigError, match="workers=0"):
-        Builder(squeezed, film, tmp_path / "film.vidx", workers=0)
 
 
 def test_an_index_can_be_asked_while_it_is_made(panda, film, tmp_path):

@@ -400,7 +400,7 @@ def with_model(**values):
         (with_model(text={**TEXT, "num_attention_heads": 0}), "model.text = .* fit a qwen2"),
         (
             dataclasses.replace(with_model(text={**TEXT, "rope_parameters": LINEAR}), attention_scale=2.0),
-            "attention_scale=2 of a 'qwen2' with positions .*'linear'.*expected plain rotary positions",
+            "attention_scale=2 of a 'qwen2' with positions .*'linear'.*expected plain rotary",
         ),
         (with_model(sampling={"frame": 3}), "unknown field 'model.sampling.frame'.*did you mean 'frames'"),
         (with_model(sampling={"frames": 0}), "frames=0"),

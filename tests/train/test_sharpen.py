@@ -5,9 +5,11 @@ import copy
 import pytest
 import torch
 from tiny import tiny
+from transformers import AutoConfig
 
+from longpanda.errors import ConfigError
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.train.taught import sharpen
+from longpanda.train.taught import sharpened
 
 
 @pytest.mark.parametrize("backbone", ["qwen2", "llama", "phi3"])
@@ -15,7 +17,7 @@ from longpanda.train.taught import sharpen
 def test_attention_logits_are_multiplied(backbone, attention_scale):
     plain, _ = tiny(backbone)
     config = copy.deepcopy(plain.config)
-    sharpen(config.text_config, attention_scale)
+    config.text_config = sharpened(config.text_config, attention_scale)
     sharp = LongPandaForConditionalGeneration(config).eval()
     sharp.load_state_dict(plain.state_dict())
     ids = torch.arange(5, 45)[None]
@@ -25,3 +27,20 @@ def test_attention_logits_are_multiplied(backbone, attention_scale):
         layer.self_attn.scaling *= attention_scale
     # float32: the factor of queries and keys is a rounded square root.
     torch.testing.assert_close(after, plain(input_ids=ids).logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "settings"),
+    [
+        ("phi3", {"partial_rotary_factor": 0.5, "pad_token_id": 0}),
+        ("glm", {"pad_token_id": 0}),
+        ("smollm3", {}),
+        ("gpt2", {}),
+        ("qwen2", {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}}),
+    ],
+)
+def test_what_positions_do_not_reach_is_refused(backbone, settings):
+    config = AutoConfig.for_model(backbone, **settings)
+    with pytest.raises(ConfigError, match=f"attention_scale=2 of a '{backbone}' .* in every layer and channel"):
+        sharpened(config, 2.0)
+    assert sharpened(config, 1.0).to_dict() == config.to_dict()

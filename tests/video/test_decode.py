@@ -1,6 +1,7 @@
 """The frame on screen at a second: right pixels and right times, in every kind of file."""
 
 import logging
+import threading
 
 import numpy as np
 import pytest
@@ -229,6 +230,21 @@ def test_streaming_equals_decoding(plain, workers):
     assert [frame.number for frame in streamed] == [0, 1, 2]
     np.testing.assert_array_equal(np.stack([frame.pixels for frame in streamed]), clip.frames)
     assert [frame.pts_seconds for frame in streamed] == clip.pts_seconds.tolist()
+
+
+@pytest.mark.parametrize(("keyframe_every", "together"), [(300, False), (5, True)])
+def test_stretches_of_one_keyframe_group_are_read_by_one_worker(tmp_path, keyframe_every, together):
+    options = {"g": str(keyframe_every), "keyint_min": str(keyframe_every), "sc_threshold": "0"}
+    path = write_movie(tmp_path / "film.mp4", [numbered(i) for i in range(300)], options=options)
+    seconds = np.arange(0, 10, 0.2)
+    frames = iter_frames(path, seconds, workers=2)
+    first = next(frames)
+    assert any(thread.name.startswith("decode") for thread in threading.enumerate()) == together
+    assert [frame.number for frame in (first, *frames)] == list(range(50))
+    stopped = iter_frames(path, seconds, workers=2)
+    np.testing.assert_array_equal([next(stopped).pixels, next(stopped).pixels], decode(path, seconds[:2]).frames)
+    stopped.close()
+    assert not any(thread.name.startswith("decode") for thread in threading.enumerate())
 
 
 def test_without_seconds_every_frame_comes(plain):

@@ -10,7 +10,8 @@ from av.video.reformatter import Interpolation
 from longpanda.video.frames import Geometry, UprightRgb
 
 EXACT = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
-FORMATS = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p12le", "nv12", "gray", "rgb24", "bgra")
+YUV = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p12le", "nv12")
+FORMATS = (*YUV, "gray", "rgb24", "bgra", "rgb565le")
 
 
 def blocks(height_px: int, width_px: int) -> Any:

@@ -1,0 +1,43 @@
+"""How many threads decode a video that is indexed or asked."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from longpanda.errors import ConfigError
+from longpanda.index import Builder, growth, load, stream, watched
+from longpanda.video import Sampling
+
+FPS = 10.0
+
+
+@pytest.fixture
+def squeezed(compressed_folder):
+    return load(str(compressed_folder))
+
+
+@pytest.mark.parametrize(
+    ("cores", "age_seconds", "workers"), [(1, 90, 1), (3, 90, 3), (64, 90, 4), (3, 30, 1), (3, -90, 1)]
+)
+def test_workers_are_for_the_cores_and_one_for_a_recording(
+    squeezed, film, tmp_path, monkeypatch, cores, age_seconds, workers
+):
+    recording, asked = Path(shutil.copy(film, tmp_path)), []
+    os.utime(recording, (time.time() - age_seconds,) * 2)
+    monkeypatch.setattr(growth, "_cores", lambda: cores)
+    for module in (stream, watched):
+        original = module.iter_frames
+        monkeypatch.setattr(
+            module, "iter_frames", lambda *a, original=original, **k: asked.append(k["workers"]) or original(*a, **k)
+        )
+    squeezed.index(recording, fps=FPS)
+    squeezed.watch(recording, Sampling(fps=FPS))
+    assert asked == [workers, workers]
+
+
+def test_an_impossible_number_of_workers_is_refused(squeezed, film, tmp_path):
+    with pytest.raises(ConfigError, match="workers=0"):
+        Builder(squeezed, film, tmp_path / "film.vidx", workers=0)
