@@ -19,6 +19,17 @@ torch.set_num_threads(1)
 Panda = tuple[LongPandaForConditionalGeneration, LongPandaProcessor]
 
 
+SMALLEST_TEXT = {
+    "model_type": "qwen2",
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}
+"""Of a recipe: a language model of one layer, which trains in no time."""
+
+
 def tiny_stab() -> StabConfig:
     """3 x 3 cells for a square frame."""
     return StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)

@@ -11,7 +11,7 @@ from longpanda.index.planning import plan_index, plan_video
 from longpanda.index.session import Session
 from longpanda.index.video_index import VideoIndex
 from longpanda.index.watched import watch_index, watch_video
-from longpanda.types import Answer
+from longpanda.types import Answer, is_index
 from longpanda.video import Sampling, probe
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class LongPanda:
         """
         path = Path(path)
         parts = self.model, self.processor
-        if VideoIndex.is_at(path):
+        if is_index(path):
             if sampling is not None:
                 found = "frames to look at of an index, which has looked already"
                 raise ConfigError(found, "none", "leave them out, or ask the video")

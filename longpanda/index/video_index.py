@@ -11,7 +11,7 @@ from longpanda.errors import IndexFileError
 from longpanda.index import storage, thumbnails
 from longpanda.index.store import Piece, Store
 from longpanda.index.thumbnails import Thumbnail
-from longpanda.types import VisualTokens, is_index
+from longpanda.types import VisualTokens
 
 STATE, TAIL = "state.", "tail."
 """Prefixes of what a state file holds: the compressor's state, and the tokens of frames that are in no block yet."""
@@ -32,11 +32,6 @@ class VideoIndex:
         self.path = Path(path)
         self.store = Store.open(self.path)
         self.header = self.store.header
-
-    @staticmethod
-    def is_at(path: str | Path) -> bool:
-        """Is this the folder of an index, or the name of one that is not there, and not a video?"""
-        return is_index(Path(path))
 
     @cached_property
     def _written(self) -> tuple[int, Piece | None]:

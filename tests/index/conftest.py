@@ -6,6 +6,7 @@ import av
 import pytest
 from tiny import save, scenery, squeezing, tiny
 
+from longpanda.index import load
 from longpanda.video import encode
 
 
@@ -47,3 +48,8 @@ def recording(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 packet.stream = stream
                 target.mux(packet)
     return path
+
+
+@pytest.fixture
+def squeezed(compressed_folder):
+    return load(str(compressed_folder))

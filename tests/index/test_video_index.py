@@ -31,11 +31,6 @@ def panda(request, model_folder, compressed_folder):
     return load(str(model_folder if request.param == "plain" else compressed_folder))
 
 
-@pytest.fixture
-def squeezed(compressed_folder):
-    return load(str(compressed_folder))
-
-
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """So that 12 seconds are many blocks, for as many workers as are asked for."""

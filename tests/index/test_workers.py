@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.index import Builder, growth, load, stream, watched
+from longpanda.index import Builder, growth, stream, watched
 from longpanda.video import Sampling
 
 FPS = 10.0
-
-
-@pytest.fixture
-def squeezed(compressed_folder):
-    return load(str(compressed_folder))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from tiny import scenery
+from tiny import SMALLEST_TEXT, scenery
 from transformers import TrainerCallback
 
 from longpanda.errors import ConfigError
@@ -18,20 +18,12 @@ from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 from longpanda.train.taught import TaughtPanda
 from longpanda.video import encode
 
-TEXT = {
-    "model_type": "qwen2",
-    "hidden_size": 16,
-    "intermediate_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-}
 TEMPORAL = {"grid": [2, 2], "layers": 1, "head_width": 96, "state_width": 4, "pool_frames": 2}
 CLASSES = list(CELL_ATTRIBUTES.values())
 QUICK = {"batch": 2, "learning_rate": 1e-3}
 RECIPE = Recipe(
     name="test",
-    model=ModelRecipe("nano", TEXT, {"frames": 4}, temporal=TEMPORAL, times_every=2),
+    model=ModelRecipe("nano", SMALLEST_TEXT, {"frames": 4}, temporal=TEMPORAL, times_every=2),
     stages=(
         StageRecipe("cells", steps=2, frames=(3,), stills=True, freeze=("stab",), **QUICK),
         StageRecipe("ask", steps=3, frames=(5, 8), families=("needle",), freeze=("projector",), **QUICK),
@@ -241,10 +233,10 @@ def test_words_keep_their_embeddings_under_other_numbers(plain, tmp_path):
     ("model", "message"),
     [
         (
-            {"text": TEXT | {"hidden_size": 32}},
+            {"text": SMALLEST_TEXT | {"hidden_size": 32}},
             r"other parts or sizes: projector.input.weight \[16, 192\]; expected \[32",
         ),
-        ({"text": TEXT | {"num_hidden_layers": 2}}, r"no language_model.model.layers.1"),
+        ({"text": SMALLEST_TEXT | {"num_hidden_layers": 2}}, r"no language_model.model.layers.1"),
     ],
 )
 def test_a_start_that_does_not_fit_is_refused(plain, tmp_path, model, message):

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 import yaml
+from tiny import SMALLEST_TEXT
 
 from longpanda.cli.main import main
 from longpanda.errors import ConfigError
@@ -23,15 +24,7 @@ RECIPE = {
     "log_steps": 1,
     "model": {
         "stab_size": "nano",
-        "text": {
-            "model_type": "qwen2",
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "attention_dropout": 0.1,
-        },
+        "text": SMALLEST_TEXT | {"attention_dropout": 0.1},
         "sampling": {"frames": 4},
     },
     "stages": [

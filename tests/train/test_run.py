@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny import SMALLEST_TEXT
 from transformers import TrainerCallback, set_seed
 
 import longpanda
@@ -23,15 +24,7 @@ from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import claim, record
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 
-TEXT = {
-    "model_type": "qwen2",
-    "hidden_size": 16,
-    "intermediate_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "attention_dropout": 0.1,  # so that the state of the random generator matters
-}
+TEXT = SMALLEST_TEXT | {"attention_dropout": 0.1}  # so that the state of the random generator matters
 QUICK = {"batch": 2, "learning_rate": 1e-3}
 FAMILIES = ("needle", "card_count")
 RECIPE = Recipe(
