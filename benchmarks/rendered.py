@@ -1,5 +1,6 @@
 """Generated scenes in front of a model without any file: frames are drawn when they are looked at."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,9 @@ from longpanda.index.watched import Watched
 from longpanda.longwatch import FAMILIES, Scene, render
 from longpanda.longwatch.lessons import paced_gallery
 from longpanda.types import Sample, Seconds, VideoClip, VisualTokens
+
+AS_LONG_AS_THE_CONTEXT = sys.maxsize
+"""Tokens wished for: every frame counts that the context has room for, more than a model would take of its own."""
 
 
 class Rendered:
@@ -60,7 +64,7 @@ def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
     length, per_group = scene.duration_seconds, encoder.frames_per_group
     seen = VisualTokens(torch.cat(values), starts, ends, seconds, length, per_group)
     watched = Watched(seen, Path(scene.name))
-    plan = plan_index(watched, panda.model, panda.processor, None, None)
+    plan = plan_index(watched, panda.model, panda.processor, AS_LONG_AS_THE_CONTEXT, None)
     return Session(panda.name, panda.model, panda.processor, watched, plan)
 
 
