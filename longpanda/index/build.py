@@ -127,8 +127,7 @@ class Builder:
             if state is not None and state.facts["source"] != self._source:
                 self._check_grown(append)
                 check_same_video(store, state, self.video, self.info, self._size_px)
-            looked_at = self.info, self.seconds, self._size_px
-            stream = Stream(self._encoder, self.video, *looked_at, self.stored, self._workers)
+            stream = Stream(self._encoder, self.video, self.info, self.seconds, self.stored, self._workers)
             stream.into(store, state, self._source, progress)
         return VideoIndex(self.folder)
 

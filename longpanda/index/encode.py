@@ -1,9 +1,12 @@
 """Frames of a video to visual tokens, block after block, in memory that does not depend on the video's length."""
 
+import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from longpanda.errors import ConfigError
 from longpanda.model.configuration import StabConfig, cells_of
 from longpanda.shapes import Float
 from longpanda.types import Seconds, VideoClip
-from longpanda.video import TimedFrame
+from longpanda.video import TimedFrame, iter_frames
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -25,34 +28,22 @@ LEAST_BLOCK_FRAMES = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Frames that are encoded together.
+class Encoded:
+    """A block as the model has seen it.
 
     Args:
-        clip: them.
+        clip: the frames.
+        values: groups of visual tokens, before the projector [G, P, C].
+        state: that the next block begins with.
         next_number: of the seconds asked for, the first that comes after these frames.
+        seconds: wall time that the model took.
     """
 
     clip: VideoClip
+    values: Float[Tensor, "G P C"]
+    state: Any
     next_number: int
-
-
-def blocks_of(frames: Iterable[TimedFrame], size: int, duration_seconds: float) -> Iterator[Block]:
-    """Cut a stream of frames into blocks of `size`; only the last may be shorter."""
-    held: list[TimedFrame] = []
-    for frame in frames:
-        held.append(frame)
-        if len(held) == size:
-            yield _block(held, duration_seconds)
-            held = []
-    if held:
-        yield _block(held, duration_seconds)
-
-
-def _block(frames: list[TimedFrame], duration_seconds: float) -> Block:
-    times = np.array([frame.pts_seconds for frame in frames])
-    clip = VideoClip(np.stack([frame.pixels for frame in frames]), times, duration_seconds)
-    return Block(clip, frames[-1].number + 1)
+    seconds: float
 
 
 class Encoder:
@@ -79,6 +70,7 @@ class Encoder:
         size_px: tuple[int, int],
         tokens_per_frame: float | None = None,
     ) -> None:
+        self.size_px = size_px
         self._model, self._frames, self._temporal = model, processor.image_processor, model.temporal
         cells = cells_of(*size_px, model.config.stab_config)
         if tokens_per_frame is not None:
@@ -119,11 +111,40 @@ class Encoder:
         rest = self._temporal.tail(state)  # only the last block ends within a group
         return (groups.values if rest is None else torch.cat([groups.values, rest.values])), state
 
+    def video(
+        self, path: Path, seconds: Seconds, duration_seconds: float, workers: int, state: Any = None
+    ) -> Generator[Encoded]:
+        """Go through a file: the frames at these seconds, block after block; what cannot be read is left out.
+
+        Args:
+            path: the file.
+            seconds: looked at.
+            duration_seconds: of the whole video.
+            workers: threads that decode.
+            state: of the frames before.
+        """
+        if not len(seconds):
+            return
+        with closing(iter_frames(path, seconds, size_px=self.size_px, workers=workers)) as frames:
+            for block in _blocks(frames, self.frames_at_once(len(seconds))):
+                times = np.array([frame.pts_seconds for frame in block])
+                clip = VideoClip(np.stack([frame.pixels for frame in block]), times, duration_seconds)
+                began = time.perf_counter()
+                values, state = self(clip, state)
+                yield Encoded(clip, values, state, block[-1].number + 1, clock(self._model) - began)
+
     def spans(self, frames_seconds: Seconds) -> tuple[Seconds, Seconds]:
         """When the first and the last frame of each of a block's groups are shown."""
         starts = np.arange(0, len(frames_seconds), self.frames_per_group)
         ends = np.minimum(starts + self.frames_per_group, len(frames_seconds)) - 1
         return frames_seconds[starts], frames_seconds[ends]
+
+
+def _blocks(frames: Iterable[TimedFrame], size: int) -> Iterator[list[TimedFrame]]:
+    """So many frames at a time; only the last may be fewer."""
+    remaining = iter(frames)
+    while block := list(itertools.islice(remaining, size)):
+        yield block
 
 
 def _at_rate(

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from longpanda.index import storage, thumbnails
-from longpanda.index.encode import Encoder, blocks_of
+from longpanda.index.encode import Encoder
 from longpanda.index.growth import SETTLED_SECONDS
 from longpanda.index.store import Piece, Store
 from longpanda.index.video_index import STATE, TAIL, part_of
 from longpanda.model.stream import CompressorState
 from longpanda.types import Seconds, VideoClip
-from longpanda.video import VideoInfo, decode, iter_frames
+from longpanda.video import VideoInfo, decode
 
 Tensors = dict[str, torch.Tensor]
 
@@ -44,7 +44,6 @@ class Stream:
         video: the file.
         info: what it is.
         seconds: that are looked at.
-        size_px: of the frames.
         stored: how tokens are stored.
         workers: threads that decode.
     """
@@ -55,12 +54,11 @@ class Stream:
         video: Path,
         info: VideoInfo,
         seconds: Seconds,
-        size_px: tuple[int, int],
         stored: str,
         workers: int,
     ) -> None:
         self._encoder, self._video, self._info = encoder, video, info
-        self._seconds, self._size_px, self._stored, self._workers = seconds, size_px, stored, workers
+        self._seconds, self._stored, self._workers = seconds, stored, workers
         self._waiting: deque[_Waiting] = deque()
 
     def into(
@@ -100,22 +98,20 @@ class Stream:
                 if progress is not None:
                     progress(waiting.next_number)
         if not frames:
-            decode(self._video, self._seconds, size_px=self._size_px)  # raises, and says where the file ends
+            decode(self._video, self._seconds, size_px=self._encoder.size_px)  # raises, and says where the file ends
         counts = {"frames_wanted": len(self._seconds), "frames_read": frames, "is_complete": True}
         store.finish(Piece({**kept, **self._beyond()}, facts | place | counts))
 
     def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Generator[_Waiting]:
-        """Blocks of what is left, through the model."""
-        size, rest = self._encoder.frames_at_once(len(self._seconds)), self._seconds[first:]
-        if not len(rest):
-            return
-        with closing(iter_frames(self._video, rest, size_px=self._size_px, workers=self._workers)) as shown:
-            for block in blocks_of(shown, size, self._info.duration_seconds):
-                values, state = self._encoder(block.clip, state)
-                frames += len(block.clip)
-                memory = {} if state is None else state.to_tensors()
+        """Blocks of what is left, as they are written."""
+        rest, length = self._seconds[first:], self._info.duration_seconds
+        with closing(self._encoder.video(self._video, rest, length, self._workers, state)) as blocks:
+            for encoded in blocks:
+                frames += len(encoded.clip)
+                memory = {} if encoded.state is None else encoded.state.to_tensors()
                 after = {STATE + name: value.cpu() for name, value in memory.items()}
-                yield _Waiting(self._tensors(block.clip, values), after, first + block.next_number, frames)
+                tensors = self._tensors(encoded.clip, encoded.values)
+                yield _Waiting(tensors, after, first + encoded.next_number, frames)
 
     def _settled(self) -> _Waiting | None:
         """The block that waits longest, taken out, if it can be written."""

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from longpanda.errors import CutVideoError
-from longpanda.index.encode import Encoder, blocks_of, clock
+from longpanda.index.encode import Encoder
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.growth import workers_for
 from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.index.video_index import VideoIndex
 from longpanda.types import Seconds, VisualTokens
-from longpanda.video import Sampling, VideoInfo, decode, iter_frames
+from longpanda.video import Sampling, VideoInfo, decode
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -73,14 +73,15 @@ def watch_video(
         CutVideoError: there is no picture at the seconds that `sampling` names.
     """
     seconds = sampling.seconds_for(info.duration_seconds)
-    reading = _Reading(path, model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
+    encoder = Encoder(model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
     try:
-        watched = reading.read(seconds, info.duration_seconds)
+        watched = _read(path, encoder, seconds, info.duration_seconds)
     except CutVideoError as error:
         if sampling.seconds is not None:  # these and no others were asked for
             raise
         end = error.readable_seconds
-        watched = reading.read(sampling.seconds_for(end) if end > 0 else np.zeros(1), info.duration_seconds)
+        readable = sampling.seconds_for(end) if end > 0 else np.zeros(1)
+        watched = _read(path, encoder, readable, info.duration_seconds)
         notice = (
             f"None of the {len(seconds)} frames planned over {info.duration_seconds:.1f} s could be read: this file "
             f"ends at {end:.1f} s, and the {len(watched.tokens.frames_seconds)} frames looked at are from before that. "
@@ -91,36 +92,22 @@ def watch_video(
     return replace(watched, notice=notice)
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """Frames of a file through an encoder."""
-
-    path: Path
-    model: "LongPandaForConditionalGeneration"
-    processor: "LongPandaProcessor"
-    size_px: tuple[int, int]
-
-    def read(self, seconds: Seconds, duration_seconds: float) -> Watched:
-        encoder = Encoder(self.model, self.processor, self.size_px)
-        state, started, encoding = None, time.perf_counter(), 0.0
-        values: list[torch.Tensor] = []
-        spans: list[tuple[Seconds, Seconds]] = []
-        times: list[Seconds] = []
-        small: list[Thumbnail] = []
-        with closing(iter_frames(self.path, seconds, size_px=self.size_px, workers=workers_for(self.path))) as frames:
-            for block in blocks_of(frames, encoder.frames_at_once(len(seconds)), duration_seconds):
-                began = time.perf_counter()
-                tokens, state = encoder(block.clip, state)
-                values.append(tokens)
-                spans.append(encoder.spans(block.clip.pts_seconds))
-                times.append(block.clip.pts_seconds)
-                small += thumbnails_of(block.clip.frames, block.clip.pts_seconds)
-                encoding += clock(self.model) - began
-        if not values:
-            decode(self.path, seconds, size_px=self.size_px)  # raises, and says where the file ends
-        starts, ends = (np.concatenate(one) for one in zip(*spans, strict=True))
-        seen = VisualTokens(
-            torch.cat(values), starts, ends, np.concatenate(times), duration_seconds, encoder.frames_per_group
-        )
-        spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
-        return Watched(seen, self.path, seconds=spent, thumbnails=tuple(small))
+def _read(path: Path, encoder: Encoder, seconds: Seconds, duration_seconds: float) -> Watched:
+    """These seconds of a file. Raises CutVideoError where no frame of them can be read."""
+    started, encoding = time.perf_counter(), 0.0
+    values: list[torch.Tensor] = []
+    times: list[Seconds] = []
+    small: list[Thumbnail] = []
+    with closing(encoder.video(path, seconds, duration_seconds, workers_for(path))) as blocks:
+        for encoded in blocks:
+            clip = encoded.clip
+            values.append(encoded.values)
+            times.append(clip.pts_seconds)
+            small += thumbnails_of(clip.frames, clip.pts_seconds)
+            encoding += encoded.seconds
+    if not values:
+        decode(path, seconds, size_px=encoder.size_px)  # raises, and says where the file ends
+    shown = np.concatenate(times)  # blocks are whole groups
+    tokens = VisualTokens(torch.cat(values), *encoder.spans(shown), shown, duration_seconds, encoder.frames_per_group)
+    spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
+    return Watched(tokens, path, seconds=spent, thumbnails=tuple(small))

@@ -10,7 +10,7 @@ from tiny import scenery
 
 from longpanda.errors import ConfigError, CutVideoError, PromptError, VideoError
 from longpanda.index import encode as encode_module
-from longpanda.index import load, session, watched
+from longpanda.index import load, session
 from longpanda.video import Sampling, decode, encode
 
 CUT_AFTER_A_MOMENT = Path(__file__).resolve().parents[2] / "../shared/data/videos/mb_annex-b.mp4"
@@ -24,11 +24,11 @@ def panda(model_folder):
 def test_two_questions_decode_and_encode_once(panda, film, monkeypatch):
     decoded, encoded, projected = [], [], []
     real_decode, real_stab, real_projector = (
-        watched.iter_frames,
+        encode_module.iter_frames,
         panda.model.stab.forward,
         panda.model.projector.forward,
     )
-    monkeypatch.setattr(watched, "iter_frames", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
+    monkeypatch.setattr(encode_module, "iter_frames", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
     monkeypatch.setattr(panda.model.stab, "forward", lambda *a: (encoded.append(a), real_stab(*a))[1])
     monkeypatch.setattr(panda.model.projector, "forward", lambda *a: (projected.append(a), real_projector(*a))[1])
     seen = panda.watch(film)
@@ -153,7 +153,7 @@ def test_a_real_file_with_half_a_second_of_35(panda):
 
 
 def test_frames_beyond_the_context_are_refused_before_they_are_decoded(panda, film, monkeypatch):
-    monkeypatch.setattr(watched, "iter_frames", lambda *_, **__: pytest.fail("decoded what does not fit"))
+    monkeypatch.setattr(encode_module, "iter_frames", lambda *_, **__: pytest.fail("decoded what does not fit"))
     with pytest.raises(ConfigError, match=r"look at no more than \d+ frames"):
         panda.watch(film, Sampling(frames=5000))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.index import Builder, growth, stream, watched
+from longpanda.index import Builder, encode, growth
 from longpanda.video import Sampling
 
 FPS = 10.0
@@ -23,11 +23,8 @@ def test_workers_are_for_the_cores_and_one_for_a_recording(
     recording, asked = Path(shutil.copy(film, tmp_path)), []
     os.utime(recording, (time.time() - age_seconds,) * 2)
     monkeypatch.setattr(growth, "_cores", lambda: cores)
-    for module in (stream, watched):
-        original = module.iter_frames
-        monkeypatch.setattr(
-            module, "iter_frames", lambda *a, original=original, **k: asked.append(k["workers"]) or original(*a, **k)
-        )
+    original = encode.iter_frames
+    monkeypatch.setattr(encode, "iter_frames", lambda *a, **k: asked.append(k["workers"]) or original(*a, **k))
     squeezed.index(recording, fps=FPS)
     squeezed.watch(recording, Sampling(fps=FPS))
     assert asked == [workers, workers]
