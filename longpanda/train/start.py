@@ -26,17 +26,19 @@ class Start:
         taken: tensors taken over, by part.
         new: tensors that start new, by part.
         new_words: tokens that the saved model did not have.
+        turned: what no weight shows, the rotary positions of both, where they differ; else "".
     """
 
     name: str
     taken: dict[str, int]
     new: dict[str, int]
     new_words: tuple[str, ...]
+    turned: str = ""
 
     def __str__(self) -> str:
         new = _counts(self.new) or "nothing"
         words = f" and {len(self.new_words)} words ({', '.join(map(repr, self.new_words))})" if self.new_words else ""
-        return f"started from '{self.name}': took over {_counts(self.taken)}; {new}{words} started new"
+        return f"started from '{self.name}': took over {_counts(self.taken)}; {new}{words} started new{self.turned}"
 
 
 def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: PreTrainedTokenizerBase) -> Start:
@@ -54,7 +56,8 @@ def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: P
         ConfigError: it has other parts or sizes.
     """
     folder = locate(name)
-    saved = LongPandaForConditionalGeneration.from_pretrained(folder).state_dict()
+    old = LongPandaForConditionalGeneration.from_pretrained(folder)
+    saved, turned = old.state_dict(), _turned(old, model)
     own = {key: value for key, value in model.state_dict().items() if _part(key) not in TEACHERS}
     lexical = _lexical(model)
     _check_same(name, saved, own, lexical)
@@ -65,7 +68,15 @@ def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: P
             saved[key] = _by_word(saved[key], own[key], known, words)
     model.load_state_dict(saved, strict=False)
     fresh = sorted(set(words) - set(known), key=words.__getitem__)
-    return Start(name, _by_part(saved), _by_part(own.keys() - saved.keys()), tuple(fresh))
+    return Start(name, _by_part(saved), _by_part(own.keys() - saved.keys()), tuple(fresh), turned)
+
+
+def _turned(old: LongPandaForConditionalGeneration, new: LongPandaForConditionalGeneration) -> str:
+    """How rotary positions differ: the same weights then mean something else at a distance."""
+    before, after = (getattr(one.config.text_config, "rope_parameters", None) or {} for one in (old, new))
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    said = ", ".join(f"{name} {before.get(name)} -> {after.get(name)}" for name in names)
+    return f"; rotary positions: {said}" if said else ""
 
 
 def _check_same(name: str, saved: Mapping[str, Tensor], own: Mapping[str, Tensor], lexical: set[str]) -> None:

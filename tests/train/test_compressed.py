@@ -214,6 +214,13 @@ def test_a_compressor_starts_new_before_what_is_taken_over(plain, tmp_path):
     assert [one.decode(one.encode("never left")) for one in tokenizers] == ["<|unknown|> left", "never left"]
 
 
+def test_positions_that_turn_otherwise_are_said(plain, tmp_path):
+    text = RECIPE.model.text | {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}}
+    folder, (said, *_) = train(started(plain, text=text), tmp_path / "run")
+    assert said.endswith("started new; rotary positions: rope_theta 10000.0 -> 1000000.0")
+    assert load(str(folder)).model.config.text_config.rope_parameters["rope_theta"] == 1e6
+
+
 def test_words_keep_their_embeddings_under_other_numbers(plain, tmp_path):
     words = [word for word in vocabulary() if word != "never"][::-1]
     recipe = dataclasses.replace(started(plain), words=())
