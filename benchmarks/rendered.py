@@ -46,7 +46,7 @@ class Rendered:
 
 def middles(frames: int, duration_seconds: float) -> Seconds:
     """The middles of as many equal parts of a video."""
-    return (np.arange(frames) + 0.5) * (duration_seconds / frames)
+    return (np.arange(frames, dtype=np.float64) + 0.5) * (duration_seconds / frames)
 
 
 def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:

@@ -75,7 +75,7 @@ def build_mixer(chunk: int | None, backward: bool) -> Workload:
     torch.nn.init.normal_(ours.out_proj.weight, std=0.02)
     x = torch.randn(1, TOKENS, CONFIG.width)
     if chunk is None:
-        learned = [weight for name, weight in ours.named_parameters() if name != "time_rate"]
+        learned: list[Tensor] = [weight for name, weight in ours.named_parameters() if name != "time_rate"]
         return _workload(partial(_first, ours), [x], learned, backward)
     theirs = _their_mixer(ours, chunk)
     return _workload(theirs, [x], list(theirs.parameters()), backward)
@@ -92,7 +92,7 @@ def _their_mixer(ours: Mamba2Mixer, chunk: int) -> torch.nn.Module:
 
     sizes = {"hidden_size": CONFIG.width, "state_size": CONFIG.state_width, "head_dim": CONFIG.head_width}
     sizes |= {"num_heads": HEADS, "expand": CONFIG.expand, "conv_kernel": CONFIG.conv_kernel, "chunk_size": chunk}
-    theirs = TheirMixer(Mamba2Config(**sizes, n_groups=1, num_hidden_layers=1), layer_idx=0)
+    theirs: torch.nn.Module = TheirMixer(Mamba2Config(**sizes, n_groups=1, num_hidden_layers=1), layer_idx=0)
     theirs.load_state_dict({name: weight for name, weight in ours.state_dict().items() if name != "time_rate"})
     return theirs
 
@@ -102,8 +102,8 @@ def build_length(tokens: int) -> Workload:
     torch.manual_seed(0)
     x = torch.randn(1, 1, HEADS, CONFIG.head_width, dtype=torch.bfloat16).expand(1, tokens, -1, -1)
     step, *groups = (torch.rand(1, 1, width) for width in (HEADS, CONFIG.state_width, CONFIG.state_width))
-    inputs = [one.expand(1, tokens, -1) for one in (-0.01 * step, step, *groups)]
-    run = torch.no_grad()(partial(scan, x, *inputs, None, CONFIG.chunk))
+    decay, step, b, c = (one.expand(1, tokens, -1) for one in (-0.01 * step, step, *groups))
+    run = torch.no_grad()(partial(scan, x, decay, step, b, c, None, CONFIG.chunk))
     return Workload(run, {"tokens": tokens, "output_bytes": x.numel() * x.element_size()})
 
 
