@@ -2,16 +2,15 @@
 
     python benchmarks/decode_one.py READER FILE FRAMES SECONDS
 
-Imports nothing of this project but what the reader of that name needs, so that others run in environments of theirs.
-Every reader gives [N, 126, 224, 3] uint8, with the same resizing, of the seconds in the middle of N equal parts. All
-but ours hold what their call for many frames returns, as their users do.
+Imports of this project only what the reader of that name and the measurement need, so that others run in environments
+of theirs. Every reader gives [N, 126, 224, 3] uint8, with the same resizing, of the seconds in the middle of N equal
+parts. All but ours hold what their call for many frames returns, as their users do.
 """
 
 import importlib
 import json
 import math
 import re
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -106,28 +105,24 @@ MODULES = {"longpanda": ("longpanda.video", "av"), "pyav": ("av",), "torchcodec"
 """What is imported before the clock starts, by the first word of a reader; any other is its own."""
 
 
-def peak_rss_bytes() -> int:
-    """Of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
 def main() -> None:
     """Read, and print one line of JSON."""
     reader, path, count, duration_seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from benchmarks.scenes import LOOP_SECONDS, number_in
+    from longpanda.memory import peak_memory_bytes
 
     torch.set_num_threads(1)
     library = re.split(r"\W", reader)[0]
     for module in MODULES.get(library, (library,)):
         importlib.import_module(module)
     seconds = (np.arange(count) + 0.5) * (duration_seconds / count)
-    before, wall, cpu = peak_rss_bytes(), time.perf_counter(), time.process_time()
+    before, wall, cpu = peak_memory_bytes(), time.perf_counter(), time.process_time()
     shown = [number_in(frame) for frame in READERS[reader](path, seconds)]
     spent = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     expected = [math.floor(second * FPS + 1e-6) % (FPS * LOOP_SECONDS) for second in seconds]
     wrong = sum(a != b for a, b in zip(shown, expected, strict=True))
-    print(json.dumps({**spent, "rss_bytes_over_start": peak_rss_bytes() - before, "wrong_frames": wrong}))
+    print(json.dumps({**spent, "rss_bytes_over_start": peak_memory_bytes() - before, "wrong_frames": wrong}))
 
 
 if __name__ == "__main__":

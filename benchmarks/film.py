@@ -18,21 +18,21 @@ MINUTES = 120.0
 RESULT = Path(__file__).parent / "results" / "film_cpu.json"
 
 ONE_FILM = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from longpanda.longwatch import Split, scene_seed
 from longpanda.longwatch.film import film
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import ROOM_SCRIPTS, SuitePlan
+from longpanda.memory import peak_memory_bytes
 room, minutes, path, plan = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3]), SuitePlan()
 scene = ROOM_SCRIPTS[room](scene_seed(Split.DEV, 0), LEVELS[plan.level]).scene(60 * minutes)
 start = time.perf_counter(), time.process_time()
 made = film(scene, path, plan.size_px, plan.fps, plan.crf)
-scale = 1 if sys.platform == "darwin" else 1024
 print(json.dumps({"frames": made.frames, "wall_seconds": time.perf_counter() - start[0],
     "cpu_seconds": time.process_time() - start[1], "file_bytes": path.stat().st_size,
     "size_px": plan.size_px, "fps": plan.fps,
-    "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale}))
+    "peak_rss_bytes": peak_memory_bytes()}))
 """
 
 

@@ -44,7 +44,7 @@ def peak_memory(video: Path, fps: float) -> Row:
     """Index with the bundled model."""
     from longpanda.index import Builder, load
     from longpanda.index.growth import workers_for
-    from longpanda.index.session import peak_memory_bytes
+    from longpanda.memory import peak_memory_bytes
 
     with tempfile.TemporaryDirectory() as folder:
         panda = load("nano")

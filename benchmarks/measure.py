@@ -10,10 +10,8 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
 import shlex
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from longpanda.memory import peak_memory_bytes
+from longpanda.video.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,14 @@ def compare(contenders: Sequence[Contender], rounds: int, device: str = "cpu", t
 def _serve(parent: Connection, contender: Contender, device: str, threads: int) -> None:
     """One contender's process: build, warm up, then one timed run for every True received."""
     torch.set_num_threads(threads)
-    before = _peak_rss_bytes()
+    before = peak_memory_bytes()
     workload = contender.build()
     timed(workload.run, device)
     parent.send("ready")
     while parent.recv():
         parent.send(timed(workload.run, device))
     device_bytes = torch.cuda.max_memory_allocated() if device == "cuda" else 0
-    parent.send((_peak_rss_bytes(), before, device_bytes, workload.facts))
+    parent.send((peak_memory_bytes(), before, device_bytes, workload.facts))
 
 
 def timed(run: Callable[[], object], device: str = "cpu") -> tuple[float, float]:
@@ -113,11 +114,6 @@ def _measurement(
     peak, before, device_bytes, facts = end
     medians = statistics.median(walls), statistics.median(cpus)
     return Measurement(contender.name, *medians, walls, cpus, peak, before, device_bytes, facts)
-
-
-def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def machine() -> dict[str, Any]:
@@ -170,11 +166,9 @@ def keep_result(parser: argparse.ArgumentParser, out: Path, result: Path, option
 
 
 def write_json(path: Path, result: dict[str, Any]) -> None:
-    """Write a whole file or none: to a neighbour first, then renamed."""
+    """Write a whole file or none, in a folder that is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    neighbour = path.with_suffix(f".{os.getpid()}.tmp")
-    neighbour.write_text(json.dumps(result, indent=2) + "\n")
-    neighbour.replace(path)
+    write_whole(path, json.dumps(result, indent=2) + "\n")
 
 
 def report(

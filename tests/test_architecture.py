@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROWS = (
-    {"errors", "shapes"},
+    {"errors", "shapes", "memory"},
     {"types"},
     {"video"},
     {"model", "processing"},

@@ -1,8 +1,6 @@
 """A video in front of a model, asked as often as you like: the one way from a file or an index to an answer."""
 
 import hashlib
-import resource
-import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +16,7 @@ from longpanda.index.evidence import intervals
 from longpanda.index.prefix import PrefixCache
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.index.watched import Watched
+from longpanda.memory import peak_memory_bytes
 from longpanda.processing.budget import Plan, evenly
 from longpanda.types import Answer, Evidence, Timeline, Verification
 
@@ -209,9 +208,3 @@ def _unknown(tokenizer: Any, question: str) -> list[str]:
     """The words of a question that its tokenizer has no tokens for."""
     words = dict.fromkeys(question.split())
     return [word for word in words if tokenizer.unk_token_id in tokenizer.encode(word, add_special_tokens=False)]
-
-
-def peak_memory_bytes() -> int:
-    """Most resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
