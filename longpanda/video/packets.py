@@ -94,6 +94,8 @@ class PacketReader:
             if not self.seek(wanted) and not (wanted == floor and self.seek(origin_pts)):
                 return
             yield wanted == floor
+            if wanted == floor:
+                return
             back_ticks = max(2 * back_ticks, step_ticks)
 
     def pictures(self) -> Iterator[Any]:

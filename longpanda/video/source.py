@@ -1,5 +1,6 @@
 """Opens a file for reading pictures: one container, one video stream, and an error a user can act on otherwise."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,8 @@ def open_source(path: str | Path) -> Iterator[Source]:
 
     _check_path(Path(path))
     try:
-        container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
+        # Whole, because "12:30.mp4" would be the file ":30.mp4" of a protocol called 12.
+        container = av.open(os.path.abspath(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
     except av.error.FFmpegError as error:
         raise VideoError(
             f"'{path}' is no media file that can be read ({error.strerror})",

@@ -142,9 +142,10 @@ def test_no_seek_where_no_whole_group_can_be_left_out(plain, tmp_path, monkeypat
     assert 2 <= len(seeks) <= 2 * most
 
 
-def test_a_group_of_more_bytes_than_are_held_is_decoded_plainly(plain, monkeypatch):
+@pytest.mark.parametrize("most", [3000, 1], ids=["group", "keyframe alone"])
+def test_a_group_of_more_bytes_than_are_held_is_decoded_plainly(plain, monkeypatch, most):
     shown = every_frame(plain)
-    monkeypatch.setattr("longpanda.video.groups.MOST_BYTES", 3000)
+    monkeypatch.setattr("longpanda.video.groups.MOST_BYTES", most)
     check(plain, shown, np.arange(0.5, 9.9, 0.7))
 
 

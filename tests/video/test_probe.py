@@ -1,6 +1,8 @@
 """What is said about a file, and the error for each kind of file that is no video."""
 
+import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +124,12 @@ def test_a_folder_that_may_not_be_entered_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(Path, "exists", denied)
     with pytest.raises(VideoError, match=r"cannot be read .*check its permissions"):
         probe("locked/a.mp4")
+
+
+def test_a_name_that_looks_like_a_protocol_is_a_file(tmp_path, plain, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = shutil.copy(plain, "2024-01-01T12:30:00.mp4")
+    assert probe(name) == dataclasses.replace(probe(plain), path=name)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
