@@ -1,6 +1,8 @@
 """Checkpoints of a stage that were written to their end: a run that was killed goes on from the newest."""
 
+import errno
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -9,6 +11,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers.trainer_pt_utils import safe_globals
 
+from longpanda.errors import ConfigError
+
+BROKEN = "broken-"
+"""Stands before the name of a checkpoint that was set aside."""
+_SHARDS = "model.safetensors.index.json"
+
 
 def last_whole_checkpoint(folder: Path, processes: int, is_first: bool) -> str | None:
     """The newest checkpoint in a stage's folder that every process wrote to its end.
@@ -16,14 +24,19 @@ def last_whole_checkpoint(folder: Path, processes: int, is_first: bool) -> str |
     Args:
         folder: the stage's.
         processes: how many wrote it.
-        is_first: this is the process that writes, which removes the half-written ones; all processes choose alike.
+        is_first: this is the process that writes, which sets aside the half-written ones; all processes choose alike.
+
+    Raises:
+        ConfigError: the system does not let a checkpoint be read.
     """
     numbered = {path.name.removeprefix("checkpoint-"): path for path in folder.glob("checkpoint-*")}
     for number in sorted(filter(str.isdecimal, numbered), key=int, reverse=True):
         if _is_whole(numbered[number], processes):
             return str(numbered[number])
         if is_first:
-            shutil.rmtree(numbered[number], ignore_errors=True)
+            aside = folder / f"{BROKEN}{numbered[number].name}"
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(numbered[number], aside)
     return None
 
 
@@ -35,11 +48,25 @@ def _is_whole(checkpoint: Path, processes: int) -> bool:
     names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
     try:
         json.loads((checkpoint / "trainer_state.json").read_text())
-        with safe_open(checkpoint / "model.safetensors", framework="pt") as weights:
-            weights.keys()
+        for name in _weights(checkpoint):
+            with safe_open(checkpoint / name, framework="pt") as weights:
+                weights.keys()
         with safe_globals():
             for name in ["optimizer.pt", *names]:
-                torch.load(checkpoint / name, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError):
+                torch.load(checkpoint / name, map_location="cpu", weights_only=True, mmap=True)
+    except (FileNotFoundError, ValueError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError):
         return False
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # too short for where torch looks in it
+            return False
+        found = f"checkpoint '{checkpoint}' cannot be read ({error.strerror})"
+        remedy = "try again, or move it away to go on without it"
+        raise ConfigError(found, "files that the system reads", remedy) from error
     return True
+
+
+def _weights(checkpoint: Path) -> list[str]:
+    """Names of the files that hold the weights: large models have several, listed in an index."""
+    if not (index := checkpoint / _SHARDS).exists():
+        return ["model.safetensors"]
+    return sorted(set(json.loads(index.read_text())["weight_map"].values()))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from longpanda import __version__
 from longpanda.errors import ConfigError
 from longpanda.train.commit import commit
 from longpanda.train.recipe import Recipe, recipe_of
-from longpanda.video import alone_in
+from longpanda.video import alone_in, write_whole
 
 FREE = {"workers", "threads", "save_steps", "log_steps"}
 """What may change when a run goes on: it says how to run, and nothing about the result."""
@@ -49,8 +48,8 @@ def check(out: Path, recipe: Recipe, processes: int) -> None:
 def record(out: Path, recipe: Recipe, processes: int) -> None:
     """Write recipe.json, and one entry in run.json for this start. Raises ConfigError as `claim`."""
     with _writable(out):
-        _write(out / "recipe.json", dataclasses.asdict(recipe))
-        _write(out / "run.json", [*_starts(out), _made_with(processes)])
+        write_whole(out / "recipe.json", json.dumps(dataclasses.asdict(recipe), indent=2))
+        write_whole(out / "run.json", json.dumps([*_starts(out), _made_with(processes)], indent=2))
 
 
 @contextmanager
@@ -120,9 +119,3 @@ def _made_with(processes: int) -> dict[str, str | int | None]:
         "commit": commit(),
         "processes": processes,
     }
-
-
-def _write(path: Path, value: Any) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=2))
-    os.replace(temporary, path)

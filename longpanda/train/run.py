@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import pickle
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import torch
 from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
 
 from longpanda.errors import ConfigError, nearest
+from longpanda.index.load import first_line
 from longpanda.processing import LongPandaProcessor
 from longpanda.processing.tokenizer import with_words
 from longpanda.train.build import build
@@ -26,6 +28,7 @@ from longpanda.train.start import start_from
 from longpanda.train.taught import TaughtPanda, sharpened
 from longpanda.train.trainer import LessonTrainer
 from longpanda.types import Lesson
+from longpanda.video.whole import appearing_whole
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +158,7 @@ def _run_stage(
     folder, is_first = Path(arguments.output_dir), _is_first(arguments)
     done = folder / "done.pt"
     if done.exists():
-        model.load_state_dict(torch.load(done, map_location="cpu", weights_only=True))
+        model.load_state_dict(_weights_of(done))
         return
     model.freeze(stage.frozen)
     trainer = LessonTrainer(
@@ -168,9 +171,18 @@ def _run_stage(
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
     if not is_first:
         return
-    temporary = done.with_suffix(".tmp")
-    torch.save(model.state_dict(), temporary)
-    os.replace(temporary, done)
+    with appearing_whole(done) as name:
+        torch.save(model.state_dict(), name)
+
+
+def _weights_of(done: Path) -> dict[str, torch.Tensor]:
+    """What a stage ended with. Raises ConfigError where the file is damaged."""
+    try:
+        weights: dict[str, torch.Tensor] = torch.load(done, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        found = f"'{done}', the end of a stage, cannot be read ({first_line(error)})"
+        raise ConfigError(found, "the file that the stage wrote", "remove it to go on from the checkpoint") from error
+    return weights
 
 
 class _Collate:

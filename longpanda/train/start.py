@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from longpanda.errors import ConfigError
-from longpanda.index.load import locate
+from longpanda.index import load
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.processing import LongPandaProcessor
 from longpanda.train.taught import TEACHERS
 
 NEW_PARTS = ("temporal",)
@@ -52,16 +51,15 @@ def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: P
         tokenizer: the new one's.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: there is no such model, or its weights do not fit it.
         ConfigError: it has other parts or sizes.
     """
-    folder = locate(name)
-    old = LongPandaForConditionalGeneration.from_pretrained(folder)
-    saved, turned = old.state_dict(), _turned(old, model)
+    old = load(name)
+    saved, turned = old.model.state_dict(), _turned(old.model, model)
     own = {key: value for key, value in model.state_dict().items() if _part(key) not in TEACHERS}
     lexical = _lexical(model)
     _check_same(name, saved, own, lexical)
-    known: dict[str, int] = LongPandaProcessor.from_pretrained(folder).tokenizer.get_vocab()
+    known: dict[str, int] = old.processor.tokenizer.get_vocab()
     words = tokenizer.get_vocab()
     for key in lexical & saved.keys():
         if known != words or saved[key].shape != own[key].shape:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ def appearing_whole(target: Path) -> Iterator[str]:
     try:
         yield name
         try:
+            _settle(name)
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, target)
         except OSError as error:
@@ -48,22 +50,47 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Hold a folder, through its file `lock`, until the block or this process ends, by whatever signal.
 
     A record lock: unlike flock's, it is not inherited, so that workers that outlive a killed process by some seconds
-    do not hold it.
+    do not hold it. Within a process it holds nobody off, and whoever closes the file gives it up: so threads are held
+    off before they open it.
 
     Raises:
-        ConfigError: a living process holds it, or it cannot be written.
+        ConfigError: a living process, or another thread of this one, holds it, or it cannot be written.
     """
-    try:
-        file = (folder / "lock").open("a")
-    except OSError as error:
-        raise not_writable(folder / "lock", error) from error
-    with file:
+    path = folder / "lock"
+    with _held_here(os.path.realpath(path), folder):
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            found = f"another process is at work in '{folder}'"
-            raise ConfigError(found, "one at a time", "wait until it ends, or use another folder") from error
+            file = path.open("a")
+        except OSError as error:
+            raise not_writable(path, error) from error
+        with file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:
+                raise _busy("process", folder) from error
+            yield
+
+
+_HELD: set[str] = set()
+"""Locks that this process holds."""
+_CHOOSING = threading.Lock()
+
+
+@contextmanager
+def _held_here(path: str, folder: Path) -> Iterator[None]:
+    """Keep other threads of this process off."""
+    with _CHOOSING:
+        if path in _HELD:
+            raise _busy("thread", folder)
+        _HELD.add(path)
+    try:
         yield
+    finally:
+        _HELD.discard(path)
+
+
+def _busy(who: str, folder: Path) -> ConfigError:
+    found = f"another {who} is at work in '{folder}'"
+    return ConfigError(found, "one at a time", "wait until it ends, or use another folder")
 
 
 def check_writable(target: Path) -> None:
@@ -93,6 +120,12 @@ def _neighbour(target: Path) -> str:
         raise not_writable(target, error) from error
     os.close(handle)
     return name
+
+
+def _settle(name: str) -> None:
+    """Have the content on the disk: after a power cut, a name may otherwise be there before what it names."""
+    with open(name, "rb") as file:
+        os.fsync(file)
 
 
 def _umask() -> int:

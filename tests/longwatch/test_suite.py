@@ -169,7 +169,10 @@ def test_a_folder_is_filled_by_one_process_at_a_time(tmp_path):
             list(make(PLAN, tmp_path))
         holder.kill()
     with alone_in(tmp_path):
-        pass
+        with pytest.raises(ConfigError, match="another thread"), alone_in(tmp_path):
+            pass
+        with pytest.raises(ConfigError, match="another thread"), alone_in(tmp_path):
+            pass  # and it is held still
 
 
 def test_no_worker_outlives_a_make_that_is_killed(tmp_path):

@@ -1,13 +1,15 @@
 """Models with a compressor: taught by their own teacher, started from models without one, resumed exactly."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import SMALLEST_TEXT, scenery
 from transformers import TrainerCallback
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, ModelError
 from longpanda.index import load
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES, of_stage
@@ -219,6 +221,16 @@ def test_positions_that_turn_otherwise_are_said(plain, tmp_path):
     folder, (said, *_) = train(started(plain, text=text), tmp_path / "run")
     assert said.endswith("started new; rotary positions: rope_theta 10000.0 -> 1000000.0")
     assert load(str(folder)).model.config.text_config.rope_parameters["rope_theta"] == 1e6
+
+
+def test_a_start_without_some_of_its_weights_is_refused(plain, tmp_path):
+    damaged = shutil.copytree(plain, tmp_path / "damaged")
+    tensors = load_file(damaged / "model.safetensors")
+    lost = next(name for name in tensors if name.startswith("stab."))
+    del tensors[lost]
+    save_file(tensors, damaged / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=rf"no weights for 1 tensors of model .*'{lost}'"):
+        train(started(damaged), tmp_path / "run")
 
 
 def test_words_keep_their_embeddings_under_other_numbers(plain, tmp_path):

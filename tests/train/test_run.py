@@ -211,6 +211,35 @@ def test_a_checkpoint_with_a_short_file_gives_way_to_the_one_before(tmp_path, na
     (bad / name).unlink() if left is None else (bad / name).write_bytes(content[: min(left, len(content) - 1)])
     assert last_whole_checkpoint(tmp_path, 1, is_first=True) == str(good)
     assert not bad.exists()
+    assert (tmp_path / "broken-checkpoint-4").exists()
+
+
+def test_a_checkpoint_that_the_disk_does_not_give_stays(tmp_path, monkeypatch):
+    good = checkpoint(tmp_path, 4, ["rng_state.pth"])
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "load", lambda *_, **__: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        with pytest.raises(ConfigError, match=r"checkpoint-4' cannot be read \(Input/output error\).*try again"):
+            last_whole_checkpoint(tmp_path, 1, is_first=True)
+    assert last_whole_checkpoint(tmp_path, 1, is_first=True) == str(good)
+
+
+def test_a_checkpoint_in_several_files_needs_each(tmp_path):
+    good = checkpoint(tmp_path, 4, ["rng_state.pth"])
+    parts = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    (good / "model.safetensors").rename(good / parts[0])
+    index = {"weight_map": {"weight": parts[0], "bias": parts[1]}}
+    (good / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert last_whole_checkpoint(tmp_path, 1, is_first=False) is None
+    shutil.copy(good / parts[0], good / parts[1])
+    assert last_whole_checkpoint(tmp_path, 1, is_first=False) == str(good)
+
+
+def test_a_damaged_end_of_a_stage_is_said(whole, tmp_path):
+    out = shutil.copytree(whole[0], tmp_path / "run")
+    shutil.rmtree(out / "model")
+    cut(out / "1-short/done.pt")
+    with pytest.raises(ConfigError, match=r"1-short/done.pt', the end of a stage, cannot be read .*remove it"):
+        train(RECIPE, out)
 
 
 def test_a_trained_model_generates_with_its_cache(whole):
