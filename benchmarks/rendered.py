@@ -1,7 +1,7 @@
 """Generated scenes in front of a model without any file: frames are drawn when they are looked at."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 
 from longpanda.evaluate import Ask
 from longpanda.index import LongPanda
-from longpanda.index.encode import Encoder
+from longpanda.index.encode import Block, Encoder
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.planning import plan_index
 from longpanda.index.prefix import language_fingerprint
@@ -52,20 +52,19 @@ def middles(frames: int, duration_seconds: float) -> Seconds:
 def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
     """What `longpanda ask` does with a file, block by block in the same way."""
     size_px = panda.model.config.stab_config.image_px
-    encoder, state = Encoder(panda.model, panda.processor, (size_px, size_px)), None
-    values, spans = [], []
-    for first in range(0, len(seconds), step := encoder.frames_at_once(len(seconds))):
-        times = seconds[first : first + step]
-        clip = VideoClip(render(scene, times, size_px), times, scene.duration_seconds)
-        tokens, state = encoder(clip, state)
-        values.append(tokens)
-        spans.append(encoder.spans(times))
-    starts, ends = (np.concatenate(part) for part in zip(*spans, strict=True))
-    length, per_group = scene.duration_seconds, encoder.frames_per_group
-    seen = VisualTokens(torch.cat(values), starts, ends, seconds, length, per_group)
+    encoder = Encoder(panda.model, panda.processor, (size_px, size_px))
+    parts = list(encoder.encode(_blocks(scene, seconds, encoder.block_frames, size_px)))
+    values = torch.cat([part.values for part in parts])
+    seen = VisualTokens(values, *encoder.spans(seconds), seconds, scene.duration_seconds, encoder.frames_per_group)
     watched = Watched(seen, Path(scene.name))
     plan = plan_index(watched, panda.model, panda.processor, AS_LONG_AS_THE_CONTEXT, None)
     return Session(panda.name, panda.model, panda.processor, watched, plan)
+
+
+def _blocks(scene: Scene, seconds: Seconds, size: int, size_px: int) -> Iterator[Block]:
+    for first in range(0, len(seconds), size):
+        times = seconds[first : first + size]
+        yield Block(VideoClip(render(scene, times, size_px), times, scene.duration_seconds), first + len(times))
 
 
 def film(seed: int, frames: int, step_seconds: float) -> tuple[Scene, int]:

@@ -1,4 +1,7 @@
-"""Frames of a video to visual tokens, block after block, in memory that does not depend on the video's length."""
+"""Frames of a video to visual tokens, block after block, in memory that does not depend on the video's length.
+
+A compressor that is not causal holds STAB's tokens of all frames, and no picture.
+"""
 
 import itertools
 import math
@@ -7,17 +10,19 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, VideoError
+from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.model.configuration import StabConfig, cells_of
+from longpanda.model.stream import ClipTokens, joined
 from longpanda.shapes import Float
 from longpanda.types import Seconds, VideoClip
-from longpanda.video import TimedFrame, iter_frames
+from longpanda.video import TimedFrame, decode, iter_frames
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -28,19 +33,34 @@ LEAST_BLOCK_FRAMES = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
-    """A block as the model has seen it.
+class Block:
+    """Frames that are looked at together.
 
     Args:
-        clip: the frames.
-        values: groups of visual tokens, before the projector [G, P, C].
-        state: that the next block begins with.
+        clip: them.
         next_number: of the seconds asked for, the first that comes after these frames.
-        seconds: wall time that the model took.
     """
 
     clip: VideoClip
+    next_number: int
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What is kept of the frames of a block, or of all blocks together.
+
+    Args:
+        frames_seconds: when each frame is shown.
+        values: groups of visual tokens, before the projector [G, P, C].
+        thumbnails: small pictures, in order of time.
+        state: that the next block begins with.
+        next_number: as `Block`.
+        seconds: wall time that the model took.
+    """
+
+    frames_seconds: Seconds
     values: Float[Tensor, "G P C"]
+    thumbnails: list[Thumbnail]
     state: Any
     next_number: int
     seconds: float
@@ -51,7 +71,8 @@ class Encoder:
 
     Frames come in blocks of `block_frames`, whole windows of STAB and whole groups of the compressor, cut at the same
     places however often a video is gone on with: so the same frames give the same tokens to the last bit. Without a
-    compressor a group is a frame, and blocks know nothing of one another.
+    compressor a group is a frame, and blocks know nothing of one another. A compressor that is not causal has to have
+    STAB's tokens of all frames before it begins.
 
     Args:
         model: the network.
@@ -88,33 +109,10 @@ class Encoder:
         temporal = self._model.config.temporal_config
         return temporal is None or temporal.direction == "causal"
 
-    def frames_at_once(self, frames: int) -> int:
-        """Frames of a block of a video that is looked at with so many: a compressor that is not causal takes all."""
-        return self.block_frames if self.is_causal else frames
-
-    @torch.inference_mode()
-    def __call__(self, clip: VideoClip, state: Any = None) -> tuple[Float[Tensor, "G P C"], Any]:
-        """Tokens of a block, and the state that the next block begins with.
-
-        Args:
-            clip: `block_frames` frames; fewer at the end, or all of them where the compressor is not causal.
-            state: of the frames before; None at the beginning.
-        """
-        media = {name: value.to(self._model.device) for name, value in self._frames.preprocess([clip]).items()}
-        if self._temporal is None:
-            tokens = self._model.frame_tokens(**media)
-            return tokens.values[tokens.mask].view(len(clip), -1, tokens.values.shape[-1]), None
-        (frames,) = self._model.clip_tokens(**media)
-        if not self.is_causal:
-            return self._temporal.whole(frames).values, None
-        groups, state = self._temporal.compress(frames, state)
-        rest = self._temporal.tail(state)  # only the last block ends within a group
-        return (groups.values if rest is None else torch.cat([groups.values, rest.values])), state
-
     def video(
         self, path: Path, seconds: Seconds, duration_seconds: float, workers: int, state: Any = None
     ) -> Generator[Encoded]:
-        """Go through a file: the frames at these seconds, block after block; what cannot be read is left out.
+        """Go through a file: the frames at these seconds; what cannot be read is left out.
 
         Args:
             path: the file.
@@ -126,12 +124,58 @@ class Encoder:
         if not len(seconds):
             return
         with closing(iter_frames(path, seconds, size_px=self.size_px, workers=workers)) as frames:
-            for block in _blocks(frames, self.frames_at_once(len(seconds))):
-                times = np.array([frame.pts_seconds for frame in block])
-                clip = VideoClip(np.stack([frame.pixels for frame in block]), times, duration_seconds)
-                began = time.perf_counter()
-                values, state = self(clip, state)
-                yield Encoded(clip, values, state, block[-1].number + 1, clock(self._model) - began)
+            yield from self.encode(_blocks(frames, self.block_frames, duration_seconds), state)
+
+    def encode(self, blocks: Iterable[Block], state: Any = None) -> Iterator[Encoded]:
+        """What is kept of each block, or, where the compressor is not causal, of all of them.
+
+        Args:
+            blocks: of `block_frames` frames; only the last may be shorter.
+            state: of the frames before; None at the beginning.
+        """
+        if self.is_causal:
+            for block in blocks:
+                began = clock(self._model)
+                values, state = self._next(block.clip, state)
+                spent = clock(self._model) - began
+                small = thumbnails_of(block.clip.frames, block.clip.pts_seconds)
+                yield Encoded(block.clip.pts_seconds, values, small, state, block.next_number, spent)
+        elif seen := [self._seen(block) for block in blocks]:
+            yield self._together(seen)
+
+    @torch.inference_mode()
+    def _next(self, clip: VideoClip, state: Any) -> tuple[Float[Tensor, "G P C"], Any]:
+        """Tokens of a block, and the state behind it."""
+        media = self._media(clip)
+        if self._temporal is None:
+            tokens = self._model.frame_tokens(**media)
+            return tokens.values[tokens.mask].view(len(clip), -1, tokens.values.shape[-1]), None
+        (frames,) = self._model.clip_tokens(**media)
+        groups, state = self._temporal.compress(frames, state)
+        rest = self._temporal.tail(state)  # only the last block ends within a group
+        return (groups.values if rest is None else torch.cat([groups.values, rest.values])), state
+
+    @torch.inference_mode()
+    def _seen(self, block: Block) -> "_Seen":
+        """STAB's tokens of a block."""
+        began = clock(self._model)
+        (tokens,) = self._model.clip_tokens(**self._media(block.clip))
+        small = thumbnails_of(block.clip.frames, block.clip.pts_seconds)
+        return _Seen(tokens, small, block.next_number, clock(self._model) - began)
+
+    @torch.inference_mode()
+    def _together(self, seen: list["_Seen"]) -> Encoded:
+        """All blocks of a video through a compressor that is not causal."""
+        began = clock(self._model)
+        frames = joined([one.tokens for one in seen])
+        assert self._temporal is not None
+        values = self._temporal.whole(frames).values
+        small = [picture for one in seen for picture in one.thumbnails]
+        spent = sum(one.seconds for one in seen) + clock(self._model) - began
+        return Encoded(frames.seconds.cpu().numpy(), values, small, None, seen[-1].next_number, spent)
+
+    def _media(self, clip: VideoClip) -> dict[str, Tensor]:
+        return {name: value.to(self._model.device) for name, value in self._frames.preprocess([clip]).items()}
 
     def spans(self, frames_seconds: Seconds) -> tuple[Seconds, Seconds]:
         """When the first and the last frame of each of a block's groups are shown."""
@@ -140,11 +184,33 @@ class Encoder:
         return frames_seconds[starts], frames_seconds[ends]
 
 
-def _blocks(frames: Iterable[TimedFrame], size: int) -> Iterator[list[TimedFrame]]:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A block that waits for the others."""
+
+    tokens: ClipTokens
+    thumbnails: list[Thumbnail]
+    next_number: int
+    seconds: float
+
+
+def _blocks(frames: Iterable[TimedFrame], size: int, duration_seconds: float) -> Iterator[Block]:
     """So many frames at a time; only the last may be fewer."""
     remaining = iter(frames)
-    while block := list(itertools.islice(remaining, size)):
-        yield block
+    while held := list(itertools.islice(remaining, size)):
+        times = np.array([frame.pts_seconds for frame in held])
+        clip = VideoClip(np.stack([frame.pixels for frame in held]), times, duration_seconds)
+        yield Block(clip, held[-1].number + 1)
+
+
+def refuse_unreadable(path: Path, seconds: Seconds, size_px: tuple[int, int]) -> NoReturn:
+    """Say of a file that gave no frame at these seconds where it ends.
+
+    Raises:
+        CutVideoError: always, or VideoError where the file has changed meanwhile.
+    """
+    decode(path, seconds, size_px=size_px)
+    raise VideoError(f"'{path}' changed while it was read", "a file that stays", "try again")
 
 
 def _at_rate(

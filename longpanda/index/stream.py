@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from longpanda.index import storage, thumbnails
-from longpanda.index.encode import Encoder
+from longpanda.index.encode import Encoded, Encoder, refuse_unreadable
 from longpanda.index.growth import SETTLED_SECONDS
 from longpanda.index.store import Piece, Store
 from longpanda.index.video_index import STATE, TAIL, part_of
 from longpanda.model.stream import CompressorState
-from longpanda.types import Seconds, VideoClip
-from longpanda.video import VideoInfo, decode
+from longpanda.types import Seconds
+from longpanda.video import VideoInfo
 
 Tensors = dict[str, torch.Tensor]
 
@@ -98,20 +98,19 @@ class Stream:
                 if progress is not None:
                     progress(waiting.next_number)
         if not frames:
-            decode(self._video, self._seconds, size_px=self._encoder.size_px)  # raises, and says where the file ends
+            refuse_unreadable(self._video, self._seconds, self._encoder.size_px)
         counts = {"frames_wanted": len(self._seconds), "frames_read": frames, "is_complete": True}
         store.finish(Piece({**kept, **self._beyond()}, facts | place | counts))
 
     def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Generator[_Waiting]:
         """Blocks of what is left, as they are written."""
         rest, length = self._seconds[first:], self._info.duration_seconds
-        with closing(self._encoder.video(self._video, rest, length, self._workers, state)) as blocks:
-            for encoded in blocks:
-                frames += len(encoded.clip)
+        with closing(self._encoder.video(self._video, rest, length, self._workers, state)) as parts:
+            for encoded in parts:
+                frames += len(encoded.frames_seconds)
                 memory = {} if encoded.state is None else encoded.state.to_tensors()
                 after = {STATE + name: value.cpu() for name, value in memory.items()}
-                tensors = self._tensors(encoded.clip, encoded.values)
-                yield _Waiting(tensors, after, first + encoded.next_number, frames)
+                yield _Waiting(self._tensors(encoded), after, first + encoded.next_number, frames)
 
     def _settled(self) -> _Waiting | None:
         """The block that waits longest, taken out, if it can be written."""
@@ -127,13 +126,12 @@ class Stream:
         pieces = [waiting.tensors for waiting in self._waiting]
         return {TAIL + name: torch.cat([piece[name] for piece in pieces]) for name in (pieces[0] if pieces else ())}
 
-    def _tensors(self, clip: VideoClip, values: torch.Tensor) -> Tensors:
-        """A block of tokens with its times and thumbnails, as it is written."""
-        starts, ends = self._encoder.spans(clip.pts_seconds)
-        times = {"frames_seconds": clip.pts_seconds, "starts_seconds": starts, "ends_seconds": ends}
-        small = thumbnails.pack(thumbnails.thumbnails_of(clip.frames, clip.pts_seconds))
+    def _tensors(self, encoded: Encoded) -> Tensors:
+        """Tokens with their times and thumbnails, as they are written."""
+        starts, ends = self._encoder.spans(encoded.frames_seconds)
+        times = {"frames_seconds": encoded.frames_seconds, "starts_seconds": starts, "ends_seconds": ends}
         as_tensors = {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in times.items()}
-        return storage.pack(values, self._stored) | small | as_tensors
+        return storage.pack(encoded.values, self._stored) | thumbnails.pack(encoded.thumbnails) | as_tensors
 
 
 def _restored(kept: Tensors) -> CompressorState | None:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from longpanda.errors import CutVideoError
-from longpanda.index.encode import Encoder
+from longpanda.index.encode import Encoder, refuse_unreadable
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.growth import workers_for
-from longpanda.index.thumbnails import Thumbnail, thumbnails_of
+from longpanda.index.thumbnails import Thumbnail
 from longpanda.index.video_index import VideoIndex
 from longpanda.types import Seconds, VisualTokens
-from longpanda.video import Sampling, VideoInfo, decode
+from longpanda.video import Sampling, VideoInfo
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -94,20 +94,14 @@ def watch_video(
 
 def _read(path: Path, encoder: Encoder, seconds: Seconds, duration_seconds: float) -> Watched:
     """These seconds of a file. Raises CutVideoError where no frame of them can be read."""
-    started, encoding = time.perf_counter(), 0.0
-    values: list[torch.Tensor] = []
-    times: list[Seconds] = []
-    small: list[Thumbnail] = []
-    with closing(encoder.video(path, seconds, duration_seconds, workers_for(path))) as blocks:
-        for encoded in blocks:
-            clip = encoded.clip
-            values.append(encoded.values)
-            times.append(clip.pts_seconds)
-            small += thumbnails_of(clip.frames, clip.pts_seconds)
-            encoding += encoded.seconds
-    if not values:
-        decode(path, seconds, size_px=encoder.size_px)  # raises, and says where the file ends
-    shown = np.concatenate(times)  # blocks are whole groups
-    tokens = VisualTokens(torch.cat(values), *encoder.spans(shown), shown, duration_seconds, encoder.frames_per_group)
+    started = time.perf_counter()
+    with closing(encoder.video(path, seconds, duration_seconds, workers_for(path))) as encoded:
+        parts = list(encoded)
+    if not parts:
+        refuse_unreadable(path, seconds, encoder.size_px)
+    shown = np.concatenate([part.frames_seconds for part in parts])
+    values = torch.cat([part.values for part in parts])  # of whole groups, but for the last
+    tokens = VisualTokens(values, *encoder.spans(shown), shown, duration_seconds, encoder.frames_per_group)
+    encoding = sum(part.seconds for part in parts)
     spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
-    return Watched(tokens, path, seconds=spent, thumbnails=tuple(small))
+    return Watched(tokens, path, seconds=spent, thumbnails=tuple(small for part in parts for small in part.thumbnails))

@@ -244,11 +244,16 @@ class TemporalConfig(PreTrainedConfig):
         below, one token for as many frames as it takes.
 
         Raises:
-            ConfigError: a rate that is not above 0, or too low for learned weights of a group's frames or for the frame
-                token that each frame keeps.
+            ConfigError: a rate that is not above 0, a compressor without a grid whose poolings are learned, or a rate
+                too low for learned weights of a group's frames or for the frame token that each frame keeps.
         """
         if not 0 < tokens < math.inf:
             raise ConfigError(f"{tokens} tokens per frame", "more than 0", "use 16, 4, 1 or 0.25")
+        if self.grid is None and self.spatial == "learned":
+            found = (
+                f"{tokens:g} tokens per frame for a compressor that keeps every cell and has no weights to pool them"
+            )
+            raise ConfigError(found, "one with a grid, or spatial='mean'", "leave it out, or train one that pools")
         frames = 1 if tokens >= 1 else math.ceil(1 / tokens)
         room = math.floor(tokens * frames + 1e-9) - int(self.frame_token)
         if room < 1 or (self.pooling == "learned" and frames != self.pool_frames):
@@ -258,10 +263,6 @@ class TemporalConfig(PreTrainedConfig):
         grids = [(r, min(room // r, columns)) for r in range(1, min(room, rows) + 1)]
         grid = max(grids, key=lambda one: (one[0] * one[1], -abs(math.log(one[0] * columns / (one[1] * rows)))))
         return TemporalConfig(**own_fields(self) | {"grid": grid, "pool_frames": frames})
-
-    def groups(self, frames: int) -> int:
-        """Groups of a whole clip; the last one may have fewer than `pool_frames` frames."""
-        return math.ceil(frames / self.pool_frames)
 
 
 def own_fields(config: PreTrainedConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Letters: T frames, N tokens of a frame as STAB gives them, P pooled tokens of a frame, G groups, C width, m open frames.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -77,6 +78,13 @@ class ClipTokens:
         return rows, columns
 
 
+def joined(clips: Sequence[ClipTokens]) -> ClipTokens:
+    """Pieces of one video as one. They have one grid, and all of them a mask or none."""
+    masks = [clip.mask for clip in clips if clip.mask is not None]
+    values, seconds = torch.cat([clip.values for clip in clips]), torch.cat([clip.seconds for clip in clips])
+    return ClipTokens(values, clips[0].grid, seconds, torch.cat(masks) if masks else None)
+
+
 @dataclass(frozen=True)
 class TokenGroups:
     """Tokens of groups of frames.
@@ -88,11 +96,6 @@ class TokenGroups:
 
     values: Float[Tensor, "G P C"]
     spans_seconds: Float[Tensor, "G 2"]
-
-    @property
-    def seconds(self) -> Float[Tensor, " G"]:
-        """When each group begins: the time to show with it, and that of its only frame where a group is one frame."""
-        return self.spans_seconds[:, 0]
 
 
 @dataclass(frozen=True)

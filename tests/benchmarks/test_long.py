@@ -58,6 +58,13 @@ def test_models_that_are_not_causal_read_drawn_scenes_too(temporal):
     scene, frames = rendered.film(scene_seed(Split.DEV, 0), 66, 1.0)
     session = rendered.watch(panda, scene, rendered.middles(frames, scene.duration_seconds))
     assert len(session.watched.tokens) == (66 if temporal is None else 17)
+    if temporal is not None:
+        seconds = session.watched.tokens.frames_seconds
+        clip = VideoClip(render(scene, seconds, 48), seconds, scene.duration_seconds)
+        with torch.inference_mode():
+            (tokens,) = panda.model.clip_tokens(**panda.processor.image_processor.preprocess([clip]))
+            expected = panda.model.temporal.whole(tokens).values
+        torch.testing.assert_close(session.watched.tokens.values, expected)
 
 
 def test_needles_are_asked_once_at_each_depth(panda, tmp_path, monkeypatch):

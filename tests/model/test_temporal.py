@@ -214,8 +214,16 @@ def test_tokens_per_frame(fields: dict[str, object], cells: tuple[int, int], tok
     config = TemporalConfig(layers=0, **fields)
     values = torch.zeros(8, 1 + cells[0] * cells[1], config.width)
     groups = TemporalCompressor(config).whole(ClipTokens(values, cells, torch.arange(8.0)))
-    assert groups.values.shape == (config.groups(8), config.tokens_per_group(*cells), config.width)
+    assert groups.values.shape == (-(-8 // config.pool_frames), config.tokens_per_group(*cells), config.width)
     assert groups.values[..., 0].numel() == 8 * tokens
+
+
+def test_cells_that_were_never_pooled_are_pooled_by_their_mean_or_not_at_all() -> None:
+    every = {"width": 192, "grid": None, "layers": 0}
+    mean = TemporalCompressor(TemporalConfig(**every, spatial="mean"))
+    assert mean.resized(mean.config.with_tokens_per_frame(4, 3, 3)).config.pooled_grid(3, 3) == (2, 2)
+    with pytest.raises(ConfigError, match="4 tokens per frame for a compressor that keeps every cell"):
+        TemporalConfig(**every, spatial="learned").with_tokens_per_frame(4, 3, 3)
 
 
 def test_a_new_compressor_is_its_poolings() -> None:
