@@ -98,11 +98,14 @@ def _require_empty(folder: Path) -> None:
 
 def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
     """Take over what an earlier call kept of an index, or keep it for later ones; of a video nothing is kept."""
-    from longpanda.index.store import PREFIX
+    from longpanda.index.store import PREFIX, Store
+    from longpanda.video import alone_in
 
     path = index / PREFIX
     if not session.use_prefix(path) and keep:
-        session.keep_prefix(path)
+        with alone_in(index):
+            Store.open(index).clear()
+            session.keep_prefix(path)
         print(f"kept {path} ({path.stat().st_size / 2**20:.1f} MiB)", file=sys.stderr)
 
 

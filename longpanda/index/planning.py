@@ -20,8 +20,9 @@ def costs_of(
 ) -> Costs:
     """What a model spends on a video that ends at second `end`."""
     text, frames = model.config.text_config, processor.image_processor
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    head_width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    queries = getattr(text, "num_attention_heads", 0)  # a recurrent model has none
+    heads = getattr(text, "num_key_value_heads", None) or queries
+    head_width = getattr(text, "head_dim", None) or text.hidden_size // max(queries, 1)
     return Costs(
         frames_per_group=frames.frames_per_group,
         tokens_per_group=tokens_per_group,

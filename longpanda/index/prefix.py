@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -19,7 +19,7 @@ from longpanda.errors import ConfigError, IndexFileError
 from longpanda.index.evidence import group_weights
 from longpanda.index.store import checksum
 from longpanda.shapes import Float
-from longpanda.video import write_whole
+from longpanda.video.whole import appearing_whole, not_writable
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -46,6 +46,13 @@ class PrefixCache:
         self._ids: list[int] = []
         self._cache: Any = None
         self._prefix: tuple[list[int], Any] | None = None
+        self._forgets = not _can_crop(DynamicCache(config=model.config.text_config))
+
+    def require_memory(self, wish: str) -> None:
+        """Refuse what layers that forget cannot give. Raises ConfigError."""
+        if self._forgets:
+            found = f"{wish} a '{self._model.config.text_config.model_type}' with layers that forget"
+            raise ConfigError(found, "full attention in every layer", "ask without it")
 
     @torch.inference_mode()
     def generate(self, ids: Sequence[int], **settings: Any) -> list[int]:
@@ -72,10 +79,8 @@ class PrefixCache:
         Raises:
             ConfigError: layers that forget, whose attention does not reach the whole video.
         """
+        self.require_memory("evidence from")
         cache = self._ready(list(ids)[: len(ids) - answered])
-        if not _can_crop(cache):
-            found = f"evidence from a '{self._model.config.text_config.model_type}' with layers that forget"
-            raise ConfigError(found, "full attention in every layer", "ask without evidence")
         missing = list(ids)[cache.get_seq_length() : len(ids) - answered - 1]
         if missing:
             row = torch.tensor([missing], device=self._model.device)
@@ -98,21 +103,22 @@ class PrefixCache:
             key: says which visual tokens they are of.
 
         Raises:
-            ConfigError: there are none yet, or none to cut.
+            ConfigError: there are none yet, none to cut, or the file cannot be written.
         """
+        self.require_memory("a kept prefix of")
         end = self._visual_end(self._ids)
         if self._cache is None or not end:
             raise ConfigError("no prompt to keep anything of", "a prefix that was prepared", "ask something first")
-        if not _can_crop(self._cache):
-            found = f"a '{self._model.config.text_config.model_type}' with layers that forget"
-            raise ConfigError(found, "full attention in every layer", "keep the prefix in memory alone")
-        tensors = {}
+        kept = {}
         for number, layer in enumerate(self._cache.layers):
-            tensors[f"{number}.keys"] = layer.keys[:, :, :end].contiguous()
-            tensors[f"{number}.values"] = layer.values[:, :, :end].contiguous()
+            kept[f"{number}.keys"] = layer.keys[:, :, :end].cpu().contiguous()
+            kept[f"{number}.values"] = layer.values[:, :, :end].cpu().contiguous()
         about = self._about(key, self._ids[:end])
-        kept = {name: one.cpu() for name, one in tensors.items()}
-        write_whole(path, save(kept, about | {"sha256": checksum(about, kept)}))
+        with appearing_whole(path) as name:
+            try:
+                save_file(kept, name, about | {"sha256": checksum(about, kept)})
+            except (OSError, SafetensorError) as error:
+                raise not_writable(path, OSError(0, str(error))) from error
 
     def load(self, path: Path, key: str, ids: Sequence[int]) -> bool:
         """Take over keys and values that `save` wrote for this model and a prompt that begins as `ids` do.
@@ -164,7 +170,7 @@ class PrefixCache:
         end = self._visual_end(prompt)
         shared = _shared(self._ids, prompt)
         if self._cache is not None and shared >= end:
-            if _can_crop(self._cache):
+            if not self._forgets:
                 keep = min(shared, len(prompt) - 1)
                 self._cache.crop(keep - self._cache.get_seq_length())
                 self._ids = prompt[:keep]
@@ -173,7 +179,7 @@ class PrefixCache:
                 return copy.deepcopy(self._prefix[1])
         self._cache = self._read(prompt[:end]) if end else DynamicCache(config=self._model.config.text_config)
         self._ids = prompt[:end]
-        if not _can_crop(self._cache):
+        if self._forgets:
             self._prefix = (prompt[:end], copy.deepcopy(self._cache))
         return self._cache
 

@@ -78,6 +78,8 @@ class Session:
             ContextError: the prompt leaves no room in the context for an answer.
             ConfigError: evidence of a language model with layers that forget.
         """
+        if evidence or verify:
+            self._prefix.require_memory("evidence from")
         ids = self.prompt_ids(question, history)
         started = clock(self.model)
         new = self._generate(ids)
@@ -149,6 +151,7 @@ class Session:
         """
         if not self.watched.key:
             raise ConfigError("a prefix of a video, to be kept", "one of an index", "index the video first")
+        self._prefix.require_memory("a kept prefix of")
         self._prefix.prepare(self.prompt_ids("?"))
         self._prefix.save(path, self._key)
 

@@ -113,8 +113,9 @@ class Store:
 
     def clear(self) -> None:
         """Remove what a killed writer left half done; for the process that holds the folder."""
-        for left in [*self.folder.glob(".block-*"), *self.folder.glob(".state-*"), *self.folder.glob(f".{HEADER}*")]:
-            left.unlink()
+        for kind in ("block-", "state-", HEADER, PREFIX):
+            for left in self.folder.glob(f".{kind}*"):
+                left.unlink()
 
     @property
     def blocks(self) -> int:

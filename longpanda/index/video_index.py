@@ -70,7 +70,7 @@ class VideoIndex:
 
     @cached_property
     def tokens(self) -> VisualTokens:
-        """All of it, in memory, as the storage keeps it.
+        """All of it, in memory: bfloat16 or float32, int8 as float32.
 
         Raises:
             IndexFileError: nothing was indexed yet, or a file is damaged.

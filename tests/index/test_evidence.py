@@ -111,10 +111,11 @@ def test_evidence_of_a_picture_that_stays_lasts(panda, tmp_path):
     assert all(one.end_seconds > one.start_seconds for one in answer.evidence)
 
 
-def test_layers_that_forget_give_no_evidence(film):
+def test_layers_that_forget_give_no_evidence(film, monkeypatch):
     model, processor = tiny("mistral")
     model.config.text_config.sliding_window = 16
     panda = LongPanda("sliding", type(model)(model.config).eval(), processor)
+    monkeypatch.setattr(panda.model, "generate", lambda *_, **__: pytest.fail("answered first"))
     with pytest.raises(ConfigError, match=r"evidence from a 'mistral' with layers that forget; .*; ask without"):
         panda.watch(film).ask(QUESTION, evidence=True)
 
