@@ -107,14 +107,12 @@ class CompressorState:
         open_values: [m, P, C], tokens of the frames whose group is not complete.
         open_seconds: float64 [m], their times.
         last_second: time of the last frame.
-        frames: frames seen so far.
     """
 
     blocks: tuple[BlockState, ...]
     open_values: Float[Tensor, "m P C"]
     open_seconds: Float[Tensor, " m"]
     last_second: float
-    frames: int
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Named tensors, such as safetensors keep; `from_tensors` is the inverse, exactly."""
@@ -122,7 +120,6 @@ class CompressorState:
         tensors |= {f"blocks.{i}.ssm": block.ssm for i, block in enumerate(self.blocks)}
         tensors |= {"open_values": self.open_values, "open_seconds": self.open_seconds}
         tensors |= {"last_second": torch.tensor(self.last_second, dtype=torch.float64)}
-        tensors |= {"frames": torch.tensor(self.frames)}
         return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
 
     @classmethod
@@ -134,10 +131,9 @@ class CompressorState:
         """
         count = sum(name.endswith(".ssm") for name in tensors)
         names = [f"blocks.{i}.{name}" for i in range(count) for name in ("conv", "ssm")]
-        names += ["open_values", "open_seconds", "last_second", "frames"]
+        names += ["open_values", "open_seconds", "last_second"]
         if set(names) != set(tensors):
             found = f"a compressor's state of {sorted(tensors)}"
             raise ConfigError(found, ", ".join(names), "pass what CompressorState.to_tensors gave")
         blocks = tuple(BlockState(tensors[f"blocks.{i}.conv"], tensors[f"blocks.{i}.ssm"]) for i in range(count))
-        last, frames = float(tensors["last_second"]), int(tensors["frames"])
-        return cls(blocks, tensors["open_values"], tensors["open_seconds"], last, frames)
+        return cls(blocks, tensors["open_values"], tensors["open_seconds"], float(tensors["last_second"]))

@@ -44,7 +44,7 @@ class TemporalCompressor(nn.Module):
         """Whole clips, for training: those of one length and size run side by side, and come out as they would alone.
 
         Raises:
-            ConfigError: as in `compress`.
+            ConfigError: a clip whose mask is no rectangle, see `ClipTokens.cells`.
         """
         tokens = [self._pool_cells(clip) for clip in clips]
         alike: dict[tuple[int, ...], list[int]] = {}
@@ -117,9 +117,8 @@ class TemporalCompressor(nn.Module):
         if state is not None:
             x, seconds = torch.cat([state.open_values.to(x), x]), torch.cat([state.open_seconds, seconds])
         whole = len(x) - len(x) % self.config.pool_frames
-        seen = (0 if state is None else state.frames) + len(clip.seconds)
         rest = x[whole:].clone(), seconds[whole:].clone()
-        following = CompressorState(tuple(after), *rest, float(clip.seconds[-1]), seen)
+        following = CompressorState(tuple(after), *rest, float(clip.seconds[-1]))
         return self._group(x[:whole], seconds[:whole]), following
 
     def _check(self, state: CompressorState | None, tokens: int) -> None:

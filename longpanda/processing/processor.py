@@ -101,8 +101,9 @@ class LongPandaProcessor(ProcessorMixin):
             clips: the clips of the prompt, or one list for each of the B prompts; an image is a clip of one frame.
 
         Returns:
-            input_ids and attention_mask [B, L], and with clips pixel_values [F, 3, H, W], patch_boxes [F, 4] and
-            frame_windows [W, t].
+            input_ids and attention_mask [B, L], and with clips pixel_values [F, 3, H, W], patch_boxes [F, 4],
+            frame_windows [W, t], and, for a model with a compressor, frame_seconds [F] and clip_frames, one number of
+            frames for each clip.
 
         Raises:
             PromptError: markers and clips do not match.

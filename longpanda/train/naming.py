@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from longpanda.processing.processor import IGNORED
 from longpanda.shapes import Float, Int
-
-IGNORED = -100
 
 
 class CellNames(nn.Module):

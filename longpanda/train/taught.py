@@ -15,6 +15,7 @@ from longpanda.model.configuration import LongPandaConfig, cells_of
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.model.stab import FrameTokens
 from longpanda.model.stream import ClipTokens
+from longpanda.processing.processor import IGNORED
 from longpanda.train.naming import CellNames, GroupNames, group_labels
 from longpanda.train.recipe import PARTS
 
@@ -171,5 +172,5 @@ def sharpened(config: Any, attention_scale: float) -> Any:
 
 def answer_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Share of answer tokens [B, L] that the logits [B, L, V] put first."""
-    right = (logits[:, :-1].argmax(-1) == labels[:, 1:])[labels[:, 1:] != -100]
+    right = (logits[:, :-1].argmax(-1) == labels[:, 1:])[labels[:, 1:] != IGNORED]
     return right.float().mean()

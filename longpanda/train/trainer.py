@@ -1,5 +1,6 @@
 """transformers' Trainer with two changes: lessons come in their own order, and the parts of the loss are logged."""
 
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from transformers import Trainer
 
 from longpanda.train.taught import TaughtOutput
 
-PARTS = ("answer_loss", "answer_accuracy", "cell_loss", "cell_accuracy", "group_loss", "group_accuracy")
+LOGGED = [field.name for field in fields(TaughtOutput) if field.name.endswith(("_loss", "_accuracy"))]
 
 
 class LessonTrainer(Trainer):
@@ -28,7 +29,7 @@ class LessonTrainer(Trainer):
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
         """The model's loss, with its parts noted for the log."""
         output: TaughtOutput = model(**inputs, cell_weight=self.cell_weight)
-        for name in PARTS:
+        for name in LOGGED:
             if (value := getattr(output, name)) is not None:
                 self.parts.setdefault(name, []).append(value.detach())
         return (output.loss, output) if return_outputs else output.loss

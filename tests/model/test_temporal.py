@@ -149,7 +149,7 @@ def test_a_state_on_disk_is_the_state(tmp_path: Path) -> None:
     _, state = compressor.compress(clip().piece(0, 8))
     save_file(state.to_tensors(), tmp_path / "state.safetensors")
     loaded = CompressorState.from_tensors(load_file(tmp_path / "state.safetensors"))
-    assert (loaded.last_second, loaded.frames) == (float(clip().seconds[7]), 8)
+    assert loaded.last_second == float(clip().seconds[7])
     rest = clip().piece(8, 14)
     got, want = compressor.compress(rest, loaded)[0], compressor.compress(rest, state)[0]
     assert_same(got, want, tolerance=0)

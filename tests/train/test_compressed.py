@@ -13,9 +13,10 @@ from longpanda.errors import ConfigError, ModelError
 from longpanda.index import load
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES, of_stage
+from longpanda.processing.processor import IGNORED
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run, taught
-from longpanda.train.naming import IGNORED, GroupNames, group_labels
+from longpanda.train.naming import GroupNames, group_labels
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 from longpanda.train.taught import TaughtPanda
 from longpanda.video import encode
