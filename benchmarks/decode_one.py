@@ -22,7 +22,6 @@ import torch
 from torch.nn.functional import interpolate
 
 HEIGHT_PX, WIDTH_PX = 126, 224
-CHUNK_FRAMES = 64
 FPS = 30
 Frames = Iterator[np.ndarray]
 
@@ -35,12 +34,11 @@ def small(frames: torch.Tensor) -> Frames:
 
 
 def longpanda(path: str, seconds: np.ndarray, **options: Any) -> Frames:
-    """This project, in chunks."""
-    from longpanda.video import iter_chunks
+    """This project, as `longpanda index` and `ask` read a file."""
+    from longpanda.video import iter_frames
 
-    size, chunk_frames = (HEIGHT_PX, WIDTH_PX), min(CHUNK_FRAMES, len(seconds) // 4)
-    for chunk in iter_chunks(path, seconds, chunk_frames=chunk_frames, size_px=size, **options):
-        yield from chunk.frames
+    for frame in iter_frames(path, seconds, size_px=(HEIGHT_PX, WIDTH_PX), **options):
+        yield frame.pixels
 
 
 def longpanda_two(path: str, seconds: np.ndarray) -> Frames:
