@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from longpanda.evaluate import Ask
 from longpanda.index import LongPanda
@@ -19,7 +18,7 @@ from longpanda.index.session import Session
 from longpanda.index.watched import Watched
 from longpanda.longwatch import FAMILIES, Scene, render
 from longpanda.longwatch.lessons import paced_gallery
-from longpanda.types import Sample, Seconds, VideoClip, VisualTokens
+from longpanda.types import Sample, Seconds, VideoClip
 
 AS_LONG_AS_THE_CONTEXT = sys.maxsize
 """Tokens wished for: every frame counts that the context has room for, more than a model would take of its own."""
@@ -54,9 +53,7 @@ def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
     size_px = panda.model.config.stab_config.image_px
     encoder = Encoder(panda.model, panda.processor, (size_px, size_px))
     parts = list(encoder.encode(_blocks(scene, seconds, encoder.block_frames, size_px)))
-    values = torch.cat([part.values for part in parts])
-    seen = VisualTokens(values, *encoder.spans(seconds), seconds, scene.duration_seconds, encoder.frames_per_group)
-    watched = Watched(seen, Path(scene.name))
+    watched = Watched(encoder.joined(parts, scene.duration_seconds), Path(scene.name))
     plan = plan_index(watched, panda.model, panda.processor, AS_LONG_AS_THE_CONTEXT, None)
     return Session(panda.name, panda.model, panda.processor, watched, plan)
 

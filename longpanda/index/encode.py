@@ -6,7 +6,7 @@ A compressor that is not causal holds STAB's tokens of all frames, and no pictur
 import itertools
 import math
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.model.configuration import StabConfig, cells_of
 from longpanda.model.stream import ClipTokens, joined
 from longpanda.shapes import Float
-from longpanda.types import Seconds, VideoClip
+from longpanda.types import Seconds, VideoClip, VisualTokens
 from longpanda.video import TimedFrame, decode, iter_frames
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ class Encoder:
         """STAB's tokens of a block."""
         began = clock(self._model)
         (tokens,) = self._model.clip_tokens(**self._media(block.clip))
-        small = thumbnails_of(block.clip.frames, block.clip.pts_seconds)
-        return _Seen(tokens, small, block.next_number, clock(self._model) - began)
+        spent = clock(self._model) - began
+        return _Seen(tokens, thumbnails_of(block.clip.frames, block.clip.pts_seconds), block.next_number, spent)
 
     @torch.inference_mode()
     def _together(self, seen: list["_Seen"]) -> Encoded:
@@ -176,6 +176,12 @@ class Encoder:
 
     def _media(self, clip: VideoClip) -> dict[str, Tensor]:
         return {name: value.to(self._model.device) for name, value in self._frames.preprocess([clip]).items()}
+
+    def joined(self, parts: Sequence[Encoded], duration_seconds: float) -> VisualTokens:
+        """What was made of a video of this length, as one. There is at least one part."""
+        shown = np.concatenate([part.frames_seconds for part in parts])
+        values = torch.cat([part.values for part in parts])  # of whole groups, but for the last
+        return VisualTokens(values, *self.spans(shown), shown, duration_seconds, self.frames_per_group)
 
     def spans(self, frames_seconds: Seconds) -> tuple[Seconds, Seconds]:
         """When the first and the last frame of each of a block's groups are shown."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from longpanda.errors import CutVideoError
 from longpanda.index.encode import Encoder, refuse_unreadable
@@ -99,9 +98,7 @@ def _read(path: Path, encoder: Encoder, seconds: Seconds, duration_seconds: floa
         parts = list(encoded)
     if not parts:
         refuse_unreadable(path, seconds, encoder.size_px)
-    shown = np.concatenate([part.frames_seconds for part in parts])
-    values = torch.cat([part.values for part in parts])  # of whole groups, but for the last
-    tokens = VisualTokens(values, *encoder.spans(shown), shown, duration_seconds, encoder.frames_per_group)
+    tokens = encoder.joined(parts, duration_seconds)
     encoding = sum(part.seconds for part in parts)
     spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
     return Watched(tokens, path, seconds=spent, thumbnails=tuple(small for part in parts for small in part.thumbnails))

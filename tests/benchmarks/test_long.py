@@ -38,18 +38,23 @@ def panda():
     return LongPanda("tiny", *tiny(temporal_config=TEMPORAL, times_every=4))
 
 
-def test_a_drawn_scene_is_read_in_blocks_as_a_whole(panda, monkeypatch):
-    monkeypatch.setitem(panda.model.config.sampling, "max_frames", 8)  # what a model asks for by itself is no limit
-    scene, frames = rendered.film(scene_seed(Split.DEV, 0), 70, 1.0)
-    session = rendered.watch(panda, scene, rendered.middles(frames, scene.duration_seconds))
-    assert session.plan.groups == 70 > LEAST_BLOCK_FRAMES
-    assert session.watched.tokens.values.shape == (70, 4, 32)
+def check_read_at_once(panda, scene, session):
+    """Its tokens are those of all frames together."""
     seconds = session.watched.tokens.frames_seconds
     clip = VideoClip(render(scene, seconds, 48), seconds, scene.duration_seconds)
     with torch.inference_mode():
         (tokens,) = panda.model.clip_tokens(**panda.processor.image_processor.preprocess([clip]))
         expected = panda.model.temporal.whole(tokens).values
     torch.testing.assert_close(session.watched.tokens.values, expected)
+
+
+def test_a_drawn_scene_is_read_in_blocks_as_a_whole(panda, monkeypatch):
+    monkeypatch.setitem(panda.model.config.sampling, "max_frames", 8)  # what a model asks for by itself is no limit
+    scene, frames = rendered.film(scene_seed(Split.DEV, 0), 70, 1.0)
+    session = rendered.watch(panda, scene, rendered.middles(frames, scene.duration_seconds))
+    assert session.plan.groups == 70 > LEAST_BLOCK_FRAMES
+    assert session.watched.tokens.values.shape == (70, 4, 32)
+    check_read_at_once(panda, scene, session)
 
 
 @pytest.mark.parametrize("temporal", [None, TEMPORAL | {"direction": "bidirectional", "pool_frames": 4}])
@@ -59,12 +64,7 @@ def test_models_that_are_not_causal_read_drawn_scenes_too(temporal):
     session = rendered.watch(panda, scene, rendered.middles(frames, scene.duration_seconds))
     assert len(session.watched.tokens) == (66 if temporal is None else 17)
     if temporal is not None:
-        seconds = session.watched.tokens.frames_seconds
-        clip = VideoClip(render(scene, seconds, 48), seconds, scene.duration_seconds)
-        with torch.inference_mode():
-            (tokens,) = panda.model.clip_tokens(**panda.processor.image_processor.preprocess([clip]))
-            expected = panda.model.temporal.whole(tokens).values
-        torch.testing.assert_close(session.watched.tokens.values, expected)
+        check_read_at_once(panda, scene, session)
 
 
 def test_needles_are_asked_once_at_each_depth(panda, tmp_path, monkeypatch):
