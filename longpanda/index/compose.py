@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from longpanda.model.configuration import StabConfig
 
 BOTH = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
-"""Arguments that say where a model comes from: its tokenizer must come from there too."""
+"""Arguments that say where a model comes from: its tokenizer and configuration must come from there too."""
 
 
 def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> LongPanda:
@@ -25,18 +25,21 @@ def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> 
 
     Raises:
         ModelError: the language model or its tokenizer cannot be loaded.
-        ConfigError: an unknown size, or a chat template that ends answers with no token to stop at.
+        ConfigError: an unknown size, positions that turn with the length of the prompt, or a chat template that ends
+            answers with no token to stop at.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from longpanda.model.configuration import LongPandaConfig, StabConfig
+    from longpanda.model.configuration import LongPandaConfig, StabConfig, with_steady_positions
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
     block = StabConfig.of_size(stab) if isinstance(stab, str) else stab
+    source = {name: kwargs[name] for name in BOTH if name in kwargs}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(backbone, **{k: kwargs[k] for k in BOTH if k in kwargs})
-        language_model = AutoModelForCausalLM.from_pretrained(backbone, **kwargs)
+        tokenizer = AutoTokenizer.from_pretrained(backbone, **source)
+        text = with_steady_positions(AutoConfig.from_pretrained(backbone, **source))
+        language_model = AutoModelForCausalLM.from_pretrained(backbone, config=text, **kwargs)
     except (OSError, ValueError) as error:
         found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
         raise ModelError(found, "a causal language model with a tokenizer", "check the name") from error

@@ -46,7 +46,7 @@ class PrefixCache:
         self._ids: list[int] = []
         self._cache: Any = None
         self._prefix: tuple[list[int], Any] | None = None
-        self._forgets = not _can_crop(DynamicCache(config=model.config.text_config))
+        self._forgets = not _can_crop(self._empty())
 
     def require_memory(self, wish: str) -> None:
         """Refuse what layers that forget cannot give. Raises ConfigError."""
@@ -150,7 +150,7 @@ class PrefixCache:
         if stored != checksum(about, {name: one.cpu() for name, one in tensors.items()}):
             found = f"'{path}' is damaged: its checksum is not that of its contents"
             raise IndexFileError(found, "keys and values as they were written", "delete this file")
-        cache = DynamicCache(config=self._model.config.text_config)
+        cache = self._empty()
         for number in range(len(tensors) // 2):
             cache.update(tensors[f"{number}.keys"], tensors[f"{number}.values"], number)
         self._ids, self._cache = prompt, cache
@@ -177,17 +177,23 @@ class PrefixCache:
                 return self._cache
             if self._prefix is not None and self._prefix[0] == prompt[:end]:
                 return copy.deepcopy(self._prefix[1])
-        self._cache = self._read(prompt[:end]) if end else DynamicCache(config=self._model.config.text_config)
+        self._cache = self._read(prompt[:end]) if end else self._empty()
         self._ids = prompt[:end]
         if self._forgets:
             self._prefix = (prompt[:end], copy.deepcopy(self._cache))
         return self._cache
 
+    def _empty(self) -> Any:
+        """A new cache; windows as long as the context forget nothing."""
+        text = self._model.config.text_config
+        window, context = (getattr(text, name, None) for name in ("sliding_window", "max_position_embeddings"))
+        return DynamicCache() if window and context and window >= context else DynamicCache(config=text)
+
     def _read(self, ids: list[int]) -> Any:
         """Pass a prefix through the language model, piece by piece."""
         device = self._model.device
         embeddings = self._model.place(torch.tensor([ids], device=device), self._embed())
-        cache = DynamicCache(config=self._model.config.text_config)
+        cache = self._empty()
         for start in range(0, len(ids), PREFILL_TOKENS):
             piece = embeddings[:, start : start + PREFILL_TOKENS]
             self._model(inputs_embeds=piece, past_key_values=cache, use_cache=True, logits_to_keep=1)
@@ -205,13 +211,20 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
+def _without_names(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without where it was loaded from."""
+    kept = {key: value for key, value in config.items() if key != "_name_or_path"}
+    return {key: _without_names(value) if isinstance(value, dict) else value for key, value in kept.items()}
+
+
 def language_fingerprint(model: "LongPandaForConditionalGeneration") -> str:
     """Of what keys and values depend on beyond the visual tokens: the projector and the language model.
 
     Its configuration, and the first values of every weight: a training step changes some of them, and reading them all
     would take a large model longer than the prompt.
     """
-    digest = hashlib.sha256(json.dumps(model.config.to_dict(), sort_keys=True, default=str).encode())
+    config = _without_names(model.config.to_dict())
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for part in (model.projector, model.language_model):
         for name, weight in part.state_dict().items():
             sample = weight.detach().flatten()[:SAMPLED_VALUES].cpu()

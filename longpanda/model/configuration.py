@@ -9,6 +9,8 @@ from transformers import AutoConfig, PreTrainedConfig
 
 from longpanda.errors import ConfigError, nearest
 
+MOST_POOLED_FRAMES = 4096
+"""Frames of a group at another rate than the model's own."""
 STAB_SIZES: dict[str, dict[str, Any]] = {
     #          channels      attention    px per patch   px, longer side   channels of LSTE's bottleneck
     "nano": {"width": 192, "heads": 4, "patch_px": 16, "image_px": 96, "lste_width": 96},
@@ -241,23 +243,25 @@ class TemporalConfig(PreTrainedConfig):
         """The same compressor at another rate, at most `tokens` for each frame of `rows` x `columns` cells.
 
         From one token a frame on, the grid with the most tokens, of those that shape the one nearest the picture's;
-        below, one token for as many frames as it takes.
+        below, one token for as many frames as it takes. Learned weights of a group's frames keep the group.
 
         Raises:
-            ConfigError: a rate that is not above 0, a compressor without a grid whose poolings are learned, or a rate
-                too low for learned weights of a group's frames or for the frame token that each frame keeps.
+            ConfigError: an impossible rate, a compressor without a grid whose poolings are learned, or a rate too low
+                for learned weights of a group's frames or for the frame token that each frame keeps.
         """
-        if not 0 < tokens < math.inf:
-            raise ConfigError(f"{tokens} tokens per frame", "more than 0", "use 16, 4, 1 or 0.25")
+        if not 1 / MOST_POOLED_FRAMES <= tokens < math.inf:
+            expected = f"a number from 1/{MOST_POOLED_FRAMES} on"
+            raise ConfigError(f"{tokens} tokens per frame", expected, "use 16, 4, 1 or 0.25")
         if self.grid is None and self.spatial == "learned":
             found = (
                 f"{tokens:g} tokens per frame for a compressor that keeps every cell and has no weights to pool them"
             )
             raise ConfigError(found, "one with a grid, or spatial='mean'", "leave it out, or train one that pools")
-        frames = 1 if tokens >= 1 else math.ceil(1 / tokens)
+        pooled = 1 if tokens >= 1 else math.ceil(1 / tokens)
+        frames = self.pool_frames if self.pooling == "learned" else pooled
         room = math.floor(tokens * frames + 1e-9) - int(self.frame_token)
-        if room < 1 or (self.pooling == "learned" and frames != self.pool_frames):
-            kept = "a frame token beside" if room < 1 else f"groups of {self.pool_frames} frames with learned weights"
+        if room < 1:
+            kept = "a frame token beside" if pooled <= frames else f"groups of {frames} frames with learned weights"
             found = f"{tokens:g} tokens per frame for a compressor that has {kept}"
             raise ConfigError(found, "a rate that it can have", "ask for more tokens per frame, or leave it out")
         grids = [(r, min(room // r, columns)) for r in range(1, min(room, rows) + 1)]
@@ -276,7 +280,8 @@ class LongPandaConfig(PreTrainedConfig):
 
     Args:
         stab_config: `StabConfig` or its dict.
-        text_config: configuration (or dict with `model_type`) of any causal LM that transformers knows.
+        text_config: configuration (or dict with `model_type`) of any causal LM that transformers knows. Of LongRoPE
+            only the long factors are used, see `with_steady_positions`.
         video_token_id: the placeholder whose embedding a visual token replaces.
         times_every: groups of frames from one time written in the prompt to the next.
         sampling: how a video is read when the caller does not say: {"frames": int} or {"fps": float,
@@ -285,7 +290,7 @@ class LongPandaConfig(PreTrainedConfig):
         temporal_config: `TemporalConfig` or its dict; None for a model without a temporal compressor.
 
     Raises:
-        ConfigError: a compressor of another width than STAB.
+        ConfigError: a compressor of another width than STAB, or positions that turn with the length of the prompt.
     """
 
     model_type = "longpanda"
@@ -312,13 +317,34 @@ class LongPandaConfig(PreTrainedConfig):
             text_config = AutoConfig.for_model(**text_config)
         self.stab_config: StabConfig = stab_config or StabConfig()
         self.temporal_config = _temporal(temporal_config, self.stab_config.width)
-        self.text_config: PreTrainedConfig = text_config or AutoConfig.for_model("llama")
+        self.text_config: PreTrainedConfig = with_steady_positions(text_config or AutoConfig.for_model("llama"))
         self.video_token_id = video_token_id
         self.times_every = times_every
         self.sampling = sampling or {"frames": 32}
         self.notice = notice
         kwargs.setdefault("tie_word_embeddings", bool(getattr(self.text_config, "tie_word_embeddings", False)))
         super().__init__(**kwargs)
+
+
+def with_steady_positions(text: PreTrainedConfig) -> PreTrainedConfig:
+    """The language model's configuration, with rotary frequencies that no longer depend on the length of the prompt.
+
+    LongRoPE (Ding et al. 2024, Phi-3) has two sets of factors, and turns to the long ones where a prompt passes the
+    length it was first trained with. Keys that were kept would have been turned by the others, and a video is read once
+    and asked often; so the long ones count from the first token on, while it is trained as well.
+
+    Raises:
+        ConfigError: "dynamic" positions, which change with every token.
+    """
+    rope = getattr(text, "rope_parameters", None) or {}
+    for one in (rope, *rope.values()):  # some models have several, by kind of layer
+        kind = one.get("rope_type") if isinstance(one, dict) else None
+        if kind == "dynamic":
+            found = f"rope_type='dynamic' of a '{text.model_type}', whose positions turn with the length of the prompt"
+            raise ConfigError(found, "positions that stay", "use rope_type='yarn' with the same factor")
+        if kind == "longrope":
+            one["short_factor"] = one["long_factor"]
+    return text
 
 
 def _temporal(given: TemporalConfig | dict[str, Any] | None, width: int) -> TemporalConfig | None:

@@ -6,8 +6,9 @@ from tiny import noise, tiny_stab, tiny_text
 from transformers import AutoModelForCausalLM
 
 import longpanda
-from longpanda.errors import ModelError
+from longpanda.errors import ConfigError, ModelError
 from longpanda.longwatch import vocabulary
+from longpanda.model.configuration import LongPandaConfig
 from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.types import Lesson, Sample
@@ -44,6 +45,28 @@ def test_the_language_model_is_kept_and_the_rest_is_new(backbone, tmp_path) -> N
     again = longpanda.load(str(tmp_path / "saved"))
     sampling = Sampling(frames=4)
     assert again.ask(tmp_path / "film.mp4", "what number is on the red circle?", sampling).text == answer.text
+
+
+def test_long_rope_has_one_set_of_factors(tmp_path) -> None:
+    tokenizer = word_tokenizer(vocabulary())
+    text = tiny_text("phi3", tokenizer)
+    factors = {"short_factor": [1.0] * 4, "long_factor": [2.0, 4.0, 8.0, 16.0]}
+    rope = {"rope_type": "longrope", "original_max_position_embeddings": 64, "rope_theta": 10000.0, **factors}
+    fields = text.to_dict() | {"rope_parameters": rope, "original_max_position_embeddings": 64}
+    AutoModelForCausalLM.from_config(type(text)(**fields)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = longpanda.compose(str(tmp_path), STAB).model
+    ids = torch.arange(100, 200)[None]
+    with torch.no_grad():
+        long, short = model(input_ids=ids).logits, model(input_ids=ids[:, :50]).logits
+    torch.testing.assert_close(short, long[:, :50])
+
+
+def test_positions_that_turn_with_every_token_are_refused() -> None:
+    text = tiny_text("llama", word_tokenizer(vocabulary()))
+    text.rope_parameters = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}
+    with pytest.raises(ConfigError, match=r"rope_type='dynamic' of a 'llama'.*use rope_type='yarn'"):
+        LongPandaConfig(STAB, text)
 
 
 def test_a_tokenizer_without_the_placeholder_gets_one_and_the_embeddings_a_row(backbone) -> None:

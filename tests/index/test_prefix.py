@@ -1,12 +1,17 @@
 """What is kept of a prompt's beginning changes no answer, and saves passing it through the language model again."""
 
+import shutil
+
 import pytest
 import torch
 from tiny import tiny
+from transformers import AutoConfig
 
 from longpanda.errors import ConfigError, ContextError, IndexFileError
 from longpanda.index import LongPanda, load
+from longpanda.index import prefix as prefix_module
 from longpanda.index.prefix import PrefixCache, language_fingerprint
+from longpanda.model.configuration import LongPandaConfig
 from longpanda.video import Sampling
 
 QUESTIONS = ["Where is the key?", "What number is on the red circle?", "Where is the ball?", "Where is the key?"]
@@ -23,16 +28,31 @@ def damage_flip(path):
     path.write_bytes(raw)
 
 
+LONG_ROPE = {"rope_type": "longrope", "original_max_position_embeddings": 64, "rope_theta": 10000.0}
+CHANGED = {
+    "mistral": {"sliding_window": 16},
+    "phi3": {
+        "rope_parameters": LONG_ROPE | {"short_factor": [1.0] * 4, "long_factor": [8.0, 16.0, 32.0, 64.0]},
+        "original_max_position_embeddings": 64,
+        "sliding_window": 4096,
+    },
+}
+"""Windows that cannot be cut back; factors that would turn after 64 tokens, and windows longer than the context."""
+
+
+def changed(backbone):
+    """A random model whose language model is as `CHANGED` has it."""
+    model, processor = tiny(backbone)
+    text = AutoConfig.for_model(**model.config.text_config.to_dict() | CHANGED[backbone])
+    placeholder = model.config.video_token_id
+    config = LongPandaConfig(model.config.stab_config, text, placeholder, sampling={"frames": 4})
+    torch.manual_seed(0)
+    return LongPanda(backbone, type(model)(config).eval(), processor)
+
+
 @pytest.fixture(scope="module", params=["qwen2", "llama", "phi3", "mistral"])
 def panda(request):
-    """Mistral with windows of 16 tokens, which cannot be cut back."""
-    model, processor = tiny(request.param)
-    if request.param == "mistral":
-        config = model.config
-        config.text_config.sliding_window = 16
-        torch.manual_seed(0)
-        model = type(model)(config).eval()
-    return LongPanda(request.param, model, processor)
+    return changed(request.param) if request.param in CHANGED else LongPanda(request.param, *tiny(request.param))
 
 
 @torch.no_grad()
@@ -50,6 +70,30 @@ def test_answers_are_those_of_the_whole_prompt(panda, film):
     for question in QUESTIONS:
         ids = session.prompt_ids(question)
         assert prefix.generate(ids, **SETTINGS) == alone(session, ids), question
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("piece", [7, 2048])
+def test_a_prefix_is_read_in_pieces(panda, film, monkeypatch, piece):
+    monkeypatch.setattr(prefix_module, "PREFILL_TOKENS", piece)
+    session = panda.watch(film, Sampling(frames=12))
+    ids = session.prompt_ids(QUESTIONS[0])
+    assert len(ids) > 64
+    embeddings = panda.model.place(torch.tensor([ids]), session._embeddings())
+    whole = panda.model(inputs_embeds=embeddings).logits[0, -1]
+    cache = session._prefix._ready(ids)
+    rest = torch.tensor([ids[cache.get_seq_length() :]])
+    pieces = panda.model(input_ids=rest, past_key_values=cache).logits[0, -1]
+    torch.testing.assert_close(pieces, whole, rtol=1e-4, atol=1e-4)  # sums in another order
+
+
+def test_windows_longer_than_the_context_forget_nothing(film, tmp_path):
+    panda = changed("phi3")
+    panda.index(film, tmp_path / "film.vidx", fps=1.0)
+    session = panda.watch(tmp_path / "film.vidx")
+    assert session.ask(QUESTIONS[0], evidence=True).evidence
+    session.keep_prefix(tmp_path / "prefix.safetensors")
+    assert session.use_prefix(tmp_path / "prefix.safetensors")
 
 
 def test_a_conversation_goes_on_from_what_was_said(panda, film):
@@ -115,12 +159,16 @@ def test_a_damaged_prefix_is_named(model_folder, film, tmp_path, damage):
 
 
 def test_what_cannot_be_cut_is_not_kept_on_disk(film, tmp_path):
-    model, processor = tiny("mistral")
-    model.config.text_config.sliding_window = 16
-    panda = LongPanda("sliding", type(model)(model.config).eval(), processor)
+    panda = changed("mistral")
     panda.index(film, tmp_path / "film.vidx", fps=1.0)
     with pytest.raises(ConfigError, match="expected full attention in every layer"):
         panda.watch(tmp_path / "film.vidx").keep_prefix(tmp_path / "prefix.safetensors")
+
+
+def test_a_copied_model_is_the_same(model_folder, tmp_path):
+    shutil.copytree(model_folder, tmp_path / "copy")
+    one, other = load(str(model_folder)).model, load(str(tmp_path / "copy")).model
+    assert language_fingerprint(one) == language_fingerprint(other)
 
 
 def test_a_trained_language_model_is_another(model_folder):

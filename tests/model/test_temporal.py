@@ -1,6 +1,7 @@
 """The temporal compressor: streamed, appended, batched, cropped alike; nothing of what is to come; how many tokens."""
 
 import copy
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -224,6 +225,22 @@ def test_cells_that_were_never_pooled_are_pooled_by_their_mean_or_not_at_all() -
     assert mean.resized(mean.config.with_tokens_per_frame(4, 3, 3)).config.pooled_grid(3, 3) == (2, 2)
     with pytest.raises(ConfigError, match="4 tokens per frame for a compressor that keeps every cell"):
         TemporalConfig(**every, spatial="learned").with_tokens_per_frame(4, 3, 3)
+
+
+def test_learned_weights_of_a_group_keep_it_at_every_rate() -> None:
+    config = TemporalConfig(width=192, layers=0, grid=(2, 2), pool_frames=4, pooling="learned")
+    for wanted in (0.25, 0.5, 1, 2.25):
+        got = config.with_tokens_per_frame(wanted, 3, 3)
+        assert got.pool_frames == 4
+        assert got.tokens_per_group(3, 3) == 4 * wanted or wanted == 0.5
+    with pytest.raises(ConfigError, match=r"0\.2 tokens per frame for .* groups of 4 frames with learned weights"):
+        config.with_tokens_per_frame(0.2, 3, 3)
+
+
+@pytest.mark.parametrize("tokens", [0.0, -1.0, 1e-320, math.inf, math.nan])
+def test_rates_that_are_none_are_refused(tokens: float) -> None:
+    with pytest.raises(ConfigError, match="tokens per frame; expected a number from 1/4096 on"):
+        TemporalConfig(width=192).with_tokens_per_frame(tokens, 3, 3)
 
 
 def test_a_new_compressor_is_its_poolings() -> None:
