@@ -53,7 +53,7 @@ def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
     size_px = panda.model.config.stab_config.image_px
     encoder = Encoder(panda.model, panda.processor, (size_px, size_px))
     parts = list(encoder.encode(_blocks(scene, seconds, encoder.block_frames, size_px)))
-    watched = Watched(encoder.joined(parts, scene.duration_seconds), Path(scene.name))
+    watched = Watched(encoder.joined(parts, seconds, scene.duration_seconds), Path(scene.name))
     plan = plan_index(watched, panda.model, panda.processor, AS_LONG_AS_THE_CONTEXT, None)
     return Session(panda.name, panda.model, panda.processor, watched, plan)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Frames = npt.NDArray[np.uint8]
 Seconds = npt.NDArray[np.float64]
 INDEX_SUFFIX = ".vidx"
+ANSWER_TOKENS = 64
+"""The longest answer, where nobody says."""
 
 
 def is_index(path: Path) -> bool:
@@ -93,6 +95,7 @@ class VisualTokens:
         ends_seconds: float64 [G]: when the last frame of each group is shown.
         frames_seconds: float64 [F]: when each frame looked at is shown.
         duration_seconds: length of the video.
+        seen_seconds: how far of it was looked at; less where the rest could not be read, or was not yet.
         frames_per_group: frames that share their tokens; the last group may have fewer.
     """
 
@@ -101,6 +104,7 @@ class VisualTokens:
     ends_seconds: Seconds
     frames_seconds: Seconds
     duration_seconds: float
+    seen_seconds: float
     frames_per_group: int = 1
 
     def __post_init__(self) -> None:

@@ -105,7 +105,7 @@ class Encoder:
 
     @property
     def is_causal(self) -> bool:
-        """Do tokens depend on what was shown before alone?"""
+        """Do tokens depend on nothing that is shown after their window of STAB, or their group?"""
         temporal = self._model.config.temporal_config
         return temporal is None or temporal.direction == "causal"
 
@@ -177,11 +177,12 @@ class Encoder:
     def _media(self, clip: VideoClip) -> dict[str, Tensor]:
         return {name: value.to(self._model.device) for name, value in self._frames.preprocess([clip]).items()}
 
-    def joined(self, parts: Sequence[Encoded], duration_seconds: float) -> VisualTokens:
-        """What was made of a video of this length, as one. There is at least one part."""
+    def joined(self, parts: Sequence[Encoded], seconds: Seconds, duration_seconds: float) -> VisualTokens:
+        """What was made of a video of this length at these seconds, as one. There is at least one part."""
+        seen = seen_seconds(seconds, parts[-1].next_number, duration_seconds)
         shown = np.concatenate([part.frames_seconds for part in parts])
         values = torch.cat([part.values for part in parts])  # of whole groups, but for the last
-        return VisualTokens(values, *self.spans(shown), shown, duration_seconds, self.frames_per_group)
+        return VisualTokens(values, *self.spans(shown), shown, duration_seconds, seen, self.frames_per_group)
 
     def spans(self, frames_seconds: Seconds) -> tuple[Seconds, Seconds]:
         """When the first and the last frame of each of a block's groups are shown."""
@@ -207,6 +208,11 @@ def _blocks(frames: Iterable[TimedFrame], size: int, duration_seconds: float) ->
         times = np.array([frame.pts_seconds for frame in held])
         clip = VideoClip(np.stack([frame.pixels for frame in held]), times, duration_seconds)
         yield Block(clip, held[-1].number + 1)
+
+
+def seen_seconds(seconds: Seconds, next_number: int, duration_seconds: float) -> float:
+    """How far of a video was looked at: up to the first of the seconds asked for that has no frame, or its end."""
+    return float(seconds[next_number]) if next_number < len(seconds) else duration_seconds
 
 
 def refuse_unreadable(path: Path, seconds: Seconds, size_px: tuple[int, int]) -> NoReturn:

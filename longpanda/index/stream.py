@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from longpanda.index import storage, thumbnails
-from longpanda.index.encode import Encoded, Encoder, refuse_unreadable
+from longpanda.index.encode import Encoded, Encoder, refuse_unreadable, seen_seconds
 from longpanda.index.growth import SETTLED_SECONDS
 from longpanda.index.store import Piece, Store
 from longpanda.index.video_index import STATE, TAIL, part_of
@@ -83,24 +83,25 @@ class Stream:
         known = {} if state is None else state.facts
         place = {name: int(known.get(name, 0)) for name in ("next_number", "frames")}
         kept = {} if state is None else {n: t for n, t in state.tensors.items() if n.startswith(STATE)}
-        blocks, frames = store.blocks, place["frames"]
+        blocks, frames, reached = store.blocks, place["frames"], place["next_number"]
         if progress is not None:
             progress(place["next_number"])
         with closing(self._encoded(place["next_number"], frames, _restored(kept))) as encoded:
             for waiting in encoded:
                 self._waiting.append(waiting)
-                frames = waiting.frames
+                frames, reached = waiting.frames, waiting.next_number
                 while (settled := self._settled()) is not None:
                     place = {"next_number": settled.next_number, "frames": settled.frames}
                     kept = settled.state
-                    store.commit(blocks, Piece(settled.tensors, {}), Piece(kept, facts | place))
+                    about = facts | place | self._seen(settled.next_number)
+                    store.commit(blocks, Piece(settled.tensors, {}), Piece(kept, about))
                     blocks += 1
                 if progress is not None:
                     progress(waiting.next_number)
         if not frames:
             refuse_unreadable(self._video, self._seconds, self._encoder.size_px)
         counts = {"frames_wanted": len(self._seconds), "frames_read": frames, "is_complete": True}
-        store.finish(Piece({**kept, **self._beyond()}, facts | place | counts))
+        store.finish(Piece({**kept, **self._beyond()}, facts | place | counts | self._seen(reached)))
 
     def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Generator[_Waiting]:
         """Blocks of what is left, as they are written."""
@@ -120,6 +121,9 @@ class Stream:
         whole = len(first.tensors["frames_seconds"]) == self._encoder.block_frames
         end = self._seconds[first.next_number - 1] + SETTLED_SECONDS
         return self._waiting.popleft() if whole and last.tensors["frames_seconds"][-1] >= end else None
+
+    def _seen(self, next_number: int) -> dict[str, float]:
+        return {"seen_seconds": seen_seconds(self._seconds, next_number, self._info.duration_seconds)}
 
     def _beyond(self) -> Tensors:
         """What waits still, as one."""

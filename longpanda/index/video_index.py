@@ -84,7 +84,8 @@ class VideoIndex:
             np.concatenate([piece.tensors[name].numpy() for piece in pieces])
             for name in ("frames_seconds", "starts_seconds", "ends_seconds")
         )
-        return VisualTokens(values, starts, ends, frames, self.facts["duration_seconds"], self.header.frames_per_group)
+        length, seen = self.facts["duration_seconds"], self.facts["seen_seconds"]
+        return VisualTokens(values, starts, ends, frames, length, seen, self.header.frames_per_group)
 
     @property
     def frames(self) -> int:

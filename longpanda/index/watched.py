@@ -81,6 +81,7 @@ def watch_video(
         end = error.readable_seconds
         readable = sampling.seconds_for(end) if end > 0 else np.zeros(1)
         watched = _read(path, encoder, readable, info.duration_seconds)
+        watched = replace(watched, tokens=replace(watched.tokens, seen_seconds=end))
         notice = (
             f"None of the {len(seconds)} frames planned over {info.duration_seconds:.1f} s could be read: this file "
             f"ends at {end:.1f} s, and the {len(watched.tokens.frames_seconds)} frames looked at are from before that. "
@@ -98,7 +99,7 @@ def _read(path: Path, encoder: Encoder, seconds: Seconds, duration_seconds: floa
         parts = list(encoded)
     if not parts:
         refuse_unreadable(path, seconds, encoder.size_px)
-    tokens = encoder.joined(parts, duration_seconds)
+    tokens = encoder.joined(parts, seconds, duration_seconds)
     encoding = sum(part.seconds for part in parts)
     spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
     return Watched(tokens, path, seconds=spent, thumbnails=tuple(small for part in parts for small in part.thumbnails))

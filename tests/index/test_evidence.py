@@ -139,6 +139,28 @@ def test_group_weights_cut_the_cache_to_where_the_answer_begins(panda, film):
 def test_evidence_of_a_thinned_index_is_no_time_that_was_not_looked_at(panda, film, tmp_path):
     panda.index(film, tmp_path / "film.vidx", fps=2.0)
     session = panda.watch(tmp_path / "film.vidx", budget_tokens=30)
-    assert len(session.groups) == 3
+    assert session.groups == [4, 12, 20]
     for one in session.ask(QUESTION, evidence=True).evidence:
+        assert one.start_seconds in (2.0, 6.0, 10.0)
         assert one.end_seconds - one.start_seconds == pytest.approx(0.5)
+
+
+def test_verification_of_a_thinned_index_asks_with_groups_of_the_index(panda, film, tmp_path, monkeypatch):
+    monkeypatch.setattr(session_module, "intervals", lambda *_: ((Evidence(6.0, 6.5, 1.0),), [1]))
+    panda.index(film, tmp_path / "film.vidx", fps=2.0)
+    session = panda.watch(tmp_path / "film.vidx", budget_tokens=30)
+    checked = session.ask(QUESTION, verify=True).verification
+    assert checked is not None
+    assert checked.only == session.only([12]).ask(QUESTION).text != session.only([1]).ask(QUESTION).text
+    assert checked.without == session.only([4, 20]).ask(QUESTION).text
+
+
+def test_evidence_ends_where_the_video_was_no_longer_looked_at(panda, cut_film, monkeypatch):
+    """At the end of what can be read of a file, however long its header says that it is."""
+    session = panda.watch(cut_film, Sampling(frames=24))
+    starts = session.watched.tokens.starts_seconds
+    monkeypatch.setattr(session._prefix, "weights", lambda *_: np.eye(len(starts))[-1])
+    (found,) = session.ask(QUESTION, evidence=True).evidence
+    assert found.start_seconds == starts[-1]
+    assert found.end_seconds == pytest.approx(len(starts) / 2 + 0.25)  # the first second that has no frame
+    assert found.end_seconds < 12
