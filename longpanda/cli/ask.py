@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     amount.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
     amount.add_argument("--fps", type=float, help="look at this many frames per second of video")
     parser.add_argument("--budget", type=int, metavar="TOKENS", help="the most tokens that the video may take")
+    add_answer_tokens(parser)
     parser.add_argument("--explain", action="store_true", help="say how many frames and tokens are looked at, and why")
     parser.add_argument("--evidence", action="store_true", help="say where in the video each answer comes from")
     parser.add_argument("--verify", action="store_true", help="ask again with the evidence alone, and without it")
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep in the index what the language model reads of it: the next call starts at once, and disk is used",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, or one a line for each question")
+
+
+def add_answer_tokens(parser: argparse.ArgumentParser) -> None:
+    """The option for longer answers."""
+    about = "the longest answer, in tokens (default: %(default)s)"
+    parser.add_argument("--answer-tokens", type=int, default=64, metavar="N", help=about)
 
 
 def sampling_of(frames: int | None, fps: float | None) -> "Sampling | None":
@@ -69,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
 
     if is_stored:
         VideoIndex(options.video)
-    session = load(options.model).watch(options.video, sampling, options.budget)
+    session = load(options.model).watch(options.video, sampling, options.budget, answer_tokens=options.answer_tokens)
     if options.explain:
         print(session.plan, file=sys.stderr)
     use_prefix(session, Path(options.video), options.keep_prefix)

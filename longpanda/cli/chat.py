@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longpanda.cli.ask import add_answer_tokens
 from longpanda.errors import ContextError, PromptError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", help="an index that `longpanda index` made, or a video file")
     parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
     parser.add_argument("--budget", type=int, metavar="TOKENS", help="the most tokens that the video may take")
+    add_answer_tokens(parser)
     parser.add_argument("--forget", action="store_true", help="ask each question by itself")
 
 
@@ -27,7 +29,8 @@ def run(options: argparse.Namespace) -> None:
     from longpanda.cli.ask import use_prefix
     from longpanda.index import load
 
-    session = load(options.model).watch(options.video, budget_tokens=options.budget)
+    panda = load(options.model)
+    session = panda.watch(options.video, budget_tokens=options.budget, answer_tokens=options.answer_tokens)
     use_prefix(session, Path(options.video))
     people = sys.stdin.isatty()
     if people:

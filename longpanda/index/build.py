@@ -62,7 +62,8 @@ class Builder:
         folder: the index, new or begun; None stands beside the video, as NAME.vidx.
         fps: frames looked at per second of video; None takes that of an index which is there, else the model's own.
         stored: how tokens are stored; None takes that of an index which is there, else bfloat16.
-        tokens_per_frame: fewer or more tokens than the model's own compressor gives, at most.
+        tokens_per_frame: fewer or more tokens than the model's own compressor gives, at most; None takes the rate of
+            an index which is there, else the model's own.
         workers: threads that decode while the model encodes; None takes `workers_for` the video. They change no token
             of a file that does not grow meanwhile.
 
@@ -94,7 +95,15 @@ class Builder:
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
         self._size_px = panda.processor.image_processor.size_for(self.info.height_px, self.info.width_px)
+        if tokens_per_frame is None and there is not None and there.encoder == encoder_fingerprint(panda.model):
+            tokens_per_frame = self._rate_of(there)
         self._encoder = Encoder(panda.model, panda.processor, self._size_px, tokens_per_frame)
+
+    def _rate_of(self, there: Header) -> float | None:
+        """The rate of an index that is there, None where it is the model's own."""
+        own = Encoder(self.panda.model, self.panda.processor, self._size_px)
+        frames, tokens = there.frames_per_group, there.tokens_per_group
+        return None if (own.frames_per_group, own.tokens_per_group) == (frames, tokens) else tokens / frames
 
     @property
     def plan(self) -> IndexPlan:
@@ -173,11 +182,13 @@ class Builder:
             return Store.create(self.folder, self._header)
         store = Store.open(self.folder)
         VideoIndex(self.folder).check_encoder(self._header.encoder, self.panda.name)
-        for name in ("fps", "storage", "height_px", "width_px", "frames_per_group", "tokens_per_group"):
+        rate = " --tokens-per-frame"
+        said = {"fps": " --fps", "storage": " --storage", "frames_per_group": rate, "tokens_per_group": rate}
+        for name in ("height_px", "width_px", *said):
             there, wanted = getattr(store.header, name), getattr(self._header, name)
             if there != wanted:
                 found = f"'{self.folder}', an index with {name} {there}"
-                raise IndexFileError(found, f"{name} {wanted}", "use the same, or another --out")
+                raise IndexFileError(found, f"{name} {wanted}", f"use the same{said.get(name, '')}, or another --out")
         return store
 
     def _check_grown(self, append: bool) -> None:

@@ -11,7 +11,7 @@ from longpanda.index.planning import plan_index, plan_video
 from longpanda.index.session import Session
 from longpanda.index.video_index import VideoIndex
 from longpanda.index.watched import watch_index, watch_video
-from longpanda.types import Answer, is_index
+from longpanda.types import ANSWER_TOKENS, Answer, is_index
 from longpanda.video import Sampling, probe
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class LongPanda:
         sampling: Sampling | None = None,
         budget_tokens: int | None = None,
         memory_bytes: int | None = None,
+        answer_tokens: int = ANSWER_TOKENS,
     ) -> Session:
         """Read a video, or open an index of one, to ask it as many questions as you like.
 
@@ -62,26 +63,30 @@ class LongPanda:
             path: a video file, or an index that `longpanda index` made.
             sampling: which seconds of a video to look at; None takes the model's own, and fewer where they do not fit.
             budget_tokens: the most tokens that the visual part of a prompt may take.
-            memory_bytes: the most memory that the language model's keys and values may take.
+            memory_bytes: the most memory that the language model's keys and values of one prompt may take; verifying
+                an answer keeps those of two.
+            answer_tokens: the longest answer.
 
         Raises:
             VideoError: the file is missing or holds no pictures.
             IndexFileError: the index is missing, damaged, or another model's.
-            ConfigError: `sampling` with an index, or more than may be spent.
+            ConfigError: `sampling` with an index, more than may be spent, or no room for an answer.
         """
         path = Path(path)
+        if answer_tokens < 1:
+            raise ConfigError(f"an answer of at most {answer_tokens} tokens", "at least 1", "allow more")
         parts = self.model, self.processor
         if is_index(path):
             if sampling is not None:
                 found = "frames to look at of an index, which has looked already"
                 raise ConfigError(found, "none", "leave them out, or ask the video")
             watched = watch_index(path, self.model, self.name)
-            plan = plan_index(watched, *parts, budget_tokens, memory_bytes)
+            plan = plan_index(watched, *parts, budget_tokens, memory_bytes, answer_tokens)
         else:
             info = probe(path)
-            sampling, plan = plan_video(info, *parts, sampling, budget_tokens, memory_bytes)
+            sampling, plan = plan_video(info, *parts, sampling, budget_tokens, memory_bytes, answer_tokens)
             watched = watch_video(path, info, sampling, *parts)
-        return Session(self.name, *parts, watched, plan)
+        return Session(self.name, *parts, watched, plan, answer_tokens=answer_tokens)
 
     def index(
         self,
@@ -184,7 +189,7 @@ def _check_kind(folder: Path) -> None:
         raise ModelError(f"a model of type '{kind}' in '{folder}'", "type 'longpanda'", "train one, or load 'nano'")
 
 
-def load(name: str = "nano", **kwargs: Any) -> LongPanda:
+def load(name: str | Path = "nano", **kwargs: Any) -> LongPanda:
     """Load a model.
 
     Args:
@@ -194,6 +199,7 @@ def load(name: str = "nano", **kwargs: Any) -> LongPanda:
     Raises:
         ModelError: there is no such model, or its weights do not fit.
     """
+    name = str(name)
     folder = locate(name, kwargs.pop("revision", None))
     import transformers
     from safetensors import SafetensorError

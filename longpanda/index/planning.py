@@ -7,7 +7,8 @@ import torch
 
 from longpanda.errors import ConfigError
 from longpanda.index.watched import Watched
-from longpanda.processing.budget import Costs, Plan, budget_of, plan, thin
+from longpanda.processing.budget import QUESTION_TOKENS, Costs, Plan, budget_of, plan, thin
+from longpanda.types import ANSWER_TOKENS
 from longpanda.video import Sampling, VideoInfo
 
 if TYPE_CHECKING:
@@ -16,18 +17,23 @@ if TYPE_CHECKING:
 
 
 def costs_of(
-    model: "LongPandaForConditionalGeneration", processor: "LongPandaProcessor", tokens_per_group: int, end: float
+    model: "LongPandaForConditionalGeneration",
+    processor: "LongPandaProcessor",
+    group: tuple[int, int],
+    end: float,
+    answer_tokens: int,
 ) -> Costs:
-    """What a model spends on a video that ends at second `end`."""
+    """What a model spends on a video that ends at second `end`, and whose groups have so many frames and tokens."""
     text, frames = model.config.text_config, processor.image_processor
     queries = getattr(text, "num_attention_heads", 0)  # a recurrent model has none
     heads = getattr(text, "num_key_value_heads", None) or queries
     head_width = getattr(text, "head_dim", None) or text.hidden_size // max(queries, 1)
     return Costs(
-        frames_per_group=frames.frames_per_group,
-        tokens_per_group=tokens_per_group,
+        frames_per_group=group[0],
+        tokens_per_group=group[1],
         time_tokens=processor.time_tokens(end),
         times_every=frames.times_every,
+        kept_free=QUESTION_TOKENS + answer_tokens,
         context_tokens=getattr(text, "max_position_embeddings", None),
         cache_bytes_per_token=2 * text.num_hidden_layers * heads * head_width * torch.finfo(model.dtype).bits // 8,
     )
@@ -40,6 +46,7 @@ def plan_video(
     sampling: Sampling | None,
     wish_tokens: int | None,
     memory_bytes: int | None,
+    answer_tokens: int = ANSWER_TOKENS,
 ) -> tuple[Sampling, Plan]:
     """Which frames of a video to look at.
 
@@ -51,7 +58,8 @@ def plan_video(
     frames = processor.image_processor
     size_px = frames.size_for(info.height_px, info.width_px)
     wanted = len((sampling or Sampling(**model.config.sampling)).seconds_for(info.duration_seconds))
-    costs = costs_of(model, processor, frames.tokens_per_group(*size_px), info.duration_seconds)
+    group = frames.frames_per_group, frames.tokens_per_group(*size_px)
+    costs = costs_of(model, processor, group, info.duration_seconds, answer_tokens)
     budget = budget_of(costs, wish_tokens, memory_bytes)
     planned = plan(info.duration_seconds, wanted / info.duration_seconds, costs, budget)
     if sampling is None:
@@ -74,9 +82,11 @@ def plan_index(
     processor: "LongPandaProcessor",
     wish_tokens: int | None,
     memory_bytes: int | None,
+    answer_tokens: int = ANSWER_TOKENS,
 ) -> Plan:
     """How many of an index's groups to look at. Raises ConfigError where not even one may be."""
     tokens = watched.tokens
-    costs = costs_of(model, processor, tokens.values.shape[1], tokens.duration_seconds)
+    group = tokens.frames_per_group, tokens.values.shape[1]  # the index's own rate, which may not be the model's
+    costs = costs_of(model, processor, group, tokens.duration_seconds, answer_tokens)
     budget = budget_of(costs, wish_tokens, memory_bytes, model.config.sampling.get("max_frames"))
-    return thin(len(tokens.frames_seconds), tokens.duration_seconds, len(tokens), costs, budget)
+    return thin(len(tokens.frames_seconds), tokens.seen_seconds, len(tokens), costs, budget)

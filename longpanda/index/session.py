@@ -18,13 +18,12 @@ from longpanda.index.thumbnails import Thumbnail
 from longpanda.index.watched import Watched
 from longpanda.memory import peak_memory_bytes
 from longpanda.processing.budget import Plan, evenly
-from longpanda.types import Answer, Evidence, Timeline, Verification
+from longpanda.types import ANSWER_TOKENS, Answer, Evidence, Timeline, Verification
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
-MAX_ANSWER_TOKENS = 64
 Turn = tuple[str, str]
 """A question and its answer."""
 
@@ -39,6 +38,7 @@ class Session:
         watched: the video's tokens.
         plan: how many of them go into the prompt.
         groups: which groups of them, in order; None takes as many as the plan says, evenly.
+        answer_tokens: the longest answer.
     """
 
     def __init__(
@@ -49,9 +49,11 @@ class Session:
         watched: Watched,
         plan: Plan,
         groups: Sequence[int] | None = None,
+        answer_tokens: int = ANSWER_TOKENS,
     ) -> None:
         self.name, self.model, self.processor, self.watched, self.plan = name, model, processor, watched, plan
         self.groups = evenly(len(watched.tokens), plan.groups).tolist() if groups is None else list(groups)
+        self.answer_tokens = answer_tokens
         self._spent = dict(watched.seconds)
         self._prefix = PrefixCache(model, self._embeddings)
 
@@ -97,7 +99,7 @@ class Session:
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
             path=str(self.watched.path),
-            notice=self._notice(question, text),
+            notice=self._notice(question, text, self._is_cut(new)),
             evidence=found,
             verification=checked,
         )
@@ -107,16 +109,21 @@ class Session:
         text = self.processor.chat(question, history=history)
         ids = list(self.processor.prompt(text, [self.timeline]).input_ids)
         limit = getattr(self.model.config.text_config, "max_position_embeddings", None)
-        if limit is not None and len(ids) + MAX_ANSWER_TOKENS > limit:
+        if limit is not None and len(ids) + self.answer_tokens > limit:
             said = f" after {len(history)} others" if history else ""
             found = f"a question{said} that makes a prompt of {len(ids)} tokens"
-            expected = f"at most {limit - MAX_ANSWER_TOKENS}, what this model's context leaves beside an answer"
+            expected = f"at most {limit - self.answer_tokens}, what this model's context leaves beside an answer"
             raise ContextError(found, expected, "ask something shorter, begin a new conversation, or use a --budget")
         return ids
 
     def _generate(self, ids: Sequence[int]) -> list[int]:
         """New tokens after a prompt."""
-        return self._prefix.generate(ids, max_new_tokens=MAX_ANSWER_TOKENS, do_sample=False)
+        return self._prefix.generate(ids, max_new_tokens=self.answer_tokens, do_sample=False)
+
+    def _is_cut(self, new: Sequence[int]) -> bool:
+        """Did the answer run out of room before its end?"""
+        ends = self.model.generation_config.eos_token_id
+        return len(new) >= self.answer_tokens and new[-1] not in np.atleast_1d(ends)
 
     def _text(self, ids: Sequence[int]) -> str:
         text: str = self.processor.tokenizer.decode(ids, skip_special_tokens=True)
@@ -127,7 +134,7 @@ class Session:
         tokens = self.watched.tokens
         weights = self._prefix.weights([*ids, *new], len(new), len(self.groups))
         starts = tokens.starts_seconds
-        later = np.append(starts, max(tokens.duration_seconds, tokens.ends_seconds[-1]))
+        later = np.append(starts, max(tokens.seen_seconds, tokens.ends_seconds[-1]))
         ends = later[np.searchsorted(starts, starts, side="right")]  # the next that begins later: one picture may last
         return intervals(weights, starts[self.groups], ends[self.groups])
 
@@ -174,8 +181,16 @@ class Session:
         """The same video, with these groups alone in the prompt.
 
         A causal compressor has carried what came before into them: of an earlier group something is left in later ones.
+
+        Raises:
+            ConfigError: no groups, or some that are not there or out of order.
         """
-        return Session(self.name, self.model, self.processor, self.watched, self.plan, groups)
+        chosen, count = list(groups), len(self.watched.tokens)
+        if not chosen or chosen != sorted({*chosen} & {*range(count)}):
+            expected = f"some of 0 to {count - 1}, each once, in order"
+            raise ConfigError(f"groups {chosen[:8]}", expected, "choose groups of the video's tokens")
+        parts = self.name, self.model, self.processor, self.watched, self.plan
+        return Session(*parts, chosen, self.answer_tokens)
 
     @property
     def _key(self) -> str:
@@ -188,12 +203,15 @@ class Session:
         projected: Tensor = self.model.projector(values.flatten(0, 1))
         return projected
 
-    def _notice(self, question: str, answer: str) -> str:
+    def _notice(self, question: str, answer: str, is_cut: bool) -> str:
         left_out = len(self.watched.tokens) - len(self.groups)
-        thinned = f"{left_out} of {len(self.watched.tokens)} groups were left out: {self.plan.budget.limit}. "
+        why = f": {self.plan.budget.limit}" if len(self.groups) == self.plan.groups else ""
+        thinned = f"{left_out} of {len(self.watched.tokens)} groups were left out{why}. "
+        cut = f"The answer was cut off after {self.answer_tokens} tokens, the most that were asked for. "
         parts = [
             self.watched.notice,
             thinned if left_out else "",
+            cut if is_cut else "",
             self._not_understood(question, answer),
             self.model.config.notice,
         ]

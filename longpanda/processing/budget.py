@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from longpanda.errors import ConfigError
 
-QUESTION_TOKENS = 512
-"""Room kept for the question and the answer."""
+QUESTION_TOKENS = 448
+"""Room kept for a question and what was said before."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Costs:
         tokens_per_group: visual tokens of a group.
         time_tokens: tokens of a written time, at most.
         times_every: groups from one written time to the next.
+        kept_free: tokens for the question and the answer.
         context_tokens: positions that the language model has; None where it does not say.
         cache_bytes_per_token: keys and values of a token in all its layers.
     """
@@ -30,6 +31,7 @@ class Costs:
     tokens_per_group: int
     time_tokens: int
     times_every: int
+    kept_free: int
     context_tokens: int | None
     cache_bytes_per_token: int
 
@@ -111,10 +113,10 @@ def budget_of(
         groups = max(1, own_frames // costs.frames_per_group)
         limits.append(Budget(costs.prompt_tokens(groups), f"{own_frames} frames, this model's own limit"))
     if costs.context_tokens is not None:
-        rest = costs.context_tokens - QUESTION_TOKENS
-        limits.append(Budget(rest, f"a context of {costs.context_tokens} tokens, less {QUESTION_TOKENS}"))
+        rest = costs.context_tokens - costs.kept_free
+        limits.append(Budget(rest, f"a context of {costs.context_tokens} tokens, less {costs.kept_free}"))
     if memory_bytes is not None and costs.cache_bytes_per_token:
-        fits = memory_bytes // costs.cache_bytes_per_token - QUESTION_TOKENS
+        fits = memory_bytes // costs.cache_bytes_per_token - costs.kept_free
         limits.append(Budget(fits, f"{memory_bytes / 2**20:.0f} MiB for keys and values"))
     least = min(limits, key=lambda one: one.tokens, default=Budget(2**62, "no limit"))
     if costs.most_groups(least.tokens) < 1:

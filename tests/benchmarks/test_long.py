@@ -13,6 +13,7 @@ from longpanda.errors import ConfigError
 from longpanda.evaluate import read_records
 from longpanda.index import LongPanda
 from longpanda.index.encode import LEAST_BLOCK_FRAMES
+from longpanda.index.prefix import PrefixCache
 from longpanda.longwatch import Split, render, scene_seed, vocabulary
 from longpanda.longwatch.make import make
 from longpanda.longwatch.suite import SuitePlan
@@ -30,7 +31,8 @@ ABOUT = {"machine": {"cpus": 2, "processor": "some", "memory_bytes": 2**34, "tor
 @pytest.fixture(autouse=True)
 def short_answers(monkeypatch):
     """Untrained models do not know when to stop."""
-    monkeypatch.setattr("longpanda.index.session.MAX_ANSWER_TOKENS", 2)
+    real = PrefixCache.generate
+    monkeypatch.setattr(PrefixCache, "generate", lambda *a, **k: real(*a, **k | {"max_new_tokens": 2}))
 
 
 @pytest.fixture(scope="module")

@@ -47,14 +47,15 @@ def test_ask_json_is_one_object_with_the_documented_keys(film, model_folder, cap
     assert answer["visual_tokens"] == 3 * 7
     assert set(answer["timings"]) == {"decode", "encode_frames", "generate"}
     assert answer["peak_memory_bytes"] > 2**20
-    assert (answer["model"], answer["notice"]) == (model_folder, "a random model")
+    assert answer["model"] == model_folder
+    assert answer["notice"].endswith("a random model")
 
 
 def test_ask_for_people(film, model_folder, capsys):
     assert main(["ask", film, "Where is the key?", "--model", model_folder, "--fps", "1"]) == 0
     out = capsys.readouterr().out
     assert "4 frames from 0.0 to 3.0 of 4.0 s; 28 visual tokens;" in out
-    assert "note: a random model" in out
+    assert "note: The answer was cut off after 64 tokens, the most that were asked for. a random model" in out
 
 
 def test_several_questions_are_asked_of_one_reading(film, model_folder, capsys):

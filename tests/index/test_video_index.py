@@ -18,7 +18,7 @@ from tiny import save, scenery, squeezing
 from longpanda.errors import ConfigError, IndexFileError, LongPandaError
 from longpanda.index import Builder, VideoIndex, encode, load, storage, store
 from longpanda.index.thumbnails import EVERY_SECONDS
-from longpanda.processing.budget import QUESTION_TOKENS
+from longpanda.model.local_encoding import LocalEncoding
 from longpanda.video import Sampling, crew
 from longpanda.video import encode as write_video
 
@@ -107,9 +107,12 @@ def test_an_index_that_was_stopped_goes_on_and_is_the_same(panda, film, tmp_path
 def test_an_index_can_be_asked_while_it_is_made(panda, film, tmp_path):
     with pytest.raises(Killed):
         Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(5))
-    answer = panda.ask(tmp_path / "cut.vidx", QUESTION)
+    session = panda.watch(tmp_path / "cut.vidx")
+    answer = session.ask(QUESTION)
     assert answer.notice.startswith("The index is not finished: it ends at 4.7 s.")
     assert len(answer.pts_seconds) == 48
+    assert session.watched.tokens.seen_seconds == pytest.approx(4.8)
+    assert session.plan.fps == pytest.approx(FPS)
 
 
 def test_a_recording_that_grows_is_gone_on_with_and_is_as_if_made_at_once(panda, recording, tmp_path):
@@ -345,7 +348,7 @@ def test_an_index_beyond_the_budget_is_thinned_and_says_so(panda, film, tmp_path
     assert answer.visual_tokens == session.plan.visual_tokens <= 100
     assert "groups were left out: a budget of 100 tokens" in answer.notice
     context = panda.model.config.text_config.max_position_embeddings
-    assert panda.watch(tmp_path / "film.vidx").plan.prompt_tokens <= context - QUESTION_TOKENS
+    assert panda.watch(tmp_path / "film.vidx").plan.prompt_tokens <= context - 512
 
 
 def test_frames_of_an_index_are_not_chosen_again(panda, film, tmp_path):
@@ -362,12 +365,39 @@ def test_an_index_can_have_another_rate_than_its_model(squeezed, film, tmp_path,
     answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
     assert answer.visual_tokens == index.tokens.count <= wanted * 120
     if (per_group, frames) != (4, 2):
-        with pytest.raises(IndexFileError, match="an index with "):
-            squeezed.index(film, tmp_path / "film.vidx", fps=FPS)
+        with pytest.raises(IndexFileError, match=r"an index with .*; use the same --tokens-per-frame"):
+            squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=3)
+    assert squeezed.index(film, tmp_path / "film.vidx").is_complete  # it keeps the rate that it has
+
+
+@pytest.mark.parametrize("rate", [9, 0.25])
+def test_a_models_own_limit_is_one_of_frames_at_any_rate(squeezed, film, tmp_path, rate):
+    squeezed.model.config.sampling = {"fps": FPS, "max_frames": 40}
+    squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=rate)
+    answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
+    assert len(answer.pts_seconds) == 40
+    assert "groups were left out: 40 frames, this model's own limit" in answer.notice
+
+
+def test_pictures_to_come_change_nothing_before_their_window(squeezed, film, tmp_path):
+    """STAB looks at windows of 4 frames, which a group of 2 does not cross."""
+    for module in squeezed.model.modules():
+        if isinstance(module, LocalEncoding):  # new ones change nothing
+            for weight in module.parameters():
+                torch.nn.init.normal_(weight, std=0.5)
+    changed = scenery(12)
+    changed[70:] = [255 - frame for frame in changed[70:]]
+    write_video(changed, tmp_path / "changed.mp4", 10, preset="ultrafast", gop=5)
+    before, after = (
+        squeezed.index(path, tmp_path / f"{path.stem}.vidx", fps=FPS, storage="float32").tokens.values
+        for path in (film, tmp_path / "changed.mp4")
+    )
+    assert torch.equal(after[: 68 // 2], before[: 68 // 2])
+    assert (after[68 // 2 :] - before[68 // 2 :]).abs().amax((1, 2)).min() > 1e-4
 
 
 def test_a_rate_that_cannot_be_is_refused(squeezed, model_folder, film, tmp_path):
-    with pytest.raises(ConfigError, match=r"0 tokens per frame; expected more than 0"):
+    with pytest.raises(ConfigError, match=r"0 tokens per frame; expected a number from 1/4096 on"):
         squeezed.index(film, tmp_path / "film.vidx", tokens_per_frame=0.0)
     with pytest.raises(ConfigError, match="4 tokens per frame of a model without a compressor"):
         load(str(model_folder)).index(film, tmp_path / "film.vidx", tokens_per_frame=4)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.processing.budget import QUESTION_TOKENS, Costs, budget_of, evenly, plan, thin
+from longpanda.processing.budget import Costs, budget_of, evenly, plan, thin
 
 HOUR = 3600.0
 
@@ -16,6 +16,7 @@ def costs(**changes: int) -> Costs:
         "tokens_per_group": 16,
         "time_tokens": 4,
         "times_every": 1,
+        "kept_free": 512,
         "context_tokens": 32768,
         "cache_bytes_per_token": 2**15,
     }
@@ -36,9 +37,9 @@ def test_no_plan_costs_more_than_its_budget_and_none_leaves_room_for_another_gro
 
 def test_the_smallest_limit_counts_and_is_named():
     assert budget_of(costs(), 4096).limit == "a budget of 4096 tokens"
-    assert budget_of(costs(), 10**6).tokens == 32768 - QUESTION_TOKENS
+    assert budget_of(costs(), 10**6).tokens == 32768 - 512
     assert budget_of(costs(), 4096, 2**26).limit == "64 MiB for keys and values"
-    assert budget_of(costs(), None, 2**26).tokens == 2**11 - QUESTION_TOKENS
+    assert budget_of(costs(), None, 2**26).tokens == 2**11 - 512
     assert budget_of(costs(context_tokens=None)).limit == "no limit"
 
 
@@ -50,7 +51,7 @@ def test_room_for_no_group_is_refused(wish, memory):
 
 def test_two_hours_fit():
     planned = plan(2 * HOUR, 1.0, costs(), budget_of(costs()))
-    assert planned.frames == planned.groups == (32768 - QUESTION_TOKENS) // 20
+    assert planned.frames == planned.groups == (32768 - 512) // 20
     assert planned.fps == pytest.approx(planned.frames / (2 * HOUR))
     quarter = costs(tokens_per_group=1, frames_per_group=4, times_every=16)
     assert plan(2 * HOUR, 1.0, quarter, budget_of(quarter, 4096)).frames == 7200
