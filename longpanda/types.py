@@ -74,12 +74,13 @@ class Timeline:
     Args:
         starts_seconds: when the first frame of each group is shown, never decreasing.
         tokens_per_group: visual tokens of a group.
-        times_every: groups from one written time to the next; 0 writes none, as for a lone image.
+        times_seconds: least time from one written time to the next, 0 to write every group's; None writes none, as for
+            a lone image.
     """
 
     starts_seconds: tuple[float, ...]
     tokens_per_group: int
-    times_every: int = 1
+    times_seconds: float | None = 0.0
 
     def __len__(self) -> int:
         return len(self.starts_seconds)

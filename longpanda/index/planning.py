@@ -32,7 +32,7 @@ def costs_of(
         frames_per_group=group[0],
         tokens_per_group=group[1],
         time_tokens=processor.time_tokens(end),
-        times_every=frames.times_every,
+        most_times=math.floor(end / frames.times_seconds) + 1 if frames.times_seconds else None,
         kept_free=QUESTION_TOKENS + answer_tokens,
         context_tokens=getattr(text, "max_position_embeddings", None),
         cache_bytes_per_token=2 * text.num_hidden_layers * heads * head_width * torch.finfo(model.dtype).bits // 8,

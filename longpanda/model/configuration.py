@@ -283,7 +283,7 @@ class LongPandaConfig(PreTrainedConfig):
         text_config: configuration (or dict with `model_type`) of any causal LM that transformers knows. Of LongRoPE
             only the long factors are used, see `with_steady_positions`.
         video_token_id: the placeholder whose embedding a visual token replaces.
-        times_every: groups of frames from one time written in the prompt to the next.
+        times_seconds: least time between two times written in the prompt; 0 writes that of every group of frames.
         sampling: how a video is read when the caller does not say: {"frames": int} or {"fps": float,
             "max_frames": int}.
         notice: a limit that every answer should carry, for example what the model was trained on.
@@ -305,7 +305,7 @@ class LongPandaConfig(PreTrainedConfig):
         stab_config: StabConfig | dict[str, Any] | None = None,
         text_config: PreTrainedConfig | dict[str, Any] | None = None,
         video_token_id: int = 1,
-        times_every: int = 1,
+        times_seconds: float = 0.0,
         sampling: dict[str, Any] | None = None,
         notice: str = "",
         temporal_config: TemporalConfig | dict[str, Any] | None = None,
@@ -319,7 +319,7 @@ class LongPandaConfig(PreTrainedConfig):
         self.temporal_config = _temporal(temporal_config, self.stab_config.width)
         self.text_config: PreTrainedConfig = with_steady_positions(text_config or AutoConfig.for_model("llama"))
         self.video_token_id = video_token_id
-        self.times_every = times_every
+        self.times_seconds = times_seconds
         self.sampling = sampling or {"frames": 32}
         self.notice = notice
         kwargs.setdefault("tie_word_embeddings", bool(getattr(self.text_config, "tie_word_embeddings", False)))

@@ -21,7 +21,7 @@ class Costs:
         frames_per_group: frames that share their tokens.
         tokens_per_group: visual tokens of a group.
         time_tokens: tokens of a written time, at most.
-        times_every: groups from one written time to the next.
+        most_times: written in a prompt at most; None is one for every group.
         kept_free: tokens for the question and the answer.
         context_tokens: positions that the language model has; None where it does not say.
         cache_bytes_per_token: keys and values of a token in all its layers.
@@ -30,14 +30,14 @@ class Costs:
     frames_per_group: int
     tokens_per_group: int
     time_tokens: int
-    times_every: int
+    most_times: int | None
     kept_free: int
     context_tokens: int | None
     cache_bytes_per_token: int
 
     def prompt_tokens(self, groups: int) -> int:
         """Visual tokens and written times of so many groups."""
-        times = math.ceil(groups / self.times_every) if self.times_every else 0
+        times = groups if self.most_times is None else min(groups, self.most_times)
         return groups * self.tokens_per_group + times * self.time_tokens
 
     def most_groups(self, tokens: int) -> int:

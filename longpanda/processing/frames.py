@@ -26,13 +26,13 @@ class FrameProcessor(BaseImageProcessor):
         self,
         stab_config: dict[str, Any] | None = None,
         temporal_config: dict[str, Any] | None = None,
-        times_every: int = 1,
+        times_seconds: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stab_config = stab_config or StabConfig().to_diff_dict()
         self.temporal_config = temporal_config
-        self.times_every = times_every
+        self.times_seconds = times_seconds
 
     @property
     def stab(self) -> StabConfig:
@@ -62,7 +62,7 @@ class FrameProcessor(BaseImageProcessor):
 
     def timeline_of(self, starts_seconds: Sequence[float], tokens_per_group: int, timed: bool = True) -> Timeline:
         """How groups of frames stand in a prompt."""
-        return Timeline(tuple(starts_seconds), tokens_per_group, self.times_every if timed else 0)
+        return Timeline(tuple(starts_seconds), tokens_per_group, self.times_seconds if timed else None)
 
     @property
     def frames_per_group(self) -> int:

@@ -38,7 +38,7 @@ class LongPandaProcessor(ProcessorMixin):
         """
         stab = own_fields(config.stab_config)
         temporal = None if config.temporal_config is None else own_fields(config.temporal_config)
-        frames = FrameProcessor(stab_config=stab, temporal_config=temporal, times_every=config.times_every)
+        frames = FrameProcessor(stab_config=stab, temporal_config=temporal, times_seconds=config.times_seconds)
         processor = cls(frames, tokenizer)
         config.video_token_id = processor.video_token_id
         config.eos_token_id, config.pad_token_id = processor.end_token_id, tokenizer.pad_token_id

@@ -1,5 +1,6 @@
 """Text with media markers to token ids: each marker becomes, per group of frames, a time and placeholders."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -27,9 +28,11 @@ def timestamp(second: float) -> str:
 def media_ids(tokenizer: Any, timeline: Timeline, placeholder_id: int) -> list[int]:
     """Ids of one clip: a group's time as text, where one is written, and then its placeholders."""
     ids: list[int] = []
-    for number, second in enumerate(timeline.starts_seconds):
-        if timeline.times_every and number % timeline.times_every == 0:
+    apart, written = timeline.times_seconds, -math.inf
+    for second in timeline.starts_seconds:
+        if apart is not None and second - written >= apart:
             ids.extend(_text_ids(tokenizer, timestamp(second)))
+            written = second
         ids.extend([placeholder_id] * timeline.tokens_per_group)
     return ids
 

@@ -40,7 +40,6 @@ def build(
     config = LongPandaConfig(
         stab,
         text,
-        times_every=recipe.times_every,
         sampling=recipe.sampling,
         notice=recipe.notice,
         temporal_config=None if recipe.temporal is None else _temporal_config(recipe.temporal, stab.width),

@@ -28,7 +28,6 @@ class ModelRecipe:
         sampling: how a video is read when the caller does not say.
         notice: a limit that every answer carries.
         temporal: fields of `TemporalConfig`, at STAB's width; None makes a model without a compressor.
-        times_every: groups of frames from one time written in the prompt to the next.
     """
 
     stab_size: str
@@ -36,10 +35,6 @@ class ModelRecipe:
     sampling: dict[str, Any] = field(default_factory=lambda: {"frames": 32})
     notice: str = ""
     temporal: dict[str, Any] | None = None
-    times_every: int = 1
-
-    def __post_init__(self) -> None:
-        _require(self.times_every >= 1, f"model.times_every = {self.times_every}", "at least 1")
 
 
 @dataclass(frozen=True)
@@ -126,6 +121,7 @@ class Recipe:
         words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
         attention_scale: the finished model's attention logits are multiplied by this, see `sharpened`; that of `start`
             is left behind.
+        times_seconds: least time between two times written in the finished model's prompts; lessons have every group's.
         seed: of the initial weights.
         weight_decay: AdamW's.
         beta2: AdamW's second moment.
@@ -143,6 +139,7 @@ class Recipe:
     start: str = ""
     words: tuple[str, ...] = ()
     attention_scale: float = 1.0
+    times_seconds: float = 0.0
     seed: int = 0
     weight_decay: float = 0.01
     beta2: float = 0.98
@@ -162,6 +159,7 @@ class Recipe:
         _require(0 < self.beta2 < 1, f"beta2 = {self.beta2}", "between 0 and 1")
         scale = self.attention_scale
         _require(0 < scale < math.inf, f"attention_scale = {scale}", "above 0; 1 leaves attention as it was trained")
+        _require(0 <= self.times_seconds < math.inf, f"times_seconds = {self.times_seconds}", "at least 0")
         processes = f"workers = {self.workers} and threads = {self.threads}"
         _require(min(self.workers, self.threads) >= 0, processes, "at least 0 each")
         others = f"weight_decay = {self.weight_decay} and max_grad_norm = {self.max_grad_norm}"

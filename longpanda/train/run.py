@@ -96,7 +96,9 @@ def train(
             return None
         if not _is_first(arguments[0]):
             return out / "model"
-        return _save(model.graduate(recipe.attention_scale), processor, out)
+        finished = model.graduate(recipe.attention_scale)
+        finished.config.times_seconds = processor.image_processor.times_seconds = recipe.times_seconds
+        return _save(finished, processor, out)
 
 
 def _run_stages(

@@ -37,7 +37,7 @@ def short_answers(monkeypatch):
 
 @pytest.fixture(scope="module")
 def panda():
-    return LongPanda("tiny", *tiny(temporal_config=TEMPORAL, times_every=4))
+    return LongPanda("tiny", *tiny(temporal_config=TEMPORAL, times_seconds=4.0))
 
 
 def check_read_at_once(panda, scene, session):

@@ -13,7 +13,7 @@ from longpanda.errors import ConfigError, CutVideoError, PromptError, VideoError
 from longpanda.index import LongPanda, load
 from longpanda.index import encode as encode_module
 from longpanda.index.planning import costs_of
-from longpanda.types import ANSWER_TOKENS
+from longpanda.types import ANSWER_TOKENS, Timeline
 from longpanda.video import Sampling, decode, encode
 
 CUT_AFTER_A_MOMENT = Path(__file__).resolve().parents[2] / "../shared/data/videos/mb_annex-b.mp4"
@@ -145,6 +145,16 @@ def test_a_compressed_video_is_asked_as_it_was_learned(film, direction):
     rest = inputs["input_ids"][:, cache.get_seq_length() :]
     asked = panda.model(input_ids=rest, past_key_values=cache).logits[0, -1]
     torch.testing.assert_close(asked, whole, rtol=1e-4, atol=1e-4)  # other lengths of sums in attention
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.9, 4.0, 100.0])
+def test_a_prompt_is_as_long_as_planned(film, apart):
+    model, processor = tiny()
+    processor.image_processor.times_seconds = apart
+    session = LongPanda("tiny", model, processor).watch(film, Sampling(frames=12))
+    question = len(processor.prompt(processor.chat("Where is the key?"), [Timeline((), 7)]).input_ids)
+    taken = len(session.prompt_ids("Where is the key?")) - question
+    assert session.plan.prompt_tokens == taken + (2 if apart == 4.0 else 0)  # at 12 s another could have been written
 
 
 def test_what_memory_is_planned_is_what_a_prompt_takes(panda, film):

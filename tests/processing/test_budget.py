@@ -15,7 +15,7 @@ def costs(**changes: int) -> Costs:
         "frames_per_group": 1,
         "tokens_per_group": 16,
         "time_tokens": 4,
-        "times_every": 1,
+        "most_times": None,
         "kept_free": 512,
         "context_tokens": 32768,
         "cache_bytes_per_token": 2**15,
@@ -24,9 +24,11 @@ def costs(**changes: int) -> Costs:
 
 
 def test_no_plan_costs_more_than_its_budget_and_none_leaves_room_for_another_group():
-    sizes = itertools.product((1, 2, 4), (1, 4, 16, 257), (2, 6), (0, 1, 5), (300, 4096, 30000), (60.0, HOUR, 2 * HOUR))
-    for k, tokens, time, every, wish, seconds in sizes:
-        spending = costs(frames_per_group=k, tokens_per_group=tokens, time_tokens=time, times_every=every)
+    sizes = itertools.product(
+        (1, 2, 4), (1, 4, 16, 257), (2, 6), (0, None, 5), (300, 4096, 30000), (60.0, HOUR, 2 * HOUR)
+    )
+    for k, tokens, time, times, wish, seconds in sizes:
+        spending = costs(frames_per_group=k, tokens_per_group=tokens, time_tokens=time, most_times=times)
         planned = plan(seconds, 1.0, spending, budget_of(spending, wish))
         assert planned.prompt_tokens <= wish
         assert planned.frames <= seconds
@@ -53,7 +55,7 @@ def test_two_hours_fit():
     planned = plan(2 * HOUR, 1.0, costs(), budget_of(costs()))
     assert planned.frames == planned.groups == (32768 - 512) // 20
     assert planned.fps == pytest.approx(planned.frames / (2 * HOUR))
-    quarter = costs(tokens_per_group=1, frames_per_group=4, times_every=16)
+    quarter = costs(tokens_per_group=1, frames_per_group=4, most_times=112)
     assert plan(2 * HOUR, 1.0, quarter, budget_of(quarter, 4096)).frames == 7200
 
 

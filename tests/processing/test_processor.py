@@ -7,7 +7,7 @@ from tiny import FAMOUS, byte_tokenizer, noise, tiny
 
 from longpanda.errors import ConfigError, PromptError
 from longpanda.processing.frames import image_clip
-from longpanda.types import Prompt
+from longpanda.types import Prompt, Timeline
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +17,17 @@ def processor():
 
 def pieces(processor, ids):
     return processor.tokenizer.convert_ids_to_tokens(ids)
+
+
+@pytest.mark.parametrize(
+    ("apart", "written"),
+    [(0.0, [0, 3, 6, 9, 12, 40, 41]), (3.0, [0, 3, 6, 9, 12, 40]), (5.0, [0, 6, 12, 40]), (30.0, [0, 40]), (None, [])],
+)
+def test_times_are_written_so_far_apart_at_least(processor, apart, written):
+    timeline = Timeline((0.0, 3.0, 6.0, 9.0, 12.0, 40.0, 41.0), 2, apart)
+    tokens = pieces(processor, processor.prompt("<|video|>", [timeline]).input_ids)
+    assert [int(token[:-1]) for token in tokens if token.endswith("]")] == written
+    assert tokens.count("<|video|>") == 14
 
 
 def test_a_marker_becomes_times_and_placeholders(processor):

@@ -26,11 +26,12 @@ CLASSES = list(CELL_ATTRIBUTES.values())
 QUICK = {"batch": 2, "learning_rate": 1e-3}
 RECIPE = Recipe(
     name="test",
-    model=ModelRecipe("nano", SMALLEST_TEXT, {"frames": 4}, temporal=TEMPORAL, times_every=2),
+    model=ModelRecipe("nano", SMALLEST_TEXT, {"frames": 4}, temporal=TEMPORAL),
     stages=(
         StageRecipe("cells", steps=2, frames=(3,), stills=True, freeze=("stab",), **QUICK),
         StageRecipe("ask", steps=3, frames=(5, 8), families=("needle",), freeze=("projector",), **QUICK),
     ),
+    times_seconds=1.5,
     workers=0,
     save_steps=2,
     log_steps=1,
@@ -78,7 +79,7 @@ def plain(tmp_path_factory):
 def test_a_compressor_survives_saving_and_indexing(whole, tmp_path):
     panda = load(str(whole[1][0]))
     assert panda.model.config.temporal_config.pool_frames == 2
-    assert panda.model.config.times_every == 2
+    assert panda.model.config.times_seconds == panda.processor.image_processor.times_seconds == 1.5
     assert not any(name.partition(".")[0] in taught.TEACHERS for name in panda.model.state_dict())
     encode(scenery(3), tmp_path / "film.mp4", 10)
     index = panda.index(tmp_path / "film.mp4", tmp_path / "film.vidx", fps=2.0)

@@ -131,7 +131,7 @@ def test_shipped_recipes_are_recipes(name):
         ("stages.0.freeze=[temporal]", r"freeze = temporal of stage 'one', without model.temporal"),
         ("stages.0.start_minutes=-1", r"start_minutes = -1.0 of stage 'one'; expected at least 0"),
         ("stages.0.positions=-1", r"positions = -1 of stage 'one'; expected at least 0"),
-        ("model.times_every=0", r"model.times_every = 0; expected at least 1"),
+        ("times_seconds=-1", r"times_seconds = -1.0; expected at least 0"),
         ("model.temporal=3", r"model.temporal = 3; expected a value of type dict"),
         ("max_grad_norm=-1", r"weight_decay = 0.01 and max_grad_norm = -1.0; expected at least 0 each"),
     ],
