@@ -33,18 +33,20 @@ def describe(config: Any) -> dict[str, Any]:
         parameters_by_part,
         projector_flops_per_token,
         stab_flops_per_frame,
+        temporal_flops_per_frame,
         tokens_per_frame,
     )
 
+    stab, temporal = config.stab_config, config.temporal_config
     frames = {}
     for name, (height_px, width_px) in FRAME_SHAPES.items():
-        tokens = tokens_per_frame(config.stab_config, height_px, width_px)
-        stab = sum(
-            stab_flops_per_frame(config.stab_config, *cells_of(height_px, width_px, config.stab_config)).values()
-        )
+        cells = cells_of(height_px, width_px, stab)
+        tokens = tokens_per_frame(stab, height_px, width_px, temporal)
+        compressor = temporal_flops_per_frame(temporal, *cells) if temporal is not None else {}
         frames[name] = {
             "tokens": tokens,
-            "stab_gflop": stab / 1e9,
+            "stab_gflop": sum(stab_flops_per_frame(stab, *cells).values()) / 1e9,
+            "compressor_gflop": sum(compressor.values()) / 1e9,
             "projector_gflop": tokens * projector_flops_per_token(config) / 1e9,
             "language_model_gflop": tokens * llm_flops_per_token(config.text_config) / 1e9,
         }
@@ -52,8 +54,8 @@ def describe(config: Any) -> dict[str, Any]:
     return {
         "backbone": config.text_config.model_type,
         "parameters": {**parameters, "total": sum(parameters.values())},
-        "image_px": config.stab_config.image_px,
-        "window_frames": config.stab_config.window_frames,
+        "image_px": stab.image_px,
+        "window_frames": stab.window_frames,
         "sampling": config.sampling,
         "frame": frames,
         "notice": config.notice,
@@ -65,11 +67,12 @@ def _table(values: dict[str, Any]) -> str:
 
     lines = [f"{values['model']}: STAB and {values['backbone']}, frames of {values['image_px']} px", "", "parameters"]
     lines += [f"  {part:24} {count:>14,}" for part, count in values["parameters"].items()]
-    lines += ["", f"{'one frame':12} {'tokens':>8} {'STAB GFLOP':>12} {'projector':>12} {'language model':>16}"]
+    columns = f"{'STAB GFLOP':>12} {'compressor':>12} {'projector':>12} {'language model':>16}"
+    lines += ["", f"{'one frame':12} {'tokens':>8} {columns}"]
     for name, cost in values["frame"].items():
         lines.append(
-            f"  {name:10} {cost['tokens']:>8} {cost['stab_gflop']:>12.4g} {cost['projector_gflop']:>12.4g} "
-            f"{cost['language_model_gflop']:>16.4g}"
+            f"  {name:10} {cost['tokens']:>8g} {cost['stab_gflop']:>12.4g} {cost['compressor_gflop']:>12.4g} "
+            f"{cost['projector_gflop']:>12.4g} {cost['language_model_gflop']:>16.4g}"
         )
     lines += ["", f"reads {Sampling(**values['sampling'])}, {values['window_frames']} frames to a window"]
     return "\n".join(lines + ([f"note: {values['notice']}"] if values["notice"] else []))

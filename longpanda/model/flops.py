@@ -44,9 +44,14 @@ def parameters_by_part(config: LongPandaConfig) -> dict[str, int]:
     return dict(counts)
 
 
-def tokens_per_frame(config: StabConfig, height_px: int, width_px: int) -> int:
-    """Visual tokens of a frame of this size, before any compression."""
-    return config.tokens_per_frame(*cells_of(height_px, width_px, config))
+def tokens_per_frame(
+    config: StabConfig, height_px: int, width_px: int, temporal: TemporalConfig | None = None
+) -> float:
+    """Visual tokens of a frame of this size: those of STAB, or what a compressor leaves of them."""
+    cells = cells_of(height_px, width_px, config)
+    if temporal is None:
+        return config.tokens_per_frame(*cells)
+    return temporal.tokens_per_group(*cells) / temporal.pool_frames
 
 
 def stab_flops_per_frame(config: StabConfig, rows_cells: int, columns_cells: int) -> dict[str, float]:

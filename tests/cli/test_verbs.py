@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from tiny import save, squeezing
 
 from longpanda import __version__
 from longpanda.cli.main import main
@@ -79,6 +80,14 @@ def test_info(model_folder, capsys):
     assert f"{values['parameters']['total']:,}" in table
     assert "16:9" in table
     assert "note: a random model" in table
+
+
+def test_info_counts_what_a_compressor_leaves(tmp_path, capsys):
+    assert main(["info", str(save(squeezing("causal"), tmp_path / "model")), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert {shape: cost["tokens"] for shape, cost in values["frame"].items()} == {"square": 2, "16:9": 2, "9:16": 2}
+    assert values["frame"]["square"]["compressor_gflop"] > 0
+    assert values["parameters"]["temporal"] > 0
 
 
 def test_info_counts_the_parameters_there_are(model_folder, capsys):
