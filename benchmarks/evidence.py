@@ -22,6 +22,7 @@ from longpanda.longwatch.folder import VIDEOS, read_questions
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.types import Answer, Reply, Sample, Score
 
+MODEL = "nano-long"
 RESULT = Path(__file__).parent / "results" / "evidence.json"
 DRAWS = 200
 Spans = Sequence[tuple[float, float]]
@@ -83,10 +84,10 @@ def main() -> None:
     parser.add_argument("--suite", type=Path, required=True, help="what make wrote")
     parser.add_argument("--families", nargs="+", default=["needle", "count", "order", "state"])
     parser.add_argument("--most", type=int, default=100, help="questions per family and length")
-    parser.add_argument("--model", default="nano")
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
-    if options.model != "nano":
+    if options.model != MODEL:
         keep_result(parser, options.out, RESULT, f"--model {options.model}")
     cells: dict[tuple[str, float], list[tuple[Sample, dict[str, float] | None]]] = {}
     for sample, worth in asked(options.model, options.suite, options.families, options.most):

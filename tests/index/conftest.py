@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import av
 import pytest
-from tiny import save, scenery, squeezing, tiny
+from tiny import as_recording, save, scenery, squeezing, tiny
 
 from longpanda.index import load
 from longpanda.video import encode
@@ -40,14 +39,7 @@ def compressed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def recording(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same 12 seconds as MPEG-TS, which can be cut anywhere, as a recording in progress is."""
-    path = tmp_path_factory.mktemp("films") / "recording.ts"
-    with av.open(str(film)) as source, av.open(str(path), "w", format="mpegts") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                target.mux(packet)
-    return path
+    return as_recording(film, tmp_path_factory.mktemp("films") / "recording.ts")
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""An index may have another rate of tokens than its model, and keeps it."""
+
+import pytest
+
+from longpanda.errors import ConfigError, IndexFileError
+from longpanda.index import load
+
+QUESTION = "What number is on the red circle?"
+FPS = 10.0
+
+
+@pytest.mark.parametrize(("wanted", "per_group", "frames"), [(9, 6, 1), (4, 4, 1), (2, 2, 1), (1, 1, 1), (0.25, 1, 4)])
+def test_an_index_can_have_another_rate_than_its_model(squeezed, film, tmp_path, wanted, per_group, frames):
+    index = squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=wanted)
+    assert (index.header.tokens_per_group, index.header.frames_per_group) == (per_group, frames)
+    assert index.tokens.values.shape[:2] == (120 // frames, per_group)
+    answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
+    assert answer.visual_tokens == index.tokens.count <= wanted * 120
+    if (per_group, frames) != (4, 2):
+        with pytest.raises(IndexFileError, match=r"an index with .*; use the same --tokens-per-frame"):
+            squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=3)
+    assert squeezed.index(film, tmp_path / "film.vidx").is_complete  # it keeps the rate that it has
+
+
+@pytest.mark.parametrize("rate", [9, 0.25])
+def test_a_models_own_limit_is_one_of_frames_at_any_rate(squeezed, film, tmp_path, rate):
+    squeezed.model.config.sampling = {"fps": FPS, "max_frames": 40}
+    squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=rate)
+    answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
+    assert len(answer.pts_seconds) == 40
+    assert "groups were left out: 40 frames, this model's own limit" in answer.notice
+
+
+def test_a_rate_that_cannot_be_is_refused(squeezed, model_folder, film, tmp_path):
+    with pytest.raises(ConfigError, match=r"0 tokens per frame; expected a number from 1/4096 on"):
+        squeezed.index(film, tmp_path / "film.vidx", tokens_per_frame=0.0)
+    with pytest.raises(ConfigError, match="4 tokens per frame of a model without a compressor"):
+        load(str(model_folder)).index(film, tmp_path / "film.vidx", tokens_per_frame=4)
+    assert not (tmp_path / "film.vidx").exists()
