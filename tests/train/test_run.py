@@ -113,7 +113,8 @@ def test_a_recipe_becomes_a_model_that_answers(whole, tmp_path):
     assert panda.model.generation_config.eos_token_id == panda.processor.tokenizer.eos_token_id
     assert not any(name.startswith("cell_names") for name in panda.model.state_dict())
     answer = panda.ask(tmp_path / "film.mp4", "How many cards were shown?")
-    assert (len(answer.pts_seconds), answer.notice) == (4, "a test")
+    assert len(answer.pts_seconds) == 4
+    assert answer.notice.endswith("a test")
 
 
 def test_every_stage_teaches_what_it_should(whole):
