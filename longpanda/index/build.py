@@ -95,15 +95,16 @@ class Builder:
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
         self._size_px = panda.processor.image_processor.size_for(self.info.height_px, self.info.width_px)
-        if tokens_per_frame is None and there is not None and there.encoder == encoder_fingerprint(panda.model):
-            tokens_per_frame = self._rate_of(there)
         self._encoder = Encoder(panda.model, panda.processor, self._size_px, tokens_per_frame)
+        if tokens_per_frame is None and there is not None and (rate := self._other_rate(there)) is not None:
+            self._encoder = Encoder(panda.model, panda.processor, self._size_px, rate)
 
-    def _rate_of(self, there: Header) -> float | None:
-        """The rate of an index that is there, None where it is the model's own."""
-        own = Encoder(self.panda.model, self.panda.processor, self._size_px)
-        frames, tokens = there.frames_per_group, there.tokens_per_group
-        return None if (own.frames_per_group, own.tokens_per_group) == (frames, tokens) else tokens / frames
+    def _other_rate(self, there: Header) -> float | None:
+        """The rate of an index of this model that is there, None where it is the model's own."""
+        own, frames, tokens = self._encoder, there.frames_per_group, there.tokens_per_group
+        if (own.frames_per_group, own.tokens_per_group) == (frames, tokens):
+            return None
+        return tokens / frames if there.encoder == encoder_fingerprint(self.panda.model) else None
 
     @property
     def plan(self) -> IndexPlan:

@@ -8,7 +8,8 @@ import pytest
 from tiny import save, squeezing
 
 from longpanda import __version__
-from longpanda.cli.main import main
+from longpanda.cli.main import main, parser
+from longpanda.types import ANSWER_TOKENS
 
 RECIPE = """
 name: small
@@ -67,6 +68,11 @@ def test_several_questions_are_asked_of_one_reading(film, model_folder, capsys):
     assert main(["ask", film, *questions, "--model", model_folder]) == 0
     out = capsys.readouterr().out
     assert all(question in out.splitlines() for question in questions)
+
+
+def test_answers_are_as_long_as_the_library_has_them():
+    for verb in (["ask", "film.mp4", "Where?"], ["chat", "film.mp4"]):
+        assert parser().parse_args(verb).answer_tokens == ANSWER_TOKENS
 
 
 def test_info(model_folder, capsys):
