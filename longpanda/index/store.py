@@ -24,7 +24,7 @@ from torch import Tensor
 from longpanda.errors import IndexFileError
 from longpanda.video import write_whole
 
-VERSION = 1
+VERSION = 2
 HEADER, PREFIX = "header.json", "prefix.safetensors"
 
 
