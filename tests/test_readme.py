@@ -167,13 +167,12 @@ def test_tables_are_current() -> None:
     assert not tables.stale(), "run: make tables"
 
 
-@pytest.mark.parametrize("number", range(len(blocks(README.read_text(), "python"))))
-def test_python_examples_run(number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [code for page in PAGES for code in blocks(page.read_text(), "python")])
+def test_python_examples_run(code: str, tmp_path: Path) -> None:
     if not (NANO / "config.json").is_file():
         pytest.skip("longpanda/assets/nano is missing: it comes from `longpanda train nano`")
     from longpanda.longwatch import Split, film, generate, scene_seed
 
-    code = blocks(README.read_text(), "python")[number]
     for name in sorted(set(re.findall(r'"([\w-]+\.mp4)"', code))):
         film(generate(scene_seed(Split.DEV, 0), 60.0), tmp_path / name, size_px=96, fps=1.0)
     quiet = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}

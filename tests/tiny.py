@@ -66,9 +66,9 @@ def tiny(
     return LongPandaForConditionalGeneration(config).eval(), processor
 
 
-def squeezing(direction: str, layers: int = 1) -> Panda:
+def squeezing(direction: str, layers: int = 1, **rate: object) -> Panda:
     """A random model with a compressor."""
-    sizes = {"layers": layers, "state_width": 8, "head_width": 8, "grid": [2, 2], "pool_frames": 2}
+    sizes = {"layers": layers, "state_width": 8, "head_width": 8, "grid": [2, 2], "pool_frames": 2, **rate}
     panda = tiny(temporal_config={**sizes, "direction": direction}, notice="a random model")
     for name, weight in panda[0].temporal.named_parameters():
         if name.endswith("out_proj.weight"):

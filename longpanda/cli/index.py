@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokens-per-frame",
         type=float,
         metavar="N",
-        help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: its own)",
+        help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: that of an "
+        "index which is there, else the model's own)",
     )
     parser.add_argument(
         "--workers",

@@ -16,6 +16,7 @@ from longpanda.index.growth import check_same_video, workers_for
 from longpanda.index.store import HEADER, VERSION, Header, Store
 from longpanda.index.stream import Stream
 from longpanda.index.video_index import VideoIndex
+from longpanda.model.configuration import TemporalConfig, cells_of
 from longpanda.types import INDEX_SUFFIX
 from longpanda.video import Sampling, VideoInfo, alone_in, check_workers, probe
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from longpanda.index.load import LongPanda
 
 DEFAULT_STORAGE = "bfloat16"
+RATE = ("grid_rows", "grid_columns", "frames_per_group", "tokens_per_group")
+"""Of a header: what `--tokens-per-frame` decides."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +97,27 @@ class Builder:
         self._source = source_fingerprint(self.video)  # before its length is read: what it grows by later is noticed
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
-        self._size_px = panda.processor.image_processor.size_for(self.info.height_px, self.info.width_px)
-        self._encoder = Encoder(panda.model, panda.processor, self._size_px, tokens_per_frame)
-        if tokens_per_frame is None and there is not None and (rate := self._other_rate(there)) is not None:
-            self._encoder = Encoder(panda.model, panda.processor, self._size_px, rate)
+        frames = panda.processor.image_processor
+        self._size_px: tuple[int, int] = frames.size_for(self.info.height_px, self.info.width_px)
+        self._encoder = Encoder(panda.model, panda.processor, self._size_px, self._rate(tokens_per_frame, there))
 
-    def _other_rate(self, there: Header) -> float | None:
-        """The rate of an index of this model that is there, None where it is the model's own."""
-        own, frames, tokens = self._encoder, there.frames_per_group, there.tokens_per_group
-        if (own.frames_per_group, own.tokens_per_group) == (frames, tokens):
+    def _rate(self, tokens_per_frame: float | None, there: Header | None) -> TemporalConfig | None:
+        """The compressor at the rate that is wished for, or that of an index which is there; None at its own.
+
+        Raises:
+            ConfigError: a rate that the compressor cannot have, or no compressor.
+        """
+        config = self.panda.model.config.temporal_config
+        cells = cells_of(*self._size_px, self.panda.model.config.stab_config)
+        if tokens_per_frame is not None:
+            if config is None:
+                found = f"{tokens_per_frame:g} tokens per frame of a model without a compressor"
+                raise ConfigError(found, "a model with one (temporal_config)", "leave it out")
+            return config.with_tokens_per_frame(tokens_per_frame, *cells)
+        if config is None or there is None or there.encoder != encoder_fingerprint(self.panda.model):
             return None
-        return tokens / frames if there.encoder == encoder_fingerprint(self.panda.model) else None
+        rate = (there.grid_rows, there.grid_columns), there.frames_per_group
+        return None if rate == (config.pooled_grid(*cells), config.pool_frames) else config.at_rate(*rate)
 
     @property
     def plan(self) -> IndexPlan:
@@ -154,6 +167,8 @@ class Builder:
             width_px=self.info.width_px,
             frame_height_px=height,
             frame_width_px=width,
+            grid_rows=self._encoder.grid[0],
+            grid_columns=self._encoder.grid[1],
             frames_per_group=self._encoder.frames_per_group,
             tokens_per_group=self._encoder.tokens_per_group,
             width=self.panda.model.config.stab_config.width,
@@ -182,9 +197,9 @@ class Builder:
         if not (self.folder / HEADER).exists():
             return Store.create(self.folder, self._header)
         store = Store.open(self.folder)
-        VideoIndex(self.folder).check_encoder(self._header.encoder, self.panda.name)
-        rate = " --tokens-per-frame"
-        said = {"fps": " --fps", "storage": " --storage", "frames_per_group": rate, "tokens_per_group": rate}
+        remedy = "index with the model that made it, use another --out, or delete it"
+        VideoIndex(self.folder).check_encoder(self._header.encoder, self.panda.name, remedy)
+        said = {"fps": " --fps", "storage": " --storage"} | dict.fromkeys(RATE, " --tokens-per-frame")
         for name in ("height_px", "width_px", *said):
             there, wanted = getattr(store.header, name), getattr(self._header, name)
             if there != wanted:

@@ -9,8 +9,10 @@ from longpanda.index.load import LongPanda, first_line
 if TYPE_CHECKING:
     from longpanda.model.configuration import StabConfig
 
-BOTH = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
+SOURCE = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
 """Arguments that say where a model comes from: its tokenizer and configuration must come from there too."""
+LOADING = ("dtype", "torch_dtype", "attn_implementation")
+"""Arguments of the loading that a configuration would take for its own."""
 
 
 def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> LongPanda:
@@ -21,7 +23,8 @@ def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> 
     Args:
         backbone: a folder or hub id of any causal language model that transformers loads.
         stab: the visual block, or the name of one of `STAB_SIZES`.
-        **kwargs: passed to the language model's `from_pretrained`: dtype, revision, attn_implementation, ...
+        **kwargs: passed to the language model's `from_pretrained`: dtype, revision, attn_implementation, ..., or fields
+            of its configuration, such as `rope_parameters`.
 
     Raises:
         ModelError: the language model or its tokenizer cannot be loaded.
@@ -35,11 +38,14 @@ def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> 
     from longpanda.processing import LongPandaProcessor
 
     block = StabConfig.of_size(stab) if isinstance(stab, str) else stab
-    source = {name: kwargs[name] for name in BOTH if name in kwargs}
+    source = {name: kwargs[name] for name in SOURCE if name in kwargs}
+    loading = {name: kwargs.pop(name) for name in LOADING if name in kwargs}
     try:
         tokenizer = AutoTokenizer.from_pretrained(backbone, **source)
-        text = with_steady_positions(AutoConfig.from_pretrained(backbone, **source))
-        language_model = AutoModelForCausalLM.from_pretrained(backbone, config=text, **kwargs)
+        text, rest = AutoConfig.from_pretrained(backbone, return_unused_kwargs=True, **kwargs)
+        language_model = AutoModelForCausalLM.from_pretrained(
+            backbone, config=with_steady_positions(text), **source | loading | rest
+        )
     except (OSError, ValueError) as error:
         found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
         raise ModelError(found, "a causal language model with a tokenizer", "check the name") from error

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from longpanda.errors import ConfigError, VideoError
+from longpanda.errors import VideoError
 from longpanda.index.thumbnails import Thumbnail, thumbnails_of
-from longpanda.model.configuration import StabConfig, cells_of
+from longpanda.model.configuration import StabConfig, TemporalConfig, cells_of
 from longpanda.model.stream import ClipTokens, joined
 from longpanda.shapes import Float
 from longpanda.types import Seconds, VideoClip, VisualTokens
@@ -26,7 +26,6 @@ from longpanda.video import TimedFrame, decode, iter_frames
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
-    from longpanda.model.temporal import TemporalCompressor
     from longpanda.processing import LongPandaProcessor
 
 LEAST_BLOCK_FRAMES = 64
@@ -78,10 +77,7 @@ class Encoder:
         model: the network.
         processor: its processor.
         size_px: height and width of the frames.
-        tokens_per_frame: another rate for the compressor than the model's own, at most.
-
-    Raises:
-        ConfigError: a rate that the compressor cannot have, or no compressor.
+        temporal: another rate for the compressor than the model's own.
     """
 
     def __init__(
@@ -89,15 +85,16 @@ class Encoder:
         model: "LongPandaForConditionalGeneration",
         processor: "LongPandaProcessor",
         size_px: tuple[int, int],
-        tokens_per_frame: float | None = None,
+        temporal: TemporalConfig | None = None,
     ) -> None:
         self.size_px = size_px
         self._model, self._frames, self._temporal = model, processor.image_processor, model.temporal
         cells = cells_of(*size_px, model.config.stab_config)
-        if tokens_per_frame is not None:
-            self._temporal = _at_rate(model, tokens_per_frame, cells)
+        if temporal is not None and model.temporal is not None:
+            self._temporal = model.temporal.resized(temporal)
         config = None if self._temporal is None else self._temporal.config
         self.frames_per_group = 1 if config is None else config.pool_frames
+        self.grid = cells if config is None else config.pooled_grid(*cells)
         stab: StabConfig = model.config.stab_config
         self.tokens_per_group = stab.tokens_per_frame(*cells) if config is None else config.tokens_per_group(*cells)
         whole = math.lcm(model.config.stab_config.window_frames, self.frames_per_group)
@@ -212,7 +209,7 @@ def _blocks(frames: Iterable[TimedFrame], size: int, duration_seconds: float) ->
 
 def seen_seconds(seconds: Seconds, next_number: int, duration_seconds: float) -> float:
     """How far of a video was looked at: up to the first of the seconds asked for that has no frame, or its end."""
-    return float(seconds[next_number]) if next_number < len(seconds) else duration_seconds
+    return min(float(seconds[next_number]), duration_seconds) if next_number < len(seconds) else duration_seconds
 
 
 def refuse_unreadable(path: Path, seconds: Seconds, size_px: tuple[int, int]) -> NoReturn:
@@ -223,15 +220,6 @@ def refuse_unreadable(path: Path, seconds: Seconds, size_px: tuple[int, int]) ->
     """
     decode(path, seconds, size_px=size_px)
     raise VideoError(f"'{path}' changed while it was read", "a file that stays", "try again")
-
-
-def _at_rate(
-    model: "LongPandaForConditionalGeneration", tokens_per_frame: float, cells: tuple[int, int]
-) -> "TemporalCompressor":
-    if model.temporal is None:
-        found = f"{tokens_per_frame:g} tokens per frame of a model without a compressor"
-        raise ConfigError(found, "a model with one (temporal_config)", "leave it out")
-    return model.temporal.resized(model.temporal.config.with_tokens_per_frame(tokens_per_frame, *cells))
 
 
 def clock(model: "LongPandaForConditionalGeneration") -> float:

@@ -1,5 +1,6 @@
 """How much of a video or an index goes into a prompt, for a model and what may be spent on it."""
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -57,13 +58,15 @@ def plan_video(
     """
     frames = processor.image_processor
     size_px = frames.size_for(info.height_px, info.width_px)
-    wanted = len((sampling or Sampling(**model.config.sampling)).seconds_for(info.duration_seconds))
+    own = Sampling(**model.config.sampling)
+    if wish_tokens is not None:  # stands for the model's own limit, as it does for an index
+        own = dataclasses.replace(own, max_frames=None)
+    wanted = len((sampling or own).seconds_for(info.duration_seconds))
     group = frames.frames_per_group, frames.tokens_per_group(*size_px)
     costs = costs_of(model, processor, group, info.duration_seconds, answer_tokens)
     budget = budget_of(costs, wish_tokens, memory_bytes)
     planned = plan(info.duration_seconds, wanted / info.duration_seconds, costs, budget)
     if sampling is None:
-        own = Sampling(**model.config.sampling)
         return (own if planned.frames == wanted else Sampling(frames=planned.frames)), planned
     if planned.frames < wanted:
         groups = math.ceil(wanted / costs.frames_per_group)

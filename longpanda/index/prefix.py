@@ -3,7 +3,8 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +67,10 @@ class PrefixCache:
         cache = self._ready(prompt)
         device = self._model.device
         row = torch.tensor([prompt], device=device)
-        output = self._model.generate(
-            row, attention_mask=torch.ones_like(row), past_key_values=cache, use_cache=True, **settings
-        )
+        with self._whole_or_none():
+            output = self._model.generate(
+                row, attention_mask=torch.ones_like(row), past_key_values=cache, use_cache=True, **settings
+            )
         new: list[int] = output[0, len(prompt) :].tolist()
         self._ids, self._cache = (prompt + new)[: cache.get_seq_length()], cache
         return new
@@ -82,11 +84,12 @@ class PrefixCache:
         self.require_memory("evidence from")
         cache = self._ready(list(ids)[: len(ids) - answered])
         missing = list(ids)[cache.get_seq_length() : len(ids) - answered - 1]
-        if missing:
-            row = torch.tensor([missing], device=self._model.device)
-            with torch.inference_mode():
-                self._model(input_ids=row, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        weights = group_weights(self._model, cache, ids, answered, groups)
+        with self._whole_or_none():
+            if missing:
+                row = torch.tensor([missing], device=self._model.device)
+                with torch.inference_mode():
+                    self._model(input_ids=row, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            weights = group_weights(self._model, cache, ids, answered, groups)
         self._ids = list(ids)[: cache.get_seq_length()]
         return weights
 
@@ -182,6 +185,15 @@ class PrefixCache:
         if self._forgets:
             self._prefix = (prompt[:end], copy.deepcopy(self._cache))
         return self._cache
+
+    @contextmanager
+    def _whole_or_none(self) -> Iterator[None]:
+        """Forget the cache where the model was interrupted: some of its layers have grown and others have not."""
+        try:
+            yield
+        except BaseException:
+            self._ids, self._cache = [], None
+            raise
 
     def _empty(self) -> Any:
         """A new cache; windows as long as the context forget nothing."""

@@ -42,6 +42,8 @@ class Header:
         width_px: of the video as displayed.
         frame_height_px: at which the model looks at it.
         frame_width_px: at which the model looks at it.
+        grid_rows: of tokens that a frame's cells are pooled to.
+        grid_columns: the same.
         frames_per_group: frames that share their tokens.
         tokens_per_group: visual tokens of a group.
         width: channels of a token.
@@ -58,6 +60,8 @@ class Header:
     width_px: int
     frame_height_px: int
     frame_width_px: int
+    grid_rows: int
+    grid_columns: int
     frames_per_group: int
     tokens_per_group: int
     width: int

@@ -107,13 +107,13 @@ class VideoIndex:
         """Was the whole video indexed, as it was then?"""
         return bool(self.facts.get("is_complete"))
 
-    def check_encoder(self, fingerprint: str, model: str) -> None:
-        """Refuse a model whose tokens these are not. Raises IndexFileError."""
+    def check_encoder(self, fingerprint: str, model: str, remedy: str) -> None:
+        """Refuse a model whose tokens these are not, and say what to do. Raises IndexFileError."""
         if fingerprint == self.header.encoder:
             return
         found = f"'{self.path}' holds tokens of model '{self.header.model}' ({self.header.encoder[:8]})"
         expected = f"those of '{model}' ({fingerprint[:8]})"
-        raise IndexFileError(found, expected, "ask with the model that made it, in float32 or bfloat16, or index again")
+        raise IndexFileError(found, expected, remedy)
 
 
 def part_of(piece: Piece, prefix: str) -> Piece:

@@ -47,7 +47,8 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
     """Open an index. Raises IndexFileError where it is damaged, empty or another model's."""
     started = time.perf_counter()
     index = VideoIndex(path)
-    index.check_encoder(encoder_fingerprint(model), name)
+    remedy = "ask with the model that made it, in float32 or bfloat16, or index again, to another --out"
+    index.check_encoder(encoder_fingerprint(model), name, remedy)
     tokens = index.tokens
     notice = f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
     if index.is_complete:

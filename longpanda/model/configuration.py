@@ -266,7 +266,11 @@ class TemporalConfig(PreTrainedConfig):
             raise ConfigError(found, "a rate that it can have", "ask for more tokens per frame, or leave it out")
         grids = [(r, min(room // r, columns)) for r in range(1, min(room, rows) + 1)]
         grid = max(grids, key=lambda one: (one[0] * one[1], -abs(math.log(one[0] * columns / (one[1] * rows)))))
-        return TemporalConfig(**own_fields(self) | {"grid": grid, "pool_frames": frames})
+        return self.at_rate(grid, frames)
+
+    def at_rate(self, grid: tuple[int, int], pool_frames: int) -> "TemporalConfig":
+        """The same compressor with this grid, and so many frames of a group."""
+        return TemporalConfig(**own_fields(self) | {"grid": grid, "pool_frames": pool_frames})
 
 
 def own_fields(config: PreTrainedConfig) -> dict[str, Any]:
@@ -290,7 +294,8 @@ class LongPandaConfig(PreTrainedConfig):
         temporal_config: `TemporalConfig` or its dict; None for a model without a temporal compressor.
 
     Raises:
-        ConfigError: a compressor of another width than STAB, or positions that turn with the length of the prompt.
+        ConfigError: a compressor of another width than STAB, positions that turn with the length of the prompt, or
+            an impossible `times_seconds`.
     """
 
     model_type = "longpanda"
@@ -311,6 +316,8 @@ class LongPandaConfig(PreTrainedConfig):
         temporal_config: TemporalConfig | dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        if not 0 <= times_seconds < math.inf:
+            raise ConfigError(f"times_seconds={times_seconds}", "0 or more seconds", "use 0.0, which writes every time")
         if isinstance(stab_config, dict):
             stab_config = StabConfig(**stab_config)
         if isinstance(text_config, dict):

@@ -114,7 +114,7 @@ def budget_of(
         limits.append(Budget(costs.prompt_tokens(groups), f"{own_frames} frames, this model's own limit"))
     if costs.context_tokens is not None:
         rest = costs.context_tokens - costs.kept_free
-        limits.append(Budget(rest, f"a context of {costs.context_tokens} tokens, less {costs.kept_free}"))
+        limits.append(Budget(rest, f"a context of {costs.context_tokens} tokens, less {costs.kept_free} for the rest"))
     if memory_bytes is not None and costs.cache_bytes_per_token:
         fits = memory_bytes // costs.cache_bytes_per_token - costs.kept_free
         limits.append(Budget(fits, f"{memory_bytes / 2**20:.0f} MiB for keys and values"))
@@ -122,7 +122,11 @@ def budget_of(
     if costs.most_groups(least.tokens) < 1:
         found = f"{least.limit}: room for {max(0, least.tokens)} visual tokens"
         expected = f"at least {costs.prompt_tokens(1)}, one group of {costs.frames_per_group} frames with its time"
-        raise ConfigError(found, expected, "allow more, or use a model with more room or fewer tokens per frame")
+        raise ConfigError(
+            found,
+            expected,
+            "allow more, ask for a shorter answer, or use a model with more room or fewer tokens per frame",
+        )
     return least
 
 

@@ -1,6 +1,7 @@
 """What each verb prints when all is well."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -53,8 +54,11 @@ def test_ask_json_is_one_object_with_the_documented_keys(film, model_folder, cap
     assert answer["notice"].endswith("a random model")
 
 
-def test_ask_for_people(film, model_folder, capsys):
-    assert main(["ask", film, "Where is the key?", "--model", model_folder, "--fps", "1"]) == 0
+def test_ask_for_people(film, model_folder, capsys, tmp_path):
+    endless = shutil.copytree(model_folder, tmp_path / "endless")
+    settings = json.loads((endless / "generation_config.json").read_text())
+    (endless / "generation_config.json").write_text(json.dumps(settings | {"eos_token_id": -1}))
+    assert main(["ask", film, "Where is the key?", "--model", str(endless), "--fps", "1"]) == 0
     out = capsys.readouterr().out
     assert "4 frames from 0.0 to 3.0 of 4.0 s; 28 visual tokens;" in out
     assert "note: The answer was cut off after 64 tokens, the most that were asked for. a random model" in out

@@ -62,6 +62,16 @@ def test_long_rope_has_one_set_of_factors(tmp_path) -> None:
     torch.testing.assert_close(short, long[:, :50])
 
 
+def test_fields_of_the_language_models_configuration_may_be_changed(backbone) -> None:
+    yarn = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 2.0, "original_max_position_embeddings": 2048}
+    panda = longpanda.compose(
+        str(backbone), STAB, max_position_embeddings=4096, rope_parameters=yarn, dtype="bfloat16", local_files_only=True
+    )
+    text = panda.model.config.text_config
+    assert (text.max_position_embeddings, text.rope_parameters["rope_type"]) == (4096, "yarn")
+    assert {weight.dtype for weight in panda.model.parameters()} == {torch.bfloat16}
+
+
 def test_positions_that_turn_with_every_token_are_refused() -> None:
     text = tiny_text("llama", word_tokenizer(vocabulary()))
     text.rope_parameters = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}

@@ -1,9 +1,11 @@
 """An index may have another rate of tokens than its model, and keeps it."""
 
 import pytest
+import torch
+from tiny import save, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError
-from longpanda.index import load
+from longpanda.index import Builder, VideoIndex, encode, load
 
 QUESTION = "What number is on the red circle?"
 FPS = 10.0
@@ -16,10 +18,42 @@ def test_an_index_can_have_another_rate_than_its_model(squeezed, film, tmp_path,
     assert index.tokens.values.shape[:2] == (120 // frames, per_group)
     answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
     assert answer.visual_tokens == index.tokens.count <= wanted * 120
-    if (per_group, frames) != (4, 2):
-        with pytest.raises(IndexFileError, match=r"an index with .*; use the same --tokens-per-frame"):
-            squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=3)
+    with pytest.raises(IndexFileError, match=r"an index with .*; use the same --tokens-per-frame"):
+        squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=3)
     assert squeezed.index(film, tmp_path / "film.vidx").is_complete  # it keeps the rate that it has
+
+
+class Killed(Exception):
+    """In the middle of the work."""
+
+
+@pytest.mark.parametrize(("begun", "wanted"), [(2, None), (None, 2)])
+def test_as_many_tokens_from_another_grid_are_another_rate(film, tmp_path, monkeypatch, begun, wanted):
+    """This model pools 2 x 3 cells to 2 x 1; two tokens of such a frame would be 1 x 2."""
+    monkeypatch.setattr(encode, "LEAST_BLOCK_FRAMES", 16)
+    panda = load(str(save(squeezing("causal", grid=[2, 1], pool_frames=1), tmp_path / "model")))
+    whole = panda.index(film, tmp_path / "whole.vidx", fps=FPS, tokens_per_frame=begun)
+
+    def kill(done: int) -> None:
+        if done >= 80:  # a block is kept once a picture 2 seconds later was read
+            raise Killed
+
+    with pytest.raises(Killed):
+        Builder(panda, film, tmp_path / "film.vidx", FPS, tokens_per_frame=begun).build(progress=kill)
+    held = VideoIndex(tmp_path / "film.vidx")
+    assert 0 < held.frames < whole.frames
+    if wanted is not None:
+        with pytest.raises(IndexFileError, match=r"grid_rows 2; expected grid_rows 1; use the same --tokens-per-frame"):
+            panda.index(film, tmp_path / "film.vidx", tokens_per_frame=wanted)
+    again = panda.index(film, tmp_path / "film.vidx")
+    assert torch.equal(again.tokens.values, whole.tokens.values)
+
+
+@pytest.mark.parametrize("group", [2, 49])
+def test_an_index_is_gone_on_with_at_its_rate(squeezed, film, tmp_path, group):
+    """1 / (1 / 49) is more than 49 in floating point."""
+    first = squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=1 / group)
+    assert first.header.frames_per_group == squeezed.index(film, tmp_path / "film.vidx").header.frames_per_group
 
 
 @pytest.mark.parametrize("rate", [9, 0.25])

@@ -106,9 +106,23 @@ def test_an_answer_that_ends_is_whole(panda, film, monkeypatch):
     assert panda.watch(film, answer_tokens=2).ask("Where is the key?").notice == "a random model"
 
 
+def test_a_budget_stands_for_the_models_own_limit(squeezed, film, tmp_path):
+    squeezed.model.config.sampling = {"fps": 10.0, "max_frames": 20}
+    squeezed.index(film, tmp_path / "film.vidx", fps=10.0)
+    for path in (film, tmp_path / "film.vidx"):
+        assert squeezed.watch(path).plan.groups == 10
+        assert squeezed.watch(path, budget_tokens=2000).plan.groups == 60
+
+
+def test_nothing_is_seen_beyond_the_end(panda, film):
+    assert panda.watch(film, Sampling(seconds=(1.0, 5.0, 100.0))).watched.tokens.seen_seconds == 12.0
+
+
 def test_room_is_kept_for_longer_answers(panda, film):
     plain, wordy = (panda.watch(film, answer_tokens=most).plan.budget.tokens for most in (64, 100))
     assert plain - wordy == 36
+    with pytest.raises(ConfigError, match=r"less \d+ for the rest: room for 0 visual tokens; .* a shorter answer"):
+        panda.watch(film, answer_tokens=5000)
     with pytest.raises(ConfigError, match="an answer of at most 0 tokens; expected at least 1"):
         panda.watch(film, answer_tokens=0)
 

@@ -310,6 +310,11 @@ def test_unknown_fields_of_the_block_are_named():
         StabConfig(heads=0)
 
 
+def test_times_are_no_less_than_nothing_apart():
+    with pytest.raises(ConfigError, match=r"times_seconds=-1\.0; expected 0 or more seconds"):
+        LongPandaConfig(times_seconds=-1.0)
+
+
 def test_the_published_configuration_is_letterboxed():
     """Its convolutions see the padding: it has to be the padding that it was trained with."""
     stab = StabConfig(
