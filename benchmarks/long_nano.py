@@ -1,11 +1,12 @@
 """The bundled long model from 3 to 120 minutes, and a needle in up to 10,000 frames.
 
-    longpanda longwatch make --out runs/longwatch/long-nano --families needle order count state --size-px 224 --fps 1
-    python -m benchmarks.long_nano --suites runs/longwatch/long-nano
+    longpanda longwatch make --out runs/longwatch/one --families needle order count state --size-px 224 --fps 1
+    python -m benchmarks.long_nano --suites runs/longwatch/one
     python -m benchmarks.long_nano --only needle
 
 Videos of suites are asked through an index each, kept in --work; scenes with needles are drawn as they are looked at.
-Every answer is on the disk when it is there: run it again to go on. On one AMD EPYC core 40 films take 2 minutes with
+Every answer is on the disk when it is there: run it again to go on. A result holds the plans of its suites, which
+`longwatch make` follows again to the same questions. On one AMD EPYC core 40 films take 2 minutes with
 1,000 frames each, 8 with 3,000, and 55 with 10,000.
 """
 
@@ -29,6 +30,7 @@ from longpanda.longwatch import Split, scene_seed
 from longpanda.longwatch.choices import mark
 from longpanda.longwatch.folder import VIDEOS, read_questions
 from longpanda.longwatch.limits import SCENES_PER_SEED
+from longpanda.longwatch.suite import SuitePlan
 from longpanda.types import Sample, Score
 
 MODEL = "nano-long"
@@ -152,7 +154,8 @@ def main() -> None:
     about = {"machine": machine(), "command": command(parser, options), "model": options.model}
     if "suite" in wanted:
         scores = [score for suite in options.suites for score in on_suite(panda, suite, options.work, options.fps)]
-        write_json(options.suite_out, about | {"fps": options.fps, "rows": suite_rows(scores)})
+        plans = [asdict(SuitePlan.read(suite)) for suite in options.suites]
+        write_json(options.suite_out, about | {"fps": options.fps, "suites": plans, "rows": suite_rows(scores)})
     if "needle" in wanted:
         rows: list[Row] = []
         for frames in options.frames:
