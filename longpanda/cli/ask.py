@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longpanda.cli.models import add_model, model_of
 from longpanda.errors import PromptError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "questions", nargs="+", metavar="question", help="what you want to know; the video is read once"
     )
-    parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
+    add_model(parser)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
     amount.add_argument("--fps", type=float, help="look at this many frames per second of video")
@@ -65,67 +66,74 @@ def run(options: argparse.Namespace) -> None:
     is_stored = is_index(Path(options.video))
     if options.keep_prefix and not is_stored:
         raise ConfigError("--keep-prefix with a video", "an index", "index the video first: longpanda index VIDEO")
-    if options.thumbnails is not None and not options.thumbnails.parent.is_dir():
-        found = f"no directory '{options.thumbnails.parent}'"
-        raise ConfigError(found, "an existing directory for the pictures' folder", "create it first")
-    if options.thumbnails is not None and options.thumbnails.exists():
-        _require_empty(options.thumbnails)
+    if options.thumbnails is not None:
+        _make_empty(options.thumbnails)
     if not is_stored:
         probe(options.video)  # a bad file is reported before the model is loaded
-    from longpanda.index import VideoIndex, load
+    from longpanda.index import load
 
-    if is_stored:
-        VideoIndex(options.video)
-    session = load(options.model).watch(options.video, sampling, options.budget, answer_tokens=options.answer_tokens)
+    panda = load(model_of(options.model, Path(options.video) if is_stored else None))
+    session = panda.watch(options.video, sampling, options.budget, answer_tokens=options.answer_tokens)
     if options.explain:
         print(session.plan, file=sys.stderr)
     use_prefix(session, Path(options.video), options.keep_prefix)
     located, several = options.evidence or options.thumbnails is not None, len(options.questions) > 1
     for number, question in enumerate(options.questions):
         answer = session.ask(question, evidence=located, verify=options.verify)
+        prefix = f"{number + 1:02d}" if several else ""
+        pictures = [] if options.thumbnails is None else _thumbnails(session, answer, options.thumbnails, prefix)
         if options.json:
-            print(json.dumps(answer.as_dict(), indent=None if several else 2), flush=True)
-        else:
-            print(f"{question}\n{describe(answer)}\n" if several else describe(answer), flush=True)
-        if options.thumbnails is not None:
-            _write_thumbnails(session, answer, options.thumbnails, f"{number + 1:02d}" if several else "")
+            found = {"question": question, **answer.as_dict(), "thumbnails": pictures}
+            print(json.dumps(found, indent=None if several else 2), flush=True)
+            continue
+        lines = [question] * several + [describe(answer)] + [f"pictures: {', '.join(pictures)}"] * bool(pictures)
+        print("\n".join(lines + [""] * several), flush=True)
 
 
-def _require_empty(folder: Path) -> None:
-    """Raises ConfigError for what holds files already: pictures of two calls would mix."""
+def _make_empty(folder: Path) -> None:
+    """Raises ConfigError for what cannot be made, or holds files already: pictures of two calls would mix."""
     from longpanda.errors import ConfigError
 
     try:
+        folder.mkdir(exist_ok=True)
         why = "holds files already" if any(folder.iterdir()) else ""
     except OSError as error:
-        why = f"cannot be read as a folder ({error.strerror})"
+        why = f"cannot be made or read as a folder ({error.strerror})"
     if why:
         raise ConfigError(f"'{folder}', which {why}", "a new or empty folder for pictures", "choose another name")
 
 
 def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
     """Take over what an earlier call kept of an index, or keep it for later ones; of a video nothing is kept."""
+    from longpanda.errors import IndexFileError
     from longpanda.index.store import PREFIX, Store
     from longpanda.video import alone_in
 
     path = index / PREFIX
-    if not session.use_prefix(path) and keep:
+    try:
+        is_there = session.use_prefix(path)
+    except IndexFileError as error:  # the answers do not depend on it
+        print(f"longpanda: {error}; computed again", file=sys.stderr)
+        is_there = False
+    if not is_there and keep:
         with alone_in(index):
             Store.open(index).clear()
             session.keep_prefix(path)
         print(f"kept {path} ({path.stat().st_size / 2**20:.1f} MiB)", file=sys.stderr)
 
 
-def _write_thumbnails(session: "Session", answer: "Answer", folder: Path, number: str) -> None:
-    """A picture for each thumbnail that lies in the evidence, or the nearest one."""
+def _thumbnails(session: "Session", answer: "Answer", folder: Path, number: str) -> list[str]:
+    """A file for each thumbnail that lies in the evidence, or for the nearest one."""
     from longpanda.video import write_whole
 
-    folder.mkdir(exist_ok=True)
+    written = []
     for place, one in enumerate(answer.evidence, 1):
         for thumbnail in session.pictures(one):
             minutes, seconds = divmod(thumbnail.seconds, 60)
             name = "-".join(filter(None, [number, f"{place}", f"{int(minutes):03d}m{seconds:04.1f}s"]))
-            write_whole(folder / f"{name}.jpg", thumbnail.jpeg)
+            write_whole(path := folder / f"{name}.jpg", thumbnail.jpeg)
+            written.append(str(path))
+    return written
 
 
 def describe(answer: "Answer") -> str:

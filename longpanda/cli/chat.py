@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longpanda.cli.ask import add_answer_tokens
+from longpanda.cli.models import add_model, model_of
 from longpanda.errors import ContextError, PromptError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ QUIT = {"exit", "quit"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda chat`."""
     parser.add_argument("video", help="an index that `longpanda index` made, or a video file")
-    parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
+    add_model(parser)
     parser.add_argument("--budget", type=int, metavar="TOKENS", help="the most tokens that the video may take")
     add_answer_tokens(parser)
     parser.add_argument("--forget", action="store_true", help="ask each question by itself")
@@ -28,10 +29,12 @@ def run(options: argparse.Namespace) -> None:
     """Read questions from the terminal, or from a pipe, until there are no more."""
     from longpanda.cli.ask import use_prefix
     from longpanda.index import load
+    from longpanda.types import is_index
 
-    panda = load(options.model)
+    path = Path(options.video)
+    panda = load(model_of(options.model, path if is_index(path) else None))
     session = panda.watch(options.video, budget_tokens=options.budget, answer_tokens=options.answer_tokens)
-    use_prefix(session, Path(options.video))
+    use_prefix(session, path)
     people = sys.stdin.isatty()
     if people:
         print(f"{session.plan}\nAsk, and end with Ctrl-D or 'exit'.")

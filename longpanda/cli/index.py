@@ -3,8 +3,11 @@
 import argparse
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from longpanda.cli.models import add_model, model_of
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -16,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda index`."""
     parser.add_argument("video", help="a video file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the index goes (default: beside it, NAME.vidx)")
-    parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
+    add_model(parser)
     parser.add_argument(
         "--fps",
         type=float,
@@ -54,9 +57,15 @@ def run(options: argparse.Namespace) -> None:
         check_workers(options.workers)
     probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import Builder, load
+    from longpanda.index.store import HEADER
+    from longpanda.types import INDEX_SUFFIX
 
+    out = Path(options.video).with_suffix(INDEX_SUFFIX) if options.out is None else options.out
+    is_begun = (out / HEADER).is_file()
     how = options.fps, options.storage, options.tokens_per_frame, options.workers
-    builder = Builder(load(options.model), options.video, options.out, *how)
+    builder = Builder(load(model_of(options.model, out if is_begun else None)), options.video, out, *how)
+    if options.append and not is_begun:
+        print(f"no index '{out}' to append to: it begins here", file=sys.stderr)
     if not options.json or options.plan:
         print(json.dumps(_planned(builder.plan)) if options.json else _plan_line(builder.plan), flush=True)
     if options.plan:
@@ -102,7 +111,8 @@ def _planned(plan: "IndexPlan") -> dict[str, object]:
         "frames": plan.frames,
         "fps": plan.fps,
         "tokens": plan.tokens,
-        "token_bytes": plan.bytes,
+        "token_bytes": plan.token_bytes,
+        "bytes": plan.bytes,
         "storage": plan.storage,
     }
 
@@ -110,7 +120,7 @@ def _planned(plan: "IndexPlan") -> dict[str, object]:
 def _plan_line(plan: "IndexPlan") -> str:
     return (
         f"{plan.info.duration_seconds / 60:.1f} min at {plan.fps:.3g} fps: {plan.frames} frames, {plan.tokens} tokens, "
-        f"{plan.bytes / 2**20:.1f} MiB as {plan.storage}, and thumbnails"
+        f"{plan.token_bytes / 2**20:.1f} MiB as {plan.storage}, about {plan.bytes / 2**20:.1f} MiB with thumbnails"
     )
 
 

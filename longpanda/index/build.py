@@ -15,6 +15,7 @@ from longpanda.index.fingerprint import encoder_fingerprint, source_fingerprint
 from longpanda.index.growth import check_same_video, workers_for
 from longpanda.index.store import HEADER, VERSION, Header, Store
 from longpanda.index.stream import Stream
+from longpanda.index.thumbnails import predicted_bytes
 from longpanda.index.video_index import VideoIndex
 from longpanda.model.configuration import TemporalConfig, cells_of
 from longpanda.types import INDEX_SUFFIX
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
     from longpanda.index.load import LongPanda
 
 DEFAULT_STORAGE = "bfloat16"
-RATE = ("grid_rows", "grid_columns", "frames_per_group", "tokens_per_group")
-"""Of a header: what `--tokens-per-frame` decides."""
+DECIDED: dict[str, Callable[[Header], str]] = {
+    "video": lambda one: f"{one.width_px} x {one.height_px} pixels",
+    "--fps": lambda one: f"{one.fps} frames per second",
+    "--storage": lambda one: f"{one.storage} tokens",
+    "--tokens-per-frame": lambda one: (
+        f"{one.tokens_per_group / one.frames_per_group:g} tokens per frame, {one.grid_rows} x {one.grid_columns} places"
+    ),
+}
+"""What stays as it is in an index, by what decides it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class IndexPlan:
         tokens: kept of them.
         width: channels of a token.
         storage: how they are stored.
+        beside: bytes that thumbnails will take, about.
     """
 
     video: Path
@@ -49,11 +58,17 @@ class IndexPlan:
     tokens: int
     width: int
     storage: str
+    beside: int
+
+    @property
+    def token_bytes(self) -> int:
+        """Of all tokens on disk."""
+        return self.tokens * storage.bytes_per_token(self.storage, self.width)
 
     @property
     def bytes(self) -> int:
-        """Of all tokens on disk; thumbnails and the compressor's state come on top."""
-        return self.tokens * storage.bytes_per_token(self.storage, self.width)
+        """Of the index, about; the compressor's state comes on top, which no length of video makes larger."""
+        return self.token_bytes + self.beside
 
 
 class Builder:
@@ -125,7 +140,8 @@ class Builder:
         frames = len(self.seconds)
         tokens = -(-frames // self._encoder.frames_per_group) * self._encoder.tokens_per_group
         width: int = self.panda.model.config.stab_config.width
-        return IndexPlan(self.video, self.info, self.fps, frames, tokens, width, self.stored)
+        beside = predicted_bytes(self.seconds, *self._size_px)
+        return IndexPlan(self.video, self.info, self.fps, frames, tokens, width, self.stored, beside)
 
     def build(self, append: bool = False, progress: Callable[[int], None] | None = None) -> VideoIndex:
         """Index the video, from where an earlier call was stopped.
@@ -145,10 +161,11 @@ class Builder:
             store.clear()
             blocks = store.blocks
             state = store.state(blocks)
+            store.check()
             if state is not None and state.facts["source"] == self._source and state.facts["is_complete"]:
                 return VideoIndex(self.folder)
             if state is not None and state.facts["source"] != self._source:
-                self._check_grown(append)
+                self._check_grown(append, store.header.video)
                 check_same_video(store, state, self.video, self.info, self._size_px)
             stream = Stream(self._encoder, self.video, self.info, self.seconds, self.stored, self._workers)
             stream.into(store, state, self._source, progress)
@@ -162,6 +179,7 @@ class Builder:
             id=uuid.uuid4().hex,
             encoder=encoder_fingerprint(self.panda.model),
             model=self.panda.name,
+            video=self.video.name,
             fps=self.fps,
             height_px=self.info.height_px,
             width_px=self.info.width_px,
@@ -199,18 +217,17 @@ class Builder:
         store = Store.open(self.folder)
         remedy = "index with the model that made it, use another --out, or delete it"
         VideoIndex(self.folder).check_encoder(self._header.encoder, self.panda.name, remedy)
-        said = {"fps": " --fps", "storage": " --storage"} | dict.fromkeys(RATE, " --tokens-per-frame")
-        for name in ("height_px", "width_px", *said):
-            there, wanted = getattr(store.header, name), getattr(self._header, name)
+        for option, said in DECIDED.items():
+            there, wanted = said(store.header), said(self._header)
             if there != wanted:
-                found = f"'{self.folder}', an index with {name} {there}"
-                raise IndexFileError(found, f"{name} {wanted}", f"use the same{said.get(name, '')}, or another --out")
+                found = f"'{self.folder}', an index of {there}"
+                raise IndexFileError(found, f"one of {wanted}", f"use the same {option}, or another --out")
         return store
 
-    def _check_grown(self, append: bool) -> None:
+    def _check_grown(self, append: bool, made_of: str) -> None:
         """Raises where a video that changed is not to be gone on with, or cannot be."""
         if not append:
-            found = f"'{self.video}', which changed since '{self.folder}' was made"
+            found = f"'{self.video}', which is not as '{made_of}' was when '{self.folder}' was made of it"
             raise IndexFileError(found, "the same file", "if it has only grown: --append; else use another --out")
         if not self._encoder.is_causal:
             found = f"--append with '{self.panda.name}', whose compressor reads in both directions"

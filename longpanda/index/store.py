@@ -36,7 +36,8 @@ class Header:
         version: of this format.
         id: of this index; every file of it says so.
         encoder: fingerprint of what made the tokens: STAB, the compressor, their weights.
-        model: the model's name, for people.
+        model: its name, as it was asked for.
+        video: the file's name then.
         fps: frames looked at per second of video.
         height_px: of the video as displayed.
         width_px: of the video as displayed.
@@ -55,6 +56,7 @@ class Header:
     id: str
     encoder: str
     model: str
+    video: str
     fps: float
     height_px: int
     width_px: int
@@ -146,6 +148,11 @@ class Store:
         """A block. Raises IndexFileError where it is damaged or another index's."""
         return self._read(self._block(number))
 
+    def check(self) -> None:
+        """Read every block once. Raises IndexFileError as `block`."""
+        for number in range(self.blocks):
+            self.block(number)
+
     def state(self, blocks: int) -> Piece | None:
         """The state behind so many blocks; None where nothing was written yet.
 
@@ -153,11 +160,13 @@ class Store:
             IndexFileError: as `block`, or the state of blocks that are there is missing.
         """
         path = self._state(blocks)
+        if blocks and not path.exists() and self._state(blocks + 1).exists():
+            raise _damaged(self._block(blocks), "it is missing, and the state behind it is there")
         return self._read(path) if blocks or path.exists() else None
 
     def bytes(self) -> int:
-        """What the index takes on disk."""
-        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+        """What the index takes on disk, without a prefix that was kept."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file() and path.name != PREFIX)
 
     def _block(self, number: int) -> Path:
         return self.folder / f"block-{number:06d}.safetensors"
@@ -181,7 +190,8 @@ class Store:
         if written != checksum(about, tensors):
             raise _damaged(path, "its checksum is not that of its contents")
         if about["index"] != self.header.id or about["file"] != path.name:
-            raise _damaged(path, f"it is '{about['file']}' of index {about['index'][:8]}, not of {self.header.id[:8]}")
+            whose = "this" if about["index"] == self.header.id else "another"
+            raise _damaged(path, f"it is '{about['file']}' of {whose} index")
         return Piece(tensors, json.loads(about["facts"]))
 
 

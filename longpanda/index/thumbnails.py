@@ -13,6 +13,8 @@ from longpanda.types import Frames, Seconds
 EVERY_SECONDS = 4.0
 LONGEST_SIDE_PX = 160
 JPEG_QUALITY = 80
+JPEG_BYTES, BYTES_PER_PIXEL = 700, 0.25
+"""Of a typical one: its header, and what it shows. Plain pictures take half as much, and rich ones twice."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ def thumbnails_of(frames: Frames, seconds: Seconds) -> list[Thumbnail]:
     """A picture for each `EVERY_SECONDS` in which a frame [T, H, W, 3] is shown, of the first one there."""
     _, chosen = np.unique(np.floor(seconds / EVERY_SECONDS), return_index=True)
     return [Thumbnail(float(seconds[i]), jpeg_of(frames[i])) for i in chosen]
+
+
+def predicted_bytes(seconds: Seconds, height_px: int, width_px: int) -> int:
+    """About what the pictures of frames of this size at these seconds will take."""
+    count = len(np.unique(np.floor(seconds / EVERY_SECONDS)))
+    scale = min(1.0, LONGEST_SIDE_PX / max(height_px, width_px))
+    return int(count * (JPEG_BYTES + BYTES_PER_PIXEL * scale * height_px * scale * width_px))
 
 
 def jpeg_of(frame: Frames) -> bytes:

@@ -107,6 +107,10 @@ def budget_of(
         ConfigError: there is no room for a single group.
     """
     limits = []
+    if wish_tokens is not None and not isinstance(wish_tokens, int):
+        raise ConfigError(f"a budget of {wish_tokens!r} tokens", "a whole number", "use for example 4096")
+    if memory_bytes is not None and not (isinstance(memory_bytes, int) and memory_bytes > 0):
+        raise ConfigError(f"memory of {memory_bytes!r} bytes", "a whole number above 0", "use for example 2**30")
     if wish_tokens is not None:
         limits.append(Budget(wish_tokens, f"a budget of {wish_tokens} tokens"))
     elif own_frames is not None:

@@ -74,13 +74,15 @@ class LongPandaProcessor(ProcessorMixin):
             history: questions and answers before this one.
 
         Raises:
-            PromptError: the question is empty.
+            PromptError: the question is empty, or bytes that are no text.
         """
         if not isinstance(question, str) or not question.strip():
             found = (
                 "an empty question" if isinstance(question, str) else f"a question of type {type(question).__name__}"
             )
             raise PromptError(found, "some text", 'ask something, for example "What happens first?"')
+        if not question.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in question):
+            raise PromptError("a question that is no Unicode text", "text in UTF-8", "write it in UTF-8")
         said = [text for turn in history for text in turn] + [question.strip()] + ([] if answer is None else [answer])
         messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)]
         for message in messages[::2]:

@@ -49,7 +49,7 @@ def test_index_predicts_and_reports(film, model_folder, tmp_path, capsys):
     command = ["index", film, "--out", out, "--fps", "5", "--model", model_folder, "--storage", "int8"]
     assert main(command) == 0
     first, last, hint = capsys.readouterr().out.splitlines()
-    assert first == "0.1 min at 5 fps: 20 frames, 140 tokens, 0.0 MiB as int8, and thumbnails"
+    assert first == "0.1 min at 5 fps: 20 frames, 140 tokens, 0.0 MiB as int8, about 0.0 MiB with thumbnails"
     assert last.startswith(f"{out}: 20 frames, 140 tokens, ")
     assert hint == f"longpanda ask '{out}' QUESTION", "it can be pasted into a shell"
     assert main([*command, "--append"]) == 0
@@ -109,6 +109,56 @@ def test_a_prefix_is_kept_when_asked_for(index, model_folder, capsys):
     assert main(["ask", index, QUESTION, "--model", model_folder, "--keep-prefix"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == first
     assert kept.stat().st_mtime_ns == before
+
+
+def test_a_damaged_prefix_is_computed_again(index, model_folder, tmp_path, capsys):
+    kept = shutil.copytree(index, tmp_path / "film.vidx") / "prefix.safetensors"
+    command = ["ask", str(kept.parent), QUESTION, "--model", model_folder]
+    assert main([*command, "--keep-prefix"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    kept.write_bytes(kept.read_bytes()[:-10])
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == first
+    assert "is damaged" in said.err
+    assert main([*command, "--keep-prefix"]) == 0
+    assert f"kept {kept}" in capsys.readouterr().err
+    assert main(command) == 0
+    assert not capsys.readouterr().err
+
+
+def test_an_index_is_asked_with_the_model_that_made_it(film, index, model_folder, tmp_path, capsys):
+    """It is the model folder's; without that, and without an index, it would be nano's."""
+    assert main(["ask", index, QUESTION]) == 0
+    assert f"model {model_folder}" in capsys.readouterr().out
+    assert main(["index", film, "--out", index, "--append"]) == 0
+    assert "nothing was left to do" in capsys.readouterr().out
+    talk = subprocess.run(
+        [sys.executable, "-m", "longpanda.cli.main", "chat", index, "--forget"],
+        input=f"{QUESTION}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert talk.stdout
+    assert main(["index", film, "--out", str(tmp_path / "new.vidx"), "--append"]) == 0
+    assert "new.vidx' to append to: it begins here" in capsys.readouterr().err
+    assert json.loads((tmp_path / "new.vidx" / "header.json").read_text())["model"] == "nano"
+
+
+def test_bytes_that_are_no_text_are_no_question(index, model_folder):
+    command = [sys.executable, "-m", "longpanda.cli.main", "chat", index, "--model", model_folder]
+    talk = b"\xe9t\xe9?\nWhere is the ball?\n"
+    ran = subprocess.run(command, input=talk, capture_output=True, check=True, env=os.environ | {"PYTHONUTF8": "1"})
+    assert len(ran.stdout.splitlines()) == 1
+    assert b"a question that is no Unicode text; expected text in UTF-8" in ran.stderr
+
+
+def test_pictures_that_cannot_be_written_are_refused_before_the_work(index, model_folder, tmp_path, capsys):
+    (tmp_path / "file").write_text("no folder")
+    for folder in (tmp_path / "file" / "pictures", tmp_path / "none" / "pictures"):
+        assert main(["ask", index, QUESTION, "--model", "no-such", "--thumbnails", str(folder)]) == 2
+        assert "cannot be made or read as a folder" in capsys.readouterr().err
 
 
 def test_chat_reads_questions_from_a_pipe(index, model_folder):

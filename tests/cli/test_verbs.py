@@ -28,7 +28,10 @@ def test_ask_json_is_one_object_with_the_documented_keys(film, model_folder, cap
     assert main(["ask", film, "Where is the key?", "--model", model_folder, "--frames", "3", "--json"]) == 0
     out = capsys.readouterr().out
     answer = json.loads(out)
+    assert answer["question"] == "Where is the key?"
     assert set(answer) == {
+        "question",
+        "thumbnails",
         "answer",
         "video",
         "visual_tokens",

@@ -18,7 +18,7 @@ def test_an_index_can_have_another_rate_than_its_model(squeezed, film, tmp_path,
     assert index.tokens.values.shape[:2] == (120 // frames, per_group)
     answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
     assert answer.visual_tokens == index.tokens.count <= wanted * 120
-    with pytest.raises(IndexFileError, match=r"an index with .*; use the same --tokens-per-frame"):
+    with pytest.raises(IndexFileError, match=r"an index of .* tokens per frame, .*; use the same --tokens-per-frame"):
         squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=3)
     assert squeezed.index(film, tmp_path / "film.vidx").is_complete  # it keeps the rate that it has
 
@@ -43,7 +43,9 @@ def test_as_many_tokens_from_another_grid_are_another_rate(film, tmp_path, monke
     held = VideoIndex(tmp_path / "film.vidx")
     assert 0 < held.frames < whole.frames
     if wanted is not None:
-        with pytest.raises(IndexFileError, match=r"grid_rows 2; expected grid_rows 1; use the same --tokens-per-frame"):
+        with pytest.raises(
+            IndexFileError, match=r"an index of 2 tokens per frame, 2 x 1 places; expected one of 2 .*, 1 x 2 places"
+        ):
             panda.index(film, tmp_path / "film.vidx", tokens_per_frame=wanted)
     again = panda.index(film, tmp_path / "film.vidx")
     assert torch.equal(again.tokens.values, whole.tokens.values)

@@ -114,6 +114,20 @@ def test_a_budget_stands_for_the_models_own_limit(squeezed, film, tmp_path):
         assert squeezed.watch(path, budget_tokens=2000).plan.groups == 60
 
 
+@pytest.mark.parametrize(
+    ("spent", "message"),
+    [
+        ({"budget_tokens": "4096"}, "a budget of '4096' tokens; expected a whole number"),
+        ({"budget_tokens": 4096.5}, r"a budget of 4096\.5 tokens; expected a whole number"),
+        ({"memory_bytes": float("nan")}, "memory of nan bytes; expected a whole number above 0"),
+        ({"memory_bytes": -1}, "memory of -1 bytes; expected a whole number above 0"),
+    ],
+)
+def test_what_is_no_amount_is_refused(panda, film, spent, message):
+    with pytest.raises(ConfigError, match=message):
+        panda.watch(film, **spent)
+
+
 def test_nothing_is_seen_beyond_the_end(panda, film):
     assert panda.watch(film, Sampling(seconds=(1.0, 5.0, 100.0))).watched.tokens.seen_seconds == 12.0
 

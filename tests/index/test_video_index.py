@@ -142,8 +142,10 @@ def test_the_plan_is_what_the_index_holds(panda, film, tmp_path):
     index = builder.build()
     assert builder.plan.frames == len(index.tokens.frames_seconds) == 120
     assert builder.plan.tokens == index.tokens.count
-    assert builder.plan.bytes == index.tokens.values.nbytes
-    assert index.store.bytes() > builder.plan.bytes
+    assert builder.plan.token_bytes == index.tokens.values.nbytes
+    assert index.store.bytes() > builder.plan.bytes > builder.plan.token_bytes
+    (index.path / "prefix.safetensors").write_bytes(bytes(10**6))
+    assert index.store.bytes() < 10**6, "a prefix is no part of what was planned"
 
 
 def test_thumbnails_are_of_their_seconds(panda, film, tmp_path):
@@ -202,7 +204,7 @@ def test_a_video_that_changed_is_refused(panda, film, tmp_path):
     panda.index(video, index, fps=FPS)
     before = files_of(index)
     write_video([255 - frame for frame in scenery(12)], video, 10, preset="ultrafast", gop=5)
-    with pytest.raises(IndexFileError, match=r"changed since .* if it has only grown: --append"):
+    with pytest.raises(IndexFileError, match=r"is not as 'film\.mp4' was .* if it has only grown: --append"):
         panda.index(video, index, fps=FPS)
     with pytest.raises(IndexFileError, match=r"shows something else at 0\.0 s than when it was indexed"):
         panda.index(video, index, fps=FPS, append=True)
@@ -232,10 +234,16 @@ def test_what_is_not_said_again_is_as_it_was(panda, film, tmp_path):
     assert (index.header.fps, index.header.storage) == (5.0, "int8")
 
 
-@pytest.mark.parametrize(("setting", "message"), [({"fps": 5.0}, "with fps 10.0"), ({"storage": "int8"}, "storage bf")])
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"fps": 5.0}, r"an index of 10\.0 frames per second; expected one of 5\.0 .*; use the same --fps, or another"),
+        ({"storage": "int8"}, "an index of bfloat16 tokens; expected one of int8 tokens; use the same --storage, or"),
+    ],
+)
 def test_an_index_goes_on_as_it_began(panda, film, tmp_path, setting, message):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
-    with pytest.raises(IndexFileError, match=message.replace("bf", "bfloat16")):
+    with pytest.raises(IndexFileError, match=message):
         panda.index(film, tmp_path / "film.vidx", **{"fps": FPS, **setting})
 
 
@@ -261,8 +269,15 @@ def damage_strip(path: Path) -> None:
 def test_a_damaged_file_is_named(panda, film, tmp_path, damage):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
     damage(tmp_path / "film.vidx" / "block-000002.safetensors")
-    with pytest.raises(IndexFileError, match=r"block-000002\.safetensors' is damaged: .*; restore it, or delete"):
-        panda.watch(tmp_path / "film.vidx")
+    before = {path: path.read_bytes() for path in (tmp_path / "film.vidx").iterdir()}
+    for use in (
+        lambda: panda.watch(tmp_path / "film.vidx"),
+        lambda: panda.index(film, tmp_path / "film.vidx", fps=FPS),
+        lambda: panda.index(film, tmp_path / "film.vidx", fps=FPS, append=True),
+    ):
+        with pytest.raises(IndexFileError, match=r"block-000002\.safetensors' is damaged: .*; restore it, or delete"):
+            use()
+    assert {path: path.read_bytes() for path in (tmp_path / "film.vidx").iterdir()} == before
 
 
 def test_another_version_and_no_index_are_told_apart(panda, film, tmp_path):
@@ -410,7 +425,7 @@ def test_a_prefix_does_not_outlive_an_append(panda, recording, tmp_path):
     assert not panda.watch(index).use_prefix(kept)
 
 
-@pytest.mark.parametrize("name", ["block-000001.safetensors", "state-000006.safetensors"])
+@pytest.mark.parametrize("name", ["block-000001.safetensors", "block-000005.safetensors", "state-000006.safetensors"])
 def test_a_missing_file_is_named(panda, film, tmp_path, name):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
     (tmp_path / "film.vidx" / name).unlink()
@@ -446,7 +461,7 @@ def test_a_video_that_grows_before_it_is_read_is_not_taken_for_whole(panda, reco
     builder = Builder(panda, growing, index, FPS)
     growing.write_bytes(recording.read_bytes())
     builder.build()
-    with pytest.raises(IndexFileError, match="changed since"):
+    with pytest.raises(IndexFileError, match=r"which is not as 'growing\.ts' was when"):
         panda.index(growing, index)
     assert len(panda.index(growing, index, append=True).tokens.frames_seconds) == 120
 
