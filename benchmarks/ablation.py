@@ -9,6 +9,8 @@ STAB gives 9 cells and a frame token, so 10 tokens stand where other models have
 
 *mean* is pooling alone. *learned* adds learned windows and weights to it, and so do the others: what these have over
 *learned* is Mamba's. *causal* has two Mamba blocks in a row, *bidirectional* one in each direction: as many weights.
+Beside the answers stands what a linear probe names of the cells from what is left of them, while it is still taught:
+what the tokens hold, whether the language model has learned to read it or not.
 
 An estimate, from a few steps of each stage on a busy AMD EPYC core: 45 runs take 11 CPU hours, 5 to 6 hours on two
 cores; --seeds 0 takes a third of that.
@@ -60,6 +62,8 @@ SAME = ("learned", "10")
 """Nothing is pooled there, so that *learned* would be *mean*."""
 STEP_SECONDS = 7.5
 LENGTHS = (24, 48, 96, 192)
+NAMED_OVER_STEPS = 100
+"""The last ones of training; each scene is seen once."""
 STAGES_OF_A_SEED = 16
 """Runs of different seeds see different scenes; those of one seed see the same."""
 RESULT = Path(__file__).parent / "results" / "ablation.json"
@@ -155,7 +159,22 @@ def conduct(trial: Trial, base: Recipe, exam: Exam, work: Path) -> None:
     asked(Rendered(panda, exam.films), exam.samples, out / "scores.jsonl", configuration(trial, base, exam))
 
 
-def rows(done: dict[Trial, list[Score]]) -> list[Row]:
+def named(trial: Trial, work: Path) -> float | None:
+    """The share of cells, where something shows, that the probe named at the end; None where nothing was logged."""
+    states = (work / trial.name / "train").glob("*/checkpoint-*/trainer_state.json")
+    last = max(states, key=_stage_and_step, default=None)
+    history = [] if last is None else json.loads(last.read_text())["log_history"]
+    shares = [(one["step"], float(one["group_accuracy"])) for one in history if "group_accuracy" in one]
+    late = [share for step, share in shares if step > shares[-1][0] - NAMED_OVER_STEPS]
+    return sum(late) / len(late) if late else None
+
+
+def _stage_and_step(state: Path) -> tuple[int, int]:
+    """Of `3-gallery/checkpoint-300/trainer_state.json`."""
+    return int(state.parts[-3].partition("-")[0]), int(state.parts[-2].partition("-")[2])
+
+
+def rows(done: dict[Trial, list[Score]], names: dict[Trial, float | None]) -> list[Row]:
     """By compressor and family: accuracy at each length over all seeds, and the means of each seed."""
     found = []
     for mixing, tokens in dict.fromkeys((trial.mixing, trial.tokens) for trial in done):
@@ -167,7 +186,8 @@ def rows(done: dict[Trial, list[Score]]) -> list[Row]:
             every = [score for scores in own.values() for score in scores]
             lengths = [_at(frames, own) for frames in grouped(every, _frames)]
             about = {"mixing": mixing, "tokens_per_frame": tokens, "family": family, "seeds": sorted(runs)}
-            found.append({**about, "chance": chance(every), "lengths": lengths})
+            shares = {str(seed): names[Trial(mixing, tokens, seed)] for seed in runs}
+            found.append({**about, "chance": chance(every), "named": shares, "lengths": lengths})
     return found
 
 
@@ -229,7 +249,8 @@ def main() -> None:
             conduct(trial, base, exam, options.work)
         found = {one: scores_of(one, base, exam, options.work) for one in planned}
         done = {one: scores for one, scores in found.items() if scores is not None}
-        write_json(options.out, {"machine": machine(), **about, "runs": len(done), "rows": rows(done)})
+        names = {one: named(one, options.work) for one in done}
+        write_json(options.out, {"machine": machine(), **about, "runs": len(done), "rows": rows(done, names)})
 
 
 if __name__ == "__main__":

@@ -143,16 +143,23 @@ def ablation(result: Result) -> str:
     for row in result["rows"]:
         shown = {one["frames"]: _over_seeds(one) for one in row["lengths"]}
         cells = [shown.get(count, "–") for count in frames]
-        rows.append([row["tokens_per_frame"], row["family"], row["mixing"], *cells, f"{row['chance']:.0%}"])
+        names = _named(row["named"]) if row["family"] == "all" else ""
+        rows.append([row["tokens_per_frame"], row["family"], row["mixing"], *cells, f"{row['chance']:.0%}", names])
     order = {text: i for i, text in enumerate(dict.fromkeys(row["family"] for row in result["rows"]))}
     rows.sort(key=lambda row: (-_number(row[0]), order[row[1]]))
     trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
     notes = [
         f"{result['runs']} runs, {result['exam']['clips']} clips of each length; trained on at most {trained} frames. "
-        "95 % intervals clustered by clip, over all seeds; in brackets the lowest and the highest seed."
+        "95 % intervals clustered by clip, over all seeds; in brackets the lowest and the highest seed. Named: cells "
+        "that a linear probe names from the tokens, at the end of training."
     ]
-    columns = ("tokens per frame", "family", "compressor", *(f"{count} frames" for count in frames), "chance")
+    columns = ("tokens per frame", "family", "compressor", *(f"{count} frames" for count in frames), "chance", "named")
     return block(columns, rows, result, notes)
+
+
+def _named(by_seed: dict[str, float | None]) -> str:
+    known = [share for share in by_seed.values() if share is not None]
+    return f"{sum(known) / len(known):.0%} ({min(known):.0%}–{max(known):.0%})" if known else "–"
 
 
 def _over_seeds(one: Result) -> str:

@@ -122,7 +122,7 @@ EXAM = ablation.Exam((24, 30), 1)
 def base(tmp_path_factory):
     """A recipe of two steps, and a model without a compressor to start from."""
     stage = StageRecipe("read", steps=1, frames=(1,), stills=True, **QUICK)
-    recipe = Recipe("base", ModelRecipe("nano", TEXT), (stage,), workers=0)
+    recipe = Recipe("base", ModelRecipe("nano", TEXT), (stage,), workers=0, log_steps=1, save_steps=1)
     out = tmp_path_factory.mktemp("base")
     folder = train(
         recipe, word_tokenizer(vocabulary()), ablation.of_stage, list(ablation.CELL_ATTRIBUTES.values()), out
@@ -198,6 +198,9 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     assert len(ablation.scores_of(second, base, EXAM, command / "work")) == len(EXAM.samples)
     table = score_tables.ablation(result)
     assert "| 1/4 | needle | causal |" in table
+    shares = [row["named"]["0"] for row in result["rows"] if row["family"] == "all"]
+    assert all(0 <= share <= 1 for share in shares)
+    assert f"| {shares[0]:.0%} ({shares[0]:.0%}–{shares[0]:.0%}) |" in table
     assert "trained on at most 24 frames" in table
     monkeypatch.setattr(ablation, "train", lambda *_: pytest.fail("a run was done again"))
     (command / "ablation.json").unlink()
