@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
-    amount.add_argument("--fps", type=float, help="look at this many frames per second of video")
+    amount.add_argument("--fps", type=float, help="look at so many per second of video (default: the model's own rate)")
     parser.add_argument("--budget", type=int, metavar="TOKENS", help="the most tokens that the video may take")
     add_answer_tokens(parser)
     parser.add_argument("--explain", action="store_true", help="say how many frames and tokens are looked at, and why")
