@@ -86,8 +86,8 @@ def run(options: argparse.Namespace) -> None:
             found = {"question": question, **answer.as_dict(), "thumbnails": pictures}
             print(json.dumps(found, indent=None if several else 2), flush=True)
             continue
-        lines = [question] * several + [describe(answer)] + [f"pictures: {', '.join(pictures)}"] * bool(pictures)
-        print("\n".join(lines + [""] * several), flush=True)
+        text = describe(answer) + (f"\npictures: {', '.join(pictures)}" if pictures else "")
+        print(f"{question}\n{text}\n" if several else text, flush=True)
 
 
 def _make_empty(folder: Path) -> None:

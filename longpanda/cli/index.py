@@ -57,11 +57,11 @@ def run(options: argparse.Namespace) -> None:
         check_workers(options.workers)
     probe(options.video)  # a bad file is reported before the model is loaded
     from longpanda.index import Builder, load
-    from longpanda.index.store import HEADER
-    from longpanda.types import INDEX_SUFFIX
+    from longpanda.index.build import beside
+    from longpanda.index.store import Store
 
-    out = Path(options.video).with_suffix(INDEX_SUFFIX) if options.out is None else options.out
-    is_begun = (out / HEADER).is_file()
+    out = beside(Path(options.video)) if options.out is None else options.out
+    is_begun = Store.is_begun(out)
     how = options.fps, options.storage, options.tokens_per_frame, options.workers
     builder = Builder(load(model_of(options.model, out if is_begun else None)), options.video, out, *how)
     if options.append and not is_begun:

@@ -36,6 +36,11 @@ DECIDED: dict[str, Callable[[Header], str]] = {
 """What stays as it is in an index, by what decides it."""
 
 
+def beside(video: Path) -> Path:
+    """Where the index of a video goes unless it is said: NAME.vidx in the same folder."""
+    return video.with_suffix(INDEX_SUFFIX)
+
+
 @dataclass(frozen=True)
 class IndexPlan:
     """What an index will hold.
@@ -48,7 +53,7 @@ class IndexPlan:
         tokens: kept of them.
         width: channels of a token.
         storage: how they are stored.
-        beside: bytes that thumbnails will take, about.
+        thumbnail_bytes: that small pictures will take, about.
     """
 
     video: Path
@@ -58,7 +63,7 @@ class IndexPlan:
     tokens: int
     width: int
     storage: str
-    beside: int
+    thumbnail_bytes: int
 
     @property
     def token_bytes(self) -> int:
@@ -68,7 +73,7 @@ class IndexPlan:
     @property
     def bytes(self) -> int:
         """Of the index, about; the compressor's state comes on top, which no length of video makes larger."""
-        return self.token_bytes + self.beside
+        return self.token_bytes + self.thumbnail_bytes
 
 
 class Builder:
@@ -102,8 +107,8 @@ class Builder:
         workers: int | None = None,
     ) -> None:
         self.panda, self.video = panda, Path(video)
-        self.folder = Path(folder) if folder is not None else self.video.with_suffix(INDEX_SUFFIX)
-        there = Store.open(self.folder).header if (self.folder / HEADER).is_file() else None
+        self.folder = Path(folder) if folder is not None else beside(self.video)
+        there = Store.open(self.folder).header if Store.is_begun(self.folder) else None
         self.fps = fps if fps is not None else (there.fps if there else panda.default_fps)
         self.stored = stored if stored is not None else (there.storage if there else DEFAULT_STORAGE)
         storage.check(self.stored)
@@ -140,8 +145,8 @@ class Builder:
         frames = len(self.seconds)
         tokens = -(-frames // self._encoder.frames_per_group) * self._encoder.tokens_per_group
         width: int = self.panda.model.config.stab_config.width
-        beside = predicted_bytes(self.seconds, *self._size_px)
-        return IndexPlan(self.video, self.info, self.fps, frames, tokens, width, self.stored, beside)
+        pictures = predicted_bytes(self.seconds, *self._size_px)
+        return IndexPlan(self.video, self.info, self.fps, frames, tokens, width, self.stored, pictures)
 
     def build(self, append: bool = False, progress: Callable[[int], None] | None = None) -> VideoIndex:
         """Index the video, from where an earlier call was stopped.
@@ -212,7 +217,7 @@ class Builder:
 
     def _open(self) -> Store:
         """The index to go on with, or a new one."""
-        if not (self.folder / HEADER).exists():
+        if not Store.is_begun(self.folder):
             return Store.create(self.folder, self._header)
         store = Store.open(self.folder)
         remedy = "index with the model that made it, use another --out, or delete it"

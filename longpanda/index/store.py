@@ -96,6 +96,11 @@ class Store:
         write_whole(folder / HEADER, json.dumps(asdict(header), indent=2))
         return cls(folder, header)
 
+    @staticmethod
+    def is_begun(folder: Path) -> bool:
+        """Does a folder hold an index, whole or not?"""
+        return (folder / HEADER).is_file()
+
     @classmethod
     def open(cls, folder: Path) -> "Store":
         """An index that is there.
@@ -104,7 +109,7 @@ class Store:
             IndexFileError: no index, or one of another version.
         """
         path, expected = folder / HEADER, "an index that `longpanda index` made"
-        if not path.is_file():
+        if not cls.is_begun(folder):
             found = f"'{folder}' is a directory without an index" if folder.is_dir() else f"no index '{folder}'"
             raise IndexFileError(found, expected, "check the path, or make it: longpanda index VIDEO")
         try:

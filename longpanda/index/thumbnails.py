@@ -38,15 +38,19 @@ class Thumbnail:
 
 def thumbnails_of(frames: Frames, seconds: Seconds) -> list[Thumbnail]:
     """A picture for each `EVERY_SECONDS` in which a frame [T, H, W, 3] is shown, of the first one there."""
-    _, chosen = np.unique(np.floor(seconds / EVERY_SECONDS), return_index=True)
-    return [Thumbnail(float(seconds[i]), jpeg_of(frames[i])) for i in chosen]
+    return [Thumbnail(float(seconds[i]), jpeg_of(frames[i])) for i in _chosen(seconds)]
+
+
+def _chosen(seconds: Seconds) -> list[int]:
+    """The first of these seconds in each `EVERY_SECONDS`."""
+    indices: list[int] = np.unique(np.floor(seconds / EVERY_SECONDS), return_index=True)[1].tolist()
+    return indices
 
 
 def predicted_bytes(seconds: Seconds, height_px: int, width_px: int) -> int:
     """About what the pictures of frames of this size at these seconds will take."""
-    count = len(np.unique(np.floor(seconds / EVERY_SECONDS)))
     scale = min(1.0, LONGEST_SIDE_PX / max(height_px, width_px))
-    return int(count * (JPEG_BYTES + BYTES_PER_PIXEL * scale * height_px * scale * width_px))
+    return int(len(_chosen(seconds)) * (JPEG_BYTES + BYTES_PER_PIXEL * scale * height_px * scale * width_px))
 
 
 def jpeg_of(frame: Frames) -> bytes:

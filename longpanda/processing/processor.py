@@ -81,7 +81,7 @@ class LongPandaProcessor(ProcessorMixin):
                 "an empty question" if isinstance(question, str) else f"a question of type {type(question).__name__}"
             )
             raise PromptError(found, "some text", 'ask something, for example "What happens first?"')
-        if not question.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in question):
+        if any("\ud800" <= letter <= "\udfff" for letter in question):
             raise PromptError("a question that is no Unicode text", "text in UTF-8", "write it in UTF-8")
         said = [text for turn in history for text in turn] + [question.strip()] + ([] if answer is None else [answer])
         messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)]

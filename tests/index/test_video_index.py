@@ -219,7 +219,8 @@ def test_another_model_is_refused(model_folder, compressed_folder, film, tmp_pat
         (lambda: other.watch(tmp_path / "film.vidx"), "index again, to another --out"),
         (lambda: other.index(film, tmp_path / "film.vidx", fps=FPS), "use another --out, or delete it"),
     ):
-        with pytest.raises(IndexFileError, match=f"holds tokens of model .{model_folder}.*those of.*{remedy}"):
+        message = f"holds tokens of model '{model_folder}'.*expected those of.*{remedy}"
+        with pytest.raises(IndexFileError, match=message):
             use()
 
 

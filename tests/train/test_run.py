@@ -114,7 +114,8 @@ def test_a_recipe_becomes_a_model_that_answers(whole, tmp_path):
     assert not any(name.startswith("cell_names") for name in panda.model.state_dict())
     answer = panda.ask(tmp_path / "film.mp4", "How many cards were shown?")
     assert len(answer.pts_seconds) == 4
-    assert answer.notice.endswith("a test")
+    cut = "The answer was cut off after 64 tokens, the most that were asked for. "
+    assert answer.notice.removeprefix(cut) == "a test"
 
 
 def test_every_stage_teaches_what_it_should(whole):
