@@ -39,7 +39,7 @@ _MOST_STILLS = 64
 """Stills of one clip; seeds of stills are multiples of it, so that no two clips share one."""
 
 SCENES_PER_STAGE: Final = 10**8
-STAGE_FIELDS: Final = ("frames", "stills", "scenes", "start_minutes", "step_seconds", "families", "questions")
+STAGE_FIELDS: Final = ("frames", "stills", "still_cards", "scenes", "start_minutes", "step_seconds", "families", "questions")
 """What a stage of a recipe says of its lessons, as `LessonPlan` does."""
 
 _MOST_DRAWS = 200
@@ -53,7 +53,8 @@ class LessonPlan:
     Args:
         count: lessons in the stage.
         frames: the clip lengths drawn from, in frames.
-        stills: every frame shows a still scene of its own, full of cards; else a clip shows one film.
+        stills: every frame shows a still scene of its own, with cards; else a clip shows one film.
+        still_cards: most cards on a still, of which there is one at least.
         scenes: what films show: "generate", short scenes with few events, or "gallery", all that a script of the
             benchmark holds, spread over the clip, each thing for at least two of its steps.
         start_minutes: half of the films begin at a random moment up to here, as pieces of a long video; the other half
@@ -68,6 +69,7 @@ class LessonPlan:
     count: int
     frames: tuple[int, ...] = (24,)
     stills: bool = False
+    still_cards: int = len(world.CARD_CELLS)
     scenes: str = "generate"
     start_minutes: float = 0.0
     step_seconds: tuple[float, float] = (5.0, 8.0)
@@ -88,6 +90,9 @@ class LessonPlan:
         if min(self.count, self.questions, *self.frames) < 1 or not self.frames:
             found = f"count={self.count}, questions={self.questions}, frames={self.frames}"
             raise ConfigError(found, "at least 1 of each", "correct the recipe")
+        if not 1 <= self.still_cards <= len(world.CARD_CELLS):
+            found = f"still_cards={self.still_cards}"
+            raise ConfigError(found, f"1 to {len(world.CARD_CELLS)}", "correct the recipe")
         require_known("kind of scenes", (self.scenes,), _FILMS)
         if self.scenes == "gallery" and (self.stills or min(self.frames) < GALLERY_FRAMES):
             found = f"frames={self.frames}, stills={self.stills} of gallery scenes"
@@ -135,7 +140,7 @@ class Lessons:
         frames = int(rng.choice(plan.frames))
         if plan.stills:
             seeds = [scene_seed(Split.TRAIN, number * _MOST_STILLS + i) for i in range(frames)]
-            scene, clip, labels = _stills(seeds, rng, plan.size_px)
+            scene, clip, labels = _stills(seeds, rng, plan)
         else:
             scene, clip, labels = _film(seed, rng, frames, plan)
         samples = [sample for name in plan.families for sample in _some(name, scene, rng, plan.questions)]
@@ -158,13 +163,15 @@ def of_stage(stage: Any, number: int, processes: int = 1) -> Lessons:
     return Lessons(LessonPlan(count=count, first_index=number * SCENES_PER_STAGE, **shown))
 
 
-def _stills(seeds: list[int], rng: np.random.Generator, size_px: int) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
+def _stills(
+    seeds: list[int], rng: np.random.Generator, plan: LessonPlan
+) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
     """A clip with one still scene after the other, its cell labels, and the first scene."""
-    scenes = [generate_still(seed, int(rng.integers(1, 1 + len(world.CARD_CELLS)))) for seed in seeds]
+    scenes = [generate_still(seed, int(rng.integers(1, 1 + plan.still_cards))) for seed in seeds]
     span = scenes[0].duration_seconds
     moments = rng.uniform(0, span, len(scenes))
     shown = list(zip(scenes, moments[:, None], strict=True))
-    pixels = np.concatenate([render(scene, moment, size_px) for scene, moment in shown])
+    pixels = np.concatenate([render(scene, moment, plan.size_px) for scene, moment in shown])
     labels = np.concatenate([cell_labels(scene, moment) for scene, moment in shown])
     return scenes[0], VideoClip(pixels, moments + np.arange(len(scenes)) * span, span * len(scenes)), labels
 

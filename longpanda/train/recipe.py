@@ -50,6 +50,7 @@ class StageRecipe:
         decay: share of the steps spent decaying.
         frames: clip lengths drawn from.
         stills: every frame shows a scene of its own; else a clip is one film.
+        still_cards: most cards on a still; what fills all five cells is hard to keep in one token (docs/log.md).
         freeze_vision: STAB and projector keep their weights.
         freeze: parts of the model that keep their weights, of `PARTS`, beside those of `freeze_vision`.
         scenes: "generate" for short scenes with few events, "gallery" for those of the benchmark's long films.
@@ -69,6 +70,7 @@ class StageRecipe:
     decay: float = 0.3
     frames: tuple[int, ...] = (24,)
     stills: bool = False
+    still_cards: int = 5
     freeze_vision: bool = False
     freeze: tuple[str, ...] = ()
     scenes: str = "generate"
@@ -88,6 +90,7 @@ class StageRecipe:
         shortest, longest = self.step_seconds
         self._require("step_seconds", 0 < shortest <= longest < math.inf, "above 0, the shortest first")
         self._require("start_minutes", 0 <= self.start_minutes < math.inf, "at least 0")
+        self._require("still_cards", self.still_cards >= 1, "at least 1")
         self._require("questions", self.questions >= 1, "at least 1")
         self._require("cell_weight", 0 <= self.cell_weight < math.inf, "at least 0")
         self._require("positions", self.positions >= 0, "at least 0")

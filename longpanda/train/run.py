@@ -124,7 +124,7 @@ def _is_first(arguments: TrainingArguments) -> bool:
     return bool(arguments.process_index == 0)
 
 
-SHOWN = ("frames", "stills", "scenes", "start_minutes", "step_seconds", "families", "questions")
+SHOWN = ("frames", "stills", "still_cards", "scenes", "start_minutes", "step_seconds", "families", "questions")
 """What a stage says of its lessons."""
 
 
