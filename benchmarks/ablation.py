@@ -4,8 +4,9 @@
     python -m benchmarks.ablation --share 2/2
 
 Every run trains `recipes/nano-ablation.yaml` with its own compressor and seed, then answers held-out clips, some of
-them longer than any it was trained on. Nothing that is done is done again, after whatever interruption. The bundled
-STAB gives 9 cells and a frame token, so 10 tokens stand where other models have 16.
+them longer than any it was trained on. Nothing that is done is done again, after whatever interruption: of a run that
+is done, every answer's mark is kept in a folder beside the result, benchmarks/results/ablation/. The bundled STAB gives
+9 cells and a frame token, so 10 tokens stand where other models have 16.
 
 *mean* is pooling alone. *learned* adds learned windows and weights to it, and so do the others: what these have over
 *learned* is Mamba's. *causal* has two Mamba blocks in a row, *bidirectional* one in each direction: as many weights.
@@ -28,11 +29,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.finished import Finished, finished_run, keep
 from benchmarks.long_nano import FAMILIES, asked
 from benchmarks.measure import command, keep_result, machine, write_json
 from benchmarks.rendered import Rendered, film, questions
 from longpanda.errors import ConfigError
-from longpanda.evaluate import accuracy, check_configuration, read_records
+from longpanda.evaluate import accuracy
 from longpanda.evaluate.analysis import chance, grouped
 from longpanda.index import load
 from longpanda.index.load import locate
@@ -130,38 +132,46 @@ def trials(mixing: Sequence[str], tokens: Sequence[str], seeds: Sequence[int]) -
     return [Trial(mix, count, seed) for seed in seeds for mix, count in pairs]
 
 
-def configuration(trial: Trial, base: Recipe, exam: Exam) -> Row:
-    """What decides the answers of a run."""
-    return {"trial": asdict(trial), "recipe": asdict(trial.recipe(base)), "exam": asdict(exam)}
+@dataclass(frozen=True)
+class Study:
+    """Runs of one recipe, asked the same.
 
-
-def scores_of(trial: Trial, base: Recipe, exam: Exam, work: Path) -> list[Score] | None:
-    """The answers of a run that is done, None for any other.
-
-    Raises:
-        ConfigError: the folder holds answers of another recipe or exam.
+    Args:
+        base: the recipe, but for compressor and seed.
+        exam: what is asked.
+        work: where runs are trained.
+        kept: where those that are done are kept.
     """
-    path = work / trial.name / "scores.jsonl"
-    check_configuration(path, configuration(trial, base, exam))
-    if not path.is_file():
-        return None
-    found = read_records(path)[1] if path.read_bytes().endswith(b"\n") else []
-    return found if len(found) == len(exam.samples) else None
+
+    base: Recipe
+    exam: Exam
+    work: Path
+    kept: Path
+
+    def finished(self, trial: Trial) -> Finished | None:
+        """A run that is done. Raises ConfigError where another one has its name."""
+        return finished_run(self._file(trial), self.configuration(trial), self.exam.samples)
+
+    def conduct(self, trial: Trial) -> None:
+        """Train, or go on training, ask what is not asked yet, and keep the answers."""
+        recipe, out = trial.recipe(self.base), self.work / trial.name
+        tokenizer = LongPandaProcessor.from_pretrained(locate(recipe.start)).tokenizer
+        folder = train(recipe, tokenizer, trial.lessons, list(CELL_ATTRIBUTES.values()), out / "train", print)
+        answerer, samples = Rendered(load(str(folder)), self.exam.films), self.exam.samples
+        scores = asked(answerer, samples, out / "scores.jsonl", self.configuration(trial))
+        keep(self._file(trial), self.configuration(trial), samples, Finished(scores, named(out / "train")))
+
+    def configuration(self, trial: Trial) -> Row:
+        """What decides the answers of a run."""
+        return {"trial": asdict(trial), "recipe": asdict(trial.recipe(self.base)), "exam": asdict(self.exam)}
+
+    def _file(self, trial: Trial) -> Path:
+        return self.kept / f"{trial.name}.json"
 
 
-def conduct(trial: Trial, base: Recipe, exam: Exam, work: Path) -> None:
-    """Train, or go on training, then ask what is not asked yet."""
-    recipe = trial.recipe(base)
-    tokenizer = LongPandaProcessor.from_pretrained(locate(recipe.start)).tokenizer
-    out = work / trial.name
-    folder = train(recipe, tokenizer, trial.lessons, list(CELL_ATTRIBUTES.values()), out / "train", print)
-    panda = load(str(folder))
-    asked(Rendered(panda, exam.films), exam.samples, out / "scores.jsonl", configuration(trial, base, exam))
-
-
-def named(trial: Trial, work: Path) -> float | None:
+def named(run: Path) -> float | None:
     """The share of cells, where something shows, that the probe named at the end; None where nothing was logged."""
-    states = (work / trial.name / "train").glob("*/checkpoint-*/trainer_state.json")
+    states = run.glob("*/checkpoint-*/trainer_state.json")
     last = max(states, key=_stage_and_step, default=None)
     history = [] if last is None else json.loads(last.read_text())["log_history"]
     shares = [(one["step"], float(one["group_accuracy"])) for one in history if "group_accuracy" in one]
@@ -174,19 +184,17 @@ def _stage_and_step(state: Path) -> tuple[int, int]:
     return int(state.parts[-3].partition("-")[0]), int(state.parts[-2].partition("-")[2])
 
 
-def rows(done: dict[Trial, list[Score]], names: dict[Trial, float | None]) -> list[Row]:
+def rows(done: dict[Trial, Finished]) -> list[Row]:
     """By compressor and family: accuracy at each length over all seeds, and the means of each seed."""
     found = []
     for mixing, tokens in dict.fromkeys((trial.mixing, trial.tokens) for trial in done):
-        runs = {
-            trial.seed: scores for trial, scores in done.items() if (trial.mixing, trial.tokens) == (mixing, tokens)
-        }
+        runs = {trial.seed: run for trial, run in done.items() if (trial.mixing, trial.tokens) == (mixing, tokens)}
         for family in ("all", *FAMILIES):
-            own = {seed: [s for s in scores if family in ("all", s.sample.family)] for seed, scores in runs.items()}
+            own = {seed: [s for s in run.scores if family in ("all", s.sample.family)] for seed, run in runs.items()}
             every = [score for scores in own.values() for score in scores]
             lengths = [_at(frames, own) for frames in grouped(every, _frames)]
             about = {"mixing": mixing, "tokens_per_frame": tokens, "family": family, "seeds": sorted(runs)}
-            shares = {str(seed): names[Trial(mixing, tokens, seed)] for seed in runs}
+            shares = {str(seed): run.named for seed, run in runs.items()}
             found.append({**about, "chance": chance(every), "named": shares, "lengths": lengths})
     return found
 
@@ -243,14 +251,14 @@ def main() -> None:
     part, parts = options.share
     options.share = parser.get_default("share")  # how the work was divided is no part of the command that gives it
     about = {"command": command(parser, options), "recipe": json.loads(json.dumps(asdict(base))), "exam": asdict(exam)}
+    study = Study(base, exam, options.work, options.out.with_suffix(""))
     for trial in planned[part - 1 :: parts]:
-        if scores_of(trial, base, exam, options.work) is None:
+        if study.finished(trial) is None:
             print(f"{trial.name}: {planned.index(trial) + 1} of {len(planned)}", flush=True)
-            conduct(trial, base, exam, options.work)
-        found = {one: scores_of(one, base, exam, options.work) for one in planned}
-        done = {one: scores for one, scores in found.items() if scores is not None}
-        names = {one: named(one, options.work) for one in done}
-        write_json(options.out, {"machine": machine(), **about, "runs": len(done), "rows": rows(done, names)})
+            study.conduct(trial)
+        found = {one: study.finished(one) for one in planned}
+        done = {one: run for one, run in found.items() if run is not None}
+        write_json(options.out, {"machine": machine(), **about, "runs": len(done), "rows": rows(done)})
 
 
 if __name__ == "__main__":

@@ -39,7 +39,16 @@ _MOST_STILLS = 64
 """Stills of one clip; seeds of stills are multiples of it, so that no two clips share one."""
 
 SCENES_PER_STAGE: Final = 10**8
-STAGE_FIELDS: Final = ("frames", "stills", "still_cards", "scenes", "start_minutes", "step_seconds", "families", "questions")
+STAGE_FIELDS: Final = (
+    "frames",
+    "stills",
+    "still_cards",
+    "scenes",
+    "start_minutes",
+    "step_seconds",
+    "families",
+    "questions",
+)
 """What a stage of a recipe says of its lessons, as `LessonPlan` does."""
 
 _MOST_DRAWS = 200
@@ -122,9 +131,12 @@ class Lessons:
         gives way to another, from beyond the stage's last.
 
         Raises:
+            IndexError: beyond the stage's last, which ends a loop over it.
             ConfigError: no scene holds anything to ask about.
         """
         plan = self.plan
+        if not 0 <= index < plan.count:
+            raise IndexError(f"lesson {index} of {plan.count}")
         for draw in range(_MOST_DRAWS):
             lesson = self._draw(plan.first_index + index + draw * plan.count)
             if lesson.samples or not plan.families:

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 
 import pytest
 import torch
 from tiny import tiny
 
-from benchmarks import ablation, long_nano, rendered, score_tables
+from benchmarks import ablation, finished, long_nano, rendered, score_tables
 from longpanda.errors import ConfigError
 from longpanda.evaluate import read_records
 from longpanda.index import LongPanda
@@ -186,7 +187,8 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     first, second = (ablation.Trial(mixing, "1/4", 0) for mixing in ("mean", "causal"))
     path = command / "work" / first.name / "scores.jsonl"
     assert len(read_records(path)[1]) == 3
-    assert ablation.scores_of(first, base, EXAM, command / "work") is None
+    study = ablation.Study(base, EXAM, command / "work", command / "ablation")
+    assert study.finished(first) is None
     with path.open("a") as file:
         file.write('{"value": 0.0, "rep')  # as a power cut leaves it
     ablation.main()
@@ -195,7 +197,11 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     assert {(row["mixing"], row["family"]) for row in result["rows"]} == {
         (mixing, family) for mixing in ("mean", "causal") for family in ("all", *ablation.FAMILIES)
     }
-    assert len(ablation.scores_of(second, base, EXAM, command / "work")) == len(EXAM.samples)
+    answers = study.work / second.name / "scores.jsonl"
+    said = {(one.sample.video, one.sample.question): one.value for one in read_records(answers)[1]}
+    kept = study.finished(second).scores
+    assert [one.sample for one in kept] == EXAM.samples
+    assert [one.value for one in kept] == [said[one.sample.video, one.sample.question] for one in kept]
     table = score_tables.ablation(result)
     assert "| 1/4 | needle | causal |" in table
     shares = [row["named"]["0"] for row in result["rows"] if row["family"] == "all"]
@@ -204,20 +210,24 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     assert "trained on at most 24 frames" in table
     monkeypatch.setattr(ablation, "train", lambda *_: pytest.fail("a run was done again"))
     (command / "ablation.json").unlink()
+    shutil.rmtree(command / "work")  # another machine has what was kept, and not what was trained
     ablation.main()
     assert json.loads((command / "ablation.json").read_text())["rows"] == result["rows"]
 
 
-def test_answers_of_another_exam_are_not_taken_for_these(command, base, monkeypatch):
-    trial, path = ablation.Trial("mean", "4", 0), command / "work" / "mean-4-0"
-    path.mkdir(parents=True)
-    assert ablation.scores_of(trial, base, EXAM, command / "work") is None
-    configuration = ablation.configuration(trial, base, EXAM)
-    head = {"version": 1, "configuration": configuration, "notes": {}}
-    (path / "scores.jsonl").write_text(json.dumps(head) + "\n")
-    assert ablation.scores_of(trial, base, EXAM, command / "work") is None
-    with pytest.raises(ConfigError, match="results with another exam"):
-        ablation.scores_of(trial, base, ablation.Exam((24,), 1), command / "work")
+def test_a_run_of_another_recipe_or_exam_is_not_taken_for_this(base, tmp_path):
+    trial, marks = ablation.Trial("mean", "4", 0), [1.0, 0.0, 0.0]
+    scores = [Score(value, Reply(""), one) for value, one in zip(marks, EXAM.samples, strict=False)]
+    scores[2] = dataclasses.replace(scores[2], error="no frames")
+    path, about, samples = tmp_path / "mean-4-0.json", {"seed": 0}, EXAM.samples[:3]
+    finished.keep(path, about, samples, finished.Finished(scores[::-1], 0.5))
+    found = finished.finished_run(path, about, samples)
+    assert [(one.value, bool(one.error)) for one in found.scores] == [(1.0, False), (0.0, False), (0.0, True)]
+    assert found.named == 0.5
+    with pytest.raises(ConfigError, match="a run with another questions"):
+        finished.finished_run(path, about, samples[::-1])
+    with pytest.raises(ConfigError, match="a run with another configuration"):
+        ablation.Study(base, EXAM, tmp_path, tmp_path).finished(trial)
 
 
 @pytest.mark.parametrize(

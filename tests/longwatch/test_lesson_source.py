@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.longwatch import FAMILIES, Split, scene_seed
+from longpanda.longwatch import FAMILIES, Split, scene_seed, world
 from longpanda.longwatch.lessons import (
     CELL_ATTRIBUTES,
     LessonPlan,
@@ -112,6 +112,15 @@ def test_lessons_of_a_stage_share_no_scene_with_another_stage():
     assert not np.array_equal(first[0].clip.frames, second[0].clip.frames)
 
 
+def test_stills_show_as_many_cards_as_the_stage_says():
+    stage = StageRecipe("one", steps=10, batch=1, learning_rate=1e-3, frames=(8,), stills=True)
+    for most in (2, 5):
+        lessons = of_stage(dataclasses.replace(stage, still_cards=most), 0)
+        cards = [(lesson.cell_labels[..., 0] > 0).sum(1) for lesson in lessons]  # a colour is a card's
+        assert set(np.concatenate(cards)) == set(range(1, most + 1))
+    assert StageRecipe("all", 1, 1, 1e-3).still_cards == len(world.CARD_CELLS)
+
+
 def test_families_that_no_clip_can_answer_are_refused():
     plan = LessonPlan(count=2, frames=(1,), families=("order",))
     with pytest.raises(
@@ -140,6 +149,8 @@ def test_families_that_no_clip_can_answer_are_refused():
         ({"start_minutes": -1.0}, "start_minutes=-1.0"),
         ({"start_minutes": 2000.0}, "start_minutes=2000.0; expected 0 to 1440"),
         ({"stills": True}, "questions on clips of several stills"),
+        ({"still_cards": 0}, "still_cards=0; expected 1 to 5"),
+        ({"still_cards": 6}, "still_cards=6"),
     ],
 )
 def test_mistakes_in_a_plan_are_named(values, message):
