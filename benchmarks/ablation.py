@@ -3,7 +3,7 @@
     python -m benchmarks.ablation --share 1/2 &
     python -m benchmarks.ablation --share 2/2
 
-Every run trains `recipes/nano-ablation.yaml` with its own compressor and seed, then answers held-out clips, some of
+Every run trains `recipes/nano-ablation.yaml` with its own compressor and seed, then answers held-out films, some of
 them longer than any it was trained on. Nothing that is done is done again, after whatever interruption: of a run that
 is done, every answer's mark is kept in a folder beside the result, benchmarks/results/ablation/. The bundled STAB gives
 9 cells and a frame token, so 10 tokens stand where other models have 16.
@@ -13,8 +13,7 @@ is done, every answer's mark is kept in a folder beside the result, benchmarks/r
 Beside the answers stands what a linear probe names of the cells from what is left of them, while it is still taught:
 what the tokens hold, whether the language model has learned to read it or not.
 
-An estimate, from a few steps of each stage on a busy AMD EPYC core: 45 runs take 11 CPU hours, 5 to 6 hours on two
-cores; --seeds 0 takes a third of that.
+45 runs take 4 hours on two AMD EPYC cores; --seeds 0 takes a third of that.
 """
 
 import argparse
@@ -38,7 +37,7 @@ from longpanda.evaluate import accuracy
 from longpanda.evaluate.analysis import chance, grouped
 from longpanda.index import load
 from longpanda.index.load import locate
-from longpanda.longwatch import Split, scene_seed
+from longpanda.longwatch import Scene, Split, generate, scene_seed
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES, Lessons, of_stage
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.recipe import Recipe, StageRecipe, load_recipe
@@ -63,7 +62,8 @@ TOKENS: dict[str, dict[str, Any]] = {
 SAME = ("learned", "10")
 """Nothing is pooled there, so that *learned* would be *mean*."""
 STEP_SECONDS = 7.5
-LENGTHS = (24, 48, 96, 192)
+LENGTHS = (24, 96, 192)
+FEW, SCRIPT = "few events", "script"
 NAMED_OVER_STEPS = 100
 """The last ones of training; each scene is seen once."""
 STAGES_OF_A_SEED = 16
@@ -104,26 +104,34 @@ class Trial:
 
 @dataclass(frozen=True)
 class Exam:
-    """What every run is asked.
+    """What every run is asked: about scenes with few events, and about all that a script of the benchmark holds.
 
     Args:
-        lengths: of the clips, in frames.
-        clips: scripts, each at every length.
+        lengths: of the films of scripts, in frames; the longer, the fewer things show in one.
+        few_frames: of the films with few events, which are of other seeds.
+        clips: scripts, each at every length, and scenes with few events.
     """
 
     lengths: tuple[int, ...] = LENGTHS
+    few_frames: int = 24
     clips: int = 30
 
     @cached_property
-    def films(self) -> list[tuple[Any, int]]:
+    def films(self) -> list[tuple[Scene, int]]:
         """Scenes of the development split with their numbers of frames."""
-        seeds = [scene_seed(Split.DEV, number) for number in range(self.clips)]
-        return [film(seed, frames, STEP_SECONDS) for frames in self.lengths for seed in seeds]
+        seeds = [scene_seed(Split.DEV, number) for number in range(2 * self.clips)]
+        few = [(generate(seed, self.few_frames * STEP_SECONDS), self.few_frames) for seed in seeds[self.clips :]]
+        return few + [film(seed, frames, STEP_SECONDS) for frames in self.lengths for seed in seeds[: self.clips]]
 
     @cached_property
     def samples(self) -> list[Sample]:
         """All questions."""
-        return [one for scene, frames in self.films for one in questions(scene, FAMILIES, frames=frames)]
+        shown = [FEW] * self.clips + [SCRIPT] * self.clips * len(self.lengths)
+        return [
+            sample
+            for (scene, frames), kind in zip(self.films, shown, strict=True)
+            for sample in questions(scene, FAMILIES, frames=frames, shows=kind)
+        ]
 
 
 def trials(mixing: Sequence[str], tokens: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
@@ -192,23 +200,25 @@ def rows(done: dict[Trial, Finished]) -> list[Row]:
         for family in ("all", *FAMILIES):
             own = {seed: [s for s in run.scores if family in ("all", s.sample.family)] for seed, run in runs.items()}
             every = [score for scores in own.values() for score in scores]
-            lengths = [_at(frames, own) for frames in grouped(every, _frames)]
+            shown = [_of(film, own) for film in grouped(every, _film)]
             about = {"mixing": mixing, "tokens_per_frame": tokens, "family": family, "seeds": sorted(runs)}
             shares = {str(seed): run.named for seed, run in runs.items()}
-            found.append({**about, "chance": chance(every), "named": shares, "lengths": lengths})
+            guessed = {shows: chance(group) for shows, group in grouped(every, lambda one: _film(one)[1]).items()}
+            found.append({**about, "chance": guessed, "named": shares, "films": shown})
     return found
 
 
-def _at(frames: Any, by_seed: dict[int, list[Score]]) -> Row:
-    """Accuracy at one length; clips are the same for all seeds, and each is one cluster."""
-    own = {seed: [score for score in scores if _frames(score) == frames] for seed, scores in by_seed.items()}
+def _of(film: Any, by_seed: dict[int, list[Score]]) -> Row:
+    """Accuracy on films of one kind; they are the same for all seeds, and each is one cluster."""
+    own = {seed: [score for score in scores if _film(score) == film] for seed, scores in by_seed.items()}
     each = {str(seed): accuracy(scores).value for seed, scores in own.items()}
-    return {"frames": frames, **asdict(accuracy([one for scores in own.values() for one in scores])), "each": each}
+    together = accuracy([one for scores in own.values() for one in scores])
+    return {"frames": film[0], "shows": film[1], **asdict(together), "each": each}
 
 
-def _frames(score: Score) -> int:
-    frames: int = score.sample.metadata["frames"]
-    return frames
+def _film(score: Score) -> tuple[int, str]:
+    """Its number of frames, and what it shows."""
+    return score.sample.metadata["frames"], score.sample.metadata["shows"]
 
 
 def share(text: str) -> tuple[int, int]:
@@ -229,8 +239,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--recipe", default=RECIPE, help="a YAML file, or the name of one that ships with the package")
     parser.add_argument("--override", nargs="+", default=[], metavar="FIELD=VALUE", help="as of longpanda train")
-    parser.add_argument("--lengths", nargs="+", type=int, default=list(LENGTHS), help="frames of the clips asked about")
-    parser.add_argument("--clips", type=int, default=30, help="asked about at each length")
+    parser.add_argument("--lengths", nargs="+", type=int, default=list(LENGTHS), help="frames of the scripts' films")
+    parser.add_argument("--clips", type=int, default=30, help="films of each kind that is asked about")
     parser.add_argument("--share", type=share, default=(1, 1), metavar="I/N", help="do the I-th of N parts of the runs")
     parser.add_argument("--work", type=Path, default=Path("runs/ablation"), help="runs are kept here")
     parser.add_argument("--out", type=Path, default=RESULT)
@@ -243,7 +253,7 @@ def main() -> None:
     for name in ("recipe", "override", "mixing", "tokens", "seeds", "lengths", "clips"):
         if getattr(options, name) != parser.get_default(name):
             keep_result(parser, options.out, RESULT, f"--{name}")
-    base, exam = load_recipe(options.recipe, options.override), Exam(tuple(options.lengths), options.clips)
+    base, exam = load_recipe(options.recipe, options.override), Exam(tuple(options.lengths), clips=options.clips)
     if not base.start:
         raise ConfigError(f"recipe '{base.name}' without a start", "a model whose STAB can see", "name one in it")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

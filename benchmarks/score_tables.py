@@ -138,23 +138,24 @@ def long_nano_needle(result: Result) -> str:
 
 def ablation(result: Result) -> str:
     """Compressors of one budget beside each other, by family and length."""
-    frames = sorted({one["frames"] for row in result["rows"] for one in row["lengths"]})
+    films = [(one["frames"], one["shows"]) for one in result["rows"][0]["films"]]
     rows = []
     for row in result["rows"]:
-        shown = {one["frames"]: _over_seeds(one) for one in row["lengths"]}
-        cells = [shown.get(count, "–") for count in frames]
+        shown = {(one["frames"], one["shows"]): _over_seeds(one) for one in row["films"]}
+        cells = [shown.get(film, "–") for film in films]
         names = _named(row["named"]) if row["family"] == "all" else ""
-        rows.append([row["tokens_per_frame"], row["family"], row["mixing"], *cells, f"{row['chance']:.0%}", names])
+        guessed = " / ".join(f"{share:.0%}" for share in row["chance"].values())
+        rows.append([row["tokens_per_frame"], row["family"], row["mixing"], *cells, guessed, names])
     order = {text: i for i, text in enumerate(dict.fromkeys(row["family"] for row in result["rows"]))}
     rows.sort(key=lambda row: (-_number(row[0]), order[row[1]]))
     trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
     notes = [
-        f"{result['runs']} runs, {result['exam']['clips']} clips of each length; trained on at most {trained} frames. "
-        "95 % intervals clustered by clip, over all seeds; in brackets the lowest and the highest seed. Named: cells "
-        "that a linear probe names from the tokens, at the end of training."
+        f"{result['runs']} runs, {result['exam']['clips']} films of each kind; trained on at most {trained} frames. "
+        "95 % intervals clustered by film, over all seeds; in brackets the lowest and the highest seed. Named: cells "
+        "that a linear probe names from the tokens, at the end of training. Chance: with few events / of scripts."
     ]
-    columns = ("tokens per frame", "family", "compressor", *(f"{count} frames" for count in frames), "chance", "named")
-    return block(columns, rows, result, notes)
+    columns = ("tokens per frame", "family", "compressor", *(f"{shows}, {count} frames" for count, shows in films))
+    return block((*columns, "chance", "named"), rows, result, notes)
 
 
 def _named(by_seed: dict[str, float | None]) -> str:

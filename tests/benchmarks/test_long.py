@@ -115,7 +115,7 @@ def test_a_suite_is_asked_through_indexes(panda, tmp_path, monkeypatch):
 TEXT = {"model_type": "qwen2", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
 TEXT |= {"num_attention_heads": 2, "num_key_value_heads": 2}
 QUICK = {"batch": 1, "learning_rate": 1e-3}
-EXAM = ablation.Exam((24, 30), 1)
+EXAM = ablation.Exam((24, 30), clips=1)
 """Its questions are drawn once: with `command`'s families."""
 
 
@@ -208,6 +208,7 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     assert all(0 <= share <= 1 for share in shares)
     assert f"| {shares[0]:.0%} ({shares[0]:.0%}–{shares[0]:.0%}) |" in table
     assert "trained on at most 24 frames" in table
+    assert "| few events, 24 frames | script, 24 frames | script, 30 frames | chance |" in table
     monkeypatch.setattr(ablation, "train", lambda *_: pytest.fail("a run was done again"))
     (command / "ablation.json").unlink()
     shutil.rmtree(command / "work")  # another machine has what was kept, and not what was trained
