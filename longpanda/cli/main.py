@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from longpanda import __version__
 from longpanda.cli import ask, chat, demo, index, info, longwatch, probe, train
@@ -24,10 +25,22 @@ BAD_INPUT = 2
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with the house's one-line errors."""
+    """argparse with the house's one-line errors, which name the nearest option."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
-        print(f"longpanda: {message}; try '{self.prog} --help'", file=sys.stderr)
+    def error(self, message: str) -> NoReturn:
+        self._refuse(message, f"try '{self.prog} --help'")
+
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:  # typeshed has it overloaded
+        """As argparse's, but an unknown option is refused; an unknown word is not."""
+        found, rest = super().parse_known_args(*arguments, **options)
+        for word in rest:
+            if word.startswith("-"):
+                name, known = word.partition("=")[0], (one.lstrip("-") for one in self._option_string_actions)
+                self._refuse(f"no option '{name}' of '{self.prog}'", nearest(name.lstrip("-"), known))
+        return found, rest
+
+    def _refuse(self, message: str, remedy: str) -> NoReturn:
+        print(f"longpanda: {message}; {remedy}", file=sys.stderr)
         raise SystemExit(BAD_INPUT)
 
 
@@ -89,7 +102,7 @@ def _terminated(*_: object) -> None:
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     """The options; `train` takes its FIELD=VALUE words anywhere, where argparse would want them before every option."""
     options, rest = parser().parse_known_args(arguments)
-    if rest and (options.verb != "train" or any(word.startswith("-") or "=" not in word for word in rest)):
+    if rest and (options.verb != "train" or any("=" not in word for word in rest)):
         root = parser()
         root.prog += f" {options.verb}"
         root.error(f"unrecognized arguments: {' '.join(rest)}")

@@ -47,7 +47,10 @@ QUESTION = "Where is the key?"
         (["ask", "{film}", QUESTION, "--model", "no-such"], "no model 'no-such'"),
         (["ask", "{film}", QUESTION, "--model", "{folder}"], "no config.json in"),
         (["ask", "{film}"], "the following arguments are required: question; try 'longpanda ask --help'"),
-        (["ask", "{film}", QUESTION, "--frame-rate", "2"], "--frame-rate 2; try 'longpanda ask --help'"),
+        (
+            ["ask", "{film}", QUESTION, "--frame-rate", "2"],
+            "no option '--frame-rate' of 'longpanda ask'; did you mean 'frames'?",
+        ),
         (["probe", "{none}"], "no such file"),
         (["probe", "{text}"], "is no media file"),
         (["info", "no-such"], "no model 'no-such'"),
@@ -68,7 +71,13 @@ QUESTION = "Where is the key?"
         (["akk"], "no verb 'akk'; did you mean 'ask'?"),
         ([], "the following arguments are required: VERB"),
         (["--loud"], "the following arguments are required: VERB"),
-        (["--loud", "probe", "{film}"], "unrecognized arguments: --loud"),
+        (["--loud", "probe", "{film}"], "no option '--loud' of 'longpanda'; choose one of: debug, h, help, version"),
+        (["ask", "{film}", "What?", "--fsp=2"], "no option '--fsp' of 'longpanda ask'; did you mean 'fps'?"),
+        (
+            ["longwatch", "make", "--out", "a", "--minuts", "3"],
+            "'longpanda longwatch make'; did you mean 'minutes'?",
+        ),
+        (["train", "nano", "seed=3", "--otu", "{none}"], "no option '--otu' of 'longpanda train'; did you mean 'out'?"),
     ],
 )
 def test_one_line_and_exit_code_2(arguments, message, bad, capsys, monkeypatch, tmp_path):
