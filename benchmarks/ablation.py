@@ -28,13 +28,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.ablation_rows import Runs, differences, rows
 from benchmarks.finished import Finished, finished_run, keep
 from benchmarks.long_nano import FAMILIES, asked
 from benchmarks.measure import command, keep_result, machine, write_json
 from benchmarks.rendered import Rendered, film, questions
 from longpanda.errors import ConfigError
-from longpanda.evaluate import accuracy
-from longpanda.evaluate.analysis import chance, grouped
 from longpanda.index import load
 from longpanda.index.load import locate
 from longpanda.longwatch import Scene, Split, generate, scene_seed
@@ -42,7 +41,7 @@ from longpanda.longwatch.lessons import CELL_ATTRIBUTES, Lessons, of_stage
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.recipe import Recipe, StageRecipe, load_recipe
 from longpanda.train.run import train
-from longpanda.types import Sample, Score
+from longpanda.types import Sample
 
 RECIPE = "nano-ablation"
 LEARNED = {"spatial": "learned", "pooling": "learned"}
@@ -192,33 +191,10 @@ def _stage_and_step(state: Path) -> tuple[int, int]:
     return int(state.parts[-3].partition("-")[0]), int(state.parts[-2].partition("-")[2])
 
 
-def rows(done: dict[Trial, Finished]) -> list[Row]:
-    """By compressor and family: accuracy at each length over all seeds, and the means of each seed."""
-    found = []
-    for mixing, tokens in dict.fromkeys((trial.mixing, trial.tokens) for trial in done):
-        runs = {trial.seed: run for trial, run in done.items() if (trial.mixing, trial.tokens) == (mixing, tokens)}
-        for family in ("all", *FAMILIES):
-            own = {seed: [s for s in run.scores if family in ("all", s.sample.family)] for seed, run in runs.items()}
-            every = [score for scores in own.values() for score in scores]
-            shown = [_of(film, own) for film in grouped(every, _film)]
-            about = {"mixing": mixing, "tokens_per_frame": tokens, "family": family, "seeds": sorted(runs)}
-            shares = {str(seed): run.named for seed, run in runs.items()}
-            guessed = {shows: chance(group) for shows, group in grouped(every, lambda one: _film(one)[1]).items()}
-            found.append({**about, "chance": guessed, "named": shares, "films": shown})
-    return found
-
-
-def _of(film: Any, by_seed: dict[int, list[Score]]) -> Row:
-    """Accuracy on films of one kind; they are the same for all seeds, and each is one cluster."""
-    own = {seed: [score for score in scores if _film(score) == film] for seed, scores in by_seed.items()}
-    each = {str(seed): accuracy(scores).value for seed, scores in own.items()}
-    together = accuracy([one for scores in own.values() for one in scores])
-    return {"frames": film[0], "shows": film[1], **asdict(together), "each": each}
-
-
-def _film(score: Score) -> tuple[int, str]:
-    """Its number of frames, and what it shows."""
-    return score.sample.metadata["frames"], score.sample.metadata["shows"]
+def by_compressor(done: dict[Trial, Finished]) -> Runs:
+    """Runs of one compressor together."""
+    pairs = dict.fromkeys((trial.mixing, trial.tokens) for trial in done)
+    return {pair: {t.seed: run for t, run in done.items() if (t.mixing, t.tokens) == pair} for pair in pairs}
 
 
 def share(text: str) -> tuple[int, int]:
@@ -268,7 +244,9 @@ def main() -> None:
             study.conduct(trial)
         found = {one: study.finished(one) for one in planned}
         done = {one: run for one, run in found.items() if run is not None}
-        write_json(options.out, {"machine": machine(), **about, "runs": len(done), "rows": rows(done)})
+        runs = by_compressor(done)
+        shown = {"rows": rows(runs, FAMILIES), "differences": differences(runs, FAMILIES)}
+        write_json(options.out, {"machine": machine(), **about, "runs": len(done), **shown})
 
 
 if __name__ == "__main__":

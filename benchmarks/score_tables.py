@@ -2,9 +2,12 @@
 
 import shlex
 
-from benchmarks.blocks import Result, accuracy, block
+from benchmarks.blocks import Result, accuracy, block, rows_of
 from longpanda.longwatch.commands import remaking
 from longpanda.longwatch.suite import SuitePlan
+
+SHOWN_FAMILIES = ("all", "needle")
+"""Of the ablation, which has four."""
 
 
 def nano_scores(result: Result) -> str:
@@ -137,30 +140,58 @@ def long_nano_needle(result: Result) -> str:
 
 
 def ablation(result: Result) -> str:
-    """Compressors of one budget beside each other, by family and length."""
+    """Compressors of one budget beside each other, over all questions and needles, and what one has over another."""
     films = [(one["frames"], one["shows"]) for one in result["rows"][0]["films"]]
-    rows = []
-    for row in result["rows"]:
-        shown = {(one["frames"], one["shows"]): _over_seeds(one) for one in row["films"]}
-        cells = [shown.get(film, "–") for film in films]
-        names = _named(row["named"]) if row["family"] == "all" else ""
-        guessed = " / ".join(f"{share:.0%}" for share in row["chance"].values())
-        rows.append([row["tokens_per_frame"], row["family"], row["mixing"], *cells, guessed, names])
-    order = {text: i for i, text in enumerate(dict.fromkeys(row["family"] for row in result["rows"]))}
-    rows.sort(key=lambda row: (-_number(row[0]), order[row[1]]))
+    shown = [row for row in result["rows"] if row["family"] in SHOWN_FAMILIES]
+    rows = [
+        [row["tokens_per_frame"], row["family"], row["mixing"], *_accuracies(row, films), *_guessed_and_named(row)]
+        for row in sorted(shown, key=lambda row: (-_number(row["tokens_per_frame"]), row["family"]))
+    ]
     trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
     notes = [
         f"{result['runs']} runs, {result['exam']['clips']} films of each kind; trained on at most {trained} frames. "
-        "95 % intervals clustered by film, over all seeds; in brackets the lowest and the highest seed. Named: cells "
-        "that a linear probe names from the tokens, at the end of training. Chance: with few events / of scripts."
+        "95 % intervals clustered by film, over all seeds; in brackets the lowest and the highest seed. Chance: with "
+        "few events / of scripts. Named: cells of scripts that a linear probe names from the tokens, at the end of "
+        "training. The result file has the other families as well."
     ]
     columns = ("tokens per frame", "family", "compressor", *(f"{shows}, {count} frames" for count, shows in films))
-    return block((*columns, "chance", "named"), rows, result, notes)
+    first = [rows_of((*columns, "chance", "named"), rows), "", *notes, "", "What one compressor has over another:", ""]
+    return "\n".join(first) + "\n" + _differences(result)
 
 
-def _named(by_seed: dict[str, float | None]) -> str:
-    known = [share for share in by_seed.values() if share is not None]
-    return f"{sum(known) / len(known):.0%} ({min(known):.0%}–{max(known):.0%})" if known else "–"
+def _accuracies(row: Result, films: list[tuple[int, str]]) -> list[str]:
+    by_film = {(one["frames"], one["shows"]): _over_seeds(one) for one in row["films"]}
+    return [by_film.get(film, "–") for film in films]
+
+
+def _guessed_and_named(row: Result) -> list[str]:
+    known = [share for share in row["named"].values() if share is not None]
+    named = f"{sum(known) / len(known):.0%} ({min(known):.0%}–{max(known):.0%})" if known else "–"
+    return [" / ".join(f"{share:.0%}" for share in row["chance"].values()), named if row["family"] == "all" else ""]
+
+
+def _differences(result: Result) -> str:
+    """In points, by family and kind of film."""
+    found = sorted(result["differences"], key=lambda one: -_number(one["tokens_per_frame"]))
+    families = list(dict.fromkeys(one["family"] for one in found))
+    cells: dict[tuple[str, ...], list[str]] = {}
+    for one in found:
+        about = (one["tokens_per_frame"], f"{one['first']} → {one['second']}", one["shows"])
+        cells.setdefault(about, []).append(_points(one))
+    notes = [
+        "Points that the second has over the first, paired by question and seed, scripts at all lengths together; 95 % "
+        "intervals from resampling films, in brackets the lowest and the highest seed."
+    ]
+    rows = [[*about, *points] for about, points in cells.items()]
+    return block(("tokens per frame", "compressors", "films", *families), rows, result, notes)
+
+
+def _points(one: Result) -> str:
+    """As in +9.1 [3.0, 15.2] (+5–+14)."""
+    low, high = one["interval"]
+    each = one["each"].values()
+    spread = f"({100 * min(each):+.0f} to {100 * max(each):+.0f})"
+    return f"{100 * one['difference']:+.1f} [{100 * low:.1f}, {100 * high:.1f}] {spread}"
 
 
 def _over_seeds(one: Result) -> str:

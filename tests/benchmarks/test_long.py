@@ -173,6 +173,10 @@ def command(base, tmp_path, monkeypatch):
     return tmp_path
 
 
+def study_of(command, base):
+    return ablation.Study(base, EXAM, command / "work", command / "ablation")
+
+
 def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     asking = ablation.asked
 
@@ -187,7 +191,7 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     first, second = (ablation.Trial(mixing, "1/4", 0) for mixing in ("mean", "causal"))
     path = command / "work" / first.name / "scores.jsonl"
     assert len(read_records(path)[1]) == 3
-    study = ablation.Study(base, EXAM, command / "work", command / "ablation")
+    study = study_of(command, base)
     assert study.finished(first) is None
     with path.open("a") as file:
         file.write('{"value": 0.0, "rep')  # as a power cut leaves it
@@ -197,6 +201,11 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     assert {(row["mixing"], row["family"]) for row in result["rows"]} == {
         (mixing, family) for mixing in ("mean", "causal") for family in ("all", *ablation.FAMILIES)
     }
+    pair = [study_of(command, base).finished(ablation.Trial(mixing, "1/4", 0)).scores for mixing in ("mean", "causal")]
+    gained = [b.value - a.value for a, b in zip(*pair, strict=True) if a.sample.metadata["shows"] == ablation.SCRIPT]
+    (over,) = [o for o in result["differences"] if (o["shows"], o["family"]) == (ablation.SCRIPT, "all")]
+    assert (over["first"], over["second"], over["questions"]) == ("mean", "causal", len(gained))
+    assert over["difference"] == over["each"]["0"] == pytest.approx(sum(gained) / len(gained))
     answers = study.work / second.name / "scores.jsonl"
     said = {(one.sample.video, one.sample.question): one.value for one in read_records(answers)[1]}
     kept = study.finished(second).scores
