@@ -134,9 +134,10 @@ class Exam:
 
 
 def trials(mixing: Sequence[str], tokens: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
-    """Every combination once, seed by seed, so that an early end leaves whole comparisons."""
+    """Every combination once, seed by seed, so that an early end leaves whole comparisons; more of *learned* last."""
     pairs = [(mix, count) for count in tokens for mix in mixing if (mix, count) != SAME]
-    return [Trial(mix, count, seed) for seed in seeds for mix, count in pairs]
+    planned = [Trial(mix, count, seed) for seed in seeds for mix, count in pairs]
+    return sorted(planned, key=lambda trial: trial.mixing == "learned" and trial.seed != seeds[0])
 
 
 @dataclass(frozen=True)
