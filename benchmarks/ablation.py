@@ -34,14 +34,14 @@ from benchmarks.long_nano import FAMILIES, asked
 from benchmarks.measure import command, keep_result, machine, write_json
 from benchmarks.rendered import Rendered, film, questions
 from longpanda.errors import ConfigError
-from longpanda.index import load
+from longpanda.index import LongPanda, load
 from longpanda.index.load import locate
 from longpanda.longwatch import Scene, Split, generate, scene_seed
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES, Lessons, of_stage
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.recipe import Recipe, StageRecipe, load_recipe
-from longpanda.train.run import train
-from longpanda.types import Sample
+from longpanda.train.run import model_after, train
+from longpanda.types import Sample, Score
 
 RECIPE = "nano-ablation"
 LEARNED = {"spatial": "learned", "pooling": "learned"}
@@ -103,7 +103,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Exam:
-    """What every run is asked: about scenes with few events, and about all that a script of the benchmark holds.
+    """What every run is asked: about scenes with few events, before its last stage, and about whole scripts, after it.
 
     Args:
         lengths: of the films of scripts, in frames; the longer, the fewer things show in one.
@@ -161,17 +161,32 @@ class Study:
         return finished_run(self._file(trial), self.configuration(trial), self.exam.samples)
 
     def conduct(self, trial: Trial) -> None:
-        """Train, or go on training, ask what is not asked yet, and keep the answers."""
-        recipe, out = trial.recipe(self.base), self.work / trial.name
-        tokenizer = LongPandaProcessor.from_pretrained(locate(recipe.start)).tokenizer
-        folder = train(recipe, tokenizer, trial.lessons, list(CELL_ATTRIBUTES.values()), out / "train", print)
-        answerer, samples = Rendered(load(str(folder)), self.exam.films), self.exam.samples
-        scores = asked(answerer, samples, out / "scores.jsonl", self.configuration(trial))
-        keep(self._file(trial), self.configuration(trial), samples, Finished(scores, named(out / "train")))
+        """Train, or go on training, ask what is not asked yet, and keep the answers.
+
+        Scenes with few events are asked about before the last stage, which shows scripts alone.
+        """
+        recipe, out, classes = trial.recipe(self.base), self.work / trial.name, list(CELL_ATTRIBUTES.values())
+        tokenizer, run = LongPandaProcessor.from_pretrained(locate(recipe.start)).tokenizer, out / "train"
+        panda = load(str(train(recipe, tokenizer, trial.lessons, classes, run, print)))
+        before = LongPanda(trial.name, *model_after(self.asked_after[FEW], recipe, tokenizer, classes, run))
+        scores = self._asked(trial, before, FEW, out / "few.jsonl")
+        scores += self._asked(trial, panda, SCRIPT, out / "scripts.jsonl")
+        keep(self._file(trial), self.configuration(trial), self.exam.samples, Finished(scores, named(run)))
+
+    def _asked(self, trial: Trial, panda: LongPanda, shows: str, path: Path) -> list[Score]:
+        """Answers about films that show this."""
+        samples = [sample for sample in self.exam.samples if sample.metadata["shows"] == shows]
+        return asked(Rendered(panda, self.exam.films), samples, path, self.configuration(trial))
 
     def configuration(self, trial: Trial) -> Row:
         """What decides the answers of a run."""
-        return {"trial": asdict(trial), "recipe": asdict(trial.recipe(self.base)), "exam": asdict(self.exam)}
+        about = {"exam": asdict(self.exam), "asked_after": self.asked_after}
+        return {"trial": asdict(trial), "recipe": asdict(trial.recipe(self.base)), **about}
+
+    @property
+    def asked_after(self) -> dict[str, str]:
+        """The stage after which each kind of film is asked about."""
+        return {FEW: self.base.stages[-2].name, SCRIPT: self.base.stages[-1].name}
 
     def _file(self, trial: Trial) -> Path:
         return self.kept / f"{trial.name}.json"

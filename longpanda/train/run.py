@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
 
 from longpanda.errors import ConfigError, nearest
 from longpanda.index.load import first_line
+from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
 from longpanda.processing.tokenizer import with_words
 from longpanda.train.build import build
@@ -67,14 +68,11 @@ def train(
             process trains in, several GPUs for one process, or packages that training needs are missing.
     """
     _check_packages()
-    names = [stage.name for stage in recipe.stages]
-    if until and until not in names:
-        raise ConfigError(f"no stage '{until}'", f"one of {', '.join(names)}", nearest(until, names))
+    last = _number_of(until, recipe) if until else len(recipe.stages) - 1
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     set_seed(recipe.seed)
-    tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
-    model, processor = build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
+    model, processor = _new(recipe, tokenizer, cell_classes)
     if recipe.start:
         report(str(start_from(model, recipe.start, processor.tokenizer)))
     sharpened(model.config.text_config, recipe.attention_scale)  # what cannot be is refused now
@@ -90,15 +88,57 @@ def train(
         if all((folder / "done.pt").exists() for folder in folders) and (out / "model/run.json").exists():
             report("every stage was done before, and the model is there")
             return out / "model"
-        stages = names.index(until) + 1 if until else len(names)
-        _run_stages(recipe, arguments[:stages], model, processor, sources, out, report)
-        if stages < len(names):
+        _run_stages(recipe, arguments[: last + 1], model, processor, sources, out, report)
+        if last + 1 < len(recipe.stages):
             return None
         if not _is_first(arguments[0]):
             return out / "model"
-        finished = model.graduate(recipe.attention_scale)
-        finished.config.times_seconds = processor.image_processor.times_seconds = recipe.times_seconds
-        return _save(finished, processor, out)
+        return _save(_graduated(model, processor, recipe), processor, out)
+
+
+def model_after(
+    stage: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase, cell_classes: Sequence[int], out: Path
+) -> tuple[LongPandaForConditionalGeneration, LongPandaProcessor]:
+    """The model as a stage of a run left it, ready to answer, and its processor.
+
+    Args:
+        stage: its name.
+        recipe: of the run.
+        tokenizer: as for `train`.
+        cell_classes: as for `train`.
+        out: folder of the run.
+
+    Raises:
+        ConfigError: no such stage, it is not done yet, or its file is damaged.
+    """
+    done = out / f"{_number_of(stage, recipe)}-{stage}" / "done.pt"
+    if not done.exists():
+        raise ConfigError(f"stage '{stage}' in '{out}', which is not done", "one that is", "train it first")
+    model, processor = _new(recipe, tokenizer, cell_classes)
+    model.load_state_dict(_weights_of(done))
+    return _graduated(model, processor, recipe).eval(), processor
+
+
+def _number_of(stage: str, recipe: Recipe) -> int:
+    names = [one.name for one in recipe.stages]
+    if stage not in names:
+        raise ConfigError(f"no stage '{stage}'", f"one of {', '.join(names)}", nearest(stage, names))
+    return names.index(stage)
+
+
+def _new(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, cell_classes: Sequence[int]
+) -> tuple[TaughtPanda, LongPandaProcessor]:
+    """The model of a recipe with its teachers, and random weights."""
+    tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
+    return build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
+
+
+def _graduated(model: TaughtPanda, processor: LongPandaProcessor, recipe: Recipe) -> LongPandaForConditionalGeneration:
+    """The trained model without its teachers, as the recipe has it finished; its processor is changed to fit."""
+    finished = model.graduate(recipe.attention_scale)
+    finished.config.times_seconds = processor.image_processor.times_seconds = recipe.times_seconds
+    return finished
 
 
 def _run_stages(

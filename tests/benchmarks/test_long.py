@@ -189,7 +189,7 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             ablation.main()
     first, second = (ablation.Trial(mixing, "1/4", 0) for mixing in ("mean", "causal"))
-    path = command / "work" / first.name / "scores.jsonl"
+    path = command / "work" / first.name / "few.jsonl"
     assert len(read_records(path)[1]) == 3
     study = study_of(command, base)
     assert study.finished(first) is None
@@ -206,8 +206,9 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     (over,) = [o for o in result["differences"] if (o["shows"], o["family"]) == (ablation.SCRIPT, "all")]
     assert (over["first"], over["second"], over["questions"]) == ("mean", "causal", len(gained))
     assert over["difference"] == over["each"]["0"] == pytest.approx(sum(gained) / len(gained))
-    answers = study.work / second.name / "scores.jsonl"
-    said = {(one.sample.video, one.sample.question): one.value for one in read_records(answers)[1]}
+    files = [study.work / second.name / name for name in ("few.jsonl", "scripts.jsonl")]
+    answers = [one for path in files for one in read_records(path)[1]]
+    said = {(one.sample.video, one.sample.question): one.value for one in answers}
     kept = study.finished(second).scores
     assert [one.sample for one in kept] == EXAM.samples
     assert [one.value for one in kept] == [said[one.sample.video, one.sample.question] for one in kept]

@@ -262,6 +262,26 @@ def test_a_run_stops_after_a_stage_and_goes_on(whole, tmp_path):
         train(RECIPE, tmp_path / "other", until="shrt")
 
 
+def test_a_model_can_be_had_as_a_stage_left_it(whole):
+    out, (folder, _) = whole
+    about = RECIPE, word_tokenizer(vocabulary()), list(CELL_ATTRIBUTES.values()), out
+    last, processor = run.model_after(RECIPE.stages[-1].name, *about)
+    assert_same(last.state_dict(), load(str(folder)).model.state_dict())
+    assert not last.training
+    assert processor.tokenizer.get_vocab() == load(str(folder)).processor.tokenizer.get_vocab()
+    earlier, _ = run.model_after("cells", *about)
+    assert not torch.equal(earlier.stab.patch.weight, last.stab.patch.weight)
+    with pytest.raises(ConfigError, match=r"no stage 'cels'.*did you mean 'cells'"):
+        run.model_after("cels", *about)
+
+
+def test_of_a_stage_that_is_not_done_there_is_no_model(tmp_path):
+    train(RECIPE, tmp_path / "run", until="cells")
+    about = RECIPE, word_tokenizer(vocabulary()), list(CELL_ATTRIBUTES.values()), tmp_path / "run"
+    with pytest.raises(ConfigError, match=r"stage 'short' in '.*run', which is not done"):
+        run.model_after("short", *about)
+
+
 def test_a_run_with_only_half_a_checkpoint_starts_its_stage_again(whole, tmp_path, monkeypatch):
     train_killed(monkeypatch, tmp_path / "run", 0, "on_save", 2)
     shutil.rmtree(tmp_path / "run/0-cells/checkpoint-2")
