@@ -41,7 +41,7 @@ def check(out: Path, recipe: Recipe, processes: int) -> None:
     Raises:
         ConfigError: it holds a run of another recipe, or a stage that another number of processes began.
     """
-    _check_recipe(out, recipe)
+    check_recipe(out, recipe)
     _check_processes(out, recipe, processes)
 
 
@@ -61,7 +61,8 @@ def _writable(out: Path) -> Iterator[None]:
         raise ConfigError(found, "a folder that can be written", "use another --out") from error
 
 
-def _check_recipe(out: Path, recipe: Recipe) -> None:
+def check_recipe(out: Path, recipe: Recipe) -> None:
+    """Raises ConfigError where the folder holds a run of another recipe."""
     path = out / "recipe.json"
     if not path.exists():
         return
@@ -73,8 +74,8 @@ def _check_recipe(out: Path, recipe: Recipe) -> None:
     wanted = dataclasses.asdict(recipe)
     for name in FREE:
         stored.pop(name), wanted.pop(name)
-    if difference := _difference(stored, wanted, ""):
-        found = f"'{out}' holds a run of another recipe: {difference}"
+    if other := difference(stored, wanted):
+        found = f"'{out}' holds a run of another recipe: {other}"
         raise ConfigError(found, "the recipe it was started with", "use another --out, or delete it")
 
 
@@ -98,8 +99,8 @@ def _starts(out: Path) -> list[dict[str, Any]]:
     return starts
 
 
-def _difference(stored: Any, wanted: Any, path: str) -> str | None:
-    """The first field in which two trees differ, and both values."""
+def difference(stored: Any, wanted: Any, path: str = "") -> str | None:
+    """The first field in which two trees below `path` differ, and both values; None where they are the same."""
     if isinstance(stored, dict) and isinstance(wanted, dict):
         pairs = [(key, stored.get(key), wanted.get(key)) for key in {**wanted, **stored}]
     elif isinstance(stored, list | tuple) and isinstance(wanted, list | tuple) and len(stored) == len(wanted):
@@ -107,8 +108,8 @@ def _difference(stored: Any, wanted: Any, path: str) -> str | None:
     else:
         same = stored == wanted
         return None if same else f"its {path} is {stored!r}, not {wanted!r}"
-    found = (_difference(a, b, f"{path}.{key}".lstrip(".")) for key, a, b in pairs)
-    return next((difference for difference in found if difference), None)
+    found = (difference(a, b, f"{path}.{key}".lstrip(".")) for key, a, b in pairs)
+    return next((other for other in found if other), None)
 
 
 def _made_with(processes: int) -> dict[str, str | int | None]:

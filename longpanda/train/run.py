@@ -22,7 +22,7 @@ from longpanda.processing import LongPandaProcessor
 from longpanda.processing.tokenizer import with_words
 from longpanda.train.build import build
 from longpanda.train.checkpoint import last_whole_checkpoint
-from longpanda.train.claim import check, claim, record
+from longpanda.train.claim import check, check_recipe, claim, record
 from longpanda.train.positions import spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.start import start_from
@@ -109,8 +109,9 @@ def model_after(
         out: folder of the run.
 
     Raises:
-        ConfigError: no such stage, it is not done yet, or its file is damaged.
+        ConfigError: no such stage, it is not done yet, its file is damaged, or the folder holds another run.
     """
+    check_recipe(out, recipe)
     done = out / f"{_number_of(stage, recipe)}-{stage}" / "done.pt"
     if not done.exists():
         raise ConfigError(f"stage '{stage}' in '{out}', which is not done", "one that is", "train it first")

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from tiny import SMALLEST_TEXT
 from transformers import TrainerCallback, set_seed
 
@@ -20,7 +19,6 @@ from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
-from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import claim, record
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 
@@ -182,60 +180,6 @@ def test_a_checkpoint_without_its_random_state_is_ignored(whole, tmp_path, monke
     assert_same(weights(folder), weights(whole[1][0]))
 
 
-def checkpoint(folder, step, states):
-    path = folder / f"checkpoint-{step}"
-    path.mkdir(parents=True)
-    (path / "trainer_state.json").write_text("{}")
-    save_file({"weight": torch.zeros(9)}, path / "model.safetensors")
-    torch.save({"state": torch.zeros(9)}, path / "optimizer.pt")
-    for name in states:
-        torch.save({"cpu": torch.random.get_rng_state()}, path / name)
-    return path
-
-
-def test_a_checkpoint_of_several_processes_needs_the_state_of_each(tmp_path):
-    both = checkpoint(tmp_path, 90, ["rng_state_0.pth", "rng_state_1.pth"])
-    alone = checkpoint(tmp_path, 100, ["rng_state_0.pth"])
-    (tmp_path / "checkpoint-old").mkdir()
-    assert last_whole_checkpoint(tmp_path, 2, is_first=False) == str(both)
-    assert alone.exists()
-    assert last_whole_checkpoint(tmp_path, 2, is_first=True) == str(both)
-    assert not alone.exists()
-    assert last_whole_checkpoint(tmp_path, 1, is_first=False) is None
-    assert last_whole_checkpoint(tmp_path / "none", 1, is_first=True) is None
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])
-@pytest.mark.parametrize("left", [None, 0, 5, 60])
-def test_a_checkpoint_with_a_short_file_gives_way_to_the_one_before(tmp_path, name, left):
-    good, bad = (checkpoint(tmp_path, step, ["rng_state.pth"]) for step in (2, 4))
-    content = (bad / name).read_bytes()
-    (bad / name).unlink() if left is None else (bad / name).write_bytes(content[: min(left, len(content) - 1)])
-    assert last_whole_checkpoint(tmp_path, 1, is_first=True) == str(good)
-    assert not bad.exists()
-    assert (tmp_path / "broken-checkpoint-4").exists()
-
-
-def test_a_checkpoint_that_the_disk_does_not_give_stays(tmp_path, monkeypatch):
-    good = checkpoint(tmp_path, 4, ["rng_state.pth"])
-    with monkeypatch.context() as patched:
-        patched.setattr(torch, "load", lambda *_, **__: (_ for _ in ()).throw(OSError(5, "Input/output error")))
-        with pytest.raises(ConfigError, match=r"checkpoint-4' cannot be read \(Input/output error\).*try again"):
-            last_whole_checkpoint(tmp_path, 1, is_first=True)
-    assert last_whole_checkpoint(tmp_path, 1, is_first=True) == str(good)
-
-
-def test_a_checkpoint_in_several_files_needs_each(tmp_path):
-    good = checkpoint(tmp_path, 4, ["rng_state.pth"])
-    parts = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
-    (good / "model.safetensors").rename(good / parts[0])
-    index = {"weight_map": {"weight": parts[0], "bias": parts[1]}}
-    (good / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert last_whole_checkpoint(tmp_path, 1, is_first=False) is None
-    shutil.copy(good / parts[0], good / parts[1])
-    assert last_whole_checkpoint(tmp_path, 1, is_first=False) == str(good)
-
-
 def test_a_damaged_end_of_a_stage_is_said(whole, tmp_path):
     out = shutil.copytree(whole[0], tmp_path / "run")
     shutil.rmtree(out / "model")
@@ -262,24 +206,30 @@ def test_a_run_stops_after_a_stage_and_goes_on(whole, tmp_path):
         train(RECIPE, tmp_path / "other", until="shrt")
 
 
+LEFT = RECIPE, word_tokenizer(vocabulary()), list(CELL_ATTRIBUTES.values())
+
+
 def test_a_model_can_be_had_as_a_stage_left_it(whole):
     out, (folder, _) = whole
-    about = RECIPE, word_tokenizer(vocabulary()), list(CELL_ATTRIBUTES.values()), out
-    last, processor = run.model_after(RECIPE.stages[-1].name, *about)
+    last, processor = run.model_after(RECIPE.stages[-1].name, *LEFT, out)
     assert_same(last.state_dict(), load(str(folder)).model.state_dict())
     assert not last.training
     assert processor.tokenizer.get_vocab() == load(str(folder)).processor.tokenizer.get_vocab()
-    earlier, _ = run.model_after("cells", *about)
+    earlier, _ = run.model_after("cells", *LEFT, out)
     assert not torch.equal(earlier.stab.patch.weight, last.stab.patch.weight)
     with pytest.raises(ConfigError, match=r"no stage 'cels'.*did you mean 'cells'"):
-        run.model_after("cels", *about)
+        run.model_after("cels", *LEFT, out)
+    with pytest.raises(ConfigError, match="holds a run of another recipe: its seed is"):
+        run.model_after("cells", dataclasses.replace(RECIPE, seed=1), *LEFT[1:], out)
 
 
-def test_of_a_stage_that_is_not_done_there_is_no_model(tmp_path):
-    train(RECIPE, tmp_path / "run", until="cells")
-    about = RECIPE, word_tokenizer(vocabulary()), list(CELL_ATTRIBUTES.values()), tmp_path / "run"
-    with pytest.raises(ConfigError, match=r"stage 'short' in '.*run', which is not done"):
-        run.model_after("short", *about)
+def test_of_a_stage_that_is_not_done_or_is_damaged_there_is_no_model(tmp_path):
+    train(RECIPE, tmp_path, until="cells")
+    with pytest.raises(ConfigError, match=r"stage 'short' in '.*', which is not done"):
+        run.model_after("short", *LEFT, tmp_path)
+    (tmp_path / "0-cells/done.pt").write_bytes(b"no weights")
+    with pytest.raises(ConfigError, match=r"done\.pt', the end of a stage, cannot be read"):
+        run.model_after("cells", *LEFT, tmp_path)
 
 
 def test_a_run_with_only_half_a_checkpoint_starts_its_stage_again(whole, tmp_path, monkeypatch):
