@@ -71,10 +71,18 @@ class ConfigError(LongPandaError):
     """A recipe, override or option with an unknown key or an impossible value."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy that names the known key closest to `name`, or lists the known ones when none is close."""
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """A remedy that names the known key closest to `name`, or lists the known ones when none is close.
+
+    Args:
+        name: what was given.
+        known: what there is.
+        prefix: shown before each known key, such as an option's dashes, which make any two look alike.
+    """
     names = sorted(known)
     if not names:
         return "there is none to choose from"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"choose one of: {', '.join(names)}"
+    if close:
+        return f"did you mean '{prefix}{close[0]}'?"
+    return f"choose one of: {', '.join(prefix + name for name in names)}"

@@ -33,11 +33,20 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, *arguments: Any, **options: Any) -> Any:  # typeshed has it overloaded
         """As argparse's, but an unknown option is refused; an unknown word is not."""
         found, rest = super().parse_known_args(*arguments, **options)
+        rest = [word for word in rest if word != "--"]  # which argparse leaves where no option is to follow
         for word in rest:
             if word.startswith("-"):
-                name, known = word.partition("=")[0], (one.lstrip("-") for one in self._option_string_actions)
-                self._refuse(f"no option '{name}' of '{self.prog}'", nearest(name.lstrip("-"), known))
+                name = word.partition("=")[0]
+                self._refuse(
+                    f"no option '{name}' of '{self.prog}'",
+                    nearest(name.lstrip("-"), self._shown_options(), prefix="--"),
+                )
         return found, rest
+
+    def _shown_options(self) -> list[str]:
+        """In their long form, without dashes."""
+        shown = (action for action in self._actions if action.help != argparse.SUPPRESS)
+        return [name[2:] for action in shown for name in action.option_strings if name.startswith("--")]
 
     def _refuse(self, message: str, remedy: str) -> NoReturn:
         print(f"longpanda: {message}; {remedy}", file=sys.stderr)

@@ -49,8 +49,10 @@ QUESTION = "Where is the key?"
         (["ask", "{film}"], "the following arguments are required: question; try 'longpanda ask --help'"),
         (
             ["ask", "{film}", QUESTION, "--frame-rate", "2"],
-            "no option '--frame-rate' of 'longpanda ask'; did you mean 'frames'?",
+            "no option '--frame-rate' of 'longpanda ask'; did you mean '--frames'?",
         ),
+        (["probe", "{text}", "--q"], "no option '--q' of 'longpanda probe'; choose one of: --help, --json"),
+        (["train", "--", "seed"], "no recipe 'seed'"),
         (["probe", "{none}"], "no such file"),
         (["probe", "{text}"], "is no media file"),
         (["info", "no-such"], "no model 'no-such'"),
@@ -71,13 +73,16 @@ QUESTION = "Where is the key?"
         (["akk"], "no verb 'akk'; did you mean 'ask'?"),
         ([], "the following arguments are required: VERB"),
         (["--loud"], "the following arguments are required: VERB"),
-        (["--loud", "probe", "{film}"], "no option '--loud' of 'longpanda'; choose one of: debug, h, help, version"),
-        (["ask", "{film}", "What?", "--fsp=2"], "no option '--fsp' of 'longpanda ask'; did you mean 'fps'?"),
+        (["--loud", "probe", "{film}"], "no option '--loud' of 'longpanda'; choose one of: --debug, --help, --version"),
+        (["ask", "{film}", "What?", "--fsp=2"], "no option '--fsp' of 'longpanda ask'; did you mean '--fps'?"),
         (
             ["longwatch", "make", "--out", "a", "--minuts", "3"],
-            "'longpanda longwatch make'; did you mean 'minutes'?",
+            "'longpanda longwatch make'; did you mean '--minutes'?",
         ),
-        (["train", "nano", "seed=3", "--otu", "{none}"], "no option '--otu' of 'longpanda train'; did you mean 'out'?"),
+        (
+            ["train", "nano", "seed=3", "--otu", "{none}"],
+            "no option '--otu' of 'longpanda train'; did you mean '--out'?",
+        ),
     ],
 )
 def test_one_line_and_exit_code_2(arguments, message, bad, capsys, monkeypatch, tmp_path):
