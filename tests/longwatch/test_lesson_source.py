@@ -121,6 +121,12 @@ def test_stills_show_as_many_cards_as_the_stage_says():
     assert StageRecipe("all", 1, 1, 1e-3).still_cards == len(world.CARD_CELLS)
 
 
+@pytest.mark.parametrize("index", [-1, 2])
+def test_beyond_its_ends_a_stage_has_no_lesson(index):
+    with pytest.raises(IndexError, match=f"lesson {index} of 2"):
+        Lessons(LessonPlan(count=2, frames=(1,)))[index]
+
+
 def test_families_that_no_clip_can_answer_are_refused():
     plan = LessonPlan(count=2, frames=(1,), families=("order",))
     with pytest.raises(
