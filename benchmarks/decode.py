@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=list(CASES), metavar="MINUTES:FRAMES")
     parser.add_argument("--readers", nargs="+", choices=list(READERS), default=list(READERS))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--limit", type=float, default=600.0, help="seconds after which a run is stopped")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a run is stopped")
     parser.add_argument("--peers-python", type=Path)
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()

@@ -1,0 +1,31 @@
+"""Wall seconds are shown where nothing else was running, and only there."""
+
+import pytest
+
+from benchmarks import speed_tables
+
+SECONDS = {"longpanda": (10.0, 10.0), "longpanda, 2 workers": (5.5, 10.0), "decord": (15.0, 20.0)}
+
+
+def runs(**changed):
+    times = {reader: changed.get(reader.replace(", 2 workers", "_2"), seconds) for reader, seconds in SECONDS.items()}
+    rows = [
+        {"minutes": 10, "frames": 64, "reader": reader, "wall_seconds": wall, "cpu_seconds": cpu}
+        for reader, (wall, cpu) in times.items()
+    ]
+    return {"runs": [*rows, {"minutes": 10, "frames": 64, "reader": "longpanda", "failed": "not done after 300 s"}]}
+
+
+def test_wall_seconds_of_a_free_machine_are_compared():
+    assert speed_tables._wall(runs()) == "Wall seconds of decord beside two workers: x 2.73 (10 min, 64 frames)."
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"longpanda": (12.0, 10.0)}, "'longpanda' took 1.20 wall seconds for a CPU second"),
+        ({"longpanda_2": (10.0, 10.0)}, "'longpanda, 2 workers' took 1.00 wall seconds for a CPU second"),
+    ],
+)
+def test_those_of_a_shared_machine_are_not(changed, message):
+    assert message in speed_tables._wall(runs(**changed))
