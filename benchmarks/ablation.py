@@ -31,8 +31,8 @@ import torch
 from benchmarks.ablation_rows import Runs, differences, rows
 from benchmarks.finished import Finished, finished_run, keep
 from benchmarks.long_nano import FAMILIES, asked
-from benchmarks.measure import command, keep_result, machine, write_json
-from benchmarks.rendered import Rendered, film, questions
+from benchmarks.measure import command, keep_result, machine, short, write_json
+from benchmarks.rendered import Rendered, film, identity, questions
 from longpanda.errors import ConfigError
 from longpanda.index import LongPanda, load
 from longpanda.index.load import locate
@@ -134,7 +134,10 @@ class Exam:
 
 
 def trials(mixing: Sequence[str], tokens: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
-    """Every combination once, seed by seed, so that an early end leaves whole comparisons; more of *learned* last."""
+    """Every combination once, seed by seed, so that an early end leaves whole comparisons of *mean* and Mamba.
+
+    Further seeds of *learned*, which tells how much of the rest is due to learned pooling, come last.
+    """
     pairs = [(mix, count) for count in tokens for mix in mixing if (mix, count) != SAME]
     planned = [Trial(mix, count, seed) for seed in seeds for mix, count in pairs]
     return sorted(planned, key=lambda trial: trial.mixing == "learned" and trial.seed != seeds[0])
@@ -160,6 +163,11 @@ class Study:
         """A run that is done. Raises ConfigError where another one has its name."""
         return finished_run(self._file(trial), self.configuration(trial), self.exam.samples)
 
+    def all_finished(self, planned: Sequence[Trial]) -> dict[Trial, Finished]:
+        """Those of the planned runs that are done. Raises ConfigError as `finished`."""
+        found = {trial: self.finished(trial) for trial in planned}
+        return {trial: run for trial, run in found.items() if run is not None}
+
     def conduct(self, trial: Trial) -> None:
         """Train, or go on training, ask what is not asked yet, and keep the answers.
 
@@ -171,7 +179,9 @@ class Study:
         before = LongPanda(trial.name, *model_after(self.asked_after[FEW], recipe, tokenizer, classes, run))
         scores = self._asked(trial, before, FEW, out / "few.jsonl")
         scores += self._asked(trial, panda, SCRIPT, out / "scripts.jsonl")
-        keep(self._file(trial), self.configuration(trial), self.exam.samples, Finished(scores, named(run)))
+        starts = json.loads((run / "run.json").read_text())
+        done = Finished(scores, named(run), [start["commit"] for start in starts], machine())
+        keep(self._file(trial), self.configuration(trial), self.exam.samples, done)
 
     def _asked(self, trial: Trial, panda: LongPanda, shows: str, path: Path) -> list[Score]:
         """Answers about films that show this."""
@@ -181,7 +191,12 @@ class Study:
     def configuration(self, trial: Trial) -> Row:
         """What decides the answers of a run."""
         about = {"exam": asdict(self.exam), "asked_after": self.asked_after}
-        return {"trial": asdict(trial), "recipe": asdict(trial.recipe(self.base)), **about}
+        return {"trial": asdict(trial), "recipe": asdict(trial.recipe(self.base)), "start": self.start, **about}
+
+    @cached_property
+    def start(self) -> dict[str, str]:
+        """The weights that every run starts from, whatever their folder is called."""
+        return identity(load(self.base.start))
 
     @property
     def asked_after(self) -> dict[str, str]:
@@ -211,6 +226,24 @@ def by_compressor(done: dict[Trial, Finished]) -> Runs:
     """Runs of one compressor together."""
     pairs = dict.fromkeys((trial.mixing, trial.tokens) for trial in done)
     return {pair: {t.seed: run for t, run in done.items() if (t.mixing, t.tokens) == pair} for pair in pairs}
+
+
+def shown(done: dict[Trial, Finished], planned: int) -> Row:
+    """What is shown of the runs that are done, and where they were made."""
+    asked_on = [run.asked_on for run in done.values()]
+    processors = " and ".join(sorted({one["processor"] for one in asked_on}))
+    runs = by_compressor(done)
+    trained_with = [short(commit) for run in done.values() for commit in run.trained_with_commits if commit]
+    asked_with = [one["commit"] for one in asked_on if one["commit"]]
+    return {
+        "machine": asked_on[0] | {"processor": processors, "commit": None},
+        "trained_with_commits": list(dict.fromkeys(trained_with)),
+        "asked_with_commits": list(dict.fromkeys(asked_with)),
+        "runs": len(done),
+        "planned": planned,
+        "rows": rows(runs, FAMILIES),
+        "differences": differences(runs, FAMILIES),
+    }
 
 
 def share(text: str) -> tuple[int, int]:
@@ -248,21 +281,23 @@ def main() -> None:
     base, exam = load_recipe(options.recipe, options.override), Exam(tuple(options.lengths), clips=options.clips)
     if not base.start:
         raise ConfigError(f"recipe '{base.name}' without a start", "a model whose STAB can see", "name one in it")
+    if len(base.stages) < 2:
+        raise ConfigError(f"recipe '{base.name}' with one stage", "one to ask after, and a last one", "add a stage")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     planned = trials(options.mixing, options.tokens, options.seeds)
     part, parts = options.share
     options.share = parser.get_default("share")  # how the work was divided is no part of the command that gives it
     about = {"command": command(parser, options), "recipe": json.loads(json.dumps(asdict(base))), "exam": asdict(exam)}
     study = Study(base, exam, options.work, options.out.with_suffix(""))
+    study.all_finished(planned)  # what cannot be gone on with is refused now
     for trial in planned[part - 1 :: parts]:
         if study.finished(trial) is None:
             print(f"{trial.name}: {planned.index(trial) + 1} of {len(planned)}", flush=True)
             study.conduct(trial)
-        found = {one: study.finished(one) for one in planned}
-        done = {one: run for one, run in found.items() if run is not None}
-        runs = by_compressor(done)
-        shown = {"rows": rows(runs, FAMILIES), "differences": differences(runs, FAMILIES)}
-        write_json(options.out, {"machine": machine(), **about, "runs": len(done), **shown})
+        written: set[Trial] = set()
+        while (done := study.all_finished(planned)).keys() != written:  # another share may end a run meanwhile
+            write_json(options.out, about | shown(done, len(planned)))
+            written = set(done)
 
 
 if __name__ == "__main__":

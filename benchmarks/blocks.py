@@ -12,6 +12,12 @@ def accuracy(value: float, interval: list[float]) -> str:
     return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"
 
 
+def whole(one: Result) -> str:
+    """The same of a score, in whole percents."""
+    low, high = one["interval"]
+    return f"{one['value']:.0%} [{low:.0%}, {high:.0%}]"
+
+
 def block(columns: tuple[str, ...], rows: Iterable[list[str]], result: Result, notes: list[str]) -> str:
     """A markdown table, what it says, where it was taken, and how to take it again."""
     return "\n".join(

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import machine, write_json
+from benchmarks.measure import write_json
 from longpanda.errors import ConfigError
+from longpanda.train.claim import difference
+from longpanda.train.recipe import recipe_of
 from longpanda.types import Reply, Sample, Score
 
 
@@ -19,10 +21,14 @@ class Finished:
     Args:
         scores: of all questions.
         named: the share of cells that a probe named at the end of training; None where nothing was logged.
+        trained_with_commits: one for each start of the training.
+        asked_on: the machine, with the commit of the code that asked.
     """
 
     scores: list[Score]
     named: float | None
+    trained_with_commits: list[str | None]
+    asked_on: dict[str, Any]
 
 
 def keep(path: Path, configuration: dict[str, Any], samples: Sequence[Sample], run: Finished) -> None:
@@ -30,14 +36,16 @@ def keep(path: Path, configuration: dict[str, Any], samples: Sequence[Sample], r
 
     Args:
         path: of its file.
-        configuration: what decides its answers; JSON.
+        configuration: what decides its answers; JSON, with the `recipe` that was trained.
         samples: what it was asked.
         run: with a score for each sample, in any order.
     """
     by_question = {(score.sample.video, score.sample.question): score for score in run.scores}
     scores = [by_question[sample.video, sample.question] for sample in samples]
     marks = "".join("x" if score.error else str(int(score.value)) for score in scores)
-    write_json(path, {**_about(configuration, samples), "machine": machine(), "named": run.named, "marks": marks})
+    about = {"configuration": configuration, "questions_sha256": _sha256(samples)}
+    run_itself = {name: value for name, value in vars(run).items() if name != "scores"}
+    write_json(path, {**about, **run_itself, "marks": marks})
 
 
 def finished_run(path: Path, configuration: dict[str, Any], samples: Sequence[Sample]) -> Finished | None:
@@ -45,30 +53,43 @@ def finished_run(path: Path, configuration: dict[str, Any], samples: Sequence[Sa
 
     Args:
         path: of its file.
-        configuration: what decides its answers; JSON.
+        configuration: what decides its answers; JSON, with the `recipe` that was trained.
         samples: what it was asked, in the same order as when it was kept.
 
     Raises:
-        ConfigError: the file holds a run of another configuration, or answers to other questions.
+        ConfigError: the file is damaged, or holds a run of another configuration or answers to other questions.
     """
     if not path.is_file():
         return None
-    stored = json.loads(path.read_text())
-    for name, value in _about(configuration, samples).items():
-        if stored[name] != value:
-            found = f"'{path}', a run with another {name}"
-            raise ConfigError(found, "one with this", "remove it to run again, or name another --out")
-    marks = [(float(mark == "1"), "no answer" if mark == "x" else None) for mark in stored["marks"]]
-    scores = [Score(value, Reply(""), one, error) for (value, error), one in zip(marks, samples, strict=True)]
-    return Finished(scores, stored["named"])
+    try:
+        stored = json.loads(path.read_text())
+        # fields that recipes have been given since have their defaults
+        there = stored["configuration"] | {"recipe": asdict(recipe_of(stored["configuration"]["recipe"]))}
+        known, marks = stored["questions_sha256"], stored["marks"]
+        about = [stored[name] for name in ("named", "trained_with_commits", "asked_on")]
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise _not(path, f"which holds no run ({error})") from error
+    if other := difference(_plain(there), _plain(configuration)):
+        raise _not(path, f"a run of another configuration: {other}")
+    if known != _sha256(samples):
+        raise _not(path, "with answers to other questions")
+    if len(marks) != len(samples):
+        raise _not(path, f"which holds no run ({len(marks)} of {len(samples)} answers)")
+    return Finished([_score(*pair) for pair in zip(marks, samples, strict=True)], *about)
 
 
-def _about(configuration: dict[str, Any], samples: Sequence[Sample]) -> dict[str, str]:
-    return {
-        "configuration_sha256": _sha256(configuration),
-        "questions_sha256": _sha256([asdict(sample) for sample in samples]),
-    }
+def _not(path: Path, what: str) -> ConfigError:
+    return ConfigError(f"'{path}', {what}", "a run of this ablation", "remove it to run again, or name another --out")
 
 
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def _score(mark: str, sample: Sample) -> Score:
+    return Score(float(mark == "1"), Reply(""), sample, "no answer" if mark == "x" else None)
+
+
+def _sha256(samples: Sequence[Sample]) -> str:
+    return hashlib.sha256(json.dumps([asdict(one) for one in samples], sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """As JSON reads it again."""
+    return json.loads(json.dumps(value))

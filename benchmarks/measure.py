@@ -143,11 +143,16 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    """The commit in short, with "+" where tracked files differ from it; None outside a repository."""
+    """The commit in short; None outside a repository."""
     from longpanda.train.commit import commit
 
     whole = commit()
-    return None if whole is None else whole[:12] + ("+" if whole.endswith("-dirty") else "")
+    return None if whole is None else short(whole)
+
+
+def short(commit: str) -> str:
+    """A commit in short, with "+" where tracked files differed from it."""
+    return commit[:12] + ("+" if commit.endswith("-dirty") else "")
 
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:

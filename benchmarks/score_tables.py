@@ -2,12 +2,9 @@
 
 import shlex
 
-from benchmarks.blocks import Result, accuracy, block, rows_of
+from benchmarks.blocks import Result, accuracy, block, whole
 from longpanda.longwatch.commands import remaking
 from longpanda.longwatch.suite import SuitePlan
-
-SHOWN_FAMILIES = ("all", "needle")
-"""Of the ablation, which has four."""
 
 
 def nano_scores(result: Result) -> str:
@@ -35,7 +32,7 @@ def longwatch_scores(result: Result) -> str:
     for one in result["rows"]:
         shares = [f"{one[name]:.0%}" for name in ("constant", "words")]
         few = [f"{one[name]['value']:.0%}" if one[name] else "–" for name in ("none", "one", "eight")]
-        rows.append([one["family"], f"{one['minutes']:g}", *shares, *few, _whole(one["all"]), _seen(one)])
+        rows.append([one["family"], f"{one['minutes']:g}", *shares, *few, whole(one["all"]), _seen(one)])
     asked = sum(one["all"]["questions"] for one in result["rows"])
     fewest = min(one["all"]["questions"] for one in result["rows"])
     notes = [
@@ -60,11 +57,6 @@ def longwatch_audit(result: Result) -> str:
         rows.append([*known, *guessed, *shown, "; ".join(one["broken"]) or "holds"])
     columns = ("family", "minutes", "questions", "constant", "words", *names, "bounds")
     return block(columns, rows, result, [_suites(result)])
-
-
-def _whole(one: Result) -> str:
-    low, high = one["interval"]
-    return f"{one['value']:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def _seen(one: Result) -> str:
@@ -108,7 +100,7 @@ def long_nano_suite(result: Result) -> str:
     minutes = sorted({one["minutes"] for row in result["rows"] for one in row["lengths"]})
     rows = []
     for row in result["rows"]:
-        shown = {one["minutes"]: _whole(one) for one in row["lengths"]}
+        shown = {one["minutes"]: whole(one) for one in row["lengths"]}
         effective = f"{row['effective_minutes']:g}" if row["effective_minutes"] else "none"
         rows.append([row["family"], *(shown.get(m, "–") for m in minutes), f"{row['chance']:.0%}", effective])
     asked = sum(one["questions"] for row in result["rows"] for one in row["lengths"])
@@ -137,69 +129,3 @@ def long_nano_needle(result: Result) -> str:
     ]
     columns = ("frames", "tokens per frame", *(f"from {float(d):.0%}" for d in depths), "all depths", "errors")
     return block(columns, rows, result, notes)
-
-
-def ablation(result: Result) -> str:
-    """Compressors of one budget beside each other, over all questions and needles, and what one has over another."""
-    films = [(one["frames"], one["shows"]) for one in result["rows"][0]["films"]]
-    shown = [row for row in result["rows"] if row["family"] in SHOWN_FAMILIES]
-    rows = [
-        [row["tokens_per_frame"], row["family"], row["mixing"], *_accuracies(row, films), *_guessed_and_named(row)]
-        for row in sorted(shown, key=lambda row: (-_number(row["tokens_per_frame"]), row["family"]))
-    ]
-    trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
-    notes = [
-        f"{result['runs']} runs, {result['exam']['clips']} films of each kind; trained on at most {trained} frames. "
-        "95 % intervals clustered by film, over all seeds; in brackets the lowest and the highest seed. Chance: with "
-        "few events / of scripts. Named: cells of scripts that a linear probe names from the tokens, at the end of "
-        "training. The result file has the other families as well."
-    ]
-    columns = ("tokens per frame", "family", "compressor", *(f"{shows}, {count} frames" for count, shows in films))
-    first = [rows_of((*columns, "chance", "named"), rows), "", *notes, "", "What one compressor has over another:", ""]
-    return "\n".join(first) + "\n" + _differences(result)
-
-
-def _accuracies(row: Result, films: list[tuple[int, str]]) -> list[str]:
-    by_film = {(one["frames"], one["shows"]): _over_seeds(one) for one in row["films"]}
-    return [by_film.get(film, "–") for film in films]
-
-
-def _guessed_and_named(row: Result) -> list[str]:
-    known = [share for share in row["named"].values() if share is not None]
-    named = f"{sum(known) / len(known):.0%} ({min(known):.0%}–{max(known):.0%})" if known else "–"
-    return [" / ".join(f"{share:.0%}" for share in row["chance"].values()), named if row["family"] == "all" else ""]
-
-
-def _differences(result: Result) -> str:
-    """In points, by family and kind of film."""
-    found = sorted(result["differences"], key=lambda one: -_number(one["tokens_per_frame"]))
-    families = list(dict.fromkeys(one["family"] for one in found))
-    cells: dict[tuple[str, ...], list[str]] = {}
-    for one in found:
-        about = (one["tokens_per_frame"], f"{one['first']} → {one['second']}", one["shows"])
-        cells.setdefault(about, []).append(_points(one))
-    notes = [
-        "Points that the second has over the first, paired by question and seed, scripts at all lengths together; 95 % "
-        "intervals from resampling films, in brackets the lowest and the highest seed."
-    ]
-    rows = [[*about, *points] for about, points in cells.items()]
-    return block(("tokens per frame", "compressors", "films", *families), rows, result, notes)
-
-
-def _points(one: Result) -> str:
-    """As in +9.1 [3.0, 15.2] (+5–+14)."""
-    low, high = one["interval"]
-    each = one["each"].values()
-    spread = f"({100 * min(each):+.0f} to {100 * max(each):+.0f})"
-    return f"{100 * one['difference']:+.1f} [{100 * low:.1f}, {100 * high:.1f}] {spread}"
-
-
-def _over_seeds(one: Result) -> str:
-    low, high = min(one["each"].values()), max(one["each"].values())
-    return f"{_whole(one)} ({low:.0%}–{high:.0%})"
-
-
-def _number(text: str) -> float:
-    """Of "1/4", for example."""
-    above, _, below = text.partition("/")
-    return float(above) / float(below or 1)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import score_tables, speed_tables
+from benchmarks import ablation_tables, score_tables, speed_tables
 from benchmarks.blocks import Result
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +23,7 @@ MARKER = re.compile(r"^<!-- (begin|end): (\S+) -->$")
 TABLES: dict[str, Callable[[Result], str]] = {
     "long_nano_suite": score_tables.long_nano_suite,
     "long_nano_needle": score_tables.long_nano_needle,
-    "ablation": score_tables.ablation,
+    "ablation": ablation_tables.ablation,
     "scan_cpu": speed_tables.scan_cpu,
     "scan_lengths_cpu": speed_tables.scan_lengths_cpu,
     "nano_scores": score_tables.nano_scores,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import tiny
 
-from benchmarks import ablation, finished, long_nano, rendered, score_tables
+from benchmarks import ablation, ablation_rows, ablation_tables, finished, long_nano, rendered, score_tables
 from longpanda.errors import ConfigError
 from longpanda.evaluate import read_records
 from longpanda.index import LongPanda
@@ -137,13 +137,15 @@ def test_every_trial_of_the_ablation_makes_its_model(base):
     planned = ablation.trials(list(ablation.MIXING), list(ablation.TOKENS), [0, 1, 2])
     assert len({trial.name for trial in planned}) == len(planned) == 45
     assert ablation.Trial("learned", "10", 0) not in planned
+    assert [trial.seed for trial in planned if trial.mixing != "learned"] == [0] * 12 + [1] * 12 + [2] * 12
+    assert [trial.seed for trial in planned[-6:] if trial.mixing == "learned"] == [1, 1, 1, 2, 2, 2]
     counts = {}
     for trial in planned[:15]:
         fields = trial.recipe(base).model.temporal
         model, processor = ablation_model(trial.recipe(base))
         frames = processor.image_processor
         counts[trial.mixing, trial.tokens] = sum(weight.numel() for weight in model.temporal.parameters())
-        assert frames.tokens_per_group(96, 96) / frames.frames_per_group == score_tables._number(trial.tokens)
+        assert frames.tokens_per_group(96, 96) / frames.frames_per_group == ablation_tables.number(trial.tokens)
         assert fields["head_width"] == 96
     for tokens in ablation.TOKENS:
         assert counts["causal", tokens] == counts["bidirectional", tokens], "as many weights"
@@ -198,12 +200,12 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     ablation.main()
     result = json.loads((command / "ablation.json").read_text())
     assert result["runs"] == 2
-    assert {(row["mixing"], row["family"]) for row in result["rows"]} == {
-        (mixing, family) for mixing in ("mean", "causal") for family in ("all", *ablation.FAMILIES)
-    }
+    assert [(row["mixing"], row["family"], row["shows"]) for row in result["rows"]] == [
+        (mixing, "needle", shows) for mixing in ("mean", "causal") for shows in (ablation.FEW, ablation.SCRIPT)
+    ]
     pair = [study_of(command, base).finished(ablation.Trial(mixing, "1/4", 0)).scores for mixing in ("mean", "causal")]
     gained = [b.value - a.value for a, b in zip(*pair, strict=True) if a.sample.metadata["shows"] == ablation.SCRIPT]
-    (over,) = [o for o in result["differences"] if (o["shows"], o["family"]) == (ablation.SCRIPT, "all")]
+    (over,) = [one for one in result["differences"] if one["shows"] == ablation.SCRIPT]
     assert (over["first"], over["second"], over["questions"]) == ("mean", "causal", len(gained))
     assert over["difference"] == over["each"]["0"] == pytest.approx(sum(gained) / len(gained))
     files = [study.work / second.name / name for name in ("few.jsonl", "scripts.jsonl")]
@@ -212,13 +214,12 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     kept = study.finished(second).scores
     assert [one.sample for one in kept] == EXAM.samples
     assert [one.value for one in kept] == [said[one.sample.video, one.sample.question] for one in kept]
-    table = score_tables.ablation(result)
-    assert "| 1/4 | needle | causal |" in table
-    shares = [row["named"]["0"] for row in result["rows"] if row["family"] == "all"]
-    assert all(0 <= share <= 1 for share in shares)
-    assert f"| {shares[0]:.0%} ({shares[0]:.0%}–{shares[0]:.0%}) |" in table
-    assert "trained on at most 24 frames" in table
-    assert "| few events, 24 frames | script, 24 frames | script, 30 frames | chance |" in table
+    table = ablation_tables.ablation(result)
+    assert all(0 <= row["named"]["0"] <= 1 for row in result["rows"])
+    assert "2 of 2 runs, each trained on at most 24 frames" in table
+    assert "| seeds | few events: needle | script: needle | named |" in table
+    assert result["asked_with_commits"] == [study.finished(first).asked_on["commit"]]
+    assert all(len(study.finished(trial).trained_with_commits) == 1 for trial in (first, second))
     monkeypatch.setattr(ablation, "train", lambda *_: pytest.fail("a run was done again"))
     (command / "ablation.json").unlink()
     shutil.rmtree(command / "work")  # another machine has what was kept, and not what was trained
@@ -226,19 +227,124 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     assert json.loads((command / "ablation.json").read_text())["rows"] == result["rows"]
 
 
-def test_a_run_of_another_recipe_or_exam_is_not_taken_for_this(base, tmp_path):
-    trial, marks = ablation.Trial("mean", "4", 0), [1.0, 0.0, 0.0]
-    scores = [Score(value, Reply(""), one) for value, one in zip(marks, EXAM.samples, strict=False)]
+def test_scenes_with_few_events_are_answered_by_the_model_before_its_last_stage(command, base, monkeypatch):
+    trial, heads = ablation.Trial("mean", "1/4", 0), {}
+
+    def asked(answerer, samples, *_):
+        heads[samples[0].metadata["shows"]] = answerer.panda.model.get_output_embeddings().weight.detach().clone()
+        return [Score(0.0, Reply(""), sample) for sample in samples]
+
+    monkeypatch.setattr(ablation, "asked", asked)
+    study_of(command, base).conduct(trial)
+    for shows, stage in ((ablation.FEW, "0-read"), (ablation.SCRIPT, "1-ask")):
+        weights = torch.load(command / "work" / trial.name / "train" / stage / "done.pt", weights_only=True)
+        (name,) = [name for name in weights if name.endswith("lm_head.weight")]
+        torch.testing.assert_close(heads[shows], weights[name], rtol=0, atol=0)
+    assert not torch.equal(heads[ablation.FEW], heads[ablation.SCRIPT])
+
+
+@pytest.fixture
+def kept(base, tmp_path):
+    """A run that is kept, and the study that it is of."""
+    study, trial = ablation.Study(base, EXAM, tmp_path, tmp_path), ablation.Trial("mean", "4", 0)
+    scores = [Score(float(i % 2), Reply(""), sample) for i, sample in enumerate(EXAM.samples)]
     scores[2] = dataclasses.replace(scores[2], error="no frames")
-    path, about, samples = tmp_path / "mean-4-0.json", {"seed": 0}, EXAM.samples[:3]
-    finished.keep(path, about, samples, finished.Finished(scores[::-1], 0.5))
-    found = finished.finished_run(path, about, samples)
-    assert [(one.value, bool(one.error)) for one in found.scores] == [(1.0, False), (0.0, False), (0.0, True)]
-    assert found.named == 0.5
-    with pytest.raises(ConfigError, match="a run with another questions"):
-        finished.finished_run(path, about, samples[::-1])
-    with pytest.raises(ConfigError, match="a run with another configuration"):
-        ablation.Study(base, EXAM, tmp_path, tmp_path).finished(trial)
+    done = finished.Finished(scores[::-1], 0.5, ["abc"], {"processor": "some", "commit": "def"})
+    finished.keep(tmp_path / "mean-4-0.json", study.configuration(trial), EXAM.samples, done)
+    return study, trial, tmp_path / "mean-4-0.json"
+
+
+def test_a_kept_run_is_read_as_it_was(kept):
+    study, trial, _ = kept
+    found = study.finished(trial)
+    values = [(one.value, bool(one.error)) for one in found.scores]
+    assert values == [(float(i % 2 and i != 2), i == 2) for i in range(len(EXAM.samples))]
+    assert (found.named, found.trained_with_commits, found.asked_on["commit"]) == (0.5, ["abc"], "def")
+
+
+@pytest.mark.parametrize("other", ["recipe", "exam", "asked_after", "start", "trial"])
+def test_a_run_of_another_recipe_exam_or_start_is_not_taken_for_this(kept, other, monkeypatch):
+    study, trial, path = kept
+    if other == "recipe":
+        study = dataclasses.replace(study, base=dataclasses.replace(study.base, words=("some",)))
+    elif other == "exam":
+        study = dataclasses.replace(study, exam=dataclasses.replace(EXAM, few_frames=30))
+    elif other == "asked_after":
+        monkeypatch.setattr(ablation.Study, "asked_after", {ablation.FEW: "ask", ablation.SCRIPT: "ask"})
+    elif other == "start":
+        study.__dict__["start"] = {"encoder": "other"}
+    else:
+        path = path.rename(path.with_name("mean-4-1.json"))
+        trial = dataclasses.replace(trial, seed=1)
+    with pytest.raises(ConfigError, match=rf"{path.name}', a run of another configuration: its .*{other}"):
+        study.finished(trial)
+
+
+def test_fields_that_recipes_have_since_do_not_make_a_run_another(kept):
+    study, trial, path = kept
+    stored = json.loads(path.read_text())
+    assert stored["configuration"]["recipe"]["stages"][0].pop("still_cards")
+    path.write_text(json.dumps(stored))
+    assert study.finished(trial) is not None
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", "[1]", '"marks": "0'])
+def test_a_damaged_run_is_refused(kept, damage):
+    study, trial, path = kept
+    whole = path.read_text()
+    path.write_text(whole.replace('"marks": "01', damage) if damage.startswith('"') else damage)
+    with pytest.raises(ConfigError, match=r"mean-4-0\.json', which holds no run"):
+        study.finished(trial)
+
+
+def test_other_questions_are_other_questions(kept):
+    study, trial, path = kept
+    with pytest.raises(ConfigError, match="with answers to other questions"):
+        finished.finished_run(path, study.configuration(trial), EXAM.samples[::-1])
+
+
+def test_a_recipe_needs_a_stage_to_ask_after(base, monkeypatch):
+    monkeypatch.setattr(ablation, "load_recipe", lambda *_: dataclasses.replace(base, stages=base.stages[:1]))
+    monkeypatch.setattr(sys, "argv", ["ablation"])
+    with pytest.raises(ConfigError, match="recipe 'base' with one stage"):
+        ablation.main()
+
+
+def about_films(*right):
+    """A run that answers two questions about each of two films so."""
+    asked = [
+        Sample(f"{film}?{n}", "7", "needle", film, (), {"chance": 0, "shows": "script", "frames": 24, "cluster": film})
+        for film in "ab"
+        for n in range(2)
+    ]
+    scores = [Score(value, Reply(""), sample) for value, sample in zip(right, asked, strict=True)]
+    return finished.Finished(scores, None, [], {})
+
+
+def test_compressors_are_paired_seed_by_seed():
+    first = {0: about_films(0.0, 0.0, 0.0, 0.0), 1: about_films(1.0, 1.0, 0.0, 0.0)}
+    second = {seed: about_films(1.0, 1.0, 0.0, 0.0) for seed in (1, 2)} | {0: about_films(1.0, 1.0, 1.0, 0.0)}
+    (found,) = ablation_rows.differences({("mean", "4"): first, ("causal", "4"): second}, ["needle"])
+    assert found["seeds"] == [0, 1], "those of both"
+    assert found["each"] == {"0": 0.75, "1": 0.0}
+    assert (found["difference"], found["gained"], found["lost"]) == (0.375, 3, 0)
+    assert (found["questions"], found["videos"]) == (8, 2), "a film is one cluster, whatever the seed"
+    assert found["interval"] == (0.25, 0.5), "of a film's two questions, with both seeds: 2 of 4 gained, or 1"
+    (row,) = ablation_rows.rows({("mean", "4"): first}, ["needle"])
+    assert (row["value"], row["each"], row["seeds"]) == (0.25, {"0": 0.0, "1": 0.5}, [0, 1])
+    assert (row["questions"], row["videos"], row["frames"]["24"]["value"]) == (8, 2, 0.25)
+
+
+def points(**values):
+    return ablation_tables._points({"difference": 0.1, "interval": [0.05, 0.15], "gained": 2, "lost": 1} | values)
+
+
+def test_a_difference_is_bold_where_films_and_several_seeds_agree():
+    assert points(each={"0": 0.05, "1": 0.15}) == "**+10.0 [5.0, 15.0]** (+5 to +15)"
+    assert points(each={"0": -0.05, "1": 0.25}) == "+10.0 [5.0, 15.0] (-5 to +25)"
+    assert points(each={"0": 0.1}) == "+10.0 [5.0, 15.0]", "one seed is never enough"
+    assert points(each={"0": 0.1, "1": 0.1}, interval=[-0.05, 0.15]) == "+10.0 [-5.0, 15.0] (+10 to +10)"
+    assert points(each={"0": 0.0}, gained=0, lost=0) == "no question differs"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""Tables of the ablation: compressors of one budget beside each other, and what one has over another."""
+
+from benchmarks.blocks import Result, block, rows_of, whole
+
+Column = tuple[str, str]
+"""What films show, and the family that is asked."""
+
+
+def ablation(result: Result) -> str:
+    """By budget and compressor: accuracy by family on each kind of film, what a probe names, and differences."""
+    kinds = dict.fromkeys(one["shows"] for one in result["rows"])
+    families = dict.fromkeys(one["family"] for one in result["rows"])
+    columns = [(shows, family) for shows in kinds for family in families]
+    trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
+    exam = result["exam"]
+    lengths = ", ".join(map(str, exam["lengths"]))
+    notes = [
+        f"{result['runs']} of {result['planned']} runs, each trained on at most {trained} frames and asked about "
+        f"{exam['clips']} films with few events in {exam['few_frames']} frames, and about {exam['clips']} scripts over "
+        f"{lengths} frames; the result file has each of these lengths. 95 % intervals from films, which are the same "
+        "for all seeds. Named: cells of scripts that a linear probe names from the tokens at the end of training, and "
+        "the lowest and the highest seed.",
+        f"Trained with commits {', '.join(result['trained_with_commits'])}; "
+        f"asked with {', '.join(result['asked_with_commits'])}.",
+    ]
+    heads = ("tokens per frame", "compressor", "seeds", *(f"{shows}: {family}" for shows, family in columns), "named")
+    first = [rows_of(heads, _accuracies(result, columns)), "", *notes, "", "What one compressor has over another:", ""]
+    return "\n".join(first) + "\n" + _differences(result)
+
+
+def _accuracies(result: Result, columns: list[Column]) -> list[list[str]]:
+    """A row for each compressor, and what guessing gets."""
+    cells: dict[tuple[str, str], dict[Column, Result]] = {}
+    for one in result["rows"]:
+        compressor = (one["tokens_per_frame"], one["mixing"])
+        cells.setdefault(compressor, {})[one["shows"], one["family"]] = one
+    found = []
+    for compressor, right in sorted(cells.items(), key=lambda item: -number(item[0][0])):
+        any_of_it = next(iter(right.values()))
+        shares = [whole(right[column]) if column in right else "–" for column in columns]
+        found.append([*compressor, str(len(any_of_it["seeds"])), *shares, _named(any_of_it["named"])])
+    guessed = {(one["shows"], one["family"]): one["chance"] for one in result["rows"]}
+    return [
+        *found,
+        ["", "guessing", "", *(f"{guessed[column]:.0%}" if column in guessed else "–" for column in columns), ""],
+    ]
+
+
+def _named(by_seed: dict[str, float | None]) -> str:
+    known = [share for share in by_seed.values() if share is not None]
+    if not known:
+        return "–"
+    mean = f"{sum(known) / len(known):.0%}"
+    return mean if len(known) == 1 else f"{mean} ({min(known):.0%}–{max(known):.0%})"
+
+
+def _differences(result: Result) -> str:
+    """In points, by family and kind of film."""
+    families = list(dict.fromkeys(one["family"] for one in result["differences"]))
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for one in sorted(result["differences"], key=lambda one: -number(one["tokens_per_frame"])):
+        pair = f"{one['first']} → {one['second']}"
+        about = (one["tokens_per_frame"], pair, one["shows"], str(len(one["seeds"])))
+        cells.setdefault(about, {})[one["family"]] = _points(one)
+    notes = [
+        "Points that the second has over the first, paired by question and seed; scripts at all lengths together. 95 % "
+        "intervals from resampling films, so that what another training would change is not in them: it shows in the "
+        "lowest and the highest seed, in brackets. Bold: the interval and all of several seeds are on one side of 0. "
+        "One in twenty intervals misses 0 by chance. Rows of one budget add up where they have the same seeds."
+    ]
+    rows = [[*about, *(points.get(family, "–") for family in families)] for about, points in cells.items()]
+    return block(("tokens per frame", "compressors", "films", "seeds", *families), rows, result, notes)
+
+
+def _points(one: Result) -> str:
+    """As in **+9.1 [3.0, 15.2]** (+5 to +14)."""
+    if one["gained"] == one["lost"] == 0:
+        return "no question differs"
+    low, high = (100 * bound for bound in one["interval"])
+    each = [100 * value for value in one["each"].values()]
+    found = f"{100 * one['difference']:+.1f} [{low:.1f}, {high:.1f}]"
+    if len(each) == 1:
+        return found
+    sure = min(low, *each) > 0 or max(high, *each) < 0
+    return f"{f'**{found}**' if sure else found} ({min(each):+.0f} to {max(each):+.0f})"
+
+
+def number(text: str) -> float:
+    """Of "1/4", for example."""
+    above, _, below = text.partition("/")
+    return float(above) / float(below or 1)
