@@ -18,6 +18,7 @@ An estimate, from the first 14: 45 runs take 4 hours on two AMD EPYC cores; --se
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from benchmarks.ablation_rows import Runs, differences, rows
 from benchmarks.finished import Finished, finished_run, keep
 from benchmarks.long_nano import FAMILIES, asked
 from benchmarks.measure import command, keep_result, machine, short, write_json
-from benchmarks.rendered import Rendered, film, identity, questions
+from benchmarks.rendered import Rendered, film, questions
 from longpanda.errors import ConfigError
 from longpanda.index import LongPanda, load
 from longpanda.index.load import locate
@@ -195,8 +196,9 @@ class Study:
 
     @cached_property
     def start(self) -> dict[str, str]:
-        """The weights that every run starts from, whatever their folder is called."""
-        return identity(load(self.base.start))
+        """The weights that every run starts from, whatever their folder is called: SHA-256 of each file."""
+        files = sorted(locate(self.base.start).glob("*.safetensors"))
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     @property
     def asked_after(self) -> dict[str, str]:

@@ -272,7 +272,7 @@ def test_a_run_of_another_recipe_exam_or_start_is_not_taken_for_this(kept, other
     elif other == "asked_after":
         monkeypatch.setattr(ablation.Study, "asked_after", {ablation.FEW: "ask", ablation.SCRIPT: "ask"})
     elif other == "start":
-        study.__dict__["start"] = {"encoder": "other"}
+        study.__dict__["start"] = {"model.safetensors": "other"}
     else:
         path = path.rename(path.with_name("mean-4-1.json"))
         trial = dataclasses.replace(trial, seed=1)
