@@ -204,18 +204,29 @@ class Session:
         return projected
 
     def _notice(self, question: str, answer: str, is_cut: bool) -> str:
-        left_out = len(self.watched.tokens) - len(self.groups)
-        why = f": {self.plan.budget.limit}" if len(self.groups) == self.plan.groups else ""
-        thinned = f"{left_out} of {len(self.watched.tokens)} groups were left out{why}. "
         cut = f"The answer was cut off after {self.answer_tokens} tokens, the most that were asked for. "
         parts = [
             self.watched.notice,
-            thinned if left_out else "",
+            self._amount(),
             cut if is_cut else "",
             self._not_understood(question, answer),
             self.model.config.notice,
         ]
         return "".join(parts).strip()
+
+    def _amount(self) -> str:
+        """What had no room in the prompt, and whether the rest is more than the model was made for."""
+        plan, tokens = self.plan, self.watched.tokens
+        looked_at, most = len(tokens.frames_of(self.groups)), self.model.config.sampling.get("max_frames")
+        notes = []
+        if left_out := len(tokens) - len(self.groups):
+            why = f": {plan.budget.limit}" if len(self.groups) == plan.groups else ""
+            notes.append(f"{left_out} of {len(tokens)} groups were left out{why}. ")
+        if plan.frames < plan.wanted_frames:
+            notes.append(f"Looked at {plan.frames} frames in place of {plan.wanted_frames}: {plan.budget.limit}. ")
+        if most is not None and looked_at > most:
+            notes.append(f"{looked_at} frames are more than the {most} that this model takes by itself. ")
+        return "".join(notes)
 
     def _not_understood(self, question: str, answer: str) -> str:
         """Words that a closed vocabulary does not have, and an answer without words."""

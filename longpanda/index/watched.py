@@ -12,8 +12,10 @@ from longpanda.errors import CutVideoError
 from longpanda.index.encode import Encoder, refuse_unreadable
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.growth import workers_for
+from longpanda.index.store import Header
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.index.video_index import VideoIndex
+from longpanda.model.configuration import cells_of
 from longpanda.types import Seconds, VisualTokens
 from longpanda.video import Sampling, VideoInfo
 
@@ -43,6 +45,20 @@ class Watched:
     thumbnails: tuple[Thumbnail, ...] = ()
 
 
+def _other_rate(header: Header, model: "LongPandaForConditionalGeneration") -> str:
+    """What is to be said of an index with other tokens than its model was taught to read."""
+    config, stab = model.config.temporal_config, model.config.stab_config
+    if config is None:
+        return ""
+    cells = cells_of(header.frame_height_px, header.frame_width_px, stab)
+    there = (header.grid_rows, header.grid_columns), header.frames_per_group
+    if there == (config.pooled_grid(*cells), config.pool_frames):
+        return ""
+    own = config.tokens_per_group(*cells) / config.pool_frames
+    kept = header.tokens_per_group / header.frames_per_group
+    return f"The index keeps {kept:g} tokens per frame, and this model was taught to read {own:g}. "
+
+
 def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: str) -> Watched:
     """Open an index. Raises IndexFileError where it is damaged, empty or another model's."""
     started = time.perf_counter()
@@ -54,6 +70,7 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
     if index.is_complete:
         missing = index.facts["frames_wanted"] - len(tokens.frames_seconds)
         notice = f"{missing} frames of this video could not be read when it was indexed. " if missing else ""
+    notice += _other_rate(index.header, model)
     spent = {"open_index": time.perf_counter() - started}
     return Watched(tokens, path, index.key, notice, spent, tuple(index.thumbnails))
 

@@ -67,6 +67,7 @@ class Plan:
         groups: that go into the prompt.
         of_groups: there are, or would be.
         frames: looked at.
+        wanted_frames: would be looked at, if they fitted.
         fps: frames per second of video.
         tokens_per_group: visual tokens of a group.
         visual_tokens: in the prompt.
@@ -77,6 +78,7 @@ class Plan:
     groups: int
     of_groups: int
     frames: int
+    wanted_frames: int
     fps: float
     tokens_per_group: int
     visual_tokens: int
@@ -141,15 +143,15 @@ def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> P
     groups = min(of_groups, costs.most_groups(budget.tokens))
     frames = wanted if groups == of_groups else groups * costs.frames_per_group
     rate = fps if frames == wanted else frames / duration_seconds
-    visual = groups * costs.tokens_per_group
-    return Plan(groups, groups, frames, rate, costs.tokens_per_group, visual, costs.prompt_tokens(groups), budget)
+    tokens = costs.tokens_per_group, groups * costs.tokens_per_group, costs.prompt_tokens(groups)
+    return Plan(groups, groups, frames, wanted, rate, *tokens, budget)
 
 
 def thin(frames: int, duration_seconds: float, groups: int, costs: Costs, budget: Budget) -> Plan:
     """As many of an index's groups as the budget allows: its frames were looked at already."""
     kept = min(groups, costs.most_groups(budget.tokens))
     rate, visual = frames / max(duration_seconds, 1e-9), kept * costs.tokens_per_group
-    return Plan(kept, groups, frames, rate, costs.tokens_per_group, visual, costs.prompt_tokens(kept), budget)
+    return Plan(kept, groups, frames, frames, rate, costs.tokens_per_group, visual, costs.prompt_tokens(kept), budget)
 
 
 def evenly(count: int, kept: int) -> npt.NDArray[np.int64]:

@@ -106,6 +106,21 @@ def test_an_answer_that_ends_is_whole(panda, film, monkeypatch):
     assert panda.watch(film, answer_tokens=2).ask("Where is the key?").notice == "a random model"
 
 
+def test_an_answer_says_what_had_no_room_and_what_is_too_much(panda, film, monkeypatch):
+    monkeypatch.setattr(panda.model.config, "sampling", {"fps": 1.0, "max_frames": 12})
+    some = panda.watch(film, budget_tokens=100)
+    assert some.plan.frames < 12
+    for session, said in (
+        (panda.watch(film), "The answer was cut off"),
+        (some, f"Looked at {some.plan.frames} frames in place of 12: a budget of 100 tokens. The answer was cut off"),
+        (
+            panda.watch(film, Sampling(frames=13)),
+            "13 frames are more than the 12 that this model takes by itself. The answer was cut off",
+        ),
+    ):
+        assert session.ask("Where is the key?").notice.startswith(said)
+
+
 def test_a_budget_stands_for_the_models_own_limit(squeezed, film, tmp_path):
     squeezed.model.config.sampling = {"fps": 10.0, "max_frames": 20}
     squeezed.index(film, tmp_path / "film.vidx", fps=10.0)
