@@ -1,4 +1,4 @@
-"""Talk about a video or an index: every question knows what was said before."""
+"""Talk about a video or an index: every question knows what was said before, where the model was taught that."""
 
 import argparse
 import sys
@@ -38,13 +38,16 @@ def run(options: argparse.Namespace) -> None:
     people = sys.stdin.isatty()
     if people:
         print(f"{session.plan}\nAsk, and end with Ctrl-D or 'exit'.")
+    forget = options.forget or panda.model.config.single_turn
+    if forget and not options.forget:
+        print(f"note: {panda.name} was taught single questions: each is asked by itself", file=sys.stderr)
     history: list[tuple[str, str]] = []
     noticed: set[str] = set()
     while (question := _next_question(people)) is not None:
         answer = _answer(session, question, history) if question else None
         if answer is None:
             continue
-        if not options.forget:
+        if not forget:
             history.append((question, answer.text))
         print(answer.text, flush=True)
         if answer.notice and answer.notice not in noticed:

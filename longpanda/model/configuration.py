@@ -292,6 +292,7 @@ class LongPandaConfig(PreTrainedConfig):
             "max_frames": int}.
         notice: a limit that every answer should carry, for example what the model was trained on.
         temporal_config: `TemporalConfig` or its dict; None for a model without a temporal compressor.
+        single_turn: it was taught single questions only; what was said before would mislead it.
 
     Raises:
         ConfigError: a compressor of another width than STAB, positions that turn with the length of the prompt, or
@@ -314,6 +315,7 @@ class LongPandaConfig(PreTrainedConfig):
         sampling: dict[str, Any] | None = None,
         notice: str = "",
         temporal_config: TemporalConfig | dict[str, Any] | None = None,
+        single_turn: bool = False,
         **kwargs: Any,
     ) -> None:
         if not 0 <= times_seconds < math.inf:
@@ -329,6 +331,7 @@ class LongPandaConfig(PreTrainedConfig):
         self.times_seconds = times_seconds
         self.sampling = sampling or {"frames": 32}
         self.notice = notice
+        self.single_turn = single_turn
         kwargs.setdefault("tie_word_embeddings", bool(getattr(self.text_config, "tie_word_embeddings", False)))
         super().__init__(**kwargs)
 

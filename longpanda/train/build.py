@@ -42,6 +42,7 @@ def build(
         text,
         sampling=recipe.sampling,
         notice=recipe.notice,
+        single_turn=recipe.single_turn,
         temporal_config=None if recipe.temporal is None else _temporal_config(recipe.temporal, stab.width),
     )
     processor = LongPandaProcessor.for_model(config, tokenizer)

@@ -28,6 +28,7 @@ class ModelRecipe:
         sampling: how a video is read when the caller does not say.
         notice: a limit that every answer carries.
         temporal: fields of `TemporalConfig`, at STAB's width; None makes a model without a compressor.
+        single_turn: each lesson is one question: `longpanda chat` asks each by itself, too.
     """
 
     stab_size: str
@@ -35,6 +36,7 @@ class ModelRecipe:
     sampling: dict[str, Any] = field(default_factory=lambda: {"frames": 32})
     notice: str = ""
     temporal: dict[str, Any] | None = None
+    single_turn: bool = False
 
 
 @dataclass(frozen=True)
