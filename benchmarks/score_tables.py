@@ -89,7 +89,7 @@ def evidence(result: Result) -> str:
     ]
     notes = [
         "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. "
-        "Hit: the heaviest interval meets a true one."
+        "Hit: the heaviest interval meets a true one. IoU, whole video: of an answer that points everywhere."
     ]
     columns = ("family", "minutes", "right", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
     return block(columns, rows, result, notes)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longpanda.cli.models import add_model, model_of
+from longpanda.cli.models import DEFAULT_OF_INDEXES, add_model, model_of
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda index`."""
     parser.add_argument("video", help="a video file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the index goes (default: beside it, NAME.vidx)")
-    add_model(parser)
+    add_model(parser, DEFAULT_OF_INDEXES)
     parser.add_argument(
         "--fps",
         type=float,
@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> None:
     out = beside(Path(options.video)) if options.out is None else options.out
     is_begun = Store.is_begun(out)
     how = options.fps, options.storage, options.tokens_per_frame, options.workers
-    builder = Builder(load(model_of(options.model, out if is_begun else None)), options.video, out, *how)
+    model = model_of(options.model, out if is_begun else None, DEFAULT_OF_INDEXES)
+    builder = Builder(load(model), options.video, out, *how)
     if options.append and not is_begun:
         print(f"no index '{out}' to append to: it begins here", file=sys.stderr)
     if not options.json or options.plan:

@@ -110,6 +110,8 @@ class Builder:
         self.folder = Path(folder) if folder is not None else beside(self.video)
         there = Store.open(self.folder).header if Store.is_begun(self.folder) else None
         self.fps = fps if fps is not None else (there.fps if there else panda.default_fps)
+        if there and f"{self.fps:.3g}" == f"{there.fps:.3g}":
+            self.fps = there.fps  # as it was shown
         self.stored = stored if stored is not None else (there.storage if there else DEFAULT_STORAGE)
         storage.check(self.stored)
         probe(video)  # says what is wrong with it

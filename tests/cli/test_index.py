@@ -1,5 +1,6 @@
 """`longpanda index`, `ask` and `chat` on an index, as they are typed."""
 
+import io
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from safetensors.torch import load_file
 from tiny import scenery
 
 from longpanda.cli.main import main
+from longpanda.index import Session
 from longpanda.video import encode
 
 QUESTION = "What number is on the red circle?"
@@ -128,7 +131,7 @@ def test_a_damaged_prefix_is_computed_again(index, model_folder, tmp_path, capsy
 
 
 def test_an_index_is_asked_with_the_model_that_made_it(film, index, model_folder, tmp_path, capsys):
-    """It is the model folder's; without that, and without an index, it would be nano's."""
+    """It is the model folder's; without that, and without an index, it would be nano-long's."""
     assert main(["ask", index, QUESTION]) == 0
     assert f"model {model_folder}" in capsys.readouterr().out
     assert main(["index", film, "--out", index, "--append"]) == 0
@@ -143,7 +146,43 @@ def test_an_index_is_asked_with_the_model_that_made_it(film, index, model_folder
     assert talk.stdout
     assert main(["index", film, "--out", str(tmp_path / "new.vidx"), "--append"]) == 0
     assert "new.vidx' to append to: it begins here" in capsys.readouterr().err
-    assert json.loads((tmp_path / "new.vidx" / "header.json").read_text())["model"] == "nano"
+    assert json.loads((tmp_path / "new.vidx" / "header.json").read_text())["model"] == "nano-long"
+
+
+def test_chat_builds_on_what_was_said_where_the_model_was_taught_that(
+    index, model_folder, tmp_path, capsys, monkeypatch
+):
+    said = []
+
+    def ask(session, question, history):
+        said.append((question, list(history)))
+        return SimpleNamespace(text="yes", notice="")
+
+    talk = ["Where is the key?", "And now?", "Where is the ball?"]
+    single = shutil.copytree(model_folder, tmp_path / "single")
+    config = json.loads((single / "config.json").read_text())
+    (single / "config.json").write_text(json.dumps(config | {"single_turn": True}))
+    monkeypatch.setattr(Session, "ask", ask)
+    for model, words, expected in (
+        (model_folder, [], [0, 1, 2]),
+        (model_folder, ["--forget"], [0, 0, 0]),
+        (single, [], [0, 0, 0]),
+    ):
+        said.clear()
+        monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(talk)))
+        assert main(["chat", index, "--model", str(model), *words]) == 0
+        assert [question for question, _ in said] == talk
+        assert [len(history) for _, history in said] == expected
+        assert ("single was taught single questions" in capsys.readouterr().err) == (model == single)
+
+
+def test_a_rate_may_be_given_as_it_was_shown(film, model_folder, tmp_path, capsys):
+    command = ["index", film, "--out", str(tmp_path / "film.vidx"), "--model", model_folder]
+    assert main([*command, "--fps", "1.3333333"]) == 0
+    assert "at 1.33 fps" in capsys.readouterr().out
+    assert main([*command, "--fps", "1.33"]) == 0
+    assert "nothing was left to do" in capsys.readouterr().out
+    assert main([*command, "--fps", "1.34"]) == 2
 
 
 def test_bytes_that_are_no_text_are_no_question(index, model_folder):
