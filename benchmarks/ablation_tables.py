@@ -8,9 +8,9 @@ Column = tuple[str, str]
 
 def ablation(result: Result) -> str:
     """By budget and compressor: accuracy by family on each kind of film, what a probe names, and differences."""
-    kinds = dict.fromkeys(one["shows"] for one in result["rows"])
-    families = dict.fromkeys(one["family"] for one in result["rows"])
-    columns = [(shows, family) for shows in kinds for family in families]
+    kinds = list(dict.fromkeys(one["shows"] for one in result["rows"]))
+    asked = dict.fromkeys((one["shows"], one["family"]) for one in result["rows"])
+    columns = sorted(asked, key=lambda column: kinds.index(column[0]))
     trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
     exam = result["exam"]
     lengths = ", ".join(map(str, exam["lengths"]))
@@ -29,7 +29,7 @@ def ablation(result: Result) -> str:
 
 
 def _accuracies(result: Result, columns: list[Column]) -> list[list[str]]:
-    """A row for each compressor, and what guessing gets."""
+    """A row for each compressor, what guessing gets, and of how many questions."""
     cells: dict[tuple[str, str], dict[Column, Result]] = {}
     for one in result["rows"]:
         compressor = (one["tokens_per_frame"], one["mixing"])
@@ -37,13 +37,11 @@ def _accuracies(result: Result, columns: list[Column]) -> list[list[str]]:
     found = []
     for compressor, right in sorted(cells.items(), key=lambda item: -number(item[0][0])):
         any_of_it = next(iter(right.values()))
-        shares = [whole(right[column]) if column in right else "–" for column in columns]
+        shares = [whole(right[column]) for column in columns]
         found.append([*compressor, str(len(any_of_it["seeds"])), *shares, _named(any_of_it["named"])])
-    guessed = {(one["shows"], one["family"]): one["chance"] for one in result["rows"]}
-    return [
-        *found,
-        ["", "guessing", "", *(f"{guessed[column]:.0%}" if column in guessed else "–" for column in columns), ""],
-    ]
+    guessed = [f"{right[column]['chance']:.0%}" for column in columns]
+    asked = [str(right[column]["questions"] // len(right[column]["seeds"])) for column in columns]
+    return [*found, ["", "*guessing*", "", *guessed, ""], ["", "*questions*", "", *asked, ""]]
 
 
 def _named(by_seed: dict[str, float | None]) -> str:
