@@ -113,7 +113,7 @@ def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
     try:
         is_there = session.use_prefix(path)
     except IndexFileError as error:  # the answers do not depend on it
-        print(f"longpanda: {error}; computed again", file=sys.stderr)
+        print(f"longpanda: {error.found}; computed again", file=sys.stderr)
         is_there = False
     if not is_there and keep:
         with alone_in(index):
