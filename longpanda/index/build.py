@@ -138,8 +138,7 @@ class Builder:
             return config.with_tokens_per_frame(tokens_per_frame, *cells)
         if config is None or there is None or there.encoder != encoder_fingerprint(self.panda.model):
             return None
-        rate = (there.grid_rows, there.grid_columns), there.frames_per_group
-        return None if rate == (config.pooled_grid(*cells), config.pool_frames) else config.at_rate(*rate)
+        return None if there.rate == config.rate(*cells) else config.at_rate(*there.rate)
 
     @property
     def plan(self) -> IndexPlan:

@@ -70,6 +70,11 @@ class Header:
     storage: str
     longpanda: str
 
+    @property
+    def rate(self) -> tuple[tuple[int, int], int]:
+        """As `TemporalConfig.rate`: places of a frame's tokens, and frames of a group."""
+        return (self.grid_rows, self.grid_columns), self.frames_per_group
+
 
 @dataclass(frozen=True)
 class Piece:

@@ -51,8 +51,7 @@ def _other_rate(header: Header, model: "LongPandaForConditionalGeneration") -> s
     if config is None:
         return ""
     cells = cells_of(header.frame_height_px, header.frame_width_px, stab)
-    there = (header.grid_rows, header.grid_columns), header.frames_per_group
-    if there == (config.pooled_grid(*cells), config.pool_frames):
+    if header.rate == config.rate(*cells):
         return ""
     own = config.tokens_per_group(*cells) / config.pool_frames
     kept = header.tokens_per_group / header.frames_per_group

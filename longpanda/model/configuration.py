@@ -234,6 +234,10 @@ class TemporalConfig(PreTrainedConfig):
         """Rows and columns of tokens of a frame of `rows` x `columns` cells: never more than there are cells."""
         return (rows, columns) if self.grid is None else (min(self.grid[0], rows), min(self.grid[1], columns))
 
+    def rate(self, rows: int, columns: int) -> tuple[tuple[int, int], int]:
+        """What `at_rate` takes: the pooled grid of frames of `rows` x `columns` cells, and frames of a group."""
+        return self.pooled_grid(rows, columns), self.pool_frames
+
     def tokens_per_group(self, rows: int, columns: int) -> int:
         """Tokens of a group of frames of `rows` x `columns` cells."""
         pooled = self.pooled_grid(rows, columns)
