@@ -248,6 +248,14 @@ def shown(done: dict[Trial, Finished], planned: int) -> Row:
     }
 
 
+def write_result(study: Study, planned: Sequence[Trial], out: Path, about: Row) -> None:
+    """Write what is shown of all runs that are done, where there are any. Raises ConfigError as `Study.finished`."""
+    written: set[Trial] = set()
+    while (done := study.all_finished(planned)).keys() != written:  # another share may end a run meanwhile
+        write_json(out, about | shown(done, len(planned)))
+        written = set(done)
+
+
 def share(text: str) -> tuple[int, int]:
     """The second of three as (2, 3). Raises ValueError for anything else."""
     part, _, parts = text.partition("/")
@@ -291,15 +299,12 @@ def main() -> None:
     options.share = parser.get_default("share")  # how the work was divided is no part of the command that gives it
     about = {"command": command(parser, options), "recipe": json.loads(json.dumps(asdict(base))), "exam": asdict(exam)}
     study = Study(base, exam, options.work, options.out.with_suffix(""))
-    study.all_finished(planned)  # what cannot be gone on with is refused now
+    write_result(study, planned, options.out, about)  # what cannot be gone on with is refused now
     for trial in planned[part - 1 :: parts]:
         if study.finished(trial) is None:
             print(f"{trial.name}: {planned.index(trial) + 1} of {len(planned)}", flush=True)
             study.conduct(trial)
-        written: set[Trial] = set()
-        while (done := study.all_finished(planned)).keys() != written:  # another share may end a run meanwhile
-            write_json(options.out, about | shown(done, len(planned)))
-            written = set(done)
+            write_result(study, planned, options.out, about)
 
 
 if __name__ == "__main__":
