@@ -1,0 +1,5 @@
+"""Files of the corpus: damage."""
+
+from benchmarks.corpus.case import Case
+
+DAMAGE: tuple[Case, ...] = ()

@@ -1,0 +1,158 @@
+"""Which of the pictures that FFmpeg decodes another picture is, and when it is to be shown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+
+from benchmarks.corpus.case import Case
+from benchmarks.corpus.counter import SIZE_PX, Pixels, number_in
+from benchmarks.corpus.ffmpeg import Walked
+from longpanda.video import probe
+
+GRID_PX = 8
+ALIKE = 6.0
+"""Mean difference of two small grey pictures, of 255, up to which they may be one picture, scaled by two programs."""
+UNKNOWN = -1
+
+
+class Reference:
+    """FFmpeg's pictures of one file.
+
+    A picture is known by its place among them. It has the number that is drawn on it, or else, in files from elsewhere
+    and where damage makes it unreadable, it is recognised by its looks.
+
+    Args:
+        shown: FFmpeg's pictures.
+        case: what is known of the file; None for one from elsewhere.
+    """
+
+    def __init__(self, shown: Walked, case: Case | None) -> None:
+        self._numbers = [number_in(pixels) if case else None for pixels in shown.pixels]
+        self._looks = _small(shown.pixels)
+        self.size_px = shown.size_px
+        self.seconds = _true_seconds(shown, case, self._numbers)
+        may_miss = case.may_miss if case else frozenset()
+        self.excused = {place for place, number in enumerate(self._numbers) if number in may_miss}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def names(self, places: Sequence[int]) -> str:
+        """Numbers of pictures, consecutive ones as a range."""
+        spans: list[str] = []
+        start = 0
+        for at in range(1, len(places) + 1):
+            if at == len(places) or places[at] != places[at - 1] + 1:
+                first, last = self._name(places[start]), self._name(places[at - 1])
+                spans.append(first if first == last else f"{first}-{last}")
+                start = at
+        return " ".join(spans[:12]) + (" ..." if len(spans) > 12 else "")
+
+    def _name(self, place: int) -> str:
+        if place < 0:
+            return "another"
+        number = self._numbers[place]
+        return str(number) if number is not None else f"#{place}"
+
+    def places_of(self, pixels: Pixels, seconds: Sequence[float] | None = None, hint: int | None = None) -> list[int]:
+        """Place of each of some pictures in order; `UNKNOWN` for one that FFmpeg does not show.
+
+        Args:
+            pixels: uint8 [T, H, W, 3].
+            seconds: when they are shown, as a hint among pictures that look alike.
+            hint: the place at which the first is expected.
+        """
+        places: list[int] = []
+        after = UNKNOWN if hint is None else hint - 1
+        for at, looks in enumerate(_small(pixels)):
+            number = number_in(pixels[at]) if any(known is not None for known in self._numbers) else None
+            found = self._candidates(number, looks)
+            later = [place for place in found if place > after]
+            near = self._nearest(later, None if seconds is None or number is not None else seconds[at])
+            place = near if near is not None else (found[-1] if found else UNKNOWN)
+            places.append(place)
+            after = max(after, place)
+        return places
+
+    def _candidates(self, number: int | None, looks: Pixels) -> list[int]:
+        if number is not None and number in self._numbers:
+            return [place for place, known in enumerate(self._numbers) if known == number]
+        if not len(self):
+            return []
+        off = np.abs(self._looks.astype(np.float32) - looks).mean(axis=(1, 2))
+        unread = [place for place in np.flatnonzero(off <= max(ALIKE, 0)) if number is None]
+        return [int(place) for place in unread if off[place] <= off.min() + 1.0]
+
+    def _nearest(self, places: Sequence[int], second: float | None) -> int | None:
+        """The place shown nearest to a time, or the first."""
+        timed = [(abs(known - second), place) for place in places if second is not None and (known := self.seconds[place]) is not None]
+        if timed:
+            return min(timed)[1]
+        return places[0] if places else None
+
+    def questions(self, excused: set[int]) -> tuple[list[float], list[int]]:
+        """Seconds in the middle of each picture's time on screen, and whose; of pictures whose times increase."""
+        known = [(second, place) for place, second in enumerate(self.seconds) if second is not None]
+        if any(later[0] < sooner[0] for sooner, later in zip(known, known[1:], strict=False)):
+            known.sort()
+        seconds, expected = [], []
+        for at, (second, place) in enumerate(known):
+            interval = known[at + 1][0] - second if at + 1 < len(known) else (second - known[at - 1][0]) / 2 if at else 0.0
+            middle = second + interval / 2
+            if middle >= 0 and (interval > 1e-3 or len(known) == 1) and place not in excused:
+                seconds.append(middle)
+                expected.append(place)
+        return seconds, expected
+
+    def end_seconds(self) -> tuple[float | None, float]:
+        """When the last picture ends, and how long it lasts, as far as is known."""
+        known = sorted(second for second in self.seconds if second is not None)
+        if len(known) < 2:
+            return None, 0.0
+        return known[-1] + (known[-1] - known[-2]), known[-1] - known[-2]
+
+
+def _true_seconds(shown: Walked, case: Case | None, numbers: Sequence[int | None]) -> list[float | None]:
+    """From second 0: as the film was made, and for files from elsewhere as FFmpeg says."""
+    timed = [second for second in shown.pts_seconds if second is not None]
+    if case is None or not case.is_timed:
+        start = min(timed, default=0.0)
+        return [None if second is None else second - start for second in shown.pts_seconds]
+    return [None if number is None else case.true_second(number) for number in numbers]
+
+
+def _small(pixels: Pixels) -> Pixels:
+    """Grey pictures of a few pixels: uint8 [T, h, w]."""
+    height_px, width_px = SIZE_PX
+    shape = (len(pixels), height_px // GRID_PX, GRID_PX, width_px // GRID_PX, GRID_PX * 3)
+    small: Pixels = pixels.reshape(shape).mean(axis=(2, 4)).astype(np.uint8)
+    return small
+
+
+def corrupt_pictures(path: Path) -> tuple[Pixels, int]:
+    """Pictures that the container or decoder marks as corrupt, and how many a plain reader gets in all.
+
+    LongPanda says of those that they are damaged, and shows none in their place.
+    """
+    marked: list[Pixels] = []
+    count = 0
+    with av.open(str(path), metadata_errors="replace") as container:
+        stream = container.streams[probe(path).stream_index]
+        stream.codec_context.thread_count = 1
+        frames = container.decode(stream)
+        while True:
+            try:
+                frame = next(frames)
+            except StopIteration:
+                break
+            except av.error.FFmpegError:
+                frames = container.decode(stream)
+                count += 0
+                continue
+            count += 1
+            if frame.is_corrupt:
+                scaled = frame.reformat(width=SIZE_PX[1], height=SIZE_PX[0], format="rgb24")
+                marked.append(scaled.to_ndarray())
+    return (np.stack(marked) if marked else np.empty((0, *SIZE_PX, 3), np.uint8)), count

@@ -1,0 +1,128 @@
+"""Edits of packets: copied into another container with other times, in another order, or not at all."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+
+from benchmarks.corpus.film import Film, write
+
+Change = Callable[[list[Any]], list[Any]]
+"""Packets of a file, all in the same time base, in; those that are written out."""
+
+
+def remuxed(*changes: Change, format: str | None = None, mux: Mapping[str, str] | None = None) -> Callable[..., object]:
+    """A step that copies packets into a new container after changing them."""
+    return partial(_remux, changes=changes, format=format, mux=dict(mux or {}))
+
+
+def _remux(source: Path, target: Path, changes: tuple[Change, ...], format: str | None, mux: dict[str, str]) -> None:
+    with av.open(str(source)) as read, av.open(str(target), "w", format=format, options=mux) as written:
+        stream = read.streams.video[0]
+        copy = written.add_stream_from_template(stream)
+        packets = [packet for packet in read.demux(stream) if packet.size]
+        for change in changes:
+            packets = change(packets)
+        for packet in packets:
+            packet.stream = copy
+            written.mux(packet)
+
+
+def appended(film: Film, gap_ticks: int = 0) -> Change:
+    """The packets of a second film after those of the first, on the same clock."""
+    return partial(_append, film=film, gap_ticks=gap_ticks)
+
+
+def _append(packets: list[Any], film: Film, gap_ticks: int) -> list[Any]:
+    path = write(film, Path(packets[0].stream.container.name + ".more.mkv"))
+    with av.open(str(path)) as read:
+        more = [packet for packet in read.demux(read.streams.video[0]) if packet.size]
+    path.unlink()
+    scale = more[0].time_base / packets[0].time_base
+    shift = max(one.pts + one.duration for one in packets) + gap_ticks
+    for packet in more:
+        packet.pts, packet.dts = round(packet.pts * scale) + shift, round(packet.dts * scale) + shift
+        packet.duration, packet.time_base = round(packet.duration * scale), packets[0].time_base
+    return packets + more
+
+
+def later(seconds: float, of: range | None = None) -> Change:
+    """Both times of packets, by their place in the file, or of all, moved by some seconds."""
+    return partial(_move, seconds=seconds, of=of, which=("pts", "dts"))
+
+
+def shown_later(seconds: float, of: range) -> Change:
+    """Only the time at which packets are shown."""
+    return partial(_move, seconds=seconds, of=of, which=("pts",))
+
+
+def _move(packets: list[Any], seconds: float, of: range | None, which: tuple[str, ...]) -> list[Any]:
+    for place, packet in enumerate(packets):
+        if of is None or place in of:
+            for name in which:
+                setattr(packet, name, getattr(packet, name) + round(seconds / packet.time_base))
+    return packets
+
+
+def shown_with(place: int, other: int) -> Change:
+    """A packet that is shown at the time of another one."""
+    return partial(_show_with, place=place, other=other)
+
+
+def _show_with(packets: list[Any], place: int, other: int) -> list[Any]:
+    packets[place].pts = packets[other].pts
+    return packets
+
+
+def shown_in_order() -> Change:
+    """Every packet is shown when it is decoded, as containers say that know one time only."""
+    return _show_in_order
+
+
+def _show_in_order(packets: list[Any]) -> list[Any]:
+    for packet in packets:
+        packet.pts = packet.dts
+    return packets
+
+
+def decoded_late(seconds: float, of: range) -> Change:
+    """Packets that are decoded after they are shown."""
+    return partial(_move, seconds=seconds, of=of, which=("dts",))
+
+
+def without(of: range) -> Change:
+    """Packets that are lost, by their place in the file."""
+    return partial(_drop, of=of)
+
+
+def _drop(packets: list[Any], of: range) -> list[Any]:
+    return [packet for place, packet in enumerate(packets) if place not in of]
+
+
+def without_keyframe(number: int) -> Change:
+    """The `number`th keyframe is lost."""
+    return partial(_drop_keyframe, number=number)
+
+
+def _drop_keyframe(packets: list[Any], number: int) -> list[Any]:
+    lost = [packet for packet in packets if packet.is_keyframe][number]
+    return [packet for packet in packets if packet is not lost]
+
+
+def unmarked(of: range) -> Change:
+    """Packets that are not said to be keyframes."""
+    return partial(_mark, of=of, is_keyframe=False)
+
+
+def marked(of: range) -> Change:
+    """Packets that are said to be keyframes."""
+    return partial(_mark, of=of, is_keyframe=True)
+
+
+def _mark(packets: list[Any], of: range, is_keyframe: bool) -> list[Any]:
+    for place in of:
+        if place < len(packets):
+            packets[place].is_keyframe = is_keyframe
+    return packets

@@ -1,0 +1,9 @@
+"""All files of the corpus."""
+
+from benchmarks.corpus.case import Case
+from benchmarks.corpus.cases_codecs import CODECS
+from benchmarks.corpus.cases_damage import DAMAGE
+from benchmarks.corpus.cases_structure import STRUCTURE
+from benchmarks.corpus.cases_times import TIMES
+
+CASES: tuple[Case, ...] = (*CODECS, *STRUCTURE, *TIMES, *DAMAGE)
