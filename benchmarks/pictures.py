@@ -65,7 +65,14 @@ def line(found: dict[str, Any]) -> str:
         return f"{found['name']:34} not made: {found['not_made']}"
     counts = f"{found['ffmpeg']:4} {found['walked']:4}"
     verdict = "ok" if not found["differences"] else "EXPLAINED" if found["explained"] else "DIFFERS"
-    return f"{found['name']:34} {counts}  {verdict:9} " + "; ".join(found["differences"])
+    return f"{found['name']:34} {counts}  {verdict:9} " + "; ".join(_notes(found) + found["differences"])
+
+
+def _notes(found: dict[str, Any]) -> list[str]:
+    """What is no difference, but worth knowing."""
+    notes = [f"(starts at {found['starts']:.2f} s)"] if "starts" in found else []
+    notes += [f"({found['marked_corrupt']} marked corrupt)"] if found.get("marked_corrupt") else []
+    return notes + ([f"(refused: {found['refused'][:60]})"] if "refused" in found and not found["differences"] else [])
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:

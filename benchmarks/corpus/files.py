@@ -137,10 +137,10 @@ def _set_edit_list(content: bytes, pieces: tuple[tuple[float, float | None], ...
     box = struct.pack(">I4s", 8 + len(listed), b"edts") + listed
     header_at, header_size = places["moov", "trak", "tkhd"]
     start, end = (old[0], old[0] + old[1]) if old else (header_at + header_size, header_at + header_size)
-    return _resized(content[:start] + box + content[end:], places, len(box) - (end - start), ("moov", "trak"))
+    return enlarged(content[:start] + box + content[end:], places, len(box) - (end - start), ("moov", "trak"))
 
 
-def _resized(content: bytes, places: dict[tuple[str, ...], tuple[int, int]], grown: int, path: tuple[str, ...]) -> bytes:
+def enlarged(content: bytes, places: dict[tuple[str, ...], tuple[int, int]], grown: int, path: tuple[str, ...]) -> bytes:
     """Boxes on a path that are longer now; the samples stand before them."""
     changed = bytearray(content)
     for depth in range(1, len(path) + 1):

@@ -1,5 +1,6 @@
 """Films of numbered pictures, encoded by PyAV."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,6 +22,7 @@ _CLEAR: Mapping[str, Mapping[str, str]] = {
 """Encoder options under which every cell stays black or white."""
 _CLEAR_OTHERS: Mapping[str, str] = {"b": "2000000", "bt": "2000000"}
 SOUND_RATE_HZ = 48000
+os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes past Python
 
 
 @dataclass(frozen=True)

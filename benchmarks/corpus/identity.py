@@ -15,6 +15,8 @@ GRID_PX = 8
 ALIKE = 6.0
 """Mean difference of two small grey pictures, of 255, up to which they may be one picture, scaled by two programs."""
 UNKNOWN = -1
+MOST_NUMBERS = 1024
+"""A higher number is damage."""
 
 
 class Reference:
@@ -29,7 +31,7 @@ class Reference:
     """
 
     def __init__(self, shown: Walked, case: Case | None) -> None:
-        self._numbers = [number_in(pixels) if case else None for pixels in shown.pixels]
+        self._numbers = [_drawn(pixels) if case else None for pixels in shown.pixels]
         self._looks = _small(shown.pixels)
         self.size_px = shown.size_px
         self.seconds = _true_seconds(shown, case, self._numbers)
@@ -67,7 +69,7 @@ class Reference:
         places: list[int] = []
         after = UNKNOWN if hint is None else hint - 1
         for at, looks in enumerate(_small(pixels)):
-            number = number_in(pixels[at]) if any(known is not None for known in self._numbers) else None
+            number = _drawn(pixels[at]) if any(known is not None for known in self._numbers) else None
             found = self._candidates(number, looks)
             later = [place for place in found if place > after]
             near = self._nearest(later, None if seconds is None or number is not None else seconds[at])
@@ -92,7 +94,7 @@ class Reference:
             return min(timed)[1]
         return places[0] if places else None
 
-    def questions(self, excused: set[int]) -> tuple[list[float], list[int]]:
+    def questions(self, excused: set[int], starts: float) -> tuple[list[float], list[int]]:
         """Seconds in the middle of each picture's time on screen, and whose; of pictures whose times increase."""
         known = [(second, place) for place, second in enumerate(self.seconds) if second is not None]
         if any(later[0] < sooner[0] for sooner, later in zip(known, known[1:], strict=False)):
@@ -100,7 +102,7 @@ class Reference:
         seconds, expected = [], []
         for at, (second, place) in enumerate(known):
             interval = known[at + 1][0] - second if at + 1 < len(known) else (second - known[at - 1][0]) / 2 if at else 0.0
-            middle = second + interval / 2
+            middle = starts + second + interval / 2
             if middle >= 0 and (interval > 1e-3 or len(known) == 1) and place not in excused:
                 seconds.append(middle)
                 expected.append(place)
@@ -120,7 +122,15 @@ def _true_seconds(shown: Walked, case: Case | None, numbers: Sequence[int | None
     if case is None or not case.is_timed:
         start = min(timed, default=0.0)
         return [None if second is None else second - start for second in shown.pts_seconds]
-    return [None if number is None else case.true_second(number) for number in numbers]
+    known = [None if number is None else case.true_second(number) for number in numbers]
+    first = min((second for second in known if second is not None), default=0.0)
+    return [None if second is None else second - first for second in known]
+
+
+def _drawn(pixels: Pixels) -> int | None:
+    """The number on a picture; None where it is none that any film has."""
+    number = number_in(pixels)
+    return number if number is not None and number < MOST_NUMBERS else None
 
 
 def _small(pixels: Pixels) -> Pixels:

@@ -111,6 +111,16 @@ def _drop_keyframe(packets: list[Any], number: int) -> list[Any]:
     return [packet for packet in packets if packet is not lost]
 
 
+def without_before(number: int) -> Change:
+    """The film begins with its `number`th keyframe, in the order of decoding."""
+    return partial(_begin, number=number)
+
+
+def _begin(packets: list[Any], number: int) -> list[Any]:
+    places = [place for place, packet in enumerate(packets) if packet.is_keyframe]
+    return packets[places[number] :]
+
+
 def unmarked(of: range) -> Change:
     """Packets that are not said to be keyframes."""
     return partial(_mark, of=of, is_keyframe=False)
