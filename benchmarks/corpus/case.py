@@ -40,6 +40,8 @@ class Case:
         second_of: when a number is to be shown, from second 0 of the file; None: as the film says.
         is_timed: whether `second_of`, or else the film, says when pictures are to be shown. Raw streams have no times.
         may_miss: numbers that cannot be shown where they belong, and so may be missing.
+        is_damaged: pictures are patched up by the decoder, so that numbers on them cannot be trusted; what FFmpeg shows
+            tells pictures apart, and when it shows them.
         promises_more: the header's length is longer than what is left of the film.
         explained: why other differences are as they should be.
         refused: part of the error by which LongPanda refuses the file.
@@ -52,6 +54,7 @@ class Case:
     second_of: Callable[[int], float] | None = None
     is_timed: bool = True
     may_miss: frozenset[int] = field(default=frozenset())
+    is_damaged: bool = False
     promises_more: bool = False
     explained: str = ""
     refused: str = ""

@@ -1,5 +1,7 @@
 """Files of the corpus: cut off, overwritten, and with packets that were lost."""
 
+from dataclasses import replace
+
 from benchmarks.corpus.case import Case
 from benchmarks.corpus.cases_codecs import HEVC_OPEN, MPEG2, MPEG4, OPEN_GOP, PLAIN, PYRAMID, VP8, VP9
 from benchmarks.corpus.files import cut, edited, hole, sprinkled
@@ -8,15 +10,14 @@ from benchmarks.corpus.packets import remuxed, without, without_keyframe
 
 FASTSTART = Film(options=PYRAMID.options, mux={"movflags": "faststart"})
 FLV1 = Film("flv", {"g": "25"})
-NAMES = ("ts", "mkv", "flv", "nut", "avi")
 
 
 def _cut(name: str, film: Film) -> Case:
     ending = name.rpartition(".")[2]
-    return Case(f"cut.{name}", film, (edited(cut(0.6)),), ending, promises_more=True)
+    return Case(f"cut.{name}", film, (edited(cut(0.6)),), ending)
 
 
-DAMAGE = (
+_DAMAGE = (
     _cut("mp4", FASTSTART),
     _cut("mkv", PYRAMID),
     _cut("ts", PYRAMID),
@@ -51,7 +52,7 @@ DAMAGE = (
     Case("sprinkled.mkv", PYRAMID, (edited(sprinkled(8)),), "mkv"),
     Case("sprinkled.ts", PYRAMID, (edited(sprinkled(12)),), "ts"),
     Case("sprinkled.avi", MPEG4, (edited(sprinkled(8)),), "avi"),
-    Case("sprinkled.m2v", Film("mpeg2video", MPEG2.options, format="mpeg2video"), (edited(sprinkled(8)),), "m2v", is_timed=False),
+    Case("sprinkled.m2v", Film("mpeg2video", MPEG2.options, format="mpeg2video"), (edited(sprinkled(8)),), "m2v"),
     Case("sprinkled_open.mkv", HEVC_OPEN, (edited(sprinkled(8)),), "mkv"),
     Case("lost_keyframe.mp4", PYRAMID, (remuxed(without_keyframe(1)),)),
     Case("lost_keyframe.mkv", PYRAMID, (remuxed(without_keyframe(1)),)),
@@ -65,3 +66,5 @@ DAMAGE = (
     Case("lost_packets.webm", VP8, (remuxed(without(range(50, 56))),), "webm"),
     Case("lost_packets.avi", MPEG4, (remuxed(without(range(50, 56))),)),
 )
+
+DAMAGE = tuple(replace(case, is_damaged=True, promises_more=True) for case in _DAMAGE)

@@ -142,7 +142,7 @@ WRONG = (
     _wrong("wrong_zero.flv", PLAIN, 60, edited(clocks.flash(lambda n, ms: 0 if n == 60 else ms)), via="flv"),
     _wrong("wrong_keyframe_zero.mkv", PLAIN, 50, edited(clocks.matroska(lambda n, ms: 0 if n == 50 else ms)), via="mkv"),
     _wrong("wrong_twice.mkv", PLAIN, 60, edited(clocks.matroska(clocks.one(60, 40))), via="mkv"),
-    _wrong("wrong_twice.ts", PYRAMID, 62, edited(clocks.transport(lambda n, ticks: ticks))),
+    _wrong("wrong_twice.ts", PLAIN, 60, edited(clocks.transport(clocks.one(60, 3600))), via="ts"),
     _wrong("wrong_twice_b.mp4", PYRAMID, 62, remuxed(shown_with(62, 61))),
     _wrong("wrong_earlier.mkv", PLAIN, 60, edited(clocks.matroska(clocks.one(60, -50))), via="mkv"),
     _wrong("wrong_earlier.ts", PLAIN, 60, edited(clocks.transport(clocks.one(60, -4500))), via="ts"),

@@ -35,10 +35,10 @@ def compare(case: Case | None, path: Path, program: Path) -> dict[str, Any]:
     if walked.error is not None and not len(walked):
         differences = _refusal(case, len(shown), walked.error)
         return result | {"differences": differences, "refused": walked.error}
-    corrupt, plain = corrupt_pictures(path)
+    plain = corrupt_pictures(path)
     reference = Reference(shown, case)
-    excused = reference.excused | set(reference.places_of(corrupt))
-    result |= {"plain": plain, "marked_corrupt": len(corrupt)}
+    excused = reference.excused | set(reference.places_of(plain.marked, plain.seconds))
+    result |= {"plain": plain.count, "marked_corrupt": len(plain.marked)}
     if case is not None and case.refused:
         return result | {"differences": [f"not refused, expected an error about '{case.refused}'"]}
     places = reference.places_of(walked.pixels, walked.pts_seconds)

@@ -1,7 +1,8 @@
 """Which of the pictures that FFmpeg decodes another picture is, and when it is to be shown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -15,8 +16,17 @@ GRID_PX = 8
 ALIKE = 6.0
 """Mean difference of two small grey pictures, of 255, up to which they may be one picture, scaled by two programs."""
 UNKNOWN = -1
+MOST_ERRORS = 64
 MOST_NUMBERS = 1024
 """A higher number is damage."""
+
+
+class Plain(NamedTuple):
+    """What a plain reader gets: its pictures that are marked corrupt, when they are shown, and how many in all."""
+
+    marked: Pixels
+    seconds: list[float]
+    count: int
 
 
 class Reference:
@@ -31,7 +41,8 @@ class Reference:
     """
 
     def __init__(self, shown: Walked, case: Case | None) -> None:
-        self._numbers = [_drawn(pixels) if case else None for pixels in shown.pixels]
+        has_numbers = case is not None and not case.is_damaged
+        self._numbers = [_drawn(pixels) if has_numbers else None for pixels in shown.pixels]
         self._looks = _small(shown.pixels)
         self.size_px = shown.size_px
         self.seconds = _true_seconds(shown, case, self._numbers)
@@ -119,7 +130,7 @@ class Reference:
 def _true_seconds(shown: Walked, case: Case | None, numbers: Sequence[int | None]) -> list[float | None]:
     """From second 0: as the film was made, and for files from elsewhere as FFmpeg says."""
     timed = [second for second in shown.pts_seconds if second is not None]
-    if case is None or not case.is_timed:
+    if case is None or case.is_damaged or not case.is_timed:
         start = min(timed, default=0.0)
         return [None if second is None else second - start for second in shown.pts_seconds]
     known = [None if number is None else case.true_second(number) for number in numbers]
@@ -141,28 +152,46 @@ def _small(pixels: Pixels) -> Pixels:
     return small
 
 
-def corrupt_pictures(path: Path) -> tuple[Pixels, int]:
+def corrupt_pictures(path: Path) -> Plain:
     """Pictures that the container or decoder marks as corrupt, and how many a plain reader gets in all.
 
     LongPanda says of those that they are damaged, and shows none in their place.
     """
     marked: list[Pixels] = []
-    count = 0
+    seconds: list[float] = []
+    count, start = 0, None
     with av.open(str(path), metadata_errors="replace") as container:
         stream = container.streams[probe(path).stream_index]
         stream.codec_context.thread_count = 1
-        frames = container.decode(stream)
-        while True:
-            try:
-                frame = next(frames)
-            except StopIteration:
-                break
-            except av.error.FFmpegError:
-                frames = container.decode(stream)
-                count += 0
-                continue
+        for frame in _decoded(container, stream):
             count += 1
+            second = frame.time if frame.time is not None else 0.0
+            start = second if start is None else min(start, second)
             if frame.is_corrupt:
-                scaled = frame.reformat(width=SIZE_PX[1], height=SIZE_PX[0], format="rgb24")
-                marked.append(scaled.to_ndarray())
-    return (np.stack(marked) if marked else np.empty((0, *SIZE_PX, 3), np.uint8)), count
+                marked.append(frame.reformat(SIZE_PX[1], SIZE_PX[0], "rgb24").to_ndarray())
+                seconds.append(second)
+    pixels = np.stack(marked) if marked else np.empty((0, *SIZE_PX, 3), np.uint8)
+    return Plain(pixels, [second - (start or 0.0) for second in seconds], count)
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """Every picture, past packets that do not decode."""
+    for packet in _demuxed(container, stream):
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue
+
+
+def _demuxed(container: Any, stream: Any) -> Iterator[Any]:
+    """Every packet, past errors of the container, as long as they are not too many in a row."""
+    errors = 0
+    while errors < MOST_ERRORS:
+        try:
+            for packet in container.demux(stream):
+                errors = 0
+                yield packet
+        except av.error.FFmpegError:
+            errors += 1
+        else:
+            return
