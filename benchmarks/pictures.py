@@ -3,27 +3,67 @@
     python -m benchmarks.pictures --ffmpeg PATH
     python -m benchmarks.pictures --ffmpeg PATH --only jump --also FOLDER --out other.json
 
-PATH is FFmpeg's program, for example that of the package imageio-ffmpeg. The films are made first, under runs/pictures.
+PATH is FFmpeg's program, for example that of the package imageio-ffmpeg. The films are made first, under runs/pictures;
+those that this PyAV cannot make are left out, and said so. Each file is read in a process that is ended where it hangs.
 """
 
 import argparse
+import multiprocessing
 import re
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from benchmarks.corpus.case import Case, UnavailableError, make
+from benchmarks.corpus.case import UnavailableError, make
 from benchmarks.corpus.compare import compare
-from benchmarks.corpus.table import CASES
+from benchmarks.corpus.ffmpeg import version
+from benchmarks.corpus.table import CASES, EXPLAINED
 from benchmarks.measure import command, keep_result, machine, write_json
 
 ROOT = Path(__file__).parent.parent
 RESULT = Path(__file__).parent / "results" / "pictures.json"
+LIMIT_SECONDS = 300
+NO_FILMS = {".md", ".json", ".txt"}
 
 
-def row(case: Case | None, path: Path, ffmpeg: Path) -> dict[str, Any]:
-    """What was found of one file."""
-    return {"name": path.name, **compare(case, path, ffmpeg)}
+def row(name: str, path: Path, folder: Path, ffmpeg: Path) -> dict[str, Any]:
+    """What was found of one file, which is made first if it is one of ours."""
+    case = next((one for one in CASES if one.name == name), None)
+    try:
+        made = path if case is None else make(case, folder, ffmpeg)
+    except UnavailableError as error:
+        return {"not_made": str(error)}
+    found = compare(case, made, ffmpeg)
+    return found | {"explained": EXPLAINED.get(name, "") if found["differences"] else ""}
+
+
+class Reader:
+    """One process that compares files, and another in its place where it hangs or dies."""
+
+    def __init__(self) -> None:
+        self._pool = self._start()
+
+    @staticmethod
+    def _start() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+    def row(self, *what: Any) -> dict[str, Any]:
+        """As the function `row`."""
+        try:
+            return self._pool.submit(row, *what).result(LIMIT_SECONDS)
+        except (TimeoutError, BrokenProcessPool) as error:
+            self.close()
+            self._pool = self._start()
+            said = f"not done after {LIMIT_SECONDS} s" if isinstance(error, TimeoutError) else "the process died"
+            return {"ffmpeg": 0, "walked": 0, "notes": [], "differences": [said], "explained": ""}
+
+    def close(self) -> None:
+        """End the process."""
+        for process in list(self._pool._processes.values()):
+            process.kill()
+        self._pool.shutdown()
 
 
 def main() -> None:
@@ -39,48 +79,44 @@ def main() -> None:
     options = parser.parse_args()
     if options.only:
         keep_result(parser, options.out, RESULT, "--only")
-    rows: list[dict[str, Any]] = []
-    for case, path in _files(options):
-        try:
-            found = row(case, make(case, options.folder, options.ffmpeg) if case else path, options.ffmpeg)
-        except UnavailableError as error:
-            found = {"name": path.name, "not_made": str(error)}
+    rows, reader = [], Reader()
+    for path in _paths(options):
+        found = {"name": path.name} | reader.row(path.name, path, options.folder, options.ffmpeg)
         rows.append(found)
         print(line(found), flush=True)
+    reader.close()
     print(summary(rows))
-    write_json(options.out, {"machine": machine(), "command": command(parser, options), "files": rows})
+    shown = argparse.Namespace(**vars(options) | {"ffmpeg": "PATH", "folder": parser.get_default("folder")})
+    shown.also = "FOLDER" if options.also else None
+    written = {"machine": machine(), "command": command(parser, shown), "ffmpeg": version(options.ffmpeg)}
+    write_json(options.out, {**written, "summary": summary(rows), "files": rows})
 
 
-def _files(options: argparse.Namespace) -> list[tuple[Case | None, Path]]:
-    files: list[tuple[Case | None, Path]] = [(case, options.folder / case.name) for case in CASES]
+def _paths(options: argparse.Namespace) -> list[Path]:
+    paths = [options.folder / case.name for case in CASES]
     if options.also is not None:
-        files += [(None, path) for path in sorted(options.also.iterdir()) if path.suffix not in (".md", ".json")]
-    patterns: Sequence[str] = options.only
-    return [(case, path) for case, path in files if not patterns or any(re.search(one, path.name) for one in patterns)]
+        paths += [path for path in sorted(options.also.iterdir()) if path.suffix not in NO_FILMS]
+    return [path for path in paths if not options.only or any(re.search(one, path.name) for one in options.only)]
 
 
 def line(found: dict[str, Any]) -> str:
     """One line of the table."""
     if "not_made" in found:
         return f"{found['name']:34} not made: {found['not_made']}"
-    counts = f"{found['ffmpeg']:4} {found['walked']:4}"
     verdict = "ok" if not found["differences"] else "EXPLAINED" if found["explained"] else "DIFFERS"
-    return f"{found['name']:34} {counts}  {verdict:9} " + "; ".join(_notes(found) + found["differences"])
-
-
-def _notes(found: dict[str, Any]) -> list[str]:
-    """What is no difference, but worth knowing."""
-    notes = [f"(starts at {found['starts']:.2f} s)"] if "starts" in found else []
-    notes += [f"({found['marked_corrupt']} marked corrupt)"] if found.get("marked_corrupt") else []
-    return notes + ([f"(refused: {found['refused'][:60]})"] if "refused" in found and not found["differences"] else [])
+    said = [f"({note})" for note in found["notes"]] + found["differences"]
+    return f"{found['name']:34} {found['ffmpeg']:4} {found['walked']:4}  {verdict:9} " + "; ".join(said)
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:
     """How many files differ."""
     made = [found for found in rows if "not_made" not in found]
     differ = [found for found in made if found["differences"]]
-    open_ones = [found for found in differ if not found["explained"]]
-    return f"{len(made)} files of {len(rows)}: {len(open_ones)} differ without a reason, {len(differ)} in all"
+    without = [found for found in differ if not found["explained"]]
+    return (
+        f"{len(made)} files, {len(rows) - len(made)} not made: {len(without)} differ without a reason, "
+        f"{len(differ) - len(without)} with one"
+    )
 
 
 if __name__ == "__main__":

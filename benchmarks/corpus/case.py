@@ -43,7 +43,6 @@ class Case:
         is_damaged: pictures are patched up by the decoder, so that numbers on them cannot be trusted; what FFmpeg shows
             tells pictures apart, and when it shows them.
         promises_more: the header's length is longer than what is left of the film.
-        explained: why other differences are as they should be.
         refused: part of the error by which LongPanda refuses the file.
     """
 
@@ -56,7 +55,6 @@ class Case:
     may_miss: frozenset[int] = field(default=frozenset())
     is_damaged: bool = False
     promises_more: bool = False
-    explained: str = ""
     refused: str = ""
 
     def true_second(self, number: int) -> float:

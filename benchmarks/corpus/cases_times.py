@@ -56,7 +56,7 @@ JUMPS = (
     Case("jump_hour_and_back.ts", PYRAMID, (edited(clocks.transport(clocks.some(range(40, 80), HOUR_90K), clocks.some(range(40, 80), HOUR_90K))),), "ts"),
     Case("jump_mid_group.ts", PLAIN, (edited(clocks.transport(clocks.from_place(60, HOUR_90K), clocks.from_place(60, HOUR_90K))),), "ts"),
     Case("jump_back.flv", PLAIN, (edited(clocks.flash(clocks.from_place(75, -3000))),), "flv"),
-    Case("jump_hour.flv", PLAIN, (edited(clocks.flash(clocks.from_place(75, HOUR_MS))),), "flv", explained=""),
+    Case("jump_hour.flv", PLAIN, (edited(clocks.flash(clocks.from_place(75, HOUR_MS))),), "flv"),
     Case("jump_fragments.mp4", Film(options=PYRAMID.options, mux=FRAGMENTS), (edited(fragment_clocks(lambda n, ticks: ticks if n < 2 else 0)),)),
     Case("jump_wrap.ts", PYRAMID, (remuxed(later(WRAP_SECONDS - 3.5)),), "ts"),
     Case("jump_wrap.vob", MPEG2, (remuxed(later(WRAP_SECONDS - 3.5), format="vob"),), "vob"),

@@ -1,8 +1,9 @@
 """One file: what LongPanda gives in each way beside all that FFmpeg decodes, as a list of differences."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import numpy as np
 
 from benchmarks.corpus import ffmpeg, ways
 from benchmarks.corpus.case import Case
-from benchmarks.corpus.identity import Reference, corrupt_pictures
+from benchmarks.corpus.identity import Reference, plain_walk
 from benchmarks.corpus.ways import Given
 from longpanda.errors import LongPandaError
-from longpanda.video import probe
+from longpanda.video import probe, uniform
 
 TIME_TOLERANCE_SECONDS = 0.0021
 """Containers that count milliseconds round twice: the time of a picture and where the stream starts."""
 LISTED = 8
 ENDS = 3
+USUAL_FRAMES = 16
+ONLY_COVER = "holds only a cover picture"
 
 
 def compare(case: Case | None, path: Path, program: Path) -> dict[str, Any]:
@@ -28,54 +31,65 @@ def compare(case: Case | None, path: Path, program: Path) -> dict[str, Any]:
         case: what is known of it, None for a file from elsewhere.
         path: the file.
         program: FFmpeg's command line.
+
+    Returns:
+        counts of pictures, `notes` on what is no difference, and `differences`.
     """
-    shown = ffmpeg.walk(program, path)
-    walked = ways.walk(path)
-    result: dict[str, Any] = {"ffmpeg": len(shown), "walked": len(walked), "explained": case.explained if case else ""}
+    shown, walked = ffmpeg.walk(program, path), ways.walk(path)
+    result: dict[str, Any] = {"ffmpeg": len(shown), "walked": len(walked)}
     if walked.error is not None and not len(walked):
         differences = _refusal(case, len(shown), walked.error)
-        return result | {"differences": differences, "refused": walked.error}
-    plain = corrupt_pictures(path)
-    reference = Reference(shown, case)
-    excused = reference.excused | set(reference.places_of(plain.marked, plain.seconds))
-    result |= {"plain": plain.count, "marked_corrupt": len(plain.marked)}
+        return result | {"notes": [] if differences else [f"refused: {walked.error[:90]}"], "differences": differences}
     if case is not None and case.refused:
-        return result | {"differences": [f"not refused, expected an error about '{case.refused}'"]}
+        return result | {"notes": [], "differences": [f"not refused as {case.refused}"]}
+    plain, reference = plain_walk(path), Reference(shown, case)
+    excused = reference.excused | set(reference.places_of(plain.marked, plain.seconds))
     places = reference.places_of(walked.pixels, walked.pts_seconds)
     starts = _start_second(walked, places, reference)
-    if starts:
-        result["starts"] = starts
-    differences = _of_probe(path, reference, starts, case is not None and case.promises_more) + _of_walk(walked, places, reference, excused, starts)
+    notes = [f"starts at {starts:.2f} s"] if starts else []
+    notes += [f"{len(plain.marked)} marked corrupt"] if len(plain.marked) else []
+    notes += [f"a plain reader gets {plain.count}"] if plain.count != len(shown) else []
+    is_whole = case is not None and not case.promises_more
+    differences = _of_size(path, reference) + _of_walk(walked, places, reference, excused, starts)
+    for found, kind in _of_length(path, reference, starts, is_whole):
+        (differences if kind else notes).append(found)
     seconds, expected = reference.questions(excused, starts)
     if seconds:
         differences += _of_questions(path, seconds, expected, reference)
-    return result | {"differences": differences, "asked": len(seconds)}
+    differences += _at_own_times(path, walked)
+    return result | {"asked": len(seconds), "notes": notes, "differences": differences}
 
 
 def _refusal(case: Case | None, pictures: int, error: str) -> list[str]:
     wanted = case.refused if case else ""
     if wanted and wanted not in error:
         return [f"refused, but not as {wanted}: {error}"]
-    if wanted or not pictures:
+    return [] if wanted or not pictures or ONLY_COVER in error else [f"refused: {error}"]
+
+
+def _of_size(path: Path, reference: Reference) -> list[str]:
+    info = probe(path)
+    if reference.size_px is None or (info.height_px, info.width_px) == reference.size_px:
         return []
-    return [f"refused: {error}"]
+    high, wide = reference.size_px
+    return [f"size {info.width_px}x{info.height_px} for {wide}x{high}"]
 
 
-def _of_probe(path: Path, reference: Reference, starts: float, promises_more: bool) -> list[str]:
-    try:
-        info = probe(path)
-    except LongPandaError as error:
-        return [f"probe: {error}"]
-    differences = []
-    if reference.size_px is not None and (info.height_px, info.width_px) != reference.size_px:
-        high, wide = reference.size_px
-        differences.append(f"size {info.width_px}x{info.height_px} for {wide}x{high}")
+def _of_length(path: Path, reference: Reference, starts: float, is_whole: bool) -> list[tuple[str, bool]]:
+    """What is odd about the length, and whether it is a difference: a file may promise more than is left of it."""
     end, interval = reference.end_seconds()
-    grace = max(1.5 * interval, 0.1)
-    over = 0.0 if end is None else info.duration_seconds - end
-    if end is not None and not (-grace <= over and (promises_more or over <= grace + max(starts, 0.0))):
-        differences.append(f"duration {info.duration_seconds:.3f} for {end:.3f} s")
-    return differences
+    found = []
+    duration = probe(path).duration_seconds
+    over, grace = duration - (duration if end is None else end), max(1.5 * interval, 0.1)
+    if not -grace <= over <= grace + max(starts, 0.0):
+        found.append((f"duration {duration:.3f} for {end:.3f} s", over < 0 or is_whole))
+    try:
+        given = len(ways.decoded(path, uniform(duration, USUAL_FRAMES).tolist(), 1))
+    except LongPandaError as error:
+        return [*found, (f"{USUAL_FRAMES} frames: {error}", True)]
+    if given < USUAL_FRAMES:
+        found.append((f"{given} of {USUAL_FRAMES} frames", is_whole))
+    return found
 
 
 def _start_second(walked: Given, places: Sequence[int], reference: Reference) -> float:
@@ -94,19 +108,20 @@ def _of_walk(
 ) -> list[str]:
     known = [place for place in places if place >= 0]
     counted = Counter(known)
+    missing = [place for place in range(len(reference)) if not counted[place]]
+    repeated = [place for place, count in counted.items() if count > 1]
     differences = [f"walk: {walked.error}"] if walked.error else []
-    differences += _some("walk misses", [place for place in range(len(reference)) if not counted[place]], reference, excused)
-    differences += _some("walk repeats", [place for place, count in counted.items() if count > 1], reference, excused)
-    if foreign := len(places) - len(known):
-        differences.append(f"walk shows {foreign} pictures that FFmpeg does not: {_spans(walked, places)}")
+    differences += _some("walk misses", missing, reference, excused)
+    differences += _some("walk repeats", repeated, reference, excused)
+    foreign = [second for second, place in zip(walked.pts_seconds, places, strict=True) if place < 0]
+    if foreign:
+        listed = ", ".join(f"{second:.3f} s" for second in foreign[:LISTED])
+        differences.append(f"walk shows {len(foreign)} that FFmpeg does not: {listed}")
     if sorted(known) != known:
         differences.append("walk is out of order")
+    if any(later < sooner for sooner, later in pairwise(walked.pts_seconds)):
+        differences.append("walk goes back in time")
     return differences + _moved(walked, places, reference, excused, starts)
-
-
-def _spans(walked: Given, places: Sequence[int]) -> str:
-    foreign = [f"{second:.3f} s" for second, place in zip(walked.pts_seconds, places, strict=True) if place < 0]
-    return ", ".join(foreign[:LISTED])
 
 
 def _some(what: str, places: Sequence[int], reference: Reference, excused: set[int]) -> list[str]:
@@ -115,9 +130,7 @@ def _some(what: str, places: Sequence[int], reference: Reference, excused: set[i
     return [f"{what} {len(counted)}: {reference.names(counted)}"] if counted else []
 
 
-def _moved(
-    walked: Given, places: Sequence[int], reference: Reference, excused: set[int], starts: float
-) -> list[str]:
+def _moved(walked: Given, places: Sequence[int], reference: Reference, excused: set[int], starts: float) -> list[str]:
     off = {}
     for place, second in zip(places, walked.pts_seconds, strict=True):
         true = reference.seconds[place] if place >= 0 else None
@@ -132,52 +145,48 @@ def _moved(
 def _of_questions(path: Path, seconds: list[float], expected: list[int], reference: Reference) -> list[str]:
     every = ways.one_by_one(path, seconds)
     differences = [f"asked: {every.error}"] if every.error else []
-    answers = dict(zip(every.numbers or [], range(len(every)), strict=True))
-    differences += _wrong(seconds, expected, answers, every, reference)
-    for name, way in (("iter_frames, 2 workers", ways.ahead), ("iter_chunks, 2 workers", ways.chunked)):
-        differences += _other(name, way(path, seconds), every)
-    for workers in (1, 2, 3):
-        differences += _other(f"decode, {workers} workers", ways.decoded(path, seconds, workers), every)
+    differences += _wrong(seconds, expected, every, reference)
     sparse = list(range(0, len(seconds), ways.SPARSE))
-    few = [seconds[number] for number in sparse]
-    for name, way in (
-        ("every 7th", ways.one_by_one),
-        ("every 7th, 2 workers", partial(ways.decoded, workers=2)),
-    ):
-        differences += _other(name, way(path, few), ways.chosen(every, sparse))
-    ends = [*range(len(seconds))[:ENDS], *sparse, *range(len(seconds))[-ENDS:]]
-    single = sorted(set(ends))
-    alone = ways.alone(path, [seconds[number] for number in single])
-    return differences + _other("alone", alone, ways.chosen(every, single))
+    ends = sorted({*range(len(seconds))[:ENDS], *sparse, *range(len(seconds))[-ENDS:]})
+    every_one = list(range(len(seconds)))
+    asked: tuple[tuple[str, Callable[[Path, Sequence[float]], Given], list[int]], ...] = (
+        ("iter_frames, 2 workers", ways.ahead, every_one),
+        ("iter_chunks, 2 workers", ways.chunked, every_one),
+        ("decode, 1 worker", partial(ways.decoded, workers=1), every_one),
+        ("decode, 2 workers", partial(ways.decoded, workers=2), every_one),
+        ("decode, 3 workers", partial(ways.decoded, workers=3), every_one),
+        (f"each {ways.SPARSE}th", ways.one_by_one, sparse),
+        (f"each {ways.SPARSE}th, 2 workers", partial(ways.decoded, workers=2), sparse),
+        ("alone", ways.alone, ends),
+    )
+    for name, way, numbers in asked:
+        given = way(path, [seconds[number] for number in numbers])
+        differences += _other(name, given, ways.chosen(every, numbers))
+    return differences
 
 
-def _wrong(
-    seconds: list[float], expected: list[int], answers: dict[int, int], every: Given, reference: Reference
-) -> list[str]:
+def _wrong(seconds: list[float], expected: list[int], every: Given, reference: Reference) -> list[str]:
+    """Seconds at which another picture than the one on screen is given, or none."""
+    answers = dict(zip(every.numbers or [], range(len(every)), strict=True))
     none = [expected[number] for number in range(len(seconds)) if number not in answers]
     wrong = []
     for number, at in answers.items():
         got = reference.places_of(every.pixels[at : at + 1], [every.pts_seconds[at]], expected[number])[0]
         if got != expected[number]:
             wrong.append(f"{seconds[number]:.3f} s {reference.names([got])} for {reference.names([expected[number]])}")
-    differences = []
-    if none:
-        differences.append(f"asked: no picture {len(none)}: {reference.names(none)}")
-    if wrong:
-        differences.append(f"asked: wrong picture {len(wrong)}: {', '.join(wrong[:LISTED])}")
-    return differences
+    differences = [f"asked: no picture {len(none)}: {reference.names(none)}"] if none else []
+    return differences + ([f"asked: wrong picture {len(wrong)}: {', '.join(wrong[:LISTED])}"] if wrong else [])
 
 
 def _other(name: str, given: Given, every: Given) -> list[str]:
     """How answers differ from those to all seconds, one after the other."""
-    if given.error is not None and given.error != every.error and (len(every) or " is on screen at " not in given.error):
+    is_absence = given.error is not None and ways.NOTHING_THERE in given.error and not len(every)
+    if given.error is not None and not is_absence:
         return [f"{name}: {given.error}"]
+    if len(given) != len(every):
+        return [f"{name}: {len(given)} pictures for {len(every)}"]
     if ways.equal(given, every):
         return []
-    if given.numbers is None or len(given) != len(every):
-        return [f"{name}: {len(given)} pictures for {len(every)}"] if len(given) != len(every) else [
-            f"{name}: {_unequal(given, every)} of {len(every)} pictures differ"
-        ]
     return [f"{name}: {_unequal(given, every)} of {len(every)} pictures differ"]
 
 
@@ -185,3 +194,13 @@ def _unequal(given: Given, every: Given) -> int:
     same_time = np.asarray(given.pts_seconds) == np.asarray(every.pts_seconds)
     same_pixels = (given.pixels == every.pixels).all(axis=(1, 2, 3))
     return int((~(same_time & same_pixels)).sum())
+
+
+def _at_own_times(path: Path, walked: Given) -> list[str]:
+    """Is a picture found at the very time at which it was given?"""
+    seconds = walked.pts_seconds
+    if any(later - sooner < 1e-3 for sooner, later in pairwise(seconds)) or any(second < 0 for second in seconds):
+        return []
+    kept = list(range(0, len(seconds), 1 + len(seconds) // ways.MOST_QUESTIONS))
+    given = ways.one_by_one(path, [seconds[at] for at in kept])
+    return _other("asked at its own time", given, Given(walked.pixels[kept], [seconds[at] for at in kept], kept))

@@ -52,6 +52,12 @@ def walk(ffmpeg: Path, path: Path) -> Walked:
     return Walked(pixels, [second for second, _ in shown[:count]], shown[0][1] if count else None)
 
 
+def version(ffmpeg: Path) -> str:
+    """What FFmpeg's program says it is."""
+    done = subprocess.run([str(ffmpeg), "-version"], capture_output=True, check=True, text=True)
+    return done.stdout.splitlines()[0].partition(" Copyright")[0]
+
+
 def _shown(text: str) -> Iterator[tuple[float | None, tuple[int, int]]]:
     """Time and displayed (height, width) of each picture that showinfo lists."""
     for line in text.splitlines():

@@ -1,6 +1,7 @@
 """Which of the pictures that FFmpeg decodes another picture is, and when it is to be shown."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from benchmarks.corpus.case import Case
 from benchmarks.corpus.counter import SIZE_PX, Pixels, number_in
 from benchmarks.corpus.ffmpeg import Walked
+from benchmarks.corpus.ways import MOST_QUESTIONS
 from longpanda.video import probe
 
 GRID_PX = 8
@@ -17,6 +19,7 @@ ALIKE = 6.0
 """Mean difference of two small grey pictures, of 255, up to which they may be one picture, scaled by two programs."""
 UNKNOWN = -1
 MOST_ERRORS = 64
+SHORTEST_SECONDS = 1e-3
 MOST_NUMBERS = 1024
 """A higher number is damage."""
 
@@ -43,6 +46,7 @@ class Reference:
     def __init__(self, shown: Walked, case: Case | None) -> None:
         has_numbers = case is not None and not case.is_damaged
         self._numbers = [_drawn(pixels) if has_numbers else None for pixels in shown.pixels]
+        self._is_damaged = case is None or case.is_damaged
         self._looks = _small(shown.pixels)
         self.size_px = shown.size_px
         self.seconds = _true_seconds(shown, case, self._numbers)
@@ -106,18 +110,21 @@ class Reference:
         return places[0] if places else None
 
     def questions(self, excused: set[int], starts: float) -> tuple[list[float], list[int]]:
-        """Seconds in the middle of each picture's time on screen, and whose; of pictures whose times increase."""
+        """Seconds in the middle of each picture's time on screen, and whose, in order; of many pictures, some.
+
+        What is damaged ends a picture's time on screen early, so that its middle may show nothing.
+        """
         known = [(second, place) for place, second in enumerate(self.seconds) if second is not None]
-        if any(later[0] < sooner[0] for sooner, later in zip(known, known[1:], strict=False)):
-            known.sort()
-        seconds, expected = [], []
-        for at, (second, place) in enumerate(known):
-            interval = known[at + 1][0] - second if at + 1 < len(known) else (second - known[at - 1][0]) / 2 if at else 0.0
-            middle = starts + second + interval / 2
-            if middle >= 0 and (interval > 1e-3 or len(known) == 1) and place not in excused:
-                seconds.append(middle)
-                expected.append(place)
-        return seconds, expected
+        known.sort(key=lambda one: one[0])
+        intervals = [later[0] - sooner[0] for sooner, later in pairwise(known)]
+        usual = float(np.median(intervals)) if intervals else 0.0
+        asked = []
+        for (second, place), interval in zip(known, [*intervals, usual / 2], strict=True):
+            middle = starts + second + (min(interval, usual) if self._is_damaged else interval) / 2
+            if middle >= 0 and (interval > SHORTEST_SECONDS or len(known) == 1) and place not in excused:
+                asked.append((middle, place))
+        kept = asked[:: 1 + len(asked) // MOST_QUESTIONS]
+        return [second for second, _ in kept], [place for _, place in kept]
 
     def end_seconds(self) -> tuple[float | None, float]:
         """When the last picture ends, and how long it lasts, as far as is known."""
@@ -152,7 +159,7 @@ def _small(pixels: Pixels) -> Pixels:
     return small
 
 
-def corrupt_pictures(path: Path) -> Plain:
+def plain_walk(path: Path) -> Plain:
     """Pictures that the container or decoder marks as corrupt, and how many a plain reader gets in all.
 
     LongPanda says of those that they are damaged, and shows none in their place.

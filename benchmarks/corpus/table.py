@@ -7,3 +7,8 @@ from benchmarks.corpus.cases_structure import STRUCTURE
 from benchmarks.corpus.cases_times import TIMES
 
 CASES: tuple[Case, ...] = (*CODECS, *STRUCTURE, *TIMES, *DAMAGE)
+
+EXPLAINED = {
+    "webp.webp": "PyAV's FFmpeg 8.1 has no decoder for animated WebP; FFmpeg 9.0's command line has one",
+}
+"""Why differences of a file are as they should be."""

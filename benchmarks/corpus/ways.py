@@ -14,6 +14,9 @@ from longpanda.video import decode, iter_chunks, iter_frames
 SPARSE = 7
 """Of the seconds asked for together, each so-many-th is asked for once more without the others."""
 CHUNK_FRAMES = 16
+MOST_QUESTIONS = 256
+NOTHING_THERE = " is on screen at "
+"""How LongPanda says that it has no frame at any of the seconds."""
 logging.getLogger("longpanda").addHandler(logging.NullHandler())
 
 
@@ -93,7 +96,7 @@ def alone(path: Path, seconds: Sequence[float]) -> Given:
     for number, second in enumerate(seconds):
         got = decoded(path, [second], 1)
         items += [(pixels, pts, number) for pixels, pts in zip(got.pixels, got.pts_seconds, strict=True)]
-        if got.error is not None and " is on screen at " not in got.error:
+        if got.error is not None and NOTHING_THERE not in got.error:
             errors.add(got.error)
     return _given(items, "; ".join(sorted(errors)) or None)
 
