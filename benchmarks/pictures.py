@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.corpus.case import UnavailableError, make
 from benchmarks.corpus.compare import compare
-from benchmarks.corpus.ffmpeg import version
+from benchmarks.corpus.ffmpeg import version, walk
 from benchmarks.corpus.table import CASES, EXPLAINED
 from benchmarks.measure import command, keep_result, machine, write_json
 
@@ -35,7 +35,7 @@ def row(name: str, path: Path, folder: Path, ffmpeg: Path) -> dict[str, Any]:
         made = path if case is None else make(case, folder, ffmpeg)
     except UnavailableError as error:
         return {"not_made": str(error)}
-    found = compare(case, made, ffmpeg)
+    found = compare(case, made, walk(ffmpeg, made))
     return found | {"explained": EXPLAINED.get(name, "") if found["differences"] else ""}
 
 

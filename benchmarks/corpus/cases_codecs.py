@@ -7,7 +7,9 @@ from benchmarks.corpus.film import Film
 
 PLAIN = Film(options={"g": "25", "bf": "0", "sc_threshold": "0"})
 PYRAMID = Film(options={"g": "40", "bf": "3", "b-pyramid": "normal", "sc_threshold": "0", "refs": "4"})
-OPEN_GOP = Film(options={"g": "30", "bf": "3", "x264-params": "open-gop=1:bframes=3:keyint=30:min-keyint=30:scenecut=0"})
+OPEN_GOP = Film(
+    options={"g": "30", "bf": "3", "x264-params": "open-gop=1:bframes=3:keyint=30:min-keyint=30:scenecut=0"}
+)
 X265 = "keyint=30:min-keyint=30:scenecut=0:bframes=3:log-level=none:pools=none:frame-threads=1"
 HEVC = Film("libx265", {"x265-params": X265 + ":open-gop=0"})
 HEVC_OPEN = Film("libx265", {"x265-params": X265 + ":open-gop=1"})

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from benchmarks.corpus.case import ByFfmpeg, Case
-from benchmarks.corpus.cases_codecs import HEVC_OPEN, MPEG2, MPEG4, OPEN_GOP, PLAIN, PYRAMID, VP8, VP9
+from benchmarks.corpus.cases_codecs import HEVC_OPEN, MPEG2, MPEG4, OPEN_GOP, PLAIN, PYRAMID, VP9
 from benchmarks.corpus.files import beheaded, cut, edited, joined, unfinished, without_index
 from benchmarks.corpus.film import Film
 from benchmarks.corpus.headers import clean_aperture, pixel_crop, turned
@@ -14,7 +14,18 @@ LARGER = Film(options={"g": "25", "bf": "0"}, size_px=(144, 192), first=60, coun
 HALF = Film(options={"g": "25", "bf": "0"}, count=60)
 KEY = "00112233445566778899aabbccddeeff"
 ENCRYPTED = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": KEY, "encryption_kid": KEY}
-COVER = ("-f", "lavfi", "-i", "color=red:size=640x480:duration=0.04:rate=25", "-map", "0", "-map", "1", "-c:v:0", "copy")
+COVER = (
+    "-f",
+    "lavfi",
+    "-i",
+    "color=red:size=640x480:duration=0.04:rate=25",
+    "-map",
+    "0",
+    "-map",
+    "1",
+    "-c:v:0",
+    "copy",
+)
 COVER_LAST = (*COVER, "-c:v:1", "mjpeg", "-frames:v:1", "1", "-disposition:v:1", "attached_pic")
 SMALL_SECOND = ("-map", "0", "-map", "0", "-c:v:0", "copy", "-c:v:1", "libx264", "-filter:v:1", "negate,scale=64:48")
 
@@ -80,7 +91,12 @@ STRUCTURE = (
     Case("two_films.mkv", PYRAMID, (ByFfmpeg(SMALL_SECOND),)),
     Case("larger_midway.ts", HALF, (joined(LARGER),), "ts"),
     Case("larger_midway.h264", HALF, (joined(LARGER),), "h264", is_timed=False),
-    Case("larger_midway.webm", Film("libvpx", count=60), (remuxed(appended(Film("libvpx", size_px=(144, 192), first=60, count=60))),), "webm"),
+    Case(
+        "larger_midway.webm",
+        Film("libvpx", count=60),
+        (remuxed(appended(Film("libvpx", size_px=(144, 192), first=60, count=60))),),
+        "webm",
+    ),
     Case("no_first_keyframe.ts", PLAIN, (remuxed(without(range(12))),)),
     Case("no_first_keyframe.mkv", PYRAMID, (remuxed(without(range(12))),)),
     Case("no_first_keyframe.mp4", PYRAMID, (remuxed(without(range(12))),)),

@@ -7,9 +7,10 @@ from functools import partial
 from benchmarks.corpus.files import Edit
 
 Clock = Callable[[int, int], int | None]
-"""Number of a picture in the file and its time in ticks in, its time out; None for no time at all, where that can be."""
+"""Number of a picture in the file and its time in ticks in, its time out; None for no time, where that can be."""
 _CLUSTER, _CLUSTER_TIME, _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0x1F43B675, 0xE7, 0xA3, 0xA0, 0xA1
-_SEGMENT = 0x18538067
+_SEGMENT, _CUES, _CUE_POINT, _CUE_TRACK, _CUE_POSITION = 0x18538067, 0x1C53BB6B, 0xBB, 0xB7, 0xF1
+_PARENTS = {_SEGMENT, _CLUSTER, _BLOCK_GROUP, _CUES, _CUE_POINT, _CUE_TRACK}
 _TS_PACKET, _TS_VIDEO = 188, 0x100
 _FLV_HEADER, _FLV_VIDEO = 13, 9
 _IVF_HEADER, _IVF_FRAME = 32, 12
@@ -17,10 +18,7 @@ _WHOLE_INT16 = 0x8000
 
 
 def matroska(clock: Clock) -> Edit:
-    """Times of blocks, in milliseconds. Cluster by cluster: a time within 32 s of its cluster's can be written.
-
-    Where the first block of a cluster moves, its cluster does, with all others of it on the old distance.
-    """
+    """Times of blocks, in milliseconds: within 32 s of their cluster's, no others can be written."""
     return partial(_set_matroska, clock=clock)
 
 
@@ -44,17 +42,37 @@ def matroska_clusters(clock: Callable[[int, int], int]) -> Edit:
 
 
 def _set_clusters(content: bytes, clock: Callable[[int, int], int]) -> bytes:
-    changed = b""
-    written, number = 0, 0
-    opened: tuple[int, int, int] | None = None
+    changed, number = bytearray(content), 0
     for name, at, size in _elements(content, 0, len(content)):
-        if name == _CLUSTER:
-            opened = (at, size, number)
-        elif name == _CLUSTER_TIME and opened is not None:
-            time = clock(number, int.from_bytes(content[at : at + size], "big"))
-            changed += content[written:at] + time.to_bytes(size, "big")
-            written, number = at + size, number + 1
-    return changed + content[written:]
+        if name == _CLUSTER_TIME:
+            changed[at : at + size] = clock(number, int.from_bytes(content[at : at + size], "big")).to_bytes(
+                size, "big"
+            )
+            number += 1
+    return bytes(changed)
+
+
+def lying_cues(content: bytes) -> bytes:
+    """A Matroska file whose index says of every keyframe that it lies where the first one does."""
+    changed, first = bytearray(content), b""
+    for name, at, size in _elements(content, 0, len(content)):
+        if name == _CUE_POSITION:
+            first = first or content[at : at + size]
+            changed[at : at + size] = first.rjust(size, b"\0")[-size:]
+    if not first:
+        raise ValueError("no index in the file")
+    return bytes(changed)
+
+
+def scrambled(content: bytes) -> bytes:
+    """MPEG-TS whose pictures are encrypted, as its packets say."""
+    changed = bytearray(content)
+    for at in range(0, len(content) - _TS_PACKET + 1, _TS_PACKET):
+        if int.from_bytes(content[at + 1 : at + 3], "big") & 0x1FFF == _TS_VIDEO:
+            changed[at + 3] |= 0x80
+            body = at + 4 + (1 + content[at + 4] if content[at + 3] & 0x20 else 0)
+            changed[body : at + _TS_PACKET] = bytes(byte ^ 0x5A for byte in content[body : at + _TS_PACKET])
+    return bytes(changed)
 
 
 def _elements(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -64,7 +82,7 @@ def _elements(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int
         size, at = _number(content, at, keeps_marker=False)
         size = min(size, end - at)
         yield name, at, size
-        if name in (_SEGMENT, _CLUSTER, _BLOCK_GROUP):
+        if name in _PARENTS:
             yield from _elements(content, at, at + size)
         at += size
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.corpus import ffmpeg, ways
+from benchmarks.corpus import ways
 from benchmarks.corpus.case import Case
+from benchmarks.corpus.ffmpeg import Walked
 from benchmarks.corpus.identity import Reference, plain_walk
 from benchmarks.corpus.ways import Given
 from longpanda.errors import LongPandaError
@@ -24,21 +25,21 @@ USUAL_FRAMES = 16
 ONLY_COVER = "holds only a cover picture"
 
 
-def compare(case: Case | None, path: Path, program: Path) -> dict[str, Any]:
+def compare(case: Case | None, path: Path, shown: Walked) -> dict[str, Any]:
     """What differs for one file.
 
     Args:
         case: what is known of it, None for a file from elsewhere.
         path: the file.
-        program: FFmpeg's command line.
+        shown: every picture of it, as FFmpeg gives them.
 
     Returns:
         counts of pictures, `notes` on what is no difference, and `differences`.
     """
-    shown, walked = ffmpeg.walk(program, path), ways.walk(path)
+    walked = ways.walk(path)
     result: dict[str, Any] = {"ffmpeg": len(shown), "walked": len(walked)}
     if walked.error is not None and not len(walked):
-        differences = _refusal(case, len(shown), walked.error)
+        differences = _refusal(case, len(shown), walked.error.replace(str(path), path.suffix))
         return result | {"notes": [] if differences else [f"refused: {walked.error[:90]}"], "differences": differences}
     if case is not None and case.refused:
         return result | {"notes": [], "differences": [f"not refused as {case.refused}"]}
@@ -48,7 +49,7 @@ def compare(case: Case | None, path: Path, program: Path) -> dict[str, Any]:
     starts = _start_second(walked, places, reference)
     notes = [f"starts at {starts:.2f} s"] if starts else []
     notes += [f"{len(plain.marked)} marked corrupt"] if len(plain.marked) else []
-    notes += [f"a plain reader gets {plain.count}"] if plain.count != len(shown) else []
+    notes += [f"a plain reader gets {plain.total}"] if plain.total != len(shown) else []
     is_whole = case is not None and not case.promises_more
     differences = _of_size(path, reference) + _of_walk(walked, places, reference, excused, starts)
     for found, kind in _of_length(path, reference, starts, is_whole):
@@ -95,17 +96,16 @@ def _of_length(path: Path, reference: Reference, starts: float, is_whole: bool) 
 def _start_second(walked: Given, places: Sequence[int], reference: Reference) -> float:
     """When the first picture is shown, if most are as much later than they were made: the file begins with a pause."""
     off = [
-        round(second - true, 2)
+        second - true
         for place, second in zip(places, walked.pts_seconds, strict=True)
         if place >= 0 and (true := reference.seconds[place]) is not None
     ]
-    most = Counter(off).most_common(1)
-    return most[0][0] if most and most[0][1] > len(off) / 2 and abs(most[0][0]) > TIME_TOLERANCE_SECONDS else 0.0
+    middle = float(np.median(off)) if off else 0.0
+    alike = [one for one in off if abs(one - middle) <= TIME_TOLERANCE_SECONDS]
+    return middle if len(alike) > len(off) / 2 and abs(middle) > TIME_TOLERANCE_SECONDS else 0.0
 
 
-def _of_walk(
-    walked: Given, places: Sequence[int], reference: Reference, excused: set[int], starts: float
-) -> list[str]:
+def _of_walk(walked: Given, places: Sequence[int], reference: Reference, excused: set[int], starts: float) -> list[str]:
     known = [place for place in places if place >= 0]
     counted = Counter(known)
     missing = [place for place in range(len(reference)) if not counted[place]]

@@ -11,12 +11,13 @@ _BLACK, _WHITE, _TEXTURE = 36, 206, 24
 _DARK_BELOW, _LIGHT_ABOVE = 104, 150
 
 
-def numbered(number: int, size_px: tuple[int, int] = SIZE_PX) -> Pixels:
+def numbered(number: int, size_px: tuple[int, int] = SIZE_PX, is_busy: bool = False) -> Pixels:
     """A picture of black and white cells, lowest bit top left, under a texture that moves from picture to picture.
 
     Args:
         number: 0 to 65535.
         size_px: (height, width).
+        is_busy: noise that is new in every picture lies over it, so that it takes many bytes.
 
     Returns:
         uint8 [H, W, 3].
@@ -29,6 +30,8 @@ def numbered(number: int, size_px: tuple[int, int] = SIZE_PX) -> Pixels:
     texture = np.random.default_rng(0).integers(0, _TEXTURE, (height_px // 2 + 1, width_px // 2 + 1))
     texture = texture.repeat(2, axis=0).repeat(2, axis=1)[:height_px, :width_px]
     moved = np.roll(texture, (number, 2 * number), axis=(0, 1))
+    if is_busy:
+        moved = moved + np.random.default_rng(number).integers(-_BLACK, _BLACK, (height_px, width_px))
     return np.repeat((cells + moved).astype(np.uint8)[..., None], 3, axis=2)
 
 

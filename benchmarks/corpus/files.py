@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.corpus.film import Film, write
 
 Edit = Callable[[bytes], bytes]
+_PICTURE_EXTENSION = b"\x00\x00\x01\xb5"
 _PARENTS = ("moov", "trak", "mdia", "minf", "stbl", "edts", "moof", "traf")
 
 
@@ -85,6 +86,17 @@ def _patch(content: bytes, before: bytes, after: bytes) -> bytes:
     return content.replace(before, after, 1)
 
 
+def telecined(content: bytes) -> bytes:
+    """MPEG-2 in which each second picture is shown for longer, as in films on discs: repeat_first_field."""
+    changed, at, number = bytearray(content), 0, 0
+    while (at := content.find(_PICTURE_EXTENSION, at)) >= 0:
+        if content[at + 4] >> 4 == 8:
+            changed[at + 7] |= 2 * (number % 2)
+            number += 1
+        at += 4
+    return bytes(changed)
+
+
 def without_index(content: bytes) -> bytes:
     """An AVI without its index, as a recorder leaves it that lost power."""
     return content[: content.rindex(b"idx1")]
@@ -101,7 +113,9 @@ def unfinished(content: bytes) -> bytes:
     return bytes(changed)
 
 
-def boxes(content: bytes, start: int, end: int, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int, int]]:
+def boxes(
+    content: bytes, start: int, end: int, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], int, int]]:
     """Path, place and size of each box of an MP4 file."""
     at = start
     while at + 8 <= end:
@@ -140,7 +154,9 @@ def _set_edit_list(content: bytes, pieces: tuple[tuple[float, float | None], ...
     return enlarged(content[:start] + box + content[end:], places, len(box) - (end - start), ("moov", "trak"))
 
 
-def enlarged(content: bytes, places: dict[tuple[str, ...], tuple[int, int]], grown: int, path: tuple[str, ...]) -> bytes:
+def enlarged(
+    content: bytes, places: dict[tuple[str, ...], tuple[int, int]], grown: int, path: tuple[str, ...]
+) -> bytes:
     """Boxes on a path that are longer now; the samples stand before them."""
     changed = bytearray(content)
     for depth in range(1, len(path) + 1):

@@ -43,6 +43,7 @@ class Film:
         sound_seconds: length of an AAC or MP2 track of silence, 0 for none.
         sound_codec: its encoder.
         prepare: called with the stream before anything is encoded.
+        busy_from: from this picture on, each takes many bytes: places in the file do not tell times; None: never.
         first: the number of the first picture.
     """
 
@@ -59,6 +60,7 @@ class Film:
     sound_seconds: float = 0.0
     sound_codec: str = "aac"
     prepare: Callable[[Any], None] | None = None
+    busy_from: int | None = None
     first: int = 0
 
     @property
@@ -101,7 +103,8 @@ def write(film: Film, path: Path) -> Path:
 
 def _picture(film: Film, place: int) -> Any:
     """One picture, with the time at which it is shown."""
-    frame = av.VideoFrame.from_ndarray(numbered(film.first + place, film.size_px), "rgb24")
+    is_busy = film.busy_from is not None and place >= film.busy_from
+    frame = av.VideoFrame.from_ndarray(numbered(film.first + place, film.size_px, is_busy), "rgb24")
     if film.pix_fmt != "rgb24":
         frame = frame.reformat(format=film.pix_fmt)
     frame.pts = place if film.ticks is None else film.ticks(place)

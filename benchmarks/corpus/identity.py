@@ -9,8 +9,9 @@ import av
 import numpy as np
 
 from benchmarks.corpus.case import Case
-from benchmarks.corpus.counter import SIZE_PX, Pixels, number_in
+from benchmarks.corpus.counter import SIZE_PX, Pixels, number_in, numbered
 from benchmarks.corpus.ffmpeg import Walked
+from benchmarks.corpus.film import Film
 from benchmarks.corpus.ways import MOST_QUESTIONS
 from longpanda.video import probe
 
@@ -29,7 +30,13 @@ class Plain(NamedTuple):
 
     marked: Pixels
     seconds: list[float]
-    count: int
+    total: int
+
+
+def as_made(film: Film) -> Walked:
+    """What FFmpeg would show of a film that nothing was done to."""
+    pixels = np.stack([numbered(film.first + place) for place in range(film.count)])
+    return Walked(pixels, [film.second_of(film.first + place) for place in range(film.count)], film.size_px)
 
 
 class Reference:
@@ -99,12 +106,16 @@ class Reference:
         if not len(self):
             return []
         off = np.abs(self._looks.astype(np.float32) - looks).mean(axis=(1, 2))
-        unread = [place for place in np.flatnonzero(off <= max(ALIKE, 0)) if number is None]
+        unread = [place for place in np.flatnonzero(off <= ALIKE) if number is None]
         return [int(place) for place in unread if off[place] <= off.min() + 1.0]
 
     def _nearest(self, places: Sequence[int], second: float | None) -> int | None:
         """The place shown nearest to a time, or the first."""
-        timed = [(abs(known - second), place) for place in places if second is not None and (known := self.seconds[place]) is not None]
+        timed = [
+            (abs(known - second), place)
+            for place in places
+            if second is not None and (known := self.seconds[place]) is not None
+        ]
         if timed:
             return min(timed)[1]
         return places[0] if places else None

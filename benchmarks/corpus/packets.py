@@ -76,6 +76,28 @@ def _show_with(packets: list[Any], place: int, other: int) -> list[Any]:
     return packets
 
 
+def swapped(place: int) -> Change:
+    """Two packets that follow each other have each other's time."""
+    return partial(_swap, place=place)
+
+
+def _swap(packets: list[Any], place: int) -> list[Any]:
+    one, other = packets[place], packets[place + 1]
+    one.pts, other.pts = other.pts, one.pts
+    return packets
+
+
+def lasting(seconds: float, of: range) -> Change:
+    """Packets that say they last so long."""
+    return partial(_last, seconds=seconds, of=of)
+
+
+def _last(packets: list[Any], seconds: float, of: range) -> list[Any]:
+    for place in of:
+        packets[place].duration = round(seconds / packets[place].time_base)
+    return packets
+
+
 def shown_in_order() -> Change:
     """Every packet is shown when it is decoded, as containers say that know one time only."""
     return _show_in_order
