@@ -39,6 +39,7 @@ class Case:
         via: ending of the film's file where there are steps.
         second_of: when a number is to be shown, from second 0 of the file; None: as the film says.
         is_timed: whether `second_of`, or else the film, says when pictures are to be shown. Raw streams have no times.
+        is_timed_by_place: pictures are to be shown one after the other, whatever their numbers.
         may_miss: numbers that cannot be shown where they belong, and so may be missing.
         is_damaged: pictures are patched up by the decoder, so that numbers on them cannot be trusted; what FFmpeg shows
             tells pictures apart, and when it shows them.
@@ -52,6 +53,7 @@ class Case:
     via: str = "mp4"
     second_of: Callable[[int], float] | None = None
     is_timed: bool = True
+    is_timed_by_place: bool = False
     may_miss: frozenset[int] = field(default=frozenset())
     is_damaged: bool = False
     promises_more: bool = False

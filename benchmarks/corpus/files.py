@@ -75,15 +75,16 @@ def _sprinkle(content: bytes, count: int, first: float, last: float) -> bytes:
     return bytes(changed)
 
 
-def patched(before: bytes, after: bytes) -> Edit:
-    """Other bytes in the place of the first that are so."""
-    return partial(_patch, before=before, after=after)
+def patched_after(mark: bytes, offset: int, written: bytes) -> Edit:
+    """Other bytes so many bytes after the first place of a mark."""
+    return partial(_patch_after, mark=mark, offset=offset, written=written)
 
 
-def _patch(content: bytes, before: bytes, after: bytes) -> bytes:
-    if before not in content:
-        raise ValueError(f"no {before!r} in the file")
-    return content.replace(before, after, 1)
+def _patch_after(content: bytes, mark: bytes, offset: int, written: bytes) -> bytes:
+    if mark not in content:
+        raise ValueError(f"no {mark!r} in the file")
+    at = content.index(mark) + len(mark) + offset
+    return content[:at] + written + content[at + len(written) :]
 
 
 def telecined(content: bytes) -> bytes:

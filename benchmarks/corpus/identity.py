@@ -140,7 +140,7 @@ class Reference:
     def end_seconds(self) -> tuple[float | None, float]:
         """When the last picture ends, and how long it lasts, as far as is known."""
         known = sorted(second for second in self.seconds if second is not None)
-        if len(known) < 2:
+        if len(known) < 2 or known[0] == known[-1]:
             return None, 0.0
         return known[-1] + (known[-1] - known[-2]), known[-1] - known[-2]
 
@@ -151,6 +151,8 @@ def _true_seconds(shown: Walked, case: Case | None, numbers: Sequence[int | None
     if case is None or case.is_damaged or not case.is_timed:
         start = min(timed, default=0.0)
         return [None if second is None else second - start for second in shown.pts_seconds]
+    if case.is_timed_by_place:
+        return [case.true_second(place) for place in range(len(numbers))]
     known = [None if number is None else case.true_second(number) for number in numbers]
     first = min((second for second in known if second is not None), default=0.0)
     return [None if second is None else second - first for second in known]

@@ -1,6 +1,6 @@
 """Edits of packets: copied into another container with other times, in another order, or not at all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import av
 
 from benchmarks.corpus.film import Film, write
 
+_H264_KEYFRAME = b"\x00\x00\x01\x65"
 Change = Callable[[list[Any]], list[Any]]
 """Packets of a file, all in the same time base, in; those that are written out."""
 
@@ -96,6 +97,46 @@ def _last(packets: list[Any], seconds: float, of: range) -> list[Any]:
     for place in of:
         packets[place].duration = round(seconds / packets[place].time_base)
     return packets
+
+
+def glued(places: Sequence[int]) -> Change:
+    """Packets that each hold the next one's picture as well."""
+    return partial(_glue, places=places)
+
+
+def _glue(packets: list[Any], places: Sequence[int]) -> list[Any]:
+    changed = []
+    for place, packet in enumerate(packets):
+        if place in places:
+            changed.append(_like(packet, bytes(packet) + bytes(packets[place + 1])))
+        elif place - 1 not in places:
+            changed.append(packet)
+    return changed
+
+
+def _like(packet: Any, content: bytes) -> Any:
+    """A packet with other bytes, but the same times."""
+    other = av.Packet(content)
+    other.pts, other.dts, other.duration = packet.pts, packet.dts, packet.duration
+    other.time_base, other.is_keyframe = packet.time_base, packet.is_keyframe
+    return other
+
+
+def split_parameters() -> Change:
+    """H.264 in which what stands before a keyframe's picture is a packet of its own, at the same time."""
+    return _split_parameters
+
+
+def _split_parameters(packets: list[Any]) -> list[Any]:
+    changed = []
+    for packet in packets:
+        content = bytes(packet)
+        at = content.find(_H264_KEYFRAME) if packet.is_keyframe else -1
+        if at > 0:
+            changed += [_like(packet, content[:at]), _like(packet, content[at:])]
+        else:
+            changed.append(packet)
+    return changed
 
 
 def shown_in_order() -> Change:
