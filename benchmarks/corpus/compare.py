@@ -50,7 +50,7 @@ def compare(case: Case | None, path: Path, shown: Walked) -> dict[str, Any]:
     notes = [f"starts at {starts:.2f} s"] if starts else []
     notes += [f"{len(plain.marked)} marked corrupt"] if len(plain.marked) else []
     notes += [f"a plain reader gets {plain.total}"] if plain.total != len(shown) else []
-    is_whole = case is not None and not case.promises_more
+    is_whole = case is not None and not (case.promises_more or case.is_damaged)
     differences = _of_size(path, reference) + _of_walk(walked, places, reference, excused, starts)
     for found, kind in _of_length(path, reference, starts, is_whole):
         (differences if kind else notes).append(found)

@@ -18,6 +18,8 @@ from longpanda.video import probe
 GRID_PX = 8
 ALIKE = 6.0
 """Mean difference of two small grey pictures, of 255, up to which they may be one picture, scaled by two programs."""
+NEARLY_LEAST = 1.0
+"""Of pictures without a number, those that differ by this much more than the one most alike may be it as well."""
 UNKNOWN = -1
 MOST_ERRORS = 64
 SHORTEST_SECONDS = 1e-3
@@ -42,8 +44,8 @@ def as_made(film: Film) -> Walked:
 class Reference:
     """FFmpeg's pictures of one file.
 
-    A picture is known by its place among them. It has the number that is drawn on it, or else, in files from elsewhere
-    and where damage makes it unreadable, it is recognised by its looks.
+    A picture is known by its place among them, its looks, and the number that is drawn on it; by its looks alone in
+    files from elsewhere and where damage makes the number unreadable.
 
     Args:
         shown: FFmpeg's pictures.
@@ -101,13 +103,15 @@ class Reference:
         return places
 
     def _candidates(self, number: int | None, looks: Pixels) -> list[int]:
-        if number is not None and number in self._numbers:
-            return [place for place, known in enumerate(self._numbers) if known == number]
+        """Places of pictures that look like one, and have its number if it has one."""
         if not len(self):
             return []
         off = np.abs(self._looks.astype(np.float32) - looks).mean(axis=(1, 2))
-        unread = [place for place in np.flatnonzero(off <= ALIKE) if number is None]
-        return [int(place) for place in unread if off[place] <= off.min() + 1.0]
+        least = off.min() + NEARLY_LEAST
+        alike = [int(place) for place in np.flatnonzero(off <= ALIKE)]
+        if number is not None and number in self._numbers:
+            return [place for place in alike if self._numbers[place] == number]
+        return [place for place in alike if number is None and off[place] <= least]
 
     def _nearest(self, places: Sequence[int], second: float | None) -> int | None:
         """The place shown nearest to a time, or the first."""
