@@ -35,7 +35,10 @@ def row(name: str, path: Path, folder: Path, ffmpeg: Path) -> dict[str, Any]:
         made = path if case is None else make(case, folder, ffmpeg)
     except UnavailableError as error:
         return {"not_made": str(error)}
-    found = compare(case, made, walk(ffmpeg, made))
+    try:
+        found = compare(case, made, walk(ffmpeg, made))
+    except Exception as error:
+        found = {"ffmpeg": 0, "walked": 0, "notes": [], "differences": [f"{type(error).__name__}: {error}"]}
     return found | {"explained": EXPLAINED.get(name, "") if found["differences"] else ""}
 
 

@@ -42,7 +42,6 @@ class Film:
         size_px: (height, width).
         sound_seconds: length of an AAC or MP2 track of silence, 0 for none.
         sound_codec: its encoder.
-        prepare: called with the stream before anything is encoded.
         busy_from: from this picture on, each takes many bytes: places in the file do not tell times; None: never.
         first: the number of the first picture.
     """
@@ -59,7 +58,6 @@ class Film:
     size_px: tuple[int, int] = SIZE_PX
     sound_seconds: float = 0.0
     sound_codec: str = "aac"
-    prepare: Callable[[Any], None] | None = None
     busy_from: int | None = None
     first: int = 0
 
@@ -89,8 +87,6 @@ def write(film: Film, path: Path) -> Path:
         stream.pix_fmt = film.pix_fmt
         stream.codec_context.time_base = film.tick_seconds
         sound = container.add_stream(film.sound_codec, rate=SOUND_RATE_HZ) if film.sound_seconds else None
-        if film.prepare is not None:
-            film.prepare(stream)
         for place in range(film.count):
             for packet in stream.encode(_picture(film, place)):
                 container.mux(packet)

@@ -31,18 +31,18 @@ def _remux(source: Path, target: Path, changes: tuple[Change, ...], format: str 
             written.mux(packet)
 
 
-def appended(film: Film, gap_ticks: int = 0) -> Change:
+def appended(film: Film) -> Change:
     """The packets of a second film after those of the first, on the same clock."""
-    return partial(_append, film=film, gap_ticks=gap_ticks)
+    return partial(_append, film=film)
 
 
-def _append(packets: list[Any], film: Film, gap_ticks: int) -> list[Any]:
+def _append(packets: list[Any], film: Film) -> list[Any]:
     path = write(film, Path(packets[0].stream.container.name + ".more.mkv"))
     with av.open(str(path)) as read:
         more = [packet for packet in read.demux(read.streams.video[0]) if packet.size]
     path.unlink()
     scale = more[0].time_base / packets[0].time_base
-    shift = max(one.pts + one.duration for one in packets) + gap_ticks
+    shift = max(one.pts + one.duration for one in packets)
     for packet in more:
         packet.pts, packet.dts = round(packet.pts * scale) + shift, round(packet.dts * scale) + shift
         packet.duration, packet.time_base = round(packet.duration * scale), packets[0].time_base
@@ -148,11 +148,6 @@ def _show_in_order(packets: list[Any]) -> list[Any]:
     for packet in packets:
         packet.pts = packet.dts
     return packets
-
-
-def decoded_late(seconds: float, of: range) -> Change:
-    """Packets that are decoded after they are shown."""
-    return partial(_move, seconds=seconds, of=of, which=("dts",))
 
 
 def without(of: range) -> Change:
