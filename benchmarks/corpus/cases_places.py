@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from benchmarks.corpus import clocks
 from benchmarks.corpus.case import ByFfmpeg, Case
-from benchmarks.corpus.cases_codecs import MPEG2, MPEG4, PLAIN, PYRAMID, VP8, VP9
+from benchmarks.corpus.cases_codecs import HEVC_OPEN, MPEG2, MPEG4, PLAIN, PYRAMID, VP8, VP9
 from benchmarks.corpus.cases_seek import H264_BUSY, MPEG2_BUSY
 from benchmarks.corpus.cases_structure import FRAGMENTS
 from benchmarks.corpus.cases_times import FIRST, FIRST_MPEG2, FLV_HEADER_BYTES, SECOND
@@ -17,6 +17,7 @@ HOUR_SECONDS = 3600
 FIRST_FRAGMENTS = replace(FIRST, mux=FRAGMENTS)
 SECOND_BUSY, SECOND_BUSY_MPEG2 = replace(H264_BUSY, first=250), replace(MPEG2_BUSY, first=250)
 KEYFRAMES_APART = 40
+FLV_WRAP_MS = 2**24
 
 
 def _at_keyframes(number: int, ticks: int) -> int | None:
@@ -26,6 +27,36 @@ def _at_keyframes(number: int, ticks: int) -> int | None:
 def _nothing(_number: int, _ticks: int) -> int:
     return 0
 
+
+def _often_90k(_number: int, ticks: int) -> int:
+    return 126_000 + ticks % 108_000
+
+
+def _often_ms(_number: int, ticks: int) -> int:
+    return ticks % 1200
+
+
+def _wrapping_ms(_number: int, ticks: int) -> int:
+    return (ticks + FLV_WRAP_MS - 2400) % FLV_WRAP_MS
+
+
+def _moved(name: str, film: Film, place: int, by_ticks: int) -> Case:
+    """MPEG-TS whose clock jumps between two packets that are shown in another order than they are decoded in."""
+    jump = clocks.from_place(place, by_ticks)
+    return Case(name, film, (edited(clocks.transport(jump, jump)),), "ts")
+
+
+JUMPS = (
+    _moved("jump_within_b.ts", PYRAMID, 62, 90_000 * HOUR_SECONDS),
+    _moved("jump_back_within_b.ts", PYRAMID, 62, -180_000),
+    _moved("jump_within_b_hevc.ts", HEVC_OPEN, 64, 90_000 * HOUR_SECONDS),
+    _moved("jump_before_b.ts", PYRAMID, 61, -180_000),
+    Case("jump_often.ts", PLAIN, (edited(clocks.transport(_often_90k)),), "ts"),
+    Case("jump_often_b.ts", PYRAMID, (edited(clocks.transport(_often_90k, _often_90k)),), "ts"),
+    Case("jump_often.flv", PLAIN, (edited(clocks.flash(_often_ms)),), "flv"),
+    Case("jump_often_b.flv", PYRAMID, (edited(clocks.flash(_often_ms)),), "flv"),
+    Case("jump_wrap.flv", PLAIN, (edited(clocks.flash(_wrapping_ms)),), "flv"),
+)
 
 REPEATED = (
     Case("itself.ts", FIRST, (joined(FIRST),), "ts", is_timed_by_place=True),
@@ -83,4 +114,4 @@ LYING = (
     Case("short_header.avi", MPEG4, (edited(patched_after(b"strh", 36, struct.pack("<I", 25))),), "avi"),
 )
 
-PLACES = (*REPEATED, *TIMELESS, *UNMATCHED, *LYING)
+PLACES = (*JUMPS, *REPEATED, *TIMELESS, *UNMATCHED, *LYING)
