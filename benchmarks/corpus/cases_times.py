@@ -132,7 +132,6 @@ UNEVEN = (
     Case("starts_later.mp4", PYRAMID, (remuxed(later(10)),)),
     Case("starts_later.ts", PYRAMID, (remuxed(later(10)),)),
     Case("starts_later.flv", PYRAMID, (remuxed(later(10)),)),
-    Case("starts_before.nut", PYRAMID, (remuxed(later(-1), mux={"avoid_negative_ts": "disabled"}),)),
     Case("starts_before.mp4", PYRAMID, (remuxed(later(-1), mux={"avoid_negative_ts": "disabled"}),)),
     Case(
         "starts_before.ts",
@@ -166,7 +165,6 @@ ORDERS = (
     Case("order_pts_is_dts.mp4", PYRAMID, (remuxed(shown_in_order()),)),
     Case("order_pts_is_dts.flv", PYRAMID, (remuxed(shown_in_order()),)),
     Case("order_pts_is_dts.ts", PYRAMID, (remuxed(shown_in_order()),)),
-    Case("order_hevc.avi", HEVC, (remuxed(shown_in_order()),)),
     Case("order_mpeg4.asf", MPEG4_B),
     Case("order_mpeg2.avi", MPEG2),
     Case("order_open.avi", OPEN_GOP),
