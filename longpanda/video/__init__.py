@@ -5,9 +5,10 @@ from longpanda.video.crew import check_workers
 from longpanda.video.decode import decode, iter_frames
 from longpanda.video.encode import encode
 from longpanda.video.frames import Geometry
+from longpanda.video.info import VideoInfo
 from longpanda.video.letterbox import CLIP_MEAN_RGB, Letterbox, letterbox, letterbox_box, resize
 from longpanda.video.opened import TimedFrame
-from longpanda.video.probe import VideoInfo, probe
+from longpanda.video.probe import probe
 from longpanda.video.sampling import Sampling, at_fps, explicit, uniform
 from longpanda.video.whole import alone_in, check_writable, write_whole
 

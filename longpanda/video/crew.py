@@ -70,7 +70,7 @@ class Crew:
         self._wish, self._workers = wish, check_workers(workers)
         self._stopped = threading.Event()
         first = OpenVideo(wish)
-        self.info, self.size_px = first.info, first.size_px
+        self.info, self.size_px, self._known = first.info, first.size_px, first.known
         self._opened = [first]
         self._idle = deque([first])
 
@@ -84,16 +84,16 @@ class Crew:
 
     @property
     def last_second(self) -> float:
-        """Time of the last picture any worker has read."""
-        return max(video.last_second for video in self._opened)
+        """When the last picture of the file begins to be shown."""
+        return self._opened[0].last_second
 
     def spans_groups(self, times: Seconds) -> bool:
-        """Do several keyframe groups, as far as the file's index tells, begin within these seconds?
+        """Do several keyframe groups begin within these seconds?
 
         Where they do not, workers who begin their parts with a seek each decode the same group again.
         """
         first, last = float(times[0]), float(times[-1])
-        return self._opened[0].keyframes_between(first, last, SEVERAL_KEYFRAMES) >= SEVERAL_KEYFRAMES
+        return self._known.timeline.keys_between(first, last) >= SEVERAL_KEYFRAMES
 
     def fill(self, parts: Iterable[Part], together: bool = True) -> Generator[Filled]:
         """Decode parts, which follow each other, in order; close what this returns before the crew.
@@ -103,12 +103,13 @@ class Crew:
 
         Args:
             parts: taken as they are needed.
-            together: False has one worker do it all.
+            together: False has one worker do it all, as where every picture must be decoded from the start.
 
         Raises:
             Exception: whatever a worker, or `parts`, raises.
         """
-        return self._fill_together(parts) if together and self._workers > 1 else self._fill_alone(parts)
+        is_shared = together and self._workers > 1 and self._opened[0].can_skip
+        return self._fill_together(parts) if is_shared else self._fill_alone(parts)
 
     def _fill_alone(self, parts: Iterable[Part]) -> Generator[Filled]:
         begun: deque[_Filling] = deque()
@@ -153,7 +154,7 @@ class Crew:
         try:
             return self._idle.popleft()
         except IndexError:
-            video = OpenVideo(self._wish, self.info)
+            video = OpenVideo(self._wish, self._known)
             self._opened.append(video)
             return video
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from longpanda.errors import VideoError
 from longpanda.types import Frames
+from longpanda.video.crop import NO_CROP, Crop
 
 SAMPLE_ASPECT_LIMIT = 16
 _PLANAR_RGB, _PACKED_RGB, _LEAST_BITS = "gbrp", "rgb24", 8
@@ -20,7 +21,7 @@ bits (16-bit RGB) it makes less in planes: their white would be (248, 252, 248).
 class Geometry:
     """How the stored pictures of one stream become the displayed ones.
 
-    Stored pictures are stretched to square pixels, then transposed, then flipped.
+    Stored pictures are cropped, stretched to square pixels, then transposed, then flipped.
 
     Args:
         width_px: displayed width.
@@ -30,6 +31,7 @@ class Geometry:
         transposed: rows and columns change places.
         flip_rows: top and bottom change places (after the transposition).
         flip_columns: left and right change places (after the transposition).
+        crop: what the container has players cut off.
     """
 
     width_px: int
@@ -39,14 +41,15 @@ class Geometry:
     transposed: bool = False
     flip_rows: bool = False
     flip_columns: bool = False
+    crop: Crop = NO_CROP
 
     @property
     def stored_size_px(self) -> tuple[int, int]:
-        """(height, width) before the turn, with square pixels."""
+        """(height, width) before the turn, cropped, with square pixels."""
         return (self.width_px, self.height_px) if self.transposed else (self.height_px, self.width_px)
 
 
-def geometry_of(frame: Any, sample_aspect: Fraction) -> Geometry:
+def geometry_of(frame: Any, sample_aspect: Fraction, crop: Crop = NO_CROP) -> Geometry:
     """Read size and display matrix from the first decoded picture.
 
     The height stays and the width is stretched by the sample aspect ratio, as ffplay does. Turns that are no
@@ -55,20 +58,23 @@ def geometry_of(frame: Any, sample_aspect: Fraction) -> Geometry:
     Args:
         frame: a PyAV video frame; PyAV offers the display matrix on frames only, not on streams.
         sample_aspect: width of a stored pixel divided by its height.
+        crop: what the container has players cut off.
 
     Raises:
         VideoError: the sample aspect ratio is not between 1:16 and 16:1.
     """
     if not Fraction(1, SAMPLE_ASPECT_LIMIT) <= sample_aspect <= SAMPLE_ASPECT_LIMIT:
         raise VideoError(f"pixels of aspect {sample_aspect}", "1:16 to 16:1", "correct the header with ffmpeg -aspect")
-    width_px = max(1, round(frame.width * sample_aspect))
+    crop = crop if crop.fits(frame.width, frame.height) else NO_CROP
+    width_px = max(1, round((frame.width - crop.left - crop.right) * sample_aspect))
+    height_px = frame.height - crop.top - crop.bottom
     a, b, c, d = _display_matrix(frame)
     transposed = abs(a) < abs(b)
     flip_columns, flip_rows = (c < 0, b < 0) if transposed else (a < 0, d < 0)
     degrees = (90 if flip_rows else 270) if transposed else (180 if flip_rows else 0)
-    size_px = (frame.height, width_px) if transposed else (width_px, frame.height)
+    size_px = (height_px, width_px) if transposed else (width_px, height_px)
     mirrored = (flip_rows == flip_columns) if transposed else (flip_rows != flip_columns)
-    return Geometry(*size_px, degrees, mirrored, transposed, flip_rows, flip_columns)
+    return Geometry(*size_px, degrees, mirrored, transposed, flip_rows, flip_columns, crop)
 
 
 def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
@@ -111,6 +117,8 @@ class UprightRgb:
         height_px, width_px = self._geometry.stored_size_px
         layout = _PLANAR_RGB if min(part.bits for part in frame.format.components) >= _LEAST_BITS else _PACKED_RGB
         rgb = self._to_rgb.reformat(frame, format=layout, interpolation=self._flags, threads=1)
+        if self._geometry.crop != NO_CROP:
+            rgb = _cropped(rgb, self._geometry.crop)
         if (rgb.height, rgb.width) != (height_px, width_px):
             rgb = self._stretch.reformat(rgb, width=width_px, height=height_px, interpolation=self._flags, threads=1)
         pixels: Any = rgb.to_ndarray()
@@ -121,3 +129,14 @@ class UprightRgb:
         if self._geometry.flip_columns:
             pixels = pixels[:, ::-1]
         return np.ascontiguousarray(pixels)
+
+
+def _cropped(rgb: Any, crop: Crop) -> Any:
+    """An RGB frame without its margins; a picture too small for them is left as it is."""
+    import av
+
+    if not crop.fits(rgb.width, rgb.height):
+        return rgb
+    pixels = rgb.to_ndarray(format=_PACKED_RGB)
+    inner = pixels[crop.top : rgb.height - crop.bottom, crop.left : rgb.width - crop.right]
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(inner), _PACKED_RGB)

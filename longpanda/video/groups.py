@@ -1,122 +1,205 @@
-"""One keyframe group: which of its pictures is on screen at a time, told from its packets before any is decoded."""
+"""Decodes the pictures of one keyframe group: the wanted ones alone, or all of them to see what they are."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-MOST_BYTES = 32 * 2**20
-"""Compressed bytes of a group that are held at once: 5 s at 50 Mb/s, an hour at 70 kb/s."""
+from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, PacketReader
+from longpanda.video.timeline import LOST, Timeline
+
+_DROPPABLE = ("h264", "hevc", "mpeg2video", "mpeg1video")
+"""Codecs whose pictures say that none refers to them, with decoders that pass over such pictures when told so."""
+_HEVC_VPS = b"\x40\x01"
 
 
-class Group:
-    """Packets in decode order, from a keyframe on, until every picture that is shown before the next keyframe is there.
+class SurpriseError(Exception):
+    """Decoding gives something else than the packets promise; never leaves this package."""
 
-    Those may follow the next keyframe (leading pictures of open groups), so its packet and theirs are held as well, and
-    become the beginning of the `following` group. All times are ticks of the stream's time base.
 
-    `is_broken` turns True, for good, at a packet that alone does not tell what will be shown (no time, a time out of
-    order or given twice, marked corrupt, empty), or that is too much to hold: it is not taken, and what comes after it
-    is not known.
+@dataclass(frozen=True)
+class Inspected:
+    """What decoding all packets of a group gives.
 
     Args:
-        packets: PyAV packets, the first of which is the keyframe.
+        begin: the packet with which decoding begins: that of an earlier group where the group's own is no keyframe.
+        shown: packets of the group whose pictures come out, in the decoder's order.
+        failed: packets of the group that do not decode, or whose picture is marked corrupt.
     """
 
-    def __init__(self, packets: Sequence[Any]) -> None:
-        self.packets: list[Any] = []
-        self.is_broken = False
-        self.is_last = False
-        self.next_pts: int | None = None
-        self._next_at: int | None = None
-        self._read_dts: int | None = None
-        self._times: set[int] = set()
-        self._bytes = 0
-        for packet in packets:
-            self.add(packet)
+    begin: int
+    shown: tuple[int, ...]
+    failed: frozenset[int]
 
-    @property
-    def start_pts(self) -> int:
-        """When its keyframe is shown."""
-        return int(self.packets[0].pts)
 
-    @property
-    def start_is_shown(self) -> bool:
-        """Does no edit list hide its keyframe?"""
-        return not self.packets[0].is_discard
+class GroupDecoder:
+    """Decodes keyframe groups of an open file, each by itself.
 
-    @property
-    def next_is_shown(self) -> bool:
-        """Is there a next keyframe, and does no edit list hide it?"""
-        return self._next_at is not None and not self.packets[self._next_at].is_discard
+    Every group is decoded from its keyframe with an empty decoder, however it was reached: so a picture is the same
+    bit by bit, whoever asks for it and after what.
 
-    @property
-    def is_whole(self) -> bool:
-        """Have all pictures been read that are shown before the next keyframe, or before the file ends?"""
-        return self.is_last or (self.next_pts is not None and self._has_read(self.next_pts - 1))
+    Args:
+        packets: the packets of the file.
+        timeline: its pictures.
+    """
 
-    def add(self, packet: Any) -> None:
-        """Take the next packet in decode order."""
-        self._bytes += packet.size
-        if self.is_broken or self._bytes > MOST_BYTES or not self._tells(packet):
-            self.is_broken = True
-            return
-        self.packets.append(packet)
-        self._times.add(packet.pts)
-        self._read_dts = packet.dts if packet.dts is not None else self._read_dts
-        if packet.is_keyframe and len(self.packets) > 1 and self._next_at is None:
-            self._next_at, self.next_pts = len(self.packets) - 1, packet.pts
+    def __init__(self, packets: PacketReader, timeline: Timeline) -> None:
+        self._packets, self._timeline, self._marks = packets, timeline, timeline.table.marks
+        self.path, self.codec_name = packets.source.path, packets.source.codec.name
+        self.drops = "NONREF" if _can_drop(packets.source.codec) else "DEFAULT"
 
-    def _tells(self, packet: Any) -> bool:
-        if packet.pts is None or not packet.size or packet.is_corrupt or packet.pts in self._times:
-            return False
-        if packet.dts is None:
-            return True
-        return packet.dts <= packet.pts and (self._read_dts is None or packet.dts >= self._read_dts)
+    def promised(self, start: int, numbers: Sequence[int]) -> Generator[Any]:
+        """The pictures of some packets of a group, if all is as the packets promise.
 
-    def end(self) -> None:
-        """Take note that the file has no more packets."""
-        self.is_last = True
-
-    def knows(self, ticks: int) -> bool:
-        """Have all pictures of this group been read that are shown at or before `ticks`?"""
-        return self.is_whole or self._has_read(ticks)
-
-    def holds(self, ticks: int) -> bool:
-        """Is it known that `ticks` lies in this group? Never from the file's last picture on: how long does it last?"""
-        if not self.knows(ticks):
-            return False
-        if self.next_pts is not None:
-            return ticks < self.next_pts
-        return not self.is_last or ticks < max(self._shown_pts(), default=ticks)
-
-    def plan(self, times: Sequence[int]) -> list[int] | None:
-        """The pictures on screen at times that the group holds, by when they begin to be shown.
+        Decodes up to the last of them, and drops those that no other refers to before they are decoded, which changes
+        no other one.
 
         Args:
-            times: ticks, never decreasing.
+            start: the group's first packet.
+            numbers: packets, in order of display.
 
-        Returns:
-            one time per time, or None where a time lies before the first picture shown.
+        Yields:
+            PyAV frames, one for each packet.
+
+        Raises:
+            SurpriseError: something else came; what was given out before is right.
         """
-        shown = self._shown_pts()
-        positions = [bisect_right(shown, ticks) - 1 for ticks in times]
-        return [shown[position] for position in positions] if min(positions) >= 0 else None
+        members, wanted, ahead = self._members(start), frozenset(numbers), iter(numbers)
+        expected, has_begun = next(ahead, None), self._begins_well(start)
+        for number, frame in self.decode(start, max(numbers), self.drops, wanted):
+            has_begun = has_begun or (number == start and frame is not None and is_key(frame))
+            if number not in members:
+                continue
+            if frame is None or frame.is_corrupt or not has_begun or (number in wanted and number != expected):
+                raise SurpriseError(f"packet {number} instead of {expected}")
+            if number == expected:
+                yield frame
+                if (expected := next(ahead, None)) is None:
+                    return
+        raise SurpriseError(f"no picture {expected}")
 
-    def needed(self, wanted: set[int]) -> list[Any]:
-        """The packets up to the last wanted one; what comes after them nothing wanted depends on."""
-        last = max(number for number, packet in enumerate(self.packets) if packet.pts in wanted)
-        return self.packets[: last + 1]
+    def inspected(self, begin: int, numbers: Sequence[int], is_damaged: bool) -> Generator[Any]:
+        """The pictures of packets that `inspect` has seen, in its order.
 
-    def following(self) -> "Group | None":
-        """The next group, as far as it has been read; None where its keyframe has not."""
-        return None if self._next_at is None else Group(self.packets[self._next_at :])
+        Args:
+            begin: as it says.
+            numbers: some of the packets shown.
+            is_damaged: take a new decoder, as `inspect`.
+        """
+        if is_damaged:
+            self._packets.reopen()
+        ahead = iter(numbers)
+        expected = next(ahead, None)
+        for number, frame in self.decode(begin, max(numbers)):
+            if frame is not None and number == expected:
+                yield frame
+                if (expected := next(ahead, None)) is None:
+                    return
 
-    def _has_read(self, ticks: int) -> bool:
-        """No packet to come is shown at or before `ticks`: none is shown before it is decoded."""
-        return self._read_dts is not None and self._read_dts > ticks
+    def inspect(self, start: int) -> Inspected:
+        """Decode all of a group; from an earlier group on where its first packet gives no keyframe.
 
-    def _shown_pts(self) -> list[int]:
-        """Times of the pictures from this keyframe up to the next, without those that an edit list hides."""
-        end = self.next_pts
-        own = (packet.pts for packet in self.packets if packet.pts >= self.start_pts and not packet.is_discard)
-        return sorted(pts for pts in own if end is None or pts < end)
+        There, the index lies or the keyframe is damaged, and what is decoded from it on is not what was encoded.
+        Takes a new decoder: what an old one makes of missing data depends on what it decoded before.
+        """
+        members, begin = self._members(start), start
+        while True:
+            self._packets.reopen()
+            shown, failed, is_sound = [], set(), self._begins_well(begin)
+            for number, frame in self.decode(begin, max(members, default=start)):
+                is_sound = is_sound or (number == begin and frame is not None and is_key(frame))
+                if number not in members:
+                    continue
+                if frame is None or frame.is_corrupt:
+                    failed.add(number)
+                else:
+                    shown.append(number)
+            before = self._timeline.start_before(begin)
+            if is_sound or before is None:
+                return Inspected(begin, tuple(shown), frozenset(failed))
+            begin = before
+
+    def _members(self, start: int) -> set[int]:
+        """Packets of the pictures that are decoded from `start` on."""
+        numbers = self._timeline.numbers[self._timeline.places_from(start)]
+        return set(numbers[numbers != LOST].tolist())
+
+    def _begins_well(self, begin: int) -> bool:
+        """Can it not be seen from its picture whether a packet is a keyframe? The first one of the file need not be."""
+        return begin == 0 or bool(self._marks[begin] & HIDDEN)
+
+    def decode(
+        self, begin: int, last: int, skip: str = "DEFAULT", kept: frozenset[int] = frozenset()
+    ) -> Generator[tuple[int, Any | None]]:
+        """Decode packets by themselves.
+
+        Args:
+            begin: the first.
+            last: the last.
+            skip: what the decoder may leave out, but for packets in `kept`.
+            kept: see `skip`.
+
+        Yields:
+            the number of a packet with its frame, or with None where it does not decode. Frames that an edit list hides
+            are left out; those of a decoder that does not say which packet a frame is from have the number `LOST`.
+        """
+        import av
+
+        codec: Any = None
+        try:
+            for number, packet in self._packets.packets(begin, last):
+                codec = self._packets.source.codec
+                if self._marks[number] & EMPTY:
+                    continue
+                # A list, because PyAV knows an opaque object by its address, which equal small numbers share.
+                packet.opaque, packet.is_corrupt = [number], bool(self._marks[number] & CORRUPT)
+                codec.skip_frame = "DEFAULT" if number in kept else skip
+                try:
+                    decoded = codec.decode(packet)
+                except av.error.FFmpegError:
+                    yield number, None
+                    continue
+                yield from self._shown(decoded)
+            if codec is not None:
+                codec.skip_frame = "DEFAULT"
+                yield from self._shown(_drained(codec))
+        finally:
+            if codec is not None:
+                codec.skip_frame = "DEFAULT"
+                codec.flush_buffers()
+
+    def _shown(self, frames: list[Any]) -> Iterator[tuple[int, Any]]:
+        """Frames by their packets."""
+        for frame in frames:
+            opaque = frame.opaque
+            number = LOST if opaque is None else opaque[0]
+            if number == LOST or not self._marks[number] & HIDDEN:
+                yield number, frame
+
+
+def _drained(codec: Any) -> list[Any]:
+    import av
+
+    try:
+        return list(codec.decode(None))
+    except av.error.FFmpegError:
+        return []
+
+
+def is_key(frame: Any) -> bool:
+    """Does the decoder, and not only the container, say that pictures from this one on can be decoded?"""
+    from av.video.frame import PictureType
+
+    return bool(frame.key_frame) or frame.pict_type == PictureType.I
+
+
+def _can_drop(codec: Any) -> bool:
+    """Is it safe to leave out what the decoder leaves out when told to pass over pictures that none refers to?
+
+    HEVC's sub-layer non-reference pictures may be referred to from a higher sub-layer, so there must be one only.
+    """
+    name = codec.codec.canonical_name
+    if name != "hevc":
+        return name in _DROPPABLE
+    header = codec.extradata or b""
+    at = header.find(_HEVC_VPS)
+    return 0 <= at < len(header) - 3 and (header[at + 3] >> 1) & 7 == 0

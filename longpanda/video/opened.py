@@ -3,18 +3,23 @@
 import logging
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, VideoError
 from longpanda.types import Frames
 from longpanda.video.frames import UprightRgb
+from longpanda.video.groups import GroupDecoder
+from longpanda.video.info import VideoInfo, describe
 from longpanda.video.letterbox import resize
-from longpanda.video.planned import PlannedReader
-from longpanda.video.probe import VideoInfo, describe
-from longpanda.video.reader import ScreenReader
-from longpanda.video.source import open_source
+from longpanda.video.packets import PacketReader
+from longpanda.video.planned import PlannedReader, Shown
+from longpanda.video.reader import WalkingReader
+from longpanda.video.source import Source
+from longpanda.video.survey import survey
+from longpanda.video.timeline import LOST, Timeline
 
 _log = logging.getLogger(__name__)
 
@@ -63,28 +68,49 @@ class Wish:
             raise ConfigError(found, "0 (exact) or a number of seconds", "correct it")
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What one opening of a file finds out for all others.
+
+    Args:
+        timeline: its pictures.
+        info: what is said of it.
+        first: its first picture.
+    """
+
+    timeline: Timeline
+    info: VideoInfo
+    first: Shown
+
+
 class OpenVideo:
     """A file that is open until `close`; also a context manager, which closes it.
 
     Args:
         wish: which file, and how its frames are to be.
-        info: what `describe` says of the file, if that is known already.
+        known: what another opening of the same file found out.
 
     Raises:
         VideoError: the file is no video, see `probe`.
     """
 
-    def __init__(self, wish: Wish, info: VideoInfo | None = None) -> None:
-        self._wish, self._opening = wish, open_source(wish.path)
-        source = self._opening.__enter__()
+    def __init__(self, wish: Wish, known: "Known | None" = None) -> None:
+        self._wish, self.source = wish, Source(wish.path)
         try:
-            self._reader = ScreenReader(source)
-            self.info = info or describe(source, self._reader)
-            self._planned = PlannedReader(source, self._reader, wish.tolerance_seconds)
+            self.timeline = survey(self.source) if known is None else known.timeline
+            self.decoder = GroupDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
+            first = _first(self.decoder, self.timeline) if known is None else known.first
+            self.info = describe(self.source, self.timeline, first.frame) if known is None else known.info
         except BaseException:
             self.close()
             raise
+        self.known = Known(self.timeline, self.info, first)
         self._upright = UprightRgb(self.info.geometry)
+        self._reader: PlannedReader | WalkingReader
+        if self.timeline.is_in_order and first.number != LOST:
+            self._reader = PlannedReader(self.decoder, self.timeline, first, wish.tolerance_seconds)
+        else:
+            self._reader = WalkingReader(self.decoder, self.timeline, first)
 
     def __enter__(self) -> "OpenVideo":
         return self
@@ -94,7 +120,7 @@ class OpenVideo:
 
     def close(self) -> None:
         """Close the file."""
-        self._opening.__exit__(None, None, None)
+        self.source.close()
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -103,39 +129,55 @@ class OpenVideo:
 
     @property
     def last_second(self) -> float:
-        """See `ScreenReader`."""
-        return self._reader.last_second
+        """When the last picture begins to be shown."""
+        return self.timeline.seconds_of(self.timeline.times[-1])
+
+    @property
+    def can_skip(self) -> bool:
+        """Need what lies before a picture's keyframe not be decoded for it?"""
+        return isinstance(self._reader, PlannedReader)
 
     @property
     def damage(self) -> set[int]:
-        """Times of damaged packets, in ticks, among those read so far."""
-        return self._reader.packets.damaged_ever
-
-    def keyframes_between(self, first_second: float, last_second: float, most: int) -> int:
-        """See `PacketReader`."""
-        first, last = self._reader.ticks_of(first_second), self._reader.ticks_of(last_second)
-        return self._reader.packets.keyframes_between(first, last, most)
+        """Times of damaged packets, in ticks: those the packets tell, and those met so far."""
+        return {*self.timeline.damaged, *self._reader.damaged}
 
     def at(self, seconds: Iterable[float]) -> Iterator[TimedFrame]:
         """The frames on screen at seconds in order; a second without a frame is left out."""
         last, done = None, None
-        for number, picture in self._planned.answers(seconds):
-            if picture is None:
+        for number, shown in self._reader.answers(seconds):
+            if shown is None:
                 continue
-            if picture is not last or done is None:
-                last, done = picture, self._finish(picture, number)
+            if (shown.number, shown.ticks) != last or done is None:
+                last, done = (shown.number, shown.ticks), self._finish(shown, number)
             yield TimedFrame(done.pixels, done.pts_seconds, number)
 
     def every(self) -> Iterator[TimedFrame]:
-        """All frames, for a file of which nothing was asked yet."""
-        for number, picture in enumerate(self._reader.walk()):
-            yield self._finish(picture, number)
+        """All frames."""
+        for number, shown in enumerate(self._reader.every()):
+            yield self._finish(shown, number)
 
-    def _finish(self, picture: Any, number: int) -> TimedFrame:
-        pixels = self._upright(picture)
+    def _finish(self, shown: Shown, number: int) -> TimedFrame:
+        pixels = self._upright(shown.frame)
         if self._wish.size_px is not None:
             pixels = resize(pixels[None], *self._wish.size_px)[0]
-        return TimedFrame(pixels, self._reader.seconds_of(picture), number)
+        return TimedFrame(pixels, self.timeline.seconds_of(shown.ticks), number)
+
+
+def _first(decoder: GroupDecoder, timeline: Timeline) -> Shown:
+    """The first picture that decodes. Raises VideoError where there is none."""
+    with closing(decoder.decode(0, len(timeline.table) - 1)) as frames:
+        for number, frame in frames:
+            if frame is None or frame.is_corrupt:
+                continue
+            place = 0 if number == LOST or not timeline.is_in_order else timeline.place_of(number)
+            if place is not None:
+                return Shown(frame, int(timeline.times[place]), number)
+    raise VideoError(
+        f"no picture of '{decoder.path}' can be decoded ({decoder.codec_name})",
+        "at least one whole picture",
+        "repair it, or download or copy it again",
+    )
 
 
 def warn_of_damage(path: str | Path, damaged_pts: set[int]) -> None:

@@ -1,178 +1,249 @@
-"""The pictures of one stream in display order, past every damaged packet, with a note of where the damage is."""
+"""The packets of one stream by their numbers: a table of all of them, and a reader that goes to any of them."""
 
+import os
+from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from longpanda.errors import VideoError
 from longpanda.video.source import Source
 
+Ticks = npt.NDArray[np.int64]
+NO_TIME = -(2**63)
+KEY, HIDDEN, CORRUPT, EMPTY = 1, 2, 4, 8
 _DEMUX_ERRORS_IN_A_ROW = 64
-_FIRST_STEP_BACK_SECONDS = 1.0
+_TS_DISCONTINUOUS, _NO_BYTE_SEEK = 0x0200, 0x8000  # AVFMT_TS_DISCONT and AVFMT_NO_BYTE_SEEK of FFmpeg
+_LOOKED_AT_AFTER_A_SEEK = 2000
+_NOT_WORTH_A_SEEK_PACKETS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class PacketTable:
+    """Every packet of a stream in the order of the file, as the container gives it; times in ticks of its time base.
+
+    Reading all packets costs some 6 microseconds each and no decoding: a second for an hour of film. It is what makes
+    everything else exact: how long the film is, in what order its pictures are shown, which of them a wrong time
+    concerns, and whether a seek came where it should have.
+
+    Args:
+        pts: int64 [N], when its picture is shown; `NO_TIME` where the packet does not say.
+        dts: int64 [N], when it is to be decoded; `NO_TIME` likewise.
+        durations: int64 [N], how long its picture is shown, 0 where unknown.
+        positions: int64 [N], where it is in the file, -1 where unknown.
+        sizes: int64 [N], bytes.
+        marks: uint8 [N], bits `KEY` (a keyframe, says the container), `HIDDEN` (by an edit list), `CORRUPT`, `EMPTY`.
+        errors: the numbers of the packets before which something of the file could not be read.
+        is_encrypted: some packets are encrypted, and there is no key.
+    """
+
+    pts: Ticks
+    dts: Ticks
+    durations: Ticks
+    positions: Ticks
+    sizes: Ticks
+    marks: npt.NDArray[np.uint8]
+    errors: tuple[int, ...]
+    is_encrypted: bool = False
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def __repr__(self) -> str:
+        return f"PacketTable({len(self)} packets, {np.count_nonzero(self.marks & KEY)} keyframes)"
+
+
+_REMEMBERED = 2
+_tables: dict[tuple[int, ...], PacketTable] = {}
+
+
+def read_table(source: Source) -> PacketTable:
+    """All packets of an open file's video stream; of the last files they are remembered, while these stay as they are.
+
+    Args:
+        source: at its first packet, and at its end afterwards, unless the packets are remembered.
+    """
+    told = os.stat(source.path)
+    identity = (told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, source.stream.index)
+    table = _tables.pop(identity, None) or _table(source)
+    _tables[identity] = table
+    while len(_tables) > _REMEMBERED:
+        _tables.pop(next(iter(_tables)), None)
+    return table
+
+
+def _table(source: Source) -> PacketTable:
+    columns = [array("q") for _ in range(5)]
+    marks, errors, is_encrypted = bytearray(), [], False
+    for packet in demux(source):
+        if packet is None:
+            errors.append(len(marks))
+            continue
+        values = (packet.pts, packet.dts, packet.duration, packet.pos, packet.size)
+        for column, value, missing in zip(columns, values, (NO_TIME, NO_TIME, 0, -1, 0), strict=True):
+            column.append(missing if value is None else value)
+        mark = packet.is_keyframe * KEY | packet.is_discard * HIDDEN | packet.is_corrupt * CORRUPT
+        marks.append(mark | EMPTY * (not packet.size))
+        is_encrypted = is_encrypted or (len(marks) < 3 and packet.has_sidedata("encryption_info"))
+    pts, dts, durations, positions, sizes = (np.array(column, np.int64) for column in columns)
+    marks_of_all = np.frombuffer(bytes(marks), np.uint8)
+    return PacketTable(pts, dts, durations, positions, sizes, marks_of_all, tuple(errors), is_encrypted)
+
+
+def demux(source: Source) -> Iterator[Any | None]:
+    """Packets of the stream from where the file stands to its end; None for what could not be read between two."""
+    import av
+
+    errors_in_a_row, source.is_at_start = 0, False
+    demuxer = source.container.demux(source.stream)
+    while errors_in_a_row < _DEMUX_ERRORS_IN_A_ROW:
+        try:
+            packet = next(demuxer)
+        except StopIteration:
+            return
+        except av.error.FFmpegError:
+            errors_in_a_row += 1
+            if errors_in_a_row == 1:
+                yield None
+            demuxer = source.container.demux(source.stream)
+            continue
+        errors_in_a_row = 0
+        if packet.size or packet.dts is not None or packet.pts is not None:  # PyAV ends with an empty one
+            yield packet
+
+
+def seek(container: Any, offset: int, **how: Any) -> None:
+    """PyAV's seek, by time or by place."""
+    container.seek(offset, **how)
 
 
 class PacketReader:
-    """Reads packets, decodes them, and remembers what did not decode. Times are ticks of the stream's time base.
+    """Gives the packets of an open file by their numbers in its table.
 
-    `damaged_pts` is what was met since the last seek, `damaged_ever` since the file was opened.
-
-    A picture that the container or the decoder marks corrupt is decoded, since others may refer to it, but not given
-    out: its time is damaged. Pictures that the decoder patched up without saying so cannot be told from good ones.
-    Packets an edit list hides are decoded and never given out (FFmpeg does that; hidden times are checked here too).
+    A seek is never taken on trust: the packet that follows it must be a keyframe of the table, by its place in the
+    file, its size and its time. Where it is none, or one too late, the file is opened again and read from its start.
 
     Args:
         source: an open file.
+        table: its packets.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._container, self._stream = source.container, source.stream
-        self.damaged_pts: list[int] = []
-        self.damaged_ever: set[int] = set()
-        self.demuxed_dts: int | None = None
-        self.newest_key_pts: int | None = None
-        self.reorder_ticks = 0
-        self.last_duration_ticks = 0
-        self._keyframe_pts: int | None = None
-        self._hidden_pts: set[int] = set()
+    def __init__(self, source: Source, table: PacketTable) -> None:
+        self.source, self._table = source, table
+        self._keys = np.flatnonzero(table.marks & KEY)
+        self._numbers = _by_identity(table, self._keys)
+        self._next, self._demuxed = 0 if source.is_at_start else len(table) + 1, demux(source)
+        self._is_seekable = len(self._keys) > 1
 
-    def keyframe_between(self, ticks: int) -> bool | None:
-        """Is there a keyframe between the packets read so far and `ticks`? None where no index reaches that far."""
-        at = self._indexed_keyframe(ticks)
-        return None if at is None or self.demuxed_dts is None else at > self.demuxed_dts
+    def packets(self, first: int, last: int) -> Iterator[tuple[int, Any]]:
+        """Packets `first` to `last`, both included, with their numbers; fewer where the file has been cut since.
 
-    def group_between(self, ticks: int) -> bool | None:
-        """As `keyframe_between`, for a whole keyframe group before that of `ticks`."""
-        at, entries = self._indexed_keyframe(ticks), self._stream.index_entries
-        if at is None or self.demuxed_dts is None:
-            return None
-        number = entries.search_timestamp(self.demuxed_dts + 1, backward=False)
-        return number >= 0 and bool(entries[number].timestamp < at)
+        Raises:
+            VideoError: the file is no longer what its table says.
+        """
+        self._go_to(first)
+        for number in range(first, last + 1):
+            packet = self._read()
+            if packet is None:
+                return
+            yield number, packet
 
-    def keyframes_between(self, first_ticks: int, last_ticks: int, most: int) -> int:
-        """How many keyframes the index has from one time to another, counted up to `most`; 0 where there is none."""
-        entries, count, ticks = self._stream.index_entries, 0, first_ticks
-        while count < most and (at := entries.search_timestamp(ticks, backward=False)) >= 0:
-            if (found := entries[at].timestamp) > last_ticks:
-                break
-            count, ticks = count + 1, found + 1
-        return count
+    def _go_to(self, number: int) -> None:
+        """Make `number` the next packet."""
+        if not self._is_within_reach(number):
+            if self._is_seekable:
+                self._seek(number)
+            elif self._next > number:
+                self.reopen()
+        while self._next < number and self._read() is not None:
+            pass
 
-    def _indexed_keyframe(self, ticks: int) -> int | None:
-        """Where the index has the keyframe for `ticks`; None where it does not reach beyond what has been read."""
-        entries, read_dts = self._stream.index_entries, self.demuxed_dts
-        if len(entries) < 2 or read_dts is None or entries[len(entries) - 1].timestamp <= read_dts:
-            return None
-        number = entries.search_timestamp(ticks - self.reorder_ticks)
-        return int(entries[number].timestamp) if number >= 0 else read_dts
+    def _is_within_reach(self, number: int) -> bool:
+        """Is it better to read on than to seek? It is where no whole keyframe group lies between."""
+        if self._next > number:
+            return False
+        between = np.searchsorted(self._keys, [self._next, number], side="left")
+        return bool(between[0] == between[1]) or (between[1] - between[0] == 1 and not self._is_key(number))
 
-    def seek(self, ticks: int) -> bool:
-        """Go to the keyframe at or before `ticks`, as far as the container knows; False where it cannot."""
+    def _is_key(self, number: int) -> bool:
+        return bool(self._table.marks[number] & KEY)
+
+    def _seek(self, number: int) -> None:
+        """Land on the keyframe at or before a packet, or on one before that; else at the start, and seek no more."""
+        at = int(np.searchsorted(self._keys, number, side="right")) - 1
+        for how in self._ways(int(self._keys[at])) if at >= 0 else []:
+            if (landed := self._try(how)) is not None and landed <= number:
+                return
+        self._is_seekable = at < 0
+        self.reopen()
+
+    def _ways(self, key: int) -> list[dict[str, Any]]:
+        """Arguments for the container's seek: by place in the file where its clock may jump, else by time."""
+        flags, table = int(self.source.container.format.flags), self._table
+        if flags & _TS_DISCONTINUOUS and not flags & _NO_BYTE_SEEK:
+            return [{"offset": int(table.positions[key]), "unsupported_byte_offset": True}]
+        times = [int(time) for time in dict.fromkeys((table.pts[key], table.dts[key])) if time != NO_TIME]
+        return [{"offset": time, "stream": self.source.stream} for time in times]
+
+    def _try(self, how: dict[str, Any]) -> int | None:
+        """Seek, and say which keyframe is next; None where it is none of the table's. It is read again when wanted."""
         import av
 
         try:
-            self._container.seek(ticks, stream=self._stream)
-        except av.error.FFmpegError:
-            return False
-        self.damaged_pts, self.demuxed_dts, self._keyframe_pts, self.newest_key_pts = [], None, None, None
-        self._hidden_pts.clear()
-        return True
+            seek(self.source.container, **how)
+        except (av.error.FFmpegError, TypeError, ValueError):  # PyAV refuses some offsets by itself
+            self._next = len(self._table) + 1
+            return None
+        self._next, self._demuxed = len(self._table) + 1, demux(self.source)
+        for packet, _ in zip(self._demuxed, range(_LOOKED_AT_AFTER_A_SEEK), strict=False):
+            if packet is None:
+                return None
+            number = self._numbers.get((packet.pos, packet.size, packet.pts))
+            if packet.is_keyframe and number is not None and number >= 0:
+                self._demuxed, self._next = _put_back(packet, self._demuxed), number
+                return number
+        return None
 
-    def landings(self, ticks: int, origin_pts: int) -> Iterator[bool]:
-        """Seek for what is shown at `ticks`, then further back for as long as what is found begins too late.
+    def reopen(self) -> None:
+        """Go back to the first packet, with a new decoder."""
+        self.source.reopen()
+        self._next, self._demuxed = 0, demux(self.source)
 
-        MPEG-TS lands late, and at its start even where nothing lies before.
-
-        Args:
-            ticks: the time wanted.
-            origin_pts: where the stream starts.
-
-        Yields:
-            is this as far back as it goes? Nothing more where the container cannot seek.
-        """
-        step_ticks = int(_FIRST_STEP_BACK_SECONDS / self._stream.time_base)
-        floor, back_ticks = origin_pts - self.reorder_ticks - step_ticks, 0
-        while True:
-            wanted = max(ticks - self.reorder_ticks - back_ticks, floor)
-            if not self.seek(wanted) and not (wanted == floor and self.seek(origin_pts)):
-                return
-            yield wanted == floor
-            if wanted == floor:
-                return
-            back_ticks = max(2 * back_ticks, step_ticks)
-
-    def pictures(self) -> Iterator[Any]:
-        """Decode from here to the end of the file.
-
-        Yields:
-            PyAV frames with a `pts`, in display order. Pictures from before the first keyframe are left out: after a
-            seek they may refer to pictures that were never read.
-        """
-        last_pts: int | None = None
-        for packet in self.packets():
-            for frame in self._decode(packet):
-                if not self._is_shown(frame) or (last_pts is not None and frame.pts <= last_pts):
-                    continue
-                last_pts = frame.pts
-                self.last_duration_ticks = frame.duration or 0
-                yield frame
-
-    def packets(self) -> Iterator[Any]:
-        """Demux from here to the end of the file; errors are noted and passed over.
-
-        Yields:
-            PyAV packets of the stream, at the end one that flushes the decoder.
-        """
-        import av
-
-        errors_in_a_row = 0
-        demuxer = self._container.demux(self._stream)
-        while errors_in_a_row < _DEMUX_ERRORS_IN_A_ROW:
-            try:
-                packet = next(demuxer)
-            except StopIteration:
-                return
-            except av.error.FFmpegError:
-                errors_in_a_row += 1
-                if self.demuxed_dts is not None and errors_in_a_row == 1:
-                    self._note_damage(self.demuxed_dts + self.reorder_ticks + 1)
-                demuxer = self._container.demux(self._stream)
+    def _read(self) -> Any | None:
+        """The next packet; None at the end of the file."""
+        for packet in self._demuxed:
+            if packet is None:
                 continue
-            errors_in_a_row = 0
-            self._note(packet)
-            yield packet
+            number, self._next = self._next, self._next + 1
+            self._check(number, packet)
+            return packet
+        self._next = len(self._table) + 1
+        return None
 
-    def _note(self, packet: Any) -> None:
-        """Keep what a later seek needs to know."""
-        if packet.dts is not None:
-            self.demuxed_dts = max(packet.dts, self.demuxed_dts or packet.dts)
-        if packet.pts is None:
-            return
-        if packet.is_discard:
-            self._hidden_pts.add(packet.pts)
-        if packet.is_keyframe:
-            self.newest_key_pts = packet.pts
-            if self._keyframe_pts is None:
-                self._keyframe_pts = packet.pts
-            if packet.dts is not None:
-                self.reorder_ticks = max(self.reorder_ticks, packet.pts - packet.dts)
+    def _check(self, number: int, packet: Any) -> None:
+        """Is it the packet it should be? The last one of a file that grows may have become longer."""
+        sizes = self._table.sizes
+        if number < len(sizes) - 1 and packet.size != sizes[number]:
+            raise VideoError(
+                f"packet {number} of '{self.source.path}' has {packet.size} bytes, and had {sizes[number]} before",
+                "a file that does not change while it is read",
+                "run again when it is finished",
+            )
 
-    def _note_damage(self, pts: int) -> None:
-        self.damaged_pts.append(pts)
-        self.damaged_ever.add(pts)
 
-    def _decode(self, packet: Any) -> list[Any]:
-        import av
+def _by_identity(table: PacketTable, keys: npt.NDArray[np.int64]) -> dict[tuple[int, int, int | None], int]:
+    """Numbers of keyframes by place, size and time; -1 where several are alike, or where there is no place."""
+    numbers: dict[tuple[int, int, int | None], int] = {}
+    for key in keys.tolist():
+        pts = int(table.pts[key])
+        identity = (int(table.positions[key]), int(table.sizes[key]), None if pts == NO_TIME else pts)
+        numbers[identity] = -1 if identity in numbers or identity[0] < 0 else key
+    return numbers
 
-        try:
-            return list(packet.decode())
-        except av.error.FFmpegError:
-            if packet.pts is not None and not packet.is_discard:
-                self._note_damage(packet.pts)
-            return []
 
-    def _is_shown(self, frame: Any) -> bool:
-        if frame.pts is None or frame.pts in self._hidden_pts:
-            self._hidden_pts.discard(frame.pts)
-            return False
-        if frame.is_corrupt:
-            self._note_damage(frame.pts)
-            return False
-        return self._keyframe_pts is None or frame.pts >= self._keyframe_pts
+def _put_back(packet: Any, rest: Iterator[Any | None]) -> Iterator[Any | None]:
+    yield packet
+    yield from rest

@@ -4,57 +4,83 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from longpanda.errors import VideoError
 
 
-@dataclass(frozen=True, eq=False)
 class Source:
     """An open file and the one stream of it that is watched.
 
+    The stream is the one FFmpeg calls best: most pixels, and no cover picture. It may be opened again, which puts it
+    back to its first packet, also where the container cannot seek.
+
     Args:
         path: the file, as it was given.
-        container: PyAV input container.
-        stream: PyAV video stream, the one FFmpeg calls best: most pixels, and no cover picture.
-    """
-
-    path: str
-    container: Any
-    stream: Any
-
-    def __repr__(self) -> str:
-        return f"Source({self.path!r}, {self.container.format.name}, stream {self.stream.index})"
-
-
-@contextmanager
-def open_source(path: str | Path) -> Iterator[Source]:
-    """Open `path` and choose its video stream; the file is closed when the block ends.
-
-    Local files only: playlists may not reach the network. Damaged metadata text is replaced, not fatal.
 
     Raises:
         VideoError: no such file, a directory, an empty or unreadable file, no media file, no pictures in it,
             or a codec this FFmpeg has no decoder for.
     """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        _check_path(Path(path))
+        self._open()
+
+    def __repr__(self) -> str:
+        return f"Source({self.path!r}, {self.container.format.name}, stream {self.stream.index})"
+
+    @property
+    def codec(self) -> Any:
+        """PyAV's codec context, which decodes the stream's packets."""
+        return self.stream.codec_context
+
+    def close(self) -> None:
+        """Close the file."""
+        self.container.close()
+
+    def reopen(self) -> None:
+        """Begin again at the first packet, whatever the container says of seeking."""
+        self.close()
+        self._open()
+
+    def _open(self) -> None:
+        self.container: Any = _open_container(self.path)
+        try:
+            self.stream: Any = _choose_stream(self.container, self.path)
+        except BaseException:
+            self.container.close()
+            raise
+        self.codec.thread_count = 1  # frame threads decode ahead, which every seek throws away
+        self.codec.copy_opaque = True  # so that a picture says which packet it comes from
+        self.is_at_start = True
+
+
+@contextmanager
+def open_source(path: str | Path) -> Iterator[Source]:
+    """Open `path` and choose its video stream; the file is closed when the block ends. Raises as `Source`."""
+    source = Source(path)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def _open_container(path: str) -> Any:
+    """Local files only: playlists may not reach the network. Damaged metadata text is replaced, not fatal."""
     import av
 
-    _check_path(Path(path))
     try:
         # Whole, because "12:30.mp4" would be the file ":30.mp4" of a protocol called 12.
-        container = av.open(os.path.abspath(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
+        return av.open(os.path.abspath(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
     except av.error.FFmpegError as error:
         raise VideoError(
             f"'{path}' is no media file that can be read ({error.strerror})",
             "a video such as MP4, MKV, WebM, MOV, AVI, MPEG-TS or GIF",
             "check that it plays elsewhere and was downloaded completely",
         ) from error
-    with container:
-        stream = _choose_stream(container, str(path))
-        stream.codec_context.thread_count = 1  # frame threads decode ahead, which every seek throws away
-        yield Source(str(path), container, stream)
 
 
 def _check_path(path: Path) -> None:

@@ -29,6 +29,8 @@ def every_frame(path: Path) -> Shown:
         stream.thread_count = 1
         shown = [(frame.pts, upright(frame)) for frame in container.decode(stream)]
         start, time_base = stream.start_time or 0, stream.time_base
+        if container.format.name == "avi":  # tells when to decode: second 0 is where the first picture is shown
+            start = shown[0][0]
     pts_seconds = [float((pts - min(start, shown[0][0])) * time_base) for pts, _ in shown]
     return Shown(np.stack([pixels for _, pixels in shown]), np.asarray(pts_seconds))
 

@@ -8,11 +8,9 @@ from movies import B_FRAMES, remux, write_movie
 
 from longpanda.errors import ConfigError
 from longpanda.video import decode, iter_frames, uniform
-from longpanda.video.groups import Group
+from longpanda.video.groups import GroupDecoder
+from longpanda.video.opened import OpenVideo, Wish
 from longpanda.video.packets import PacketReader
-from longpanda.video.planned import PlannedReader
-from longpanda.video.reader import ScreenReader
-from longpanda.video.source import open_source
 
 COUNT = 150
 KINDS = {  # name: (suffix, encoder, what write_movie is given besides)
@@ -99,54 +97,63 @@ def test_each_second_alone_has_the_frame_it_has_among_others(movies, kind):
 
 
 @pytest.mark.parametrize("kind", PLANNED)
-def test_sound_files_need_no_plain_reading(movies, kind, monkeypatch):
+def test_groups_of_sound_files_are_decoded_once(movies, kind, monkeypatch):
     path, shown = movies(kind)
-    monkeypatch.setattr(ScreenReader, "at", lambda *_: pytest.fail("decoded plainly"))
+    monkeypatch.setattr(GroupDecoder, "inspect", lambda *_: pytest.fail("decoded to see what there is"))
     check(path, shown, uniform(float(shown.pts_seconds[-1]), 9))
 
 
-def decoded_by(monkeypatch, path, seconds):
-    """How many packets go to the decoder for these seconds."""
+def decoded_by(monkeypatch, path, seconds, **options):
+    """How many packets are read for these seconds, and which pictures they give; the first picture's is not counted."""
     fed = []
-    original = Group.needed
+    original = PacketReader.packets
 
-    def counted(self, wanted):
-        packets = original(self, wanted)
-        fed.extend(packets)
-        return packets
+    def counted(self, first, last):
+        for number, packet in original(self, first, last):
+            fed.append(number)
+            yield number, packet
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Group, "needed", counted)
-        patch.setattr(ScreenReader, "at", lambda *_: pytest.fail("decoded plainly"))
-        decode(path, seconds)
-    return len(fed)
+    with OpenVideo(Wish(path, **options)) as video, monkeypatch.context() as patch:
+        patch.setattr(PacketReader, "packets", counted)
+        pts_seconds = [frame.pts_seconds for frame in video.at(seconds)]
+    return len(fed), pts_seconds
 
 
 def test_nothing_beyond_what_is_needed_is_decoded(plain, monkeypatch):
-    assert decoded_by(monkeypatch, plain, [8.0]) == 1  # 240 = 4 * 60: a keyframe
-    assert decoded_by(monkeypatch, plain, [8.4]) <= 16
-    assert decoded_by(monkeypatch, plain, [0.5, 8.4]) <= 2 * 19
-    assert decoded_by(monkeypatch, plain, [0.5, 1.0, 8.4]) <= 19 + 34
+    assert decoded_by(monkeypatch, plain, [8.0])[0] == 1  # 240 = 4 * 60: a keyframe
+    assert decoded_by(monkeypatch, plain, [8.4])[0] <= 16
+    assert decoded_by(monkeypatch, plain, [0.5, 8.4])[0] <= 2 * 19
+    assert decoded_by(monkeypatch, plain, [0.5, 1.0, 8.4])[0] <= 19 + 34
 
 
-@pytest.mark.parametrize(("suffix", "most"), [("mp4", 1), ("mkv", 1), ("ts", 3)])
-def test_no_seek_where_no_whole_group_can_be_left_out(plain, tmp_path, monkeypatch, suffix, most):
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_no_seek_where_no_whole_group_can_be_left_out(plain, tmp_path, monkeypatch, suffix):
     path = plain if suffix == "mp4" else remux(plain, tmp_path / f"a.{suffix}")
     seeks = []
-    original = PacketReader.seek
-    monkeypatch.setattr(PacketReader, "seek", lambda self, ticks: (seeks.append(ticks), original(self, ticks))[1])
-    decode(path, np.arange(0.004, 9.8, 0.7))
-    assert 1 <= len(seeks) <= most
-    seeks.clear()
-    decode(path, [0.1, 8.1])
-    assert 2 <= len(seeks) <= 2 * most
+    original = PacketReader._try
+    monkeypatch.setattr(PacketReader, "_try", lambda self, how: (seeks.append(how), original(self, how))[1])
+    monkeypatch.setattr(PacketReader, "reopen", lambda _: pytest.fail("opened again"))
+    with OpenVideo(Wish(path)) as video:
+        assert len(list(video.at(np.arange(0.004, 9.8, 0.7)))) == 14
+        assert len(seeks) <= 2  # to the first picture once packets have been read, and back behind it
+        seeks.clear()
+        assert len(list(video.at([0.1, 8.1]))) == 2
+        assert 1 <= len(seeks) <= 2
 
 
-@pytest.mark.parametrize("most", [3000, 1], ids=["group", "keyframe alone"])
-def test_a_group_of_more_bytes_than_are_held_is_decoded_plainly(plain, monkeypatch, most):
-    shown = every_frame(plain)
-    monkeypatch.setattr("longpanda.video.groups.MOST_BYTES", most)
-    check(plain, shown, np.arange(0.5, 9.9, 0.7))
+@pytest.mark.parametrize("kind", ["late", "elsewhere", "refused"])
+def test_a_seek_is_not_taken_on_trust(plain, monkeypatch, kind):
+    """Where it fails, or comes too late or to what is no keyframe of the file, the file is read from its start."""
+    shown, original = every_frame(plain), av.container.InputContainer.seek
+
+    def seek(self, offset, **options):
+        if kind == "refused":
+            raise av.error.PermissionError(1, "no")
+        original(self, offset + 30_000 if kind == "late" else 10**9, **options)
+
+    monkeypatch.setattr("longpanda.video.packets.seek", seek)
+    check(plain, shown, [0.5, 3.1, 8.4])
+    check(plain, shown, [3.1])
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "mp4"), ("mpeg2video", "mp4"), ("libx264", "nut")])
@@ -170,8 +177,8 @@ def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path
 
 def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
     for kind, drops in (("hevc", "NONREF"), ("hevc sub-layers", "DEFAULT")):
-        with open_source(movies(kind)[0]) as source:
-            assert PlannedReader(source, ScreenReader(source))._drops == drops
+        with OpenVideo(Wish(movies(kind)[0])) as video:
+            assert video.decoder.drops == drops
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
@@ -191,13 +198,8 @@ def test_a_tolerance_gives_the_nearest_keyframe_within_it(plain, tmp_path, suffi
 
 
 def test_with_a_tolerance_keyframes_alone_are_decoded(plain, monkeypatch):
-    seconds, fed = [0.4, 3.7, 5.6, 8.3], []
-    original = Group.needed
-    monkeypatch.setattr(
-        Group, "needed", lambda self, wanted: (packets := original(self, wanted), fed.extend(packets))[0]
-    )
-    assert decode(plain, seconds, tolerance_seconds=0.5).pts_seconds.tolist() == [0.0, 4.0, 6.0, 8.0]
-    assert len(fed) == 4
+    fed, pts_seconds = decoded_by(monkeypatch, plain, [0.4, 3.7, 5.6, 8.3], tolerance_seconds=0.5)
+    assert (fed, pts_seconds) == (4, [0.0, 4.0, 6.0, 8.0])
 
 
 @pytest.mark.parametrize("tolerance_seconds", [-1.0, float("nan"), float("inf")])

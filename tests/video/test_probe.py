@@ -10,10 +10,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from movies import numbered, remux, write_movie, write_sound
+from movies import number_in, numbered, remux, write_movie, write_sound
 
 from longpanda.errors import VideoError
-from longpanda.video import decode, probe
+from longpanda.video import decode, iter_frames, probe
 
 
 def test_importing_the_package_imports_neither_av_nor_torch():
@@ -76,6 +76,11 @@ def _nothing_decodable(path, plain):
     return path
 
 
+def _encrypted(path):
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
+    return write_movie(path, [numbered(n) for n in range(10)], mux_options=key)
+
+
 def _files(tmp_path, plain):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("this is no video\n" * 100)
@@ -95,14 +100,14 @@ def _files(tmp_path, plain):
         "sound": (write_sound(tmp_path / "sound.m4a"), "sound but no pictures"),
         "cover": (_cover_only(tmp_path / "cover.m4a"), "only a cover picture"),
         "undecodable": (_nothing_decodable(tmp_path / "zero.mp4", plain), "no picture of"),
-        "timeless": (remux(plain, tmp_path / "raw.h264", format="h264"), "no picture of"),
+        "encrypted": (_encrypted(tmp_path / "encrypted.mp4"), "is encrypted"),
     }
 
 
 KINDS = ["missing", "directory", "empty", "pipe", "text", "noise", "headless", "subtitle", "sound", "cover"]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "undecodable", "timeless"])
+@pytest.mark.parametrize("kind", [*KINDS, "undecodable", "encrypted"])
 def test_what_is_no_video_is_refused_by_name(tmp_path, plain, kind):
     path, message = _files(tmp_path, plain)[kind]
     for call in (probe, lambda file: decode(file, [0.0])):
@@ -110,6 +115,12 @@ def test_what_is_no_video_is_refused_by_name(tmp_path, plain, kind):
             call(path)
         assert path.name in str(caught.value)
         assert caught.value.remedy
+
+
+def test_pictures_without_times_are_shown_at_the_rate_of_the_stream(tmp_path, plain):
+    raw = remux(plain, tmp_path / "raw.h264", format="h264")
+    assert probe(raw).duration_seconds == pytest.approx(10.0)
+    assert [number_in(frame.pixels) for frame in iter_frames(raw)] == list(range(300))
 
 
 def test_an_address_is_told_to_be_downloaded():

@@ -1,0 +1,101 @@
+"""What a keyframe group really holds, where that is not what its packets promise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from longpanda.video.groups import Inspected
+from longpanda.video.timeline import LOST, Timeline
+
+
+@dataclass(frozen=True)
+class Content:
+    """The pictures of a group, in order of display.
+
+    Args:
+        begin: the packet to begin to decode with.
+        times: when each begins to be shown, in ticks.
+        numbers: the packet of each, or `LOST` where it is damaged.
+        is_damaged: is anything missing that others may refer to?
+        is_as_planned: is it all as the packets promise?
+        damaged: times at which something is missing.
+    """
+
+    begin: int
+    times: tuple[int, ...]
+    numbers: tuple[int, ...]
+    is_damaged: bool
+    is_as_planned: bool
+    damaged: frozenset[int]
+
+
+def content_of(found: Inspected, timeline: Timeline, start: int) -> Content:
+    """Put what decoding gave in order.
+
+    The decoder's order is right. A picture whose time does not fit it is shown in the gap that its neighbours leave,
+    and left out where they leave none.
+
+    Args:
+        found: the pictures, as the decoder gives them.
+        timeline: their times.
+        start: the group.
+    """
+    places = timeline.places_from(start)
+    planned, times = timeline.numbers[places].tolist(), timeline.times[places].tolist()
+    time_of = dict(zip(planned, times, strict=True))
+    fitted = fit([time_of[number] for number in found.shown])
+    entries = [(time, number) for time, number in zip(fitted, found.shown, strict=True) if time is not None]
+    left_out = {time_of[number] for time, number in zip(fitted, found.shown, strict=True) if time is None}
+    lost = {time for time, number in zip(times, planned, strict=True) if number == LOST or number in found.failed}
+    entries = sorted([*entries, *((time, LOST) for time in lost)], key=lambda entry: entry[0])
+    promised = [number for number in planned if number != LOST]
+    return Content(
+        begin=found.begin,
+        times=tuple(time for time, _ in entries),
+        numbers=tuple(number for _, number in entries),
+        is_damaged=bool(lost) or len(found.shown) < len(promised),
+        is_as_planned=not lost and [*found.shown] == promised,
+        damaged=frozenset({*lost, *left_out}),
+    )
+
+
+def fit(times: Sequence[int]) -> list[int | None]:
+    """Times that never decrease, changing as few as possible; None for a picture that has no room.
+
+    Args:
+        times: of pictures in the order in which they are shown.
+    """
+    array = np.asarray(times, np.int64)
+    steps = np.diff(np.sort(array))
+    usual = int(np.median(steps)) if len(steps) else 0
+    kept = set(_most_in_order(array, usual))
+    fitted: list[int | None] = []
+    for at, time in enumerate(times):
+        if at in kept:
+            fitted.append(time)
+            continue
+        before = next((earlier for earlier in reversed(fitted) if earlier is not None), None)
+        after = next((times[later] for later in range(at + 1, len(times)) if later in kept), None)
+        has_room = usual > 0 and before is not None and after is not None and 2 * (after - before) >= 3 * usual
+        fitted.append(before + usual if has_room and before is not None else None)
+    return fitted
+
+
+def _most_in_order(times: np.ndarray, usual: int) -> list[int]:
+    """The longest subsequence that does not decrease; of several, the one with the most regular steps around it."""
+    if not np.any(np.diff(times) < 0):
+        return list(range(len(times)))
+    is_regular = np.abs(np.diff(times) - usual) * 4 <= usual
+    weights = 1 + (np.append(is_regular, False) + np.append(False, is_regular)[: len(times)]) / (4 * len(times))
+    best, before = np.zeros(len(times)), np.full(len(times), -1)
+    for at, time in enumerate(times):
+        earlier = np.where(times[:at] <= time, best[:at], -1.0)
+        if at and earlier.max() > 0:
+            before[at] = int(earlier.argmax())
+        best[at] = weights[at] + max(0.0, earlier.max(initial=0.0))
+    kept, at = [], int(best.argmax())
+    while at >= 0:
+        kept.append(at)
+        at = int(before[at])
+    return kept[::-1]

@@ -1,0 +1,160 @@
+"""What is known of a file before anything is asked of it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from longpanda.video.clock import ClockJump
+from longpanda.video.crop import container_crop
+from longpanda.video.frames import Geometry, geometry_of
+from longpanda.video.source import Source
+from longpanda.video.timeline import Timeline
+
+_SHORT_SECONDS, _SHORT_SHARE = 0.5, 0.01
+"""A file that is shorter than its header says by more than both is not what it was."""
+_STILL_SECONDS, _STILL_INTERVALS, _LEAST_TO_JUDGE = 60.0, 100, 8
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """One video file: the stream that is watched, and how it is shown.
+
+    Args:
+        path: the file.
+        container: FFmpeg's name of the format.
+        codec: name of the codec, for example "h264".
+        width_px: width as displayed: square pixels, upright.
+        height_px: height as displayed.
+        coded_width_px: width as stored.
+        coded_height_px: height as stored.
+        pixel_format: FFmpeg's name, for example "yuv420p10le".
+        sample_aspect_ratio: width of a stored pixel divided by its height.
+        geometry: how stored pictures become displayed ones (rotation, mirroring).
+        average_fps: pictures per second on average, None if unknown. No clock: pictures may be unevenly spaced.
+        duration_seconds: length of the video track, from its first picture to the end of its last one, by its packets.
+        promised_seconds: the same by the header, which is longer where a file has been cut, and may be wrong; 0 where
+            no header says it.
+        frames_promised: pictures according to the header (hidden ones of an edit list included), None if unknown.
+        has_audio: there is sound, too.
+        stream_index: number of the stream in the file.
+        clock_jumps: places at which the file's clock begins again, as in recordings appended to one another; times are
+            those of one clock without them.
+        wrong_times: pictures left out because the time of their packet cannot be right.
+        longest_still: the second at which one picture stays on screen for much longer than the others, and for how
+            many; None where none does. Where a clock jumps ahead, that cannot be told from a still picture.
+    """
+
+    path: str
+    container: str
+    codec: str
+    width_px: int
+    height_px: int
+    coded_width_px: int
+    coded_height_px: int
+    pixel_format: str
+    sample_aspect_ratio: Fraction
+    geometry: Geometry
+    average_fps: float | None
+    duration_seconds: float
+    promised_seconds: float
+    frames_promised: int | None
+    has_audio: bool
+    stream_index: int
+    clock_jumps: tuple[ClockJump, ...] = ()
+    wrong_times: int = 0
+    longest_still: tuple[float, float] | None = None
+
+    @property
+    def notice(self) -> str:
+        """What a user should know of the file's times, or ""."""
+        said = []
+        if self.promised_seconds - self.duration_seconds > max(_SHORT_SECONDS, _SHORT_SHARE * self.promised_seconds):
+            promised, there = self.promised_seconds, self.duration_seconds
+            said.append(f"The file's header promises {promised:.1f} s; there are pictures for {there:.1f} s.")
+        if self.clock_jumps:
+            said.append(
+                f"The file's clock jumps ({', '.join(map(str, self.clock_jumps))}); times here go on without that."
+            )
+        if self.wrong_times:
+            said.append(f"Pictures left out because their times cannot be right: {self.wrong_times}.")
+        if self.longest_still:
+            at, lasting = self.longest_still
+            said.append(
+                f"One picture stays on screen for {lasting:.1f} s from {at:.3f} s on; the clock may have jumped."
+            )
+        return "".join(f"{sentence} " for sentence in said)
+
+    @property
+    def rotation_degrees(self) -> int:
+        """Counterclockwise turn that makes the stored picture upright: 0, 90, 180 or 270."""
+        return self.geometry.rotation_degrees
+
+
+def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
+    """What is said of an open file.
+
+    Args:
+        source: the file.
+        timeline: its pictures.
+        first: the first picture, a PyAV frame, since PyAV offers rotation and cropping nowhere else.
+    """
+    stream, codec = source.stream, source.codec
+    sample_aspect = Fraction(stream.sample_aspect_ratio or codec.sample_aspect_ratio or 1)
+    geometry = geometry_of(first, sample_aspect, container_crop(source))
+    return VideoInfo(
+        path=source.path,
+        container=source.container.format.name,
+        codec=codec.codec.canonical_name,
+        width_px=geometry.width_px,
+        height_px=geometry.height_px,
+        coded_width_px=first.width,
+        coded_height_px=first.height,
+        pixel_format=first.format.name,
+        sample_aspect_ratio=sample_aspect,
+        geometry=geometry,
+        average_fps=float(stream.average_rate) if stream.average_rate else None,
+        duration_seconds=float(timeline.duration * timeline.time_base),
+        promised_seconds=_promised_seconds(source, timeline),
+        frames_promised=stream.frames or None,
+        has_audio=bool(source.container.streams.audio),
+        stream_index=stream.index,
+        clock_jumps=timeline.jumps,
+        wrong_times=timeline.wrong_times,
+        longest_still=_longest_still(timeline),
+    )
+
+
+def _longest_still(timeline: Timeline) -> tuple[float, float] | None:
+    """See `VideoInfo`."""
+    steps = np.diff(timeline.times)
+    usual = float(np.median(steps)) if len(steps) >= _LEAST_TO_JUDGE else 0.0
+    at = int(steps.argmax()) if usual else 0
+    lasting = float(int(steps[at]) * timeline.time_base) if usual else 0.0
+    if lasting < _STILL_SECONDS or steps[at] < _STILL_INTERVALS * usual:
+        return None
+    return timeline.seconds_of(timeline.times[at]), lasting
+
+
+def _promised_seconds(source: Source, timeline: Timeline) -> float:
+    """By the stream's header, Matroska's tag, or the container's header if it holds nothing else; 0 without any."""
+    stream, container = source.stream, source.container
+    start_seconds = float(timeline.origin * timeline.time_base)
+    if stream.duration:
+        return float(stream.duration * timeline.time_base)
+    tag_seconds = _clock_seconds(stream.metadata.get("DURATION", ""))
+    if tag_seconds > start_seconds:
+        return tag_seconds - start_seconds
+    if container.duration and len(container.streams) == 1:
+        return float(container.duration / 1_000_000) - start_seconds + (container.start_time or 0) / 1_000_000
+    return 0.0
+
+
+def _clock_seconds(text: str) -> float:
+    """ "00:01:02.5" -> 62.5; 0 for anything else."""
+    try:
+        hours, minutes, seconds = (float(part) for part in text.split(":"))
+    except ValueError:
+        return 0.0
+    return 3600 * hours + 60 * minutes + seconds

@@ -1,0 +1,245 @@
+"""From all packets of a file to its time line."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from longpanda.errors import VideoError
+from longpanda.video import clock as clocks
+from longpanda.video.clock import ClockJump, Flags
+from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, KEY, NO_TIME, PacketTable, Ticks, demux, read_table
+from longpanda.video.source import Source, open_source
+from longpanda.video.timeline import LOST, Numbers, Timeline
+
+_LONGEST_LEAD_SECONDS = 10.0
+_END_INTERVALS = Fraction(3, 2)
+_FEW = 0.01
+_TS_DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT of FFmpeg
+_WITHOUT_PRESENTATION_TIMES = ("avi", "asf")
+_HEAD_PACKETS = 64
+_SEAM_PACKETS = 3
+_MPEG_CLOCK = Fraction(1, 90_000)
+
+
+def survey(source: Source) -> Timeline:
+    """Read all packets of an open file, and put its pictures in order.
+
+    Raises:
+        VideoError: the file is encrypted, or the stream has no packet with a picture to show.
+    """
+    table = read_table(source)
+    if table.is_encrypted:
+        raise VideoError(
+            f"the video track of '{source.path}' is encrypted", "a track without copy protection", "decrypt it first"
+        )
+    shown = np.flatnonzero(table.marks & (HIDDEN | EMPTY) == 0)
+    if not len(shown):
+        raise VideoError(
+            f"'{source.path}' has a video track without a picture", "at least one picture", "export or copy it again"
+        )
+    may_jump = bool(int(source.container.format.flags) & _TS_DISCONTINUOUS)
+    return _Survey(table, shown, source.stream, may_jump).timeline(_times_mislead(source, table.pts[shown]))
+
+
+def _times_mislead(source: Source, pts: Ticks) -> bool:
+    """Are the times of pictures those of decoding, though the decoder puts pictures in another order?
+
+    AVI and ASF have no others, and files copied from them keep them. Where no picture seems to be shown out of the
+    order of decoding, and the codec may do that, the first pictures tell.
+    """
+    if not source.codec.has_b_frames or len(pts) < 2:
+        return False
+    is_decoding_order = bool(np.all(np.diff(pts) > 0))
+    if source.container.format.name in _WITHOUT_PRESENTATION_TIMES:
+        return is_decoding_order or _are_contradicted(source.path)
+    return is_decoding_order and _are_contradicted(source.path)
+
+
+def _are_contradicted(path: str) -> bool:
+    """Do the first pictures come out of the decoder in another order than their times say?"""
+    import av
+
+    newest = NO_TIME
+    with open_source(path) as source:
+        for packet in islice(demux(source), _HEAD_PACKETS):
+            try:
+                frames = source.codec.decode(packet) if packet is not None and packet.size else []
+            except av.error.FFmpegError:
+                continue
+            for pts in (frame.pts for frame in frames if frame.pts is not None):
+                if pts < newest:
+                    return True
+                newest = pts
+    return False
+
+
+@dataclass(frozen=True, eq=False)
+class _Pictures:
+    """What is to be shown: times of the shown packets, on one clock, and which of them are known."""
+
+    pts: Ticks
+    known: Flags
+    wrong: Flags
+
+
+def _durations(table: PacketTable, stream: Any) -> Ticks:
+    """How long pictures are shown, by their packets, or by the stream's rate where these do not say."""
+    rate = stream.average_rate or stream.guessed_rate
+    usual = round(1 / rate / stream.time_base) if rate else 0
+    return np.asarray(np.where(table.durations > 0, table.durations, usual), np.int64)
+
+
+def _without_seams(table: PacketTable, starts: Numbers) -> PacketTable:
+    """Where recordings are joined, packets next to the seam are called corrupt because their counters do not go on."""
+    marks = table.marks.copy()
+    for start in starts.tolist():
+        marks[max(0, start - _SEAM_PACKETS) : start + 1] &= 0xFF ^ CORRUPT
+    return replace(table, marks=marks)
+
+
+class _Survey:
+    """The steps from packets to the time line; arrays of length S are those of the shown packets."""
+
+    def __init__(self, table: PacketTable, shown: Numbers, stream: Any, may_jump: bool) -> None:
+        self._table, self._shown, self._stream = table, shown, stream
+        self._durations = _durations(table, stream)
+        self._second = max(1, int(1 / stream.time_base))
+        raw = table.pts[shown]
+        unshifted = clocks.filled(table.dts[shown], raw, self._durations[shown])
+        jump_ticks = int(clocks.JUMP_SECONDS * self._second)
+        starts = clocks.jumps(unshifted, may_jump, jump_ticks)
+        self._table = _without_seams(table, shown[starts])
+        may_wrap = may_jump and stream.time_base == _MPEG_CLOCK
+        shifts = clocks.offsets(np.where(raw == NO_TIME, unshifted, raw), unshifted, starts, may_wrap, jump_ticks)
+        self._shift = np.repeat(shifts, np.diff([0, *starts, len(shown)]))
+        self._clock = unshifted + self._shift
+        self._pts = np.where(raw == NO_TIME, NO_TIME, raw + self._shift)
+        self._jumps = [
+            (start, before - after) for start, before, after in zip(starts, shifts, shifts[1:], strict=False)
+        ]
+        self._interval = clocks.interval_of(self._clock)
+        self._damaged: frozenset[int] = frozenset()
+
+    def timeline(self, times_mislead: bool) -> Timeline:
+        """The time line; `times_mislead` says that the times of pictures are those of decoding."""
+        pictures = self._judged()
+        is_in_order = not times_mislead and bool(pictures.known.mean() >= 1 - _FEW)
+        if is_in_order:
+            times, numbers, starts = self._in_order(pictures)
+        else:
+            times, numbers = np.sort(self._clock), np.sort(self._shown)
+            starts = np.zeros(len(times), np.int64)
+        origin = self._origin(int(times[0]), is_in_order)
+        last_interval = int(times[-1] - times[-2]) if len(times) > 1 else 0
+        own = self._own_duration(int(numbers[-1])) or last_interval
+        tolerance = max(own, int(last_interval * _END_INTERVALS))
+        end = min([int(times[-1]) + tolerance, *(ticks - 1 for ticks in self._damaged if ticks > times[-1])])
+        time_base = self._stream.time_base
+        jumps = tuple(
+            ClockJump(float((self._begin_of(start) - origin) * time_base), float(by * time_base))
+            for start, by in self._jumps
+        )
+        return Timeline(
+            table=self._table,
+            times=times,
+            numbers=numbers,
+            starts=starts,
+            time_base=time_base,
+            origin=origin,
+            duration=int(times[-1]) + own - origin,
+            end=end,
+            is_in_order=is_in_order,
+            jumps=jumps,
+            wrong_times=int(np.count_nonzero(pictures.wrong)),
+            damaged=self._damaged,
+        )
+
+    def _own_duration(self, number: int) -> int:
+        """How long the last picture is shown, by its packet; FLV's say a millisecond, which is not believed."""
+        own = int(self._durations[number]) if number != LOST else 0
+        return own if 2 * own >= self._interval else self._interval
+
+    def _judged(self) -> _Pictures:
+        """Tell right times from wrong and missing ones."""
+        known = self._pts != NO_TIME
+        wrong = np.zeros(len(known), bool)
+        places = np.flatnonzero(known)
+        if len(places) > 1:
+            times = self._pts[places]
+            is_wrong = clocks.wrong(times, self._second)
+            good = places[~is_wrong]
+            wrong[places[is_wrong]] = True
+            stray = clocks.strays(self._pts[good], self._table.durations[self._shown[good]], self._second)
+            wrong[good[stray]] = True
+        return _Pictures(self._pts, known, wrong)
+
+    def _in_order(self, pictures: _Pictures) -> tuple[Ticks, Numbers, Numbers]:
+        """Pictures by their times; where one has none, the gap that its neighbours leave is its place."""
+        good = pictures.known & ~pictures.wrong
+        times, numbers = [self._pts[good]], [self._shown[good]]
+        for at in np.flatnonzero(~good).tolist():
+            gap = clocks.vacancy(self._pts, good, at, self._interval)
+            if gap is not None:
+                times.append(np.array([gap]))
+                numbers.append(np.array([LOST if pictures.wrong[at] else self._shown[at]]))
+        damage = self._damage()
+        all_times = np.concatenate([*times, damage])
+        all_numbers = np.concatenate([*numbers, np.full(len(damage), LOST)])
+        order = np.lexsort((all_numbers, all_times))
+        all_times, all_numbers = all_times[order], all_numbers[order]
+        starts = self._starts(all_times, all_numbers, pictures.wrong)
+        is_lost = (all_numbers == LOST) | (self._table.marks[all_numbers] & CORRUPT != 0)
+        self._damaged = frozenset(all_times[is_lost].tolist())
+        end = int(np.flatnonzero(~is_lost)[-1]) + 1 if not is_lost.all() else len(is_lost)  # of a file that is cut
+        return all_times[:end], np.where(is_lost, LOST, all_numbers)[:end], starts[:end]
+
+    def _damage(self) -> Ticks:
+        """When something is missing that could not be read: as long after the last packet as pictures wait there."""
+        if not self._table.errors:
+            return np.empty(0, np.int64)
+        is_key = (self._table.marks[self._shown] & KEY != 0) & (self._pts != NO_TIME)
+        waits = (self._pts - self._clock)[is_key]
+        wait = int(np.median(waits)) if len(waits) else 0
+        before = np.searchsorted(self._shown, self._table.errors) - 1
+        return np.asarray(self._clock[before[before >= 0]] + wait + max(1, self._interval), np.int64)
+
+    def _starts(self, times: Ticks, numbers: Numbers, wrong: Flags) -> Numbers:
+        """For each picture the keyframe to decode from; a LOST one has that of the picture before it."""
+        keys = np.flatnonzero(self._table.marks & KEY)
+        keys = keys if len(keys) and keys[0] == 0 else np.concatenate([[0], keys])
+        at = np.maximum(np.searchsorted(keys, numbers, side="right") - 1, 0)
+        is_leading = times < self._key_times(keys, wrong)[at]
+        starts = keys[np.maximum(at - is_leading, 0)]
+        places = np.flatnonzero(numbers != LOST)
+        if not len(places):
+            return np.zeros(len(times), np.int64)
+        before = np.clip(np.searchsorted(places, np.arange(len(times)), side="right") - 1, 0, None)
+        return np.asarray(starts[places[before]])
+
+    def _key_times(self, keys: Numbers, wrong: Flags) -> Ticks:
+        """When keyframes are shown, also those that an edit list hides, on the clock without jumps.
+
+        Where that is not known, it is late enough for all that follows to be decoded from the keyframe before.
+        """
+        at = np.minimum(np.searchsorted(self._shown, keys), len(self._shown) - 1)
+        is_wrong = wrong[at] & (self._shown[at] == keys)
+        raw = self._table.pts[keys]
+        is_unknown = is_wrong | (raw == NO_TIME)
+        return np.asarray(np.where(is_unknown, np.iinfo(np.int64).max, raw + self._shift[at]), np.int64)
+
+    def _begin_of(self, start: int) -> int:
+        """When the first picture of a piece of the file is shown."""
+        piece = self._pts[start : start + 64]
+        piece = piece[piece != NO_TIME]
+        return int(piece.min()) if len(piece) else int(self._clock[start])
+
+    def _origin(self, first: int, is_in_order: bool) -> int:
+        """The tick of second 0; of files that only tell when to decode, the first picture, which FFmpeg shows later."""
+        said = self._stream.start_time
+        is_late = not is_in_order or self._stream.container.format.name in _WITHOUT_PRESENTATION_TIMES
+        if said is None or is_late or not 0 <= first - said <= _LONGEST_LEAD_SECONDS * self._second:
+            return first
+        return int(said)

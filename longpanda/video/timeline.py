@@ -1,0 +1,144 @@
+"""The time line of one file: which of its pictures is on screen when, and from which keyframe on to decode it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from longpanda.video.clock import ClockJump
+from longpanda.video.packets import KEY, PacketTable, Ticks
+
+LOST = -1
+_ROUNDING_SECONDS = Fraction(1, 1_000_000)  # a second computed from a picture's own time must find that picture
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """All pictures of a stream in the order in which they are shown, told from its packets before any is decoded.
+
+    A picture is identified by the number of its packet, never by its time. It is on screen from its time to that of the
+    next one. Where a packet is damaged, or a picture is missing because its time is wrong, nothing is on screen
+    (`LOST`). Second 0 is where the stream starts, as the container says, or its first picture where that is earlier or
+    the container says what cannot be. The last picture stays for its own duration or for 1.5 times the interval before
+    it, whichever is longer: that reaches the end of a whole file, and is not stretched over what a truncated file has
+    lost.
+
+    Args:
+        table: the packets.
+        times: int64 [P], never decreasing: when each picture begins to be shown, in ticks of one clock without jumps.
+        numbers: int64 [P], the packet of each, or `LOST`.
+        starts: int64 [P], the packet with which to begin to decode for it: the keyframe before it, or the one before
+            that for a picture that is shown before a keyframe and decoded after it (open groups).
+        time_base: seconds of a tick.
+        origin: the tick of second 0.
+        duration: ticks from second 0 to the end of the last picture.
+        end: the last tick at which the last picture is on screen.
+        is_in_order: False where times do not tell in which order pictures are shown (AVI, ASF and bare streams with B
+            pictures): then the decoder's order counts, and `times` are the moments at which some picture begins.
+        jumps: places at which the file's clock begins again.
+        wrong_times: pictures left out because the time of their packet cannot be right.
+        damaged: ticks at which the file is known to be damaged.
+    """
+
+    table: PacketTable
+    times: Ticks
+    numbers: Numbers
+    starts: Numbers
+    time_base: Fraction
+    origin: int
+    duration: int
+    end: int
+    is_in_order: bool = True
+    jumps: tuple[ClockJump, ...] = ()
+    wrong_times: int = 0
+    damaged: frozenset[int] = frozenset()
+
+    def __repr__(self) -> str:
+        order = "" if self.is_in_order else ", in the decoder's order"
+        return f"Timeline({len(self.times)} pictures in {float(self.duration * self.time_base):.3f} s{order})"
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def seconds_of(self, ticks: int) -> float:
+        """A time of this clock in seconds from the start of the stream."""
+        return float((int(ticks) - self.origin) * self.time_base)
+
+    def ticks_of(self, second: float) -> int:
+        """A time in seconds from the start of the stream as a time of this clock."""
+        return self.origin + int((Fraction(second) + _ROUNDING_SECONDS) / self.time_base)
+
+    def place_at(self, ticks: int) -> int:
+        """Which picture is on screen, counted from 0 in the order of display; -1 before the first one."""
+        return int(np.searchsorted(self.times, ticks, side="right")) - 1
+
+    def place_of(self, number: int) -> int | None:
+        """Where the picture of a packet is shown; None where it is not."""
+        place = int(self._place_of_packet[number])
+        return place if place >= 0 else None
+
+    def time_of(self, number: int) -> int:
+        """When the picture of a packet is shown, for one that is."""
+        return int(self.times[self._place_of_packet[number]])
+
+    def key_near(self, ticks: int, tolerance_ticks: int) -> int | None:
+        """The place of the keyframe nearest to a time, if there is one within the tolerance; of two, the earlier."""
+        at = int(np.searchsorted(self._key_times, ticks, side="right"))
+        near = self.key_places[max(0, at - 1) : at + 1]
+        distances = np.abs(self.times[near] - ticks)
+        if not len(near) or distances.min() > tolerance_ticks:
+            return None
+        return int(near[int(distances.argmin())])
+
+    def keys_between(self, first_second: float, last_second: float) -> int:
+        """How many keyframes are shown from one second to another."""
+        ends = np.searchsorted(self._key_times, [self.ticks_of(first_second), self.ticks_of(last_second) + 1])
+        return int(ends[1] - ends[0])
+
+    def places_from(self, start: int) -> Numbers:
+        """The pictures for which decoding begins with a packet, in order of display."""
+        first, end = np.searchsorted(self._sorted_starts, [start, start + 1])
+        return self._by_start[first:end]
+
+    def start_before(self, start: int) -> int | None:
+        """The packet with which decoding begins for the pictures before those of `start`; None for the first ones."""
+        at = int(np.searchsorted(self._sorted_starts, start)) - 1
+        return int(self._sorted_starts[at]) if at >= 0 else None
+
+    def is_doubtful(self, start: int) -> bool:
+        """Is a group known to be damaged, or to have a picture moved, it seems: two almost at once, a gap elsewhere?"""
+        places = self.places_from(start)
+        if np.any(self.numbers[places] == LOST):
+            return True
+        steps = np.diff(self.times[places])
+        usual = float(np.median(steps)) if len(steps) else 0.0
+        return bool(usual > 0 and steps.min() <= usual / 4 and steps.max() >= 1.75 * usual)
+
+    @cached_property
+    def key_places(self) -> Numbers:
+        """Where keyframes are, in order of display."""
+        is_key = (self.numbers != LOST) & (self.table.marks[self.numbers] & KEY != 0)
+        return np.flatnonzero(is_key)
+
+    @cached_property
+    def _key_times(self) -> Ticks:
+        return self.times[self.key_places]
+
+    @cached_property
+    def _by_start(self) -> Numbers:
+        return np.argsort(self.starts, kind="stable")
+
+    @cached_property
+    def _sorted_starts(self) -> Numbers:
+        return self.starts[self._by_start]
+
+    @cached_property
+    def _place_of_packet(self) -> Numbers:
+        places = np.full(len(self.table), -1, np.int64)
+        shown = np.flatnonzero(self.numbers != LOST)
+        places[self.numbers[shown]] = shown
+        return places

@@ -1,0 +1,122 @@
+"""Arithmetic on packet times: jumps are told from single wrong times, and no single time decides anything."""
+
+import numpy as np
+import pytest
+
+from longpanda.video import clock
+from longpanda.video.content import fit
+from longpanda.video.packets import NO_TIME
+
+SECOND = 90_000
+STEP = SECOND // 25
+
+
+def reordered(count, depth=4):
+    """Times of pictures in the order of decoding, with B pictures: 0, 4 2 1 3, 8 6 5 7 and so on."""
+    order = [0]
+    for anchor in range(depth, count, depth):
+        order += [
+            anchor,
+            anchor - depth // 2,
+            *(n for n in range(anchor - depth + 1, anchor) if n != anchor - depth // 2),
+        ]
+    return np.array(order, np.int64) * STEP
+
+
+def test_a_clock_that_begins_again_jumps_once():
+    times = np.arange(100, dtype=np.int64) * STEP
+    joined = np.concatenate([times, times, times + 7 * SECOND])
+    assert clock.jumps(joined, False, 10 * SECOND) == [100]
+    assert clock.jumps(joined, True, 2 * SECOND) == [100, 200]
+
+
+@pytest.mark.parametrize("at", [0, 1, 50, 98, 99])
+@pytest.mark.parametrize("by", [3600 * SECOND, -3600 * SECOND, 5 * SECOND, -5 * SECOND, -1])
+def test_one_wrong_time_is_no_jump(at, by):
+    times = np.arange(100, dtype=np.int64) * STEP
+    times[at] += by
+    assert clock.jumps(times, True, 10 * SECOND) == []
+
+
+def test_a_long_picture_is_no_jump_where_formats_have_them():
+    times = np.arange(100, dtype=np.int64) * STEP
+    times[50:] += 3600 * SECOND
+    assert clock.jumps(times, False, 10 * SECOND) == []
+    assert clock.jumps(times, True, 10 * SECOND) == [50]
+
+
+def test_pieces_follow_one_another_without_a_gap():
+    times = np.arange(100, dtype=np.int64) * STEP
+    joined = np.concatenate([times, times - 50 * SECOND, times + 7 * SECOND])
+    shifts = clock.offsets(joined, joined, [100, 200], False, 10 * SECOND)
+    np.testing.assert_array_equal(joined + np.repeat(shifts, 100), np.arange(300) * STEP)
+
+
+def test_a_wrapped_clock_goes_on_where_it_was():
+    times = 2**33 - 50 * STEP + np.arange(100, dtype=np.int64) * STEP
+    times[60:] += 2 * STEP  # a pause, just behind the wrap, that is kept
+    wrapped = times % 2**33
+    assert clock.jumps(wrapped, True, 10 * SECOND) == [50]
+    assert clock.offsets(wrapped, wrapped, [50], True, 10 * SECOND) == [0, 2**33]
+
+
+@pytest.mark.parametrize(
+    "pictures", [np.arange(200, dtype=np.int64) * STEP, reordered(200)], ids=["plain", "reordered"]
+)
+@pytest.mark.parametrize(("at", "by"), [(100, 3600), (100, -3600), (30, 3600), (150, -2.5), (150, 2.5), (40, -1.4)])
+def test_a_time_far_from_its_neighbours_is_wrong_and_no_other(pictures, at, by):
+    times = pictures.copy()
+    times[at] += int(by * SECOND)
+    assert np.flatnonzero(clock.wrong(times, SECOND)).tolist() == [at]
+    good = np.ones(len(times), bool)
+    good[at] = False
+    assert clock.vacancy(times, good, at, STEP) == pictures[at]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        reordered(240),
+        reordered(240, depth=32),
+        np.concatenate([[23], *(24 * group + np.r_[47, 0:23] for group in range(9))]).astype(np.int64) * STEP,
+        np.cumsum(np.random.default_rng(0).choice([1, 2, 50, 3000], 300)).astype(np.int64) * STEP,
+    ],
+    ids=["pyramid", "deep pyramid", "keyframes shown last", "uneven"],
+)
+def test_right_times_are_right(times):
+    assert not clock.wrong(times, SECOND).any()
+    assert not clock.strays(times, np.full(len(times), STEP), SECOND)[1:-1].any()
+
+
+@pytest.mark.parametrize("at", [0, 199])
+def test_a_picture_an_hour_from_all_others_is_a_stray(at):
+    times = np.arange(200, dtype=np.int64) * STEP
+    times[at] += (1 if at else -1) * 3600 * SECOND
+    durations = np.full(200, STEP)
+    assert np.flatnonzero(clock.strays(times, durations, SECOND)).tolist() == [at]
+    durations[max(0, at - 1)] = 3600 * SECOND  # its packet says that the picture before it stays so long
+    assert not clock.strays(times, durations, SECOND).any()
+
+
+def test_missing_decoding_times_go_on_at_the_rate_of_the_packets():
+    dts = np.array([NO_TIME, NO_TIME, 20, 30, NO_TIME, NO_TIME, 60], np.int64)
+    durations = np.full(7, 10)
+    assert clock.filled(dts, dts, durations).tolist() == [0, 10, 20, 30, 40, 50, 60]
+    nothing = np.full(4, NO_TIME)
+    assert clock.filled(nothing, nothing, np.full(4, 7)).tolist() == [0, 7, 14, 21]
+    assert clock.filled(nothing, np.array([3, 5, 9, 11]), np.full(4, 7)).tolist() == [3, 5, 9, 11]
+
+
+@pytest.mark.parametrize(
+    ("times", "fitted"),
+    [
+        ([0, 10, 20, 30], [0, 10, 20, 30]),
+        ([0, 10, 20, 5, 40, 50], [0, 10, 20, 30, 40, 50]),  # the fourth is moved into the gap
+        ([0, 10, 38, 30, 40, 50], [0, 10, 20, 30, 40, 50]),
+        ([0, 10, 20, 19, 40, 50], [0, 10, 20, 30, 40, 50]),  # and not the third, whose steps are regular
+        ([0, 10, 20, 5, 30, 40], [0, 10, 20, None, 30, 40]),  # there is no gap
+        ([], []),
+    ],
+)
+def test_the_decoders_order_is_right_and_times_are_fitted_to_it(times, fitted):
+    assert fit(times) == fitted
