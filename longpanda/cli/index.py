@@ -134,6 +134,7 @@ def _facts(index: "VideoIndex") -> dict[str, object]:
         "tokens": index.token_count,
         "tokens_per_frame": index.token_count / index.frames,
         "duration_seconds": index.facts["duration_seconds"],
+        "notice": str(index.facts.get("video_notice", "")).strip(),
         "storage": index.header.storage,
         "model": index.header.model,
     }

@@ -1,9 +1,12 @@
-"""Show what a video file holds; only its first pictures are decoded."""
+"""Show what a video file holds; its packets are read, and only its first picture is decoded."""
 
 import argparse
 import dataclasses
 import json
 from typing import Any
+
+_ONLY_IN_JSON = ("clock_jumps", "wrong_times", "longest_still")
+"""The notice says these in words."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +23,12 @@ def run(options: argparse.Namespace) -> None:
     values: dict[str, Any] = {f.name: getattr(info, f.name) for f in dataclasses.fields(info) if f.name != "geometry"}
     values["rotation_degrees"] = info.rotation_degrees
     values["sample_aspect_ratio"] = str(info.sample_aspect_ratio)
+    values["clock_jumps"] = [dataclasses.asdict(jump) for jump in info.clock_jumps]
+    values["notice"] = info.notice.strip()
     if options.json:
         print(json.dumps(values, indent=2))
         return
     for name, value in values.items():
+        if name in _ONLY_IN_JSON or not (value or name != "notice"):
+            continue
         print(f"{name:22} {value if not isinstance(value, float) else round(value, 3)}")

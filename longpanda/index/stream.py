@@ -78,6 +78,7 @@ class Stream:
         facts: dict[str, Any] = {
             "duration_seconds": self._info.duration_seconds,
             "source": source,
+            "video_notice": self._info.notice,
             "is_complete": False,
         }
         known = {} if state is None else state.facts

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from longpanda.errors import CutVideoError
 from longpanda.index.encode import Encoder, refuse_unreadable
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.growth import workers_for
@@ -69,7 +66,7 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
     if index.is_complete:
         missing = index.facts["frames_wanted"] - len(tokens.frames_seconds)
         notice = f"{missing} frames of this video could not be read when it was indexed. " if missing else ""
-    notice += _other_rate(index.header, model)
+    notice += str(index.facts.get("video_notice", "")) + _other_rate(index.header, model)
     spent = {"open_index": time.perf_counter() - started}
     return Watched(tokens, path, index.key, notice, spent, tuple(index.thumbnails))
 
@@ -83,30 +80,15 @@ def watch_video(
 ) -> Watched:
     """Read a video: what `longpanda index` does, in memory.
 
-    A file that is cut off before the first second asked for is read over what there is of it, and `notice` says so.
-
     Raises:
         CutVideoError: there is no picture at the seconds that `sampling` names.
     """
     seconds = sampling.seconds_for(info.duration_seconds)
     encoder = Encoder(model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
-    try:
-        watched = _read(path, encoder, seconds, info.duration_seconds)
-    except CutVideoError as error:
-        if sampling.seconds is not None:  # these and no others were asked for
-            raise
-        end = error.readable_seconds
-        readable = sampling.seconds_for(end) if end > 0 else np.zeros(1)
-        watched = _read(path, encoder, readable, info.duration_seconds)
-        watched = replace(watched, tokens=replace(watched.tokens, seen_seconds=end))
-        notice = (
-            f"None of the {len(seconds)} frames planned over {info.duration_seconds:.1f} s could be read: this file "
-            f"ends at {end:.1f} s, and the {len(watched.tokens.frames_seconds)} frames looked at are from before that. "
-        )
-        return replace(watched, notice=notice)
+    watched = _read(path, encoder, seconds, info.duration_seconds)
     missing = len(seconds) - len(watched.tokens.frames_seconds)
     notice = f"{missing} of {len(seconds)} frames could not be read from this file. " if missing else ""
-    return replace(watched, notice=notice)
+    return replace(watched, notice=notice + info.notice)
 
 
 def _read(path: Path, encoder: Encoder, seconds: Seconds, duration_seconds: float) -> Watched:
