@@ -18,7 +18,8 @@ from benchmarks.measure import command, keep_result, machine, write_json
 from longpanda.evaluate import accuracy
 from longpanda.index import load
 from longpanda.longwatch import FAMILIES
-from longpanda.longwatch.folder import VIDEOS, read_questions
+from longpanda.longwatch.folder import read_questions
+from longpanda.longwatch.manifest import VIDEOS
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.types import Answer, Reply, Sample, Score
 

@@ -28,8 +28,9 @@ from longpanda.evaluate.analysis import by_depth, by_minutes, chance, effective_
 from longpanda.index import LongPanda, load
 from longpanda.longwatch import Split, scene_seed
 from longpanda.longwatch.choices import mark
-from longpanda.longwatch.folder import VIDEOS, read_questions
+from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.limits import SCENES_PER_SEED
+from longpanda.longwatch.manifest import VIDEOS
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.types import Sample, Score
 

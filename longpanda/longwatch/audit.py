@@ -17,7 +17,8 @@ import numpy as np
 
 from longpanda.longwatch.bag import BagOfFrames, looks_at
 from longpanda.longwatch.families import FAMILIES, Family
-from longpanda.longwatch.folder import VIDEOS, read_questions
+from longpanda.longwatch.folder import read_questions
+from longpanda.longwatch.manifest import VIDEOS
 from longpanda.longwatch.oracle import LOOKS_PER_DWELL, Watched, answer, read_film_sights
 from longpanda.longwatch.reader import Sight
 from longpanda.longwatch.script import LEVELS

@@ -12,10 +12,10 @@ from longpanda import __version__
 from longpanda.errors import ConfigError
 from longpanda.longwatch.card import card
 from longpanda.longwatch.film import file_sha256
-from longpanda.longwatch.folder import QUESTIONS, VIDEOS, read_questions
+from longpanda.longwatch.folder import QUESTIONS, read_questions
 from longpanda.longwatch.harness import task_files
-from longpanda.longwatch.manifest import manifest_of, read_hashes, require_made
-from longpanda.longwatch.rows import VIDEO_SUFFIX, check_parquet, write_parquet
+from longpanda.longwatch.manifest import VIDEOS, films_of, manifest_of, read_hashes, require_made
+from longpanda.longwatch.rows import check_parquet, write_parquet
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.video import alone_in, write_whole
 from longpanda.video.whole import appearing_whole, not_writable
@@ -49,7 +49,7 @@ class _Suite:
     @property
     def films(self) -> list[str]:
         """The videos by their names from the suite's folder; the records of their scenes stay behind."""
-        return [name for name in self.hashes if name.startswith(f"{VIDEOS}/") and name.endswith(VIDEO_SUFFIX)]
+        return films_of(self.hashes)
 
     @property
     def identity(self) -> dict[str, Any]:

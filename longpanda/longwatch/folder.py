@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Protocol, Self
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import file_sha256
-from longpanda.longwatch.manifest import MANIFEST, read_hashes, require_film, require_made
+from longpanda.longwatch.manifest import MANIFEST, VIDEOS, read_hashes, require_film, require_made
 from longpanda.longwatch.suite import FOOTAGE_PLAN, PLAN
 from longpanda.types import Sample
 from longpanda.video import alone_in, write_whole
 
-QUESTIONS, VIDEOS = "questions.jsonl", "videos"
+QUESTIONS = "questions.jsonl"
 
 
 class Named(Protocol):

@@ -8,9 +8,9 @@ from typing import Any
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import file_sha256
-from longpanda.longwatch.folder import VIDEOS, claimed, complete
+from longpanda.longwatch.folder import claimed, complete
 from longpanda.longwatch.footage import FootageEntry, FootagePlan
-from longpanda.longwatch.manifest import MANIFEST
+from longpanda.longwatch.manifest import MANIFEST, VIDEOS
 from longpanda.longwatch.overlay import Tick, overlay, unwatched
 from longpanda.longwatch.scene import Scene
 from longpanda.video import write_whole

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
-from longpanda.longwatch.folder import QUESTIONS, VIDEOS, claimed, complete, open_folder, questions_jsonl
-from longpanda.longwatch.manifest import MANIFEST, difference, read_hashes
+from longpanda.longwatch.folder import QUESTIONS, claimed, complete, open_folder, questions_jsonl
+from longpanda.longwatch.manifest import MANIFEST, VIDEOS, difference, read_hashes
 from longpanda.longwatch.suite import Entry, SuitePlan
 
 

@@ -1,6 +1,7 @@
 """The manifest that marks a suite's folder as complete: the hash of every file, against which they are held."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,8 @@ from longpanda.errors import ConfigError
 from longpanda.longwatch.film import file_sha256
 
 MANIFEST: Final = "manifest.json"
+VIDEOS: Final = "videos"
+VIDEO_SUFFIX: Final = ".mp4"
 _AGAIN: Final = "run 'longpanda longwatch make', or 'insert', again"
 
 
@@ -41,10 +44,34 @@ def require_film(path: Path) -> None:
         raise ConfigError(f"'{path}' is missing", "every film of the suite", _AGAIN)
 
 
-def require_made(path: Path, sha256: str | None) -> None:
+def require_made(path: Path, sha256: str | None, remedy: str = _AGAIN) -> None:
     """Raises ConfigError where a file of a suite is missing or not the one of the manifest."""
     if problem := difference(path, sha256):
-        raise ConfigError(f"'{path}' is {problem}", "the file as it was made", _AGAIN)
+        raise ConfigError(f"'{path}' is {problem}", "the file as it was made", remedy)
+
+
+def films_of(hashes: Mapping[str, str]) -> list[str]:
+    """The films among the files of a suite, by their names from its folder."""
+    return [name for name in hashes if name.startswith(f"{VIDEOS}/") and name.endswith(VIDEO_SUFFIX)]
+
+
+def checked_films(folder: Path, otherwise: str = "") -> Iterator[str]:
+    """Hold every film of a suite against the manifest: answers are known for the films as they were made alone.
+
+    Args:
+        folder: of a complete suite.
+        otherwise: what else a user can do where one has changed, beside making it again.
+
+    Yields:
+        the name of every film, once it is found to be as it was made.
+
+    Raises:
+        ConfigError: there is no manifest, or a film is missing or changed since it was made.
+    """
+    hashes = read_hashes(folder)
+    for name in films_of(hashes):
+        require_made(folder / name, hashes[name], _AGAIN + otherwise)
+        yield name
 
 
 def difference(path: Path, sha256: str | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from longpanda.errors import ConfigError
+from longpanda.longwatch.manifest import VIDEO_SUFFIX
 from longpanda.types import Sample
 from longpanda.video.whole import appearing_whole, not_writable
 
@@ -30,7 +31,6 @@ COLUMNS: Final = {
 """Type and meaning of every column."""
 _TYPED: Final = ("instruction", "template", "minutes", "chance", "depth", "cluster", "scene_seed")
 """Columns that are metadata of a sample."""
-VIDEO_SUFFIX: Final = ".mp4"
 
 
 def rows_of(samples: Sequence[Sample]) -> list[dict[str, Any]]:

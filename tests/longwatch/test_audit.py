@@ -9,8 +9,8 @@ import pytest
 from longpanda.longwatch import FAMILIES, audit, film, textonly
 from longpanda.longwatch.audit import BOUNDED, INVARIANCES, Row, eight, ends, padded, reversed_, shuffled, single, twice
 from longpanda.longwatch.film import read_film
-from longpanda.longwatch.folder import VIDEOS
 from longpanda.longwatch.make import make
+from longpanda.longwatch.manifest import VIDEOS
 from longpanda.longwatch.oracle import Watched
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.textonly import TextOnly, features, label

@@ -16,6 +16,7 @@ from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.footage import Footage, FootagePlan
 from longpanda.longwatch.insert import insert
 from longpanda.longwatch.make import make
+from longpanda.longwatch.manifest import checked_films, films_of, read_hashes
 from longpanda.longwatch.suite import SuitePlan
 
 PLAN = SuitePlan(minutes=(3.0,), families=("needle",), per_cell=2, seed=7, split="dev", size_px=96, fps=0.25)
@@ -32,6 +33,24 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "suite"
     assert len(list(make(PLAN, folder))) == 1
     return folder
+
+
+@pytest.fixture(scope="module")
+def copy_of(made, tmp_path_factory):
+    return shutil.copytree(made, tmp_path_factory.mktemp("copy") / "suite")
+
+
+def test_films_are_held_against_their_hashes_and_so_are_the_reasons_told(made, copy_of):
+    names = [f"videos/{entry.name}.mp4" for entry in PLAN.entries]
+    assert films_of(read_hashes(made)) == names
+    assert list(checked_films(made)) == names
+    film = copy_of / names[0]
+    film.write_bytes(film.read_bytes()[:-1])
+    with pytest.raises(ConfigError, match=r"is changed since it was made; .*'insert', again, or wait"):
+        list(checked_films(copy_of, ", or wait"))
+    film.unlink()
+    with pytest.raises(ConfigError, match="is missing"):
+        list(checked_films(copy_of))
 
 
 @pytest.fixture(scope="module")
