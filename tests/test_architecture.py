@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROWS = (
-    {"errors", "shapes", "memory"},
+    {"errors", "shapes", "memory", "thinking"},
     {"types"},
     {"video"},
     {"model", "processing"},
@@ -27,8 +27,8 @@ ROWS = (
 )
 """Low to high: a package sees itself and lower rows."""
 NARROWER = {
-    "longwatch": {"errors", "shapes", "types", "video"},
-    "evaluate": {"errors", "shapes", "types"},
+    "longwatch": {"errors", "shapes", "thinking", "types", "video"},
+    "evaluate": {"errors", "shapes", "thinking", "types"},
 }
 """Packages that see less than their row allows."""
 HOMES = {
@@ -36,6 +36,7 @@ HOMES = {
     ("fastapi", "starlette", "uvicorn"): ("serve/",),
     ("matplotlib",): ("study/figures.py", "evaluate/figure.py"),
     ("jinja2",): ("evaluate/report.py",),
+    ("httpx", "httpx2", "requests", "urllib3", "openai"): ("evaluate/endpoint.py",),
     ("argparse", "tqdm", "rich", "tyro"): ("cli/",),
 }
 """Libraries that are imported in one place only, TYPE_CHECKING or not."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.rows import sample_of
+from longpanda.thinking import without_thinking
 
 VIDEOS = Path(__file__).resolve().parent.parent / "videos"
 
@@ -24,8 +25,12 @@ def doc_to_text(doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, Any]) 
 
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, dict[str, Any]]:
-    """The marks of one answer, with what they are grouped by: the script for errors, the length for `--log_samples`."""
-    mark = FAMILIES[doc["family"]].mark(results[0], sample_of(doc))
+    """The marks of one answer without its thinking, with what they are grouped by.
+
+    That is the script for standard errors, and the length for `--log_samples`.
+    """
+    text, _ = without_thinking(results[0])
+    mark = FAMILIES[doc["family"]].mark(text, sample_of(doc))
     about = {"cluster": doc["cluster"], "minutes": doc["minutes"]}
     return {"exact": {"score": mark.value, **about}, "partial": {"score": mark.partial, **about}}
 

@@ -75,6 +75,13 @@ def test_answers_are_marked_as_everywhere_else(utils):
     assert utils.mean([{"score": 1.0}, {"score": 0.5}]) == 0.75
 
 
+def test_thinking_is_no_part_of_an_answer_there_either(utils):
+    (row,) = rows_of(SAMPLES[:1])
+    alone = utils.process_results(row, [SAMPLES[0].target])
+    assert alone["exact"]["score"] == 1
+    assert utils.process_results(row, [f"<think>12, or never?</think>{SAMPLES[0].target}"]) == alone
+
+
 def test_a_model_is_shown_the_video_and_told_how_to_answer(tasks, utils):
     kinds = _read(tasks / "longwatch_needle.yaml")["lmms_eval_specific_kwargs"]
     sample, row = SAMPLES[0], rows_of(SAMPLES)[0]

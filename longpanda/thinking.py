@@ -1,0 +1,56 @@
+"""What a model writes on the way to its answer, taken off before the answer is read."""
+
+import re
+from typing import Final
+
+_NAMES: Final = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning|reflection)"
+_OPEN: Final = rf"<{_NAMES}(?:\s[^<>]*)?>"
+_CLOSE: Final = rf"</{_NAMES}\s*>"
+_PATTERNS: Final = (
+    (_OPEN, _CLOSE),
+    (r"\[THINK\]", r"\[/THINK\]"),
+    (r"◁think▷", r"◁/think▷"),
+    (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
+    (r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),
+    (r"<\|channel\|>(?:analysis|commentary)\b", r"<\|channel\|>final<\|message\|>"),
+)
+"""How thinking begins and ends, as regular expressions: the tags of DeepSeek-R1, Qwen3, GLM, Hunyuan and Seed-OSS, then
+those of Magistral, Kimi-VL, OpenThinker, Command A and the channels of gpt-oss."""
+
+
+def without_thinking(text: str) -> tuple[str, str]:
+    """The answer in what a model wrote, and the thinking that came with it.
+
+    Everything between a mark where thinking begins and the next one where it ends is thinking. So is all that comes
+    before an end without a beginning (many chat templates write the beginning into the prompt), and all that comes
+    after a beginning without an end: whoever was cut off while thinking has not answered.
+
+    Args:
+        text: as it was written.
+
+    Returns:
+        the answer and the thinking, both without spaces around them; either may be "".
+    """
+    thoughts: list[str] = []
+    for opened, closed in _PATTERNS:
+        text, more = _parted(text, opened, closed)
+        thoughts += more
+    return text.strip(), "\n".join(filter(None, map(str.strip, thoughts)))
+
+
+def _parted(text: str, opened: str, closed: str) -> tuple[str, list[str]]:
+    """A text without the thinking between marks of one kind, in one pass, and the thoughts."""
+    answer: list[str] = []
+    thoughts: list[str] = []
+    at, is_thinking = 0, False
+    for mark in re.finditer(rf"(?P<open>{opened})|{closed}", text, re.IGNORECASE):
+        if mark["open"]:
+            if is_thinking:  # a mark within a thought is a word of it
+                continue
+            answer.append(text[at : mark.start()])
+        else:
+            thoughts += [*([] if is_thinking else answer), text[at : mark.start()]]
+            answer = answer if is_thinking else []
+        at, is_thinking = mark.end(), bool(mark["open"])
+    (thoughts if is_thinking else answer).append(text[at:])
+    return "".join(answer), thoughts
