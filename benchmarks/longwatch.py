@@ -33,18 +33,24 @@ from longpanda.video import write_whole
 MODEL = "nano"
 FRAMES: dict[str, list[str]] = {"all": [], "eight": ["--frames", "8"], "one": ["--frames", "1"]}
 """How much the model sees: its own sampling, eight frames, one."""
+UNANSWERED = 3
+"""The exit code of a run that left questions without an answer."""
 RESULTS = Path(__file__).parent / "results"
 Cell = tuple[str, float]
 
 
 def runs(model: str, suite: Path, work: Path) -> dict[str, list[Score]]:
     """The scores of the model with as many frames as each of `FRAMES` says."""
-    found = {}
+    found, words = {}, ["-m", "longpanda.cli.main"]
     for name, options in FRAMES.items():
         out = work / f"{suite.name}-{name}.jsonl"
         ask = ["longwatch", "run", str(suite), "--model", model, "--out", str(out), *options]
-        subprocess.run([sys.executable, "-m", "longpanda.cli.main", *ask], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([sys.executable, *words, *ask], stdout=subprocess.DEVNULL, check=False)
+        if done.returncode != UNANSWERED:
+            done.check_returncode()
         found[name] = read_records(out)[1]
+        if len(found[name]) < len(read_questions(suite)):  # it stopped: what has no answer is there, as an error
+            done.check_returncode()
     return found
 
 

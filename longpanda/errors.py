@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 
@@ -63,8 +64,59 @@ class IndexFileError(LongPandaError):
     """A video index that is missing, damaged, or made by another model or version or of another video."""
 
 
+class ErrorKind(StrEnum):
+    """Why a question has no answer. Such a question is not answered wrongly: it has to be asked again."""
+
+    EMPTY = "empty"
+    """Nothing was said, or nothing after thinking."""
+    CUT = "cut"
+    """The answer ended at the limit of tokens, or of something else, before it was whole."""
+    FILTERED = "filtered"
+    """A filter withheld the answer, or the system declined to give one."""
+    MALFORMED = "malformed"
+    """What came is no answer that can be read."""
+    REJECTED = "rejected"
+    """The system calls the request wrong."""
+    TOO_LARGE = "too large"
+    """The system takes fewer pictures, bytes or tokens than it was sent."""
+    FAILED = "failed"
+    """The system says that it failed, and asking again did not help."""
+    BUSY = "busy"
+    """The system asked for patience for longer than it was given."""
+    TIMEOUT = "timeout"
+    """No answer in the time that there is for one."""
+    CONNECTION = "connection"
+    """The system was not reached, or the connection broke."""
+    ENDED = "ended"
+    """The process that answers could not be started, or ended."""
+    DENIED = "denied"
+    """Key, credit, model or address: no other question would be answered either."""
+    VIDEO = "video"
+    """The video could not be read."""
+    OTHER = "other"
+    """Whatever else went wrong."""
+
+
 class AnswererError(LongPandaError):
-    """A system under test that crashed, hung or answered what is no answer."""
+    """A system under test that crashed, hung or answered what is no answer.
+
+    Args:
+        found: as `LongPandaError`.
+        expected: as `LongPandaError`.
+        remedy: as `LongPandaError`.
+        kind: why there is no answer.
+    """
+
+    def __init__(self, found: str, expected: str, remedy: str, kind: ErrorKind = ErrorKind.OTHER) -> None:
+        super().__init__(found, expected, remedy)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.found, self.expected, self.remedy, self.kind)
+
+
+class IncompleteError(LongPandaError):
+    """A run that has ended and left questions without an answer; it can be gone on with."""
 
 
 class ConfigError(LongPandaError):

@@ -216,6 +216,11 @@ class Reply:
         visual_tokens: in the prompt.
         seconds: spent on this answer.
         peak_memory_bytes: of the process.
+        prompt_tokens: read, pictures and text, as the answerer counts them.
+        answer_tokens: written, thinking and answer.
+        finish_reason: why the answer ended, in the words of chat completions: "stop" where it is whole, "length" where
+            it was cut off; None where that is not told.
+        thinking: what was written on the way to the answer, and is no part of it.
     """
 
     text: str
@@ -223,6 +228,10 @@ class Reply:
     visual_tokens: int | None = None
     seconds: float | None = None
     peak_memory_bytes: int | None = None
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    finish_reason: str | None = None
+    thinking: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,6 +244,7 @@ class Score:
         sample: the question.
         error: why nothing could be scored; the value is then 0.
         partial: 0 to 1, how near the answer came; what that means depends on the family.
+        error_kind: the `ErrorKind` of the error; "" where there is none, or in results from before kinds were kept.
     """
 
     value: float
@@ -242,6 +252,7 @@ class Score:
     sample: Sample
     error: str | None = None
     partial: float = 0.0
+    error_kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -292,6 +303,7 @@ class Answer:
         notice: a limit the reader of the answer should know of, or "".
         evidence: where in the video the answer comes from, the heaviest first; empty where nobody asked.
         verification: whether it does; None where nobody asked.
+        is_cut: the answer ended at the most tokens that were asked for, and not where the model would have ended it.
     """
 
     text: str
@@ -305,12 +317,15 @@ class Answer:
     notice: str = ""
     evidence: tuple[Evidence, ...] = ()
     verification: Verification | None = None
+    is_cut: bool = False
 
     @property
     def reply(self) -> Reply:
         """The answer as a benchmark records it; the video is read once for many, so that reading is not counted."""
         spent = sum(seconds for stage, seconds in self.seconds.items() if stage != "decode")
-        return Reply(self.text, self.pts_seconds, self.visual_tokens, spent, self.peak_memory_bytes)
+        ended = "length" if self.is_cut else "stop"
+        costs = self.pts_seconds, self.visual_tokens, spent, self.peak_memory_bytes
+        return Reply(self.text, *costs, finish_reason=ended)
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `longpanda ask --json` prints."""

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,18 +15,24 @@ if TYPE_CHECKING:
     from longpanda.types import Reply, Sample
     from longpanda.video import Sampling
 
+from longpanda.cli.endpoint_options import answer_tokens, patience_seconds, request_of, require_endpoint
 from longpanda.cli.provenance import ENDPOINT_FRAMES, words_of
 
 
-def answerers(options: argparse.Namespace) -> "list[Answerer]":
-    """One for each worker."""
+def answerers(options: argparse.Namespace, say: Callable[[str], None]) -> "list[Answerer]":
+    """One for each worker; what a user should know while they work is said."""
     from longpanda.errors import ConfigError
     from longpanda.evaluate import Command, Endpoint
-    from longpanda.longwatch.folder import VIDEOS
+    from longpanda.longwatch.manifest import VIDEOS
     from longpanda.video import Sampling
 
     if options.frames is not None and (options.command is not None or options.oracle):
         raise ConfigError("--frames for a command or the oracle", "one that samples for itself", "leave it out")
+    if options.answer_tokens is not None and (options.command is not None or options.oracle):
+        found = "--answer-tokens for a command or the oracle"
+        raise ConfigError(found, "it with --model or --endpoint", "leave it out, or tell the command itself")
+    require_endpoint(options)
+    most = answer_tokens(options)
     sampling = None if options.frames is None else Sampling(frames=options.frames)
     videos = options.folder / VIDEOS
     if options.command is not None:
@@ -36,12 +43,13 @@ def answerers(options: argparse.Namespace) -> "list[Answerer]":
         _require_address(options.endpoint)
         pictures = _Pictures(videos, sampling or Sampling(frames=ENDPOINT_FRAMES))
         key = os.environ.get(options.key_variable, "")
-        return [Endpoint(options.endpoint, options.endpoint_model, pictures, key, options.timeout)] * options.workers
+        asking = key, options.timeout, request_of(options), patience_seconds(options), say
+        return [Endpoint(options.endpoint, options.endpoint_model, pictures, *asking)] * options.workers
     if options.oracle:
         return [_Reading(options.folder)] * options.workers
     from longpanda.index import load
 
-    return [_Watching(load(options.model), videos, sampling)] * options.workers
+    return [_Watching(load(options.model), videos, sampling, most)] * options.workers
 
 
 def _require_program(words: list[str]) -> None:
@@ -71,11 +79,12 @@ def _require_address(url: str) -> None:
 class _Watching:
     """One of our models."""
 
-    def __init__(self, panda: "LongPanda", folder: Path, sampling: "Sampling | None") -> None:
-        self.panda, self.folder, self.sampling = panda, folder, sampling
+    def __init__(self, panda: "LongPanda", folder: Path, sampling: "Sampling | None", answer_tokens: int) -> None:
+        self.panda, self.folder, self.sampling, self.answer_tokens = panda, folder, sampling, answer_tokens
 
     def watch(self, video: str) -> "Ask":
-        session = self.panda.watch(self.folder / f"{video}.mp4", self.sampling)
+        path = self.folder / f"{video}.mp4"
+        session = self.panda.watch(path, self.sampling, answer_tokens=self.answer_tokens)
         return lambda sample: session.ask(sample.question).reply
 
 
@@ -83,7 +92,7 @@ class _Reading:
     """The oracle from pixels, at the pace of the suite's level."""
 
     def __init__(self, folder: Path) -> None:
-        from longpanda.longwatch.folder import VIDEOS
+        from longpanda.longwatch.manifest import VIDEOS
         from longpanda.longwatch.oracle import LOOKS_PER_DWELL
         from longpanda.longwatch.script import LEVELS
         from longpanda.longwatch.suite import SuitePlan
@@ -100,12 +109,16 @@ class _Reading:
 
 
 def _read_off(scene: "Scene", looks: tuple[float, ...], sample: "Sample") -> "Reply":
-    """The answer, or its letter; the oracle knows the words of questions alone, and not of options."""
+    """The answer, or its letter; the oracle knows the words of questions alone, and not of options.
+
+    Where none of the options is what it has read, it says that: it was wrong, and not silent.
+    """
     from longpanda.longwatch.choices import lettered
     from longpanda.longwatch.oracle import answer
     from longpanda.types import Reply
 
-    return Reply(lettered(answer(scene, sample.metadata.get("of", sample.question)), sample), looks)
+    said = answer(scene, sample.metadata.get("of", sample.question))
+    return Reply(lettered(said, sample) or said, looks)
 
 
 class _Pictures:
@@ -128,7 +141,7 @@ class Moments:
     """One moment of a video of a suite as JPEG."""
 
     def __init__(self, suite: Path) -> None:
-        from longpanda.longwatch.folder import VIDEOS
+        from longpanda.longwatch.manifest import VIDEOS
 
         self.folder = suite / VIDEOS
 

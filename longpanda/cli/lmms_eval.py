@@ -108,10 +108,13 @@ class LongPandaModel(lmms):
 
 def _answer(session: "Session", question: str) -> str:
     try:
-        return session.ask(question).text
+        answer = session.ask(question)
     except LongPandaError as error:
         _LOG.error(f"the answer to '{question}' is empty: {error}")
         return ""
+    if answer.is_cut or not answer.text:
+        _LOG.error(f"no whole answer to '{question}': {answer.notice}")
+    return answer.text
 
 
 def _parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:

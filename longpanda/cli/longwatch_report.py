@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from longpanda.types import Score
 
 Results = tuple[Path, dict[str, Any], "list[Score]"]
-_PRINTED: Final = ("lengths", "paired", "rotations", "letters")
+_PRINTED: Final = ("lengths", "paired", "rotations", "letters", "answered", "errors")
 """Sections of the page that are printed, too."""
+_ASKED: Final = ("answer_tokens", "temperature", "limit_field", "extra_body")
+"""Settings that are options of run under the same name."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -196,12 +198,13 @@ def _secret(plan: "SuitePlan | FootagePlan") -> str:
 
 
 def _commands(options: argparse.Namespace, results: list[Results], plan: "SuitePlan | FootagePlan | None") -> list[str]:
-    """What makes the page again."""
+    """What makes the page again, with the longest answer that was allowed last."""
+    from longpanda.evaluate import read_notes
     from longpanda.longwatch.commands import remaking
 
     suite = "SUITE" if options.suite is None else str(options.suite)
     made = [] if plan is None else [shlex.join(remaking(plan, suite, _secret(plan)))]
-    made += [_run_command(path, settings, suite) for path, settings, _ in results]
+    made += [_run_command(path, read_notes(path)[-1] | settings, suite) for path, settings, _ in results]
     about = ["--suite", suite] if options.suite is not None else []
     made.append(shlex.join(["longpanda", "longwatch", "report", *(str(path) for path, _, _ in results), *about]))
     return made
@@ -209,8 +212,8 @@ def _commands(options: argparse.Namespace, results: list[Results], plan: "SuiteP
 
 def _run_command(path: Path, settings: dict[str, Any], suite: str) -> str:
     words = ["longpanda", "longwatch", "run", suite]
-    for name in ("model", "command", "endpoint", "endpoint_model", "frames"):
+    for name in ("model", "command", "endpoint", "endpoint_model", "frames", *_ASKED):
         if settings.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
-    words += [f"--{name}" for name in ("oracle", "choices") if settings.get(name)]
+    words += [f"--{name}" for name in ("oracle", "choices", "unverified") if settings.get(name)]
     return shlex.join([*words, "--out", str(path)])

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from longpanda.types import Sample, Score
 
 from longpanda.cli.answerers import answerers
+from longpanda.cli.bars import BAR_DELAY_SECONDS
+from longpanda.cli.endpoint_options import add_endpoint_options
+from longpanda.cli.longwatch_errors import ErrorsInARow, lines_of, require_answers
 from longpanda.cli.provenance import ENDPOINT_FRAMES, configuration, notes
-
-ERRORS_IN_A_ROW = 20
-"""After so many a system is taken to be down, and the run stops."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,17 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--choices", action="store_true", help="give every question lettered options, and ask it in all their rotations"
     )
+    add_endpoint_options(parser)
     add(
-        "--endpoint-model",
-        default="default",
-        metavar="NAME",
-        help="what the server of --endpoint calls its model (default: default)",
-    )
-    add(
-        "--key-variable",
-        default="OPENAI_API_KEY",
-        metavar="NAME",
-        help="environment variable with the key of --endpoint (default: OPENAI_API_KEY)",
+        "--answer-tokens",
+        type=int,
+        metavar="N",
+        help="the longest answer, thinking and all, for --model and --endpoint; one that is cut off is an error "
+        "(default: 64)",
     )
     add(
         "--frames",
@@ -67,15 +64,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds to wait for one answer of --command or --endpoint (default: 300)",
     )
-    add("--retry-errors", action="store_true", help="ask again what ended in an error in an earlier run")
+    add(
+        "--retry-errors",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="ask again what ended in an error in an earlier run, or leave it (default: ask again)",
+    )
+    add(
+        "--unverified",
+        action="store_true",
+        help="ask about films that are not held against the hashes of when they were made; results say so",
+    )
     add("--workers", type=int, default=1, metavar="N", help="videos asked about at the same time (default: 1)")
     parser.set_defaults(step_run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Ask every question of a suite; run it again to go on after an interruption, no answer is asked for twice."""
+    """Ask every question of a suite; run it again to go on: what has no answer is asked again, and nothing else."""
     from longpanda.errors import ConfigError
-    from longpanda.evaluate import Command, Records, check_configuration, read_records
+    from longpanda.evaluate import Command, Endpoint, Records, check_configuration, read_records
     from longpanda.longwatch.choices import choices
     from longpanda.longwatch.folder import read_questions
     from longpanda.video import check_writable
@@ -87,33 +94,63 @@ def _run(options: argparse.Namespace) -> None:
     check_writable(options.out)
     settings = configuration(options)
     check_configuration(options.out, settings)  # before a model is loaded
-    asked = answerers(options)
+    asked = answerers(options, _say)
+    if not options.unverified:
+        _require_films(options.folder)
     with ExitStack() as ending:
         for one in asked:
-            if isinstance(one, Command):
+            if isinstance(one, Command | Endpoint):
                 ending.callback(one.close)
         records = Records(options.out, settings, options.retry_errors, notes(options))
         ending.callback(records.close)
-        _ask_missing(asked, samples, records)
-    _tell(options, samples, read_records(options.out)[1])
+        try:
+            _ask_missing(asked, samples, records)
+        finally:
+            if refused := sorted({name for one in asked if isinstance(one, Endpoint) for name in one.left_out}):
+                records.note(notes(options) | {"refused_by_server": ", ".join(refused)})
+    scored = read_records(options.out)[1]
+    _tell(options, samples, scored)
+    require_answers(scored, options.retry_errors)
+
+
+def _say(text: str) -> None:
+    """What a user should know while questions are asked, beside the bar."""
+    from tqdm import tqdm
+
+    tqdm.write(f"longpanda: {text}", file=sys.stderr)
+
+
+def _require_films(folder: Path) -> None:
+    """Raises ConfigError where a film of a suite has changed since it was made; with a bar."""
+    from tqdm import tqdm
+
+    from longpanda.longwatch.manifest import checked_films, films_of, read_hashes
+
+    checked = checked_films(folder, ", or ask with --unverified, which the results then say")
+    total = len(films_of(read_hashes(folder)))
+    for _ in tqdm(checked, total=total, unit=" films", desc="checking", delay=BAR_DELAY_SECONDS, leave=False):
+        pass
 
 
 def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
     """What every family scored, what went wrong, and what to do next."""
-    from longpanda.evaluate.metrics import counted
-
     for family in dict.fromkeys(sample.family for sample in samples):
         own = [score for score in scored if score.sample.family == family]
         print(f"{family:10} {_summary(own, options.choices)}")
-    if errors := [score.error for score in scored if score.error]:
-        print(f"{counted(len(errors), 'error')}, the first: {_what(errors[0])}; ask again with --retry-errors")
+    for line in lines_of(scored):
+        print(line)
+    read, written = (_total(scored, name) for name in ("prompt_tokens", "answer_tokens"))
+    if read or written:
+        print(f"tokens: {read:,} read, {written:,} written")
+    if options.unverified:
+        print("the films were not held against the hashes of when they were made")
     next_step = ["longpanda", "longwatch", "report", str(options.out), "--suite", str(options.folder)]
     print(f"next: {shlex.join(next_step)}")
 
 
-def _what(error: str) -> str:
-    """What happened, of an error's words, without what was expected and what to do."""
-    return error.partition("; expected ")[0]
+def _total(scored: "list[Score]", name: str) -> int:
+    """What all answers and errors that tell it cost together."""
+    return sum(getattr(score.reply, name) or 0 for score in scored)
 
 
 def _summary(scores: "list[Score]", choices: bool) -> str:
@@ -135,20 +172,16 @@ def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Rec
     """Ask what has no answer yet, with a bar; Ctrl-C keeps every answer that is there."""
     from tqdm import tqdm
 
-    from longpanda.errors import ConfigError
     from longpanda.evaluate import run_many
     from longpanda.longwatch.choices import mark
 
-    missing, errors = records.missing(samples), 0
+    missing, errors = records.missing(samples), ErrorsInARow()
     bar = tqdm(total=len(samples), initial=len(samples) - len(missing), unit=" questions", desc="asking")
     with bar, _stopped_by_ctrl_c() as stop, closing(run_many(asked, missing, mark, stop)) as scores:
         for score in scores:
             records.add(score)
             bar.update()
-            errors = errors + 1 if score.error else 0
-            if errors == ERRORS_IN_A_ROW:
-                found = f"{errors} errors in a row, the last: {_what(score.error or '')}"
-                raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")
+            errors.count(score)
     if stop.is_set():
         raise KeyboardInterrupt
 

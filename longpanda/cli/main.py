@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from longpanda import __version__
 from longpanda.cli import ask, chat, demo, index, info, longwatch, probe, train
-from longpanda.errors import LongPandaError, nearest
+from longpanda.errors import IncompleteError, LongPandaError, nearest
 
 VERBS = {
     "ask": ask,
@@ -22,6 +22,8 @@ VERBS = {
     "longwatch": longwatch,
 }
 BAD_INPUT = 2
+INCOMPLETE = 3
+"""The exit code of a run that left questions without an answer."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if os.environ.get("RANK", "0") == "0":  # of several processes that refuse the same, one says so
             print("longpanda: " + str(error).replace("\n", " "), file=sys.stderr)
-        return BAD_INPUT
+        return INCOMPLETE if isinstance(error, IncompleteError) else BAD_INPUT
     except KeyboardInterrupt:
         print("longpanda: stopped", file=sys.stderr)
         return 130

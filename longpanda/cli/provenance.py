@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import shlex
@@ -9,6 +10,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from longpanda.cli.endpoint_options import answer_tokens, patience_seconds, request_of
 
 ENDPOINT_FRAMES = 64
 """Sent to a server where nobody says."""
@@ -21,7 +24,8 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
     contents of the files that it names. Secrets are masked, so that a new key changes nothing.
 
     Raises:
-        ConfigError: the folder holds no complete suite, or the command's quotes are not closed.
+        ConfigError: the folder holds no complete suite, the command's quotes are not closed, or a server cannot be
+            asked so.
         ModelError: no such model.
     """
     from longpanda import __version__
@@ -36,17 +40,30 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
         words = words_of(options.command)
         who = {"command": masked_command(words), **_program_sha256(words)}
     if options.endpoint is not None:
-        who = {"endpoint": masked(options.endpoint), "endpoint_model": options.endpoint_model}
+        request = request_of(options)
+        who = {
+            "endpoint": masked(options.endpoint),
+            "endpoint_model": options.endpoint_model,
+            "temperature": request.temperature,
+            "limit_field": request.limit_field,
+        }
+        if request.extra:
+            who["extra_body"] = masked(json.dumps(request.extra))
     if options.oracle:
         who = {"oracle": True}
-    if options.choices:
-        who["choices"] = True
+    for name in ("choices", "unverified"):
+        if getattr(options, name):
+            who[name] = True
     frames = options.frames or (ENDPOINT_FRAMES if options.endpoint is not None else None)
     return {"longpanda": __version__, "suite_sha256": suite_sha256(options.folder), "frames": frames, **who}
 
 
 def notes(options: argparse.Namespace) -> dict[str, Any]:
-    """What may differ from one start to the next: the commit, the machine, and how patiently it was asked."""
+    """What may differ from one start to the next: the commit, the machine, and how patiently it was asked.
+
+    The longest answer is among them: answers that were whole stay so when more is allowed, and the others are asked
+    again.
+    """
     import numpy
 
     from longpanda.train.commit import commit
@@ -56,7 +73,11 @@ def notes(options: argparse.Namespace) -> dict[str, Any]:
         "numpy": numpy.__version__,
         **(_of_models() if options.model is not None else {}),
     }
-    how = {"timeout_seconds": options.timeout, "workers": options.workers}
+    how: dict[str, Any] = {"timeout_seconds": options.timeout, "workers": options.workers}
+    if options.command is None and not options.oracle:
+        how["answer_tokens"] = answer_tokens(options)
+    if options.endpoint is not None:
+        how["patience_seconds"] = patience_seconds(options)
     return {"commit": commit(), "platform": platform.platform(), **versions, **how}
 
 

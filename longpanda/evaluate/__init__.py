@@ -4,6 +4,7 @@ from longpanda.evaluate.command import Command
 from longpanda.evaluate.endpoint import Endpoint
 from longpanda.evaluate.metrics import Accuracy, accuracy
 from longpanda.evaluate.records import Records, check_configuration, read_notes, read_records
+from longpanda.evaluate.request import Request
 from longpanda.evaluate.runner import Answerer, Ask, run, run_many
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Command",
     "Endpoint",
     "Records",
+    "Request",
     "accuracy",
     "check_configuration",
     "read_notes",

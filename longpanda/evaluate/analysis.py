@@ -164,6 +164,8 @@ def coverage(scores: Sequence[Score]) -> Accuracy | None:
 def refusal(scores: Sequence[Score]) -> tuple[Accuracy, Accuracy]:
     """Of questions about what never happens the share refused, and of the others the share refused (false alarms).
 
+    An error is neither: nothing was refused, and there was no alarm.
+
     Raises:
         ConfigError: there are none of one kind.
     """
@@ -172,5 +174,14 @@ def refusal(scores: Sequence[Score]) -> tuple[Accuracy, Accuracy]:
     if not absent or not present:
         found = f"{len(absent)} questions about what is absent and {len(present)} others"
         raise ConfigError(found, "some of both", "ask a family that has both")
-    alarms = [replace(score, value=float(bool(re.search(r"\bnever\b", score.reply.text.lower())))) for score in present]
+    alarms = [replace(score, value=float(score.error is None and _says_never(score))) for score in present]
     return accuracy(absent), accuracy(alarms)
+
+
+def _says_never(score: Score) -> bool:
+    return re.search(r"\bnever\b", score.reply.text.lower()) is not None
+
+
+def answered(scores: Sequence[Score]) -> list[Score]:
+    """The scores without those of questions that got no answer."""
+    return [score for score in scores if score.error is None]

@@ -69,9 +69,9 @@ def judged(scores: Sequence[Score]) -> Sequence[Score]:
 def _as_one(rotations: Sequence[Score], value: float) -> Score:
     shown = min(rotations, key=lambda score: (score.value, score.sample.metadata["rotation"]))
     about = shown.sample.metadata
-    error = next((score.error for score in rotations if score.error is not None), None)
+    error, kind = next(((score.error, score.error_kind) for score in rotations if score.error is not None), (None, ""))
     sample = replace(shown.sample, question=about["of"], target=about["answer"])
-    return replace(shown, value=value, partial=value, sample=sample, error=error)
+    return replace(shown, value=value, partial=value, sample=sample, error=error, error_kind=kind)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from longpanda.errors import AnswererError
-from longpanda.evaluate.masking import masked_command
+from longpanda.errors import AnswererError, ErrorKind
+from longpanda.evaluate.masking import masked, masked_command
 from longpanda.evaluate.runner import Ask, require_timeout
 from longpanda.types import Reply, Sample
 
@@ -20,15 +20,18 @@ _AFTER_AN_ANSWER_SECONDS = 0.01
 """In which a second line would follow the first."""
 _TO_END_SECONDS = 1.0
 """For a process that writes no more."""
+_COSTS = ("visual_tokens", "peak_memory_bytes", "prompt_tokens", "answer_tokens")
+"""What a line may tell, as whole numbers."""
 
 
 class Command:
     """A process that is started once and asked often.
 
     For every question it is given one line {"video": path, "question": text, "instruction": text} and answers with one
-    line {"answer": text}, which may also hold "frames_seconds", "visual_tokens" and "peak_memory_bytes". Questions of
-    one video come one after the other. When it ends, stays silent too long or writes anything else, that question
-    scores an error, and the next one starts it again.
+    line {"answer": text}, which may also hold "frames_seconds", "visual_tokens", "peak_memory_bytes", "prompt_tokens",
+    "answer_tokens", "thinking" and "finish_reason" ("length" where the answer was cut off). {"error": text} says that
+    it has no answer. Questions of one video come one after the other. When it ends, stays silent too long or writes
+    anything else, that question scores an error, and the next one starts it again.
 
     Args:
         words: the command and its arguments.
@@ -83,18 +86,28 @@ class Command:
             if not line:
                 raise BrokenPipeError
             self._expect_silence(_AFTER_AN_ANSWER_SECONDS)
-            return _reply(line)
+            return self._read(line)
         except queue.Empty:
             self._end()
-            raise self._error(f"was silent for {self.timeout_seconds:g} s") from None
+            raise self._error(f"was silent for {self.timeout_seconds:g} s", ErrorKind.TIMEOUT) from None
         except BrokenPipeError:
             with suppress(subprocess.TimeoutExpired):  # it may have closed its output and go on
                 process.wait(_TO_END_SECONDS)
             self._end()
-            raise self._error(f"ended with code {process.returncode}") from None
-        except (ValueError, TypeError, KeyError):
+            raise self._error(f"ended with code {process.returncode}", ErrorKind.ENDED) from None
+        except (ValueError, TypeError, KeyError, RecursionError):
             self._end()
-            raise self._error(f"wrote {line[:80]!r}") from None
+            raise self._error(f"wrote {line[:80]!r}", ErrorKind.MALFORMED) from None
+
+    def _read(self, line: str) -> Reply:
+        """What a line says. Raises ValueError, TypeError or KeyError where it is no reply."""
+        values = json.loads(line)
+        if not isinstance(values, dict):
+            raise TypeError
+        if failed := values.get("error"):
+            said = failed if isinstance(failed, str) else json.dumps(failed)
+            raise self._error(f"says that it failed: {masked(said)[:200]!r}", ErrorKind.FAILED)
+        return _reply(values)
 
     def _expect_silence(self, seconds: float) -> None:
         """A line too many would be taken for the answer to the next question."""
@@ -102,17 +115,17 @@ class Command:
             line = self._lines.get(timeout=seconds) if seconds else self._lines.get_nowait()
             if line:
                 self._end()
-                raise self._error(f"wrote {line[:80]!r} without being asked")
+                raise self._error(f"wrote {line[:80]!r} without being asked", ErrorKind.MALFORMED)
             self._lines.put(line)  # it ended: the next question will find out
 
     def _running(self) -> subprocess.Popen[str]:
         with self._turn:
             if self._closed:
-                raise self._error("is closed")
+                raise self._error("is closed", ErrorKind.ENDED)
             if self._process is None:
                 self._process = self._started()
                 self._lines = queue.SimpleQueue()
-                threading.Thread(target=_read, args=(self._process, self._lines), daemon=True).start()
+                threading.Thread(target=_pass_on, args=(self._process, self._lines), daemon=True).start()
             return self._process
 
     def _started(self) -> subprocess.Popen[str]:
@@ -127,14 +140,14 @@ class Command:
                 start_new_session=True,
             )
         except OSError as error:
-            raise self._error(f"cannot be started ({error.strerror})") from error
+            raise self._error(f"cannot be started ({error.strerror})", ErrorKind.ENDED) from error
 
-    def _error(self, what: str) -> AnswererError:
+    def _error(self, what: str, kind: ErrorKind) -> AnswererError:
         expected = 'one line {"answer": "..."} for every question'
-        return AnswererError(f"'{masked_command(self.words)}' {what}", expected, "see its error output")
+        return AnswererError(f"'{masked_command(self.words)}' {what}", expected, "see its error output", kind)
 
 
-def _read(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
+def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
     """Hand over every line; "" says that there will be no more."""
     assert process.stdout is not None
     with process.stdout:
@@ -143,15 +156,17 @@ def _read(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> 
     lines.put("")
 
 
-def _reply(line: str) -> Reply:
-    """What a line says. Raises ValueError, TypeError or KeyError where it is no reply."""
-    values: dict[str, Any] = json.loads(line)
-    if not isinstance(values, dict):
+def _reply(values: dict[str, Any]) -> Reply:
+    """The reply in a line. Raises TypeError or KeyError where it is none.
+
+    An answer that is null is an empty one: the system was asked and said nothing.
+    """
+    texts = ["" if values["answer"] is None else values["answer"], values.get("thinking") or ""]
+    ended, times = values.get("finish_reason"), values.get("frames_seconds") or []
+    if not all(isinstance(one, str) for one in (*texts, ended or "")) or not isinstance(times, list):
         raise TypeError
-    times = values.get("frames_seconds", [])
-    if not isinstance(values["answer"], str) or not isinstance(times, list):
+    costs = {name: values.get(name) for name in _COSTS}
+    told = [cost for cost in costs.values() if cost is not None]
+    if not all(isinstance(cost, int) for cost in told) or not all(map(math.isfinite, times)):
         raise TypeError
-    costs = [values.get(name) for name in ("visual_tokens", "peak_memory_bytes")]
-    if any(cost is not None and not isinstance(cost, int) for cost in costs) or not all(map(math.isfinite, times)):
-        raise TypeError
-    return Reply(values["answer"], tuple(map(float, times)), costs[0], None, costs[1])
+    return Reply(texts[0], tuple(map(float, times)), finish_reason=ended, thinking=texts[1], **costs)

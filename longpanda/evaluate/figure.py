@@ -9,7 +9,6 @@ from longpanda.evaluate import colours
 from longpanda.evaluate.cells import length_text
 from longpanda.evaluate.metrics import Accuracy
 from longpanda.evaluate.summary import Family, Summary
-from longpanda.evaluate.tables import rows_of
 
 COLUMNS: Final = 4
 """Curves beside one another."""
@@ -35,7 +34,7 @@ def draw(models: Sequence[Summary]) -> bytes:
         ConfigError: matplotlib is not there.
     """
     matplotlib = _matplotlib()
-    names = list(dict.fromkeys(one.name for model in reversed(models) for one in rows_of(model)))
+    names = list(dict.fromkeys(one.name for model in reversed(models) for one in model.rows))
     is_one_length = len({minutes for model in models for minutes in model.minutes}) == 1
     figure = (_of_one_length if is_one_length else _of_lengths)(matplotlib, models, names)
     figure.savefig(picture := BytesIO(), format="png", metadata={"Software": None})
@@ -43,7 +42,7 @@ def draw(models: Sequence[Summary]) -> bytes:
 
 
 def _of_lengths(matplotlib: Any, models: Sequence[Summary], names: Sequence[str]) -> Any:
-    levels, rows = -(-len(names) // COLUMNS), max(len(rows_of(model)) for model in models)
+    levels, rows = -(-len(names) // COLUMNS), max(len(model.rows) for model in models)
     heights = [0.6 + 0.42 * rows, 2.3 * levels]
     figure = matplotlib.figure.Figure(figsize=(_WIDTH, sum(heights) + 0.4), dpi=_DPI, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=heights)
@@ -65,7 +64,7 @@ def _of_one_length(matplotlib: Any, models: Sequence[Summary], names: Sequence[s
     height = 1.2 + (0.12 + 0.2 * len(models)) * len(names)
     figure = matplotlib.figure.Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
-    families = [{one.name: one for one in rows_of(model)} for model in models]
+    families = [{one.name: one for one in model.rows} for model in models]
     for y, name in enumerate(names):
         guess = next(known[name].chance for known in families if name in known)
         axes.vlines(guess, y - 0.4, y + 0.4, label="chance", **_CHANCE)
@@ -117,7 +116,7 @@ def _matplotlib() -> Any:
 
 
 def _heat_map(matplotlib: Any, axes: Any, model: Summary) -> None:
-    rows = rows_of(model)
+    rows = model.rows
     nothing = float("nan")
     shares = [[nothing if one is None else one.value for one in row.cells] for row in rows]
     ramp = matplotlib.colors.LinearSegmentedColormap.from_list("shares", colours.LIGHT)
@@ -152,7 +151,7 @@ def _curves(axes: Any, name: str, models: Sequence[Summary]) -> None:
     """One small panel: accuracy over minutes of one family, with intervals and chance."""
     axes.set_axis_on()
     lengths = sorted({minutes for model in models for minutes in model.minutes})
-    families = [(place, model, one) for place, model in enumerate(models) for one in rows_of(model) if one.name == name]
+    families = [(place, model, one) for place, model in enumerate(models) for one in model.rows if one.name == name]
     for place, model, family in families:
         _curve(axes, place, model, family)
     axes.axhline(families[0][2].chance, label="chance", **_CHANCE)

@@ -13,6 +13,8 @@ from longpanda.evaluate.metrics import cluster_of
 from longpanda.types import Score
 
 RESAMPLINGS: Final = 10_000
+BOTH_ANSWERED: Final = "both answered"
+"""The name of the row without questions that one of the two models left without an answer."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Paired:
 def pair(first: Sequence[Score], second: Sequence[Score]) -> tuple[Paired, ...]:
     """Two models on the questions that both were asked: over all, by family and by length.
 
+    Where one of them left some without an answer, which counts as wrong, also over those that both answered.
+
     Raises:
         ConfigError: they have no question in common.
     """
@@ -82,6 +86,9 @@ def pair(first: Sequence[Score], second: Sequence[Score]) -> tuple[Paired, ...]:
     rows += [Paired(str(family), compare(group, second)) for family, group in families.items()]
     lengths = by_minutes(common)
     rows += [Paired(f"{minutes:g} min", compare(group, second)) for minutes, group in lengths.items()]
+    lost = {_question(score) for score in (*first, *second) if score.error is not None}
+    whole = [score for score in common if _question(score) not in lost]
+    rows += [Paired(BOTH_ANSWERED, compare(whole, second))] if lost and whole else []
     return tuple(rows)
 
 

@@ -23,7 +23,8 @@ class Records:
     Args:
         path: of the file; a new one is begun, a line that was cut off by a crash is dropped.
         configuration: what is measured, how and on what; JSON. Going on with another one is refused.
-        retry_errors: answers that ended in an error are asked again; the last answer to a question counts.
+        retry_errors: what ended in an error is asked again, after what was never asked; the last answer to a question
+            counts.
         notes: under which circumstances, such as the machine; JSON. They may differ each time, and all are kept.
 
     Raises:
@@ -35,17 +36,19 @@ class Records:
         self,
         path: Path,
         configuration: dict[str, Any],
-        retry_errors: bool = False,
+        retry_errors: bool = True,
         notes: dict[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.done: set[tuple[str, str]] = set()
+        self._failed: set[tuple[str, str]] = set()
         self._file = _locked(path)
         try:
             scores = self._begun(configuration, notes or {})
-            self.done = {_key(score.sample) for score in scores if not (retry_errors and score.error)}
-            if notes and notes != read_notes(path)[-1]:
-                self._write({"notes": notes})
+            self._failed = {_key(score.sample) for score in scores if retry_errors and score.error}
+            self.done = {_key(score.sample) for score in scores} - self._failed
+            if notes:
+                self.note(notes)
         except BaseException:
             self._file.close()
             raise
@@ -63,13 +66,22 @@ class Records:
         return scores
 
     def missing(self, samples: list[Sample]) -> list[Sample]:
-        """The samples without an answer in the file."""
-        return [sample for sample in samples if _key(sample) not in self.done]
+        """The samples without an answer in the file, those last that were asked and ended in an error.
+
+        Such as always fail would otherwise be all that a run asks before it takes the system to be down.
+        """
+        left = [sample for sample in samples if _key(sample) not in self.done]
+        return sorted(left, key=lambda sample: _key(sample) in self._failed)
 
     def add(self, score: Score) -> None:
         """Write one score; it is on the disk when this returns."""
         self.done.add(_key(score.sample))
         self._write(asdict(score))
+
+    def note(self, notes: dict[str, Any]) -> None:
+        """Write under which circumstances answers are made from now on, where that is news."""
+        if notes != read_notes(self.path)[-1]:
+            self._write({"notes": notes})
 
     def close(self) -> None:
         """No more scores."""

@@ -16,6 +16,7 @@ from longpanda.evaluate.summary import Failure, Summary
 from longpanda.evaluate.tables import Section, sections, tiles
 
 TEMPLATE: Final = "report.html.jinja"
+UNVERIFIED: Final = "The films were not held against the hashes of when they were made: they may show something else."
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def page(report: Report) -> str:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"shades": _shades, "minutes": length_text, "data_uri": _data_uri, "tiles": tiles}
-    return _writable(environment.get_template(TEMPLATE).render(report=report, charts=charts, colours=colours) + "\n")
+    known = {"report": report, "charts": charts, "colours": colours, "unverified": UNVERIFIED}
+    return _writable(environment.get_template(TEMPLATE).render(known) + "\n")
 
 
 def markdown(report: Report) -> str:
@@ -97,7 +99,8 @@ def _about(model: Summary) -> str:
     lengths = ", ".join(map(length_text, model.minutes))
     missing = f" **{model.missing:,} questions of the suite were not asked yet.**" if model.missing else ""
     asked = f"{model.overall.exact.questions:,} questions about {model.videos:,} videos of {lengths}"
-    return f"{_plain(model.name)}: {asked}.{missing}"
+    unchecked = f" **{UNVERIFIED}**" if model.configuration.get("unverified") else ""
+    return f"{_plain(model.name)}: {asked}.{missing}{unchecked}"
 
 
 def _failures(failures: Sequence[Failure]) -> str:

@@ -9,7 +9,9 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final, Protocol
 
-from longpanda.errors import ConfigError, LongPandaError
+from longpanda.errors import ConfigError, ErrorKind, LongPandaError
+from longpanda.evaluate.unanswered import kind_of, why_no_answer
+from longpanda.thinking import without_thinking
 from longpanda.types import Reply, Sample, Score
 
 Ask = Callable[[Sample], Reply]
@@ -48,14 +50,15 @@ def require_timeout(seconds: float) -> None:
 def run(answerer: Answerer, samples: Iterable[Sample], mark: Mark) -> Iterator[Score]:
     """Ask every sample and score it. Samples of one video should stand together: each run of them is watched once.
 
-    A video that cannot be watched and a question that cannot be answered score 0 and carry the error: nothing is
-    skipped.
+    A video that cannot be watched, a question that cannot be answered and a reply that is no answer (empty, cut off,
+    withheld) score 0 and carry the error and its kind: nothing is skipped. Thinking is taken off before a reply is
+    scored.
     """
     for video, group in groupby(samples, key=lambda sample: sample.video):
         try:
             ask = answerer.watch(video)
         except LongPandaError as error:
-            yield from (Score(0.0, Reply(""), sample, str(error)) for sample in group)
+            yield from (_failed(error, Reply(""), sample) for sample in group)
             continue
         yield from (_one(ask, sample, mark) for sample in group)
 
@@ -66,7 +69,7 @@ def run_many(
     """As `run`, with one thread for each answerer; scores come in the order in which they are ready.
 
     When an answerer fails unexpectedly, the others end after the question that they are at; all that is finished is
-    yielded before the exception is raised.
+    yielded before the exception is raised. So they do, without an exception, after an error of the kind DENIED.
 
     Args:
         answerers: asked at the same time.
@@ -127,10 +130,15 @@ def _work(
     mark: Mark,
     halt: threading.Event,
 ) -> None:
-    """Take groups until there are none or it is to end; an unexpected exception is handed to whoever waits."""
+    """Take groups until there are none or it is to end; an unexpected exception is handed to whoever waits.
+
+    It ends for all where no other question would be answered either, as with a wrong key.
+    """
     try:
         while not halt.is_set() and (group := _next(groups)):
             for score in run(answerer, group, mark):
+                if score.error_kind == ErrorKind.DENIED:
+                    halt.set()
                 ready.put(score)
                 if halt.is_set():
                     break
@@ -152,8 +160,16 @@ def _one(ask: Ask, sample: Sample, mark: Mark) -> Score:
     try:
         reply = ask(sample)
     except LongPandaError as error:
-        return Score(0.0, Reply("", seconds=time.perf_counter() - started), sample, str(error))
+        return _failed(error, Reply("", seconds=time.perf_counter() - started), sample)
     if reply.seconds is None:
         reply = replace(reply, seconds=time.perf_counter() - started)
+    text, thinking = without_thinking(reply.text)
+    reply = replace(reply, text=text, thinking="\n".join(filter(None, (reply.thinking, thinking))))
+    if problem := why_no_answer(reply):
+        return _failed(problem, reply, sample)
     marked = mark(reply.text, sample)
     return Score(marked.value, reply, sample, partial=marked.partial)
+
+
+def _failed(error: LongPandaError, reply: Reply, sample: Sample) -> Score:
+    return Score(0.0, reply, sample, str(error), error_kind=kind_of(error))

@@ -14,6 +14,7 @@ from longpanda.evaluate.analysis import (
     DEPTH_EDGES,
     EVERYTHING,
     above_chance,
+    answered,
     averages,
     by_depth,
     by_minutes,
@@ -26,7 +27,18 @@ from longpanda.evaluate.analysis import (
 )
 from longpanda.evaluate.circular import by_question, cells_of, has_options, letter_use
 from longpanda.evaluate.metrics import accuracy
-from longpanda.evaluate.summary import COSTS, Depth, Failure, Family, Length, Measure, Options, Summary, shortened
+from longpanda.evaluate.summary import (
+    COSTS,
+    Depth,
+    Failure,
+    Family,
+    Length,
+    Measure,
+    Options,
+    Summary,
+    kind_shown,
+    shortened,
+)
 from longpanda.types import Score
 
 Picture = Callable[[str, float], bytes]
@@ -61,7 +73,7 @@ def summarise(
     minutes = tuple(by_minutes(scores))
     families = {str(one): group for one, group in grouped(scores, lambda score: score.sample.family).items()}
     options = _options(askings) if has_options(askings) else None
-    messages = Counter(shortened(score.error) for score in scores if score.error is not None)
+    messages = Counter((kind_shown(score), shortened(score.error)) for score in scores if score.error is not None)
     return Summary(
         name=name,
         configuration=configuration,
@@ -70,7 +82,7 @@ def summarise(
         families=tuple(_family(one, group, minutes, measures.get(one, ())) for one, group in families.items()),
         lengths=tuple(_length(one, group) for one, group in by_minutes(scores).items()),
         depths=_depths(scores, minutes),
-        errors=tuple(messages.most_common()),
+        errors=tuple((kind, message, count) for (kind, message), count in messages.most_common()),
         failures=tuple(_failure(score, picture) for score in _some_wrong(scores)),
         videos=len({score.sample.video for score in scores}),
         missing=max(missing, options.unfinished if options else 0),
@@ -84,7 +96,7 @@ def _options(askings: Sequence[Score]) -> Options:
 
 
 def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], measures: Sequence[Measure] = ()) -> Family:
-    guess, lengths = chance(group), by_minutes(group)
+    guess, lengths, whole = chance(group), by_minutes(group), answered(group)
     row = {length: accuracy(scores) for length, scores in lengths.items()}
     kinds = {bool(score.sample.metadata.get("absent")) for score in group}
     return Family(
@@ -98,6 +110,7 @@ def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], measu
         absolute_minutes=effective_minutes(row, guess, ABSOLUTE_BAR),
         partial=tuple((one.name, accuracy([replace(s, value=one.of(s)) for s in group])) for one in measures),
         refusals=refusal(group) if len(kinds) == 2 else None,
+        answered=accuracy(whole) if whole else None,
     )
 
 
@@ -108,7 +121,7 @@ def _length(minutes: float, group: Sequence[Score]) -> Length:
 
 
 def _costs(group: Sequence[Score]) -> tuple[float | None, ...]:
-    told = [[value for score in group if (value := cost(score.reply)) is not None] for _, cost in COSTS]
+    told = [[value for score in answered(group) if (value := cost(score.reply)) is not None] for _, cost in COSTS]
     *means, peak = told
     return *(float(np.mean(values)) if values else None for values in means), float(max(peak)) if peak else None
 

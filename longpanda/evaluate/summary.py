@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from longpanda.errors import ErrorKind
 from longpanda.evaluate.analysis import Averages
 from longpanda.evaluate.circular import LetterUse, Rotations
 from longpanda.evaluate.metrics import Accuracy
@@ -14,6 +15,8 @@ MOST_LETTERS: Final = 400
 COSTS: Final[tuple[tuple[str, Callable[[Reply], float | None]], ...]] = (
     ("frames", lambda reply: len(reply.frames_seconds) or None),
     ("visual tokens", lambda reply: reply.visual_tokens),
+    ("prompt tokens", lambda reply: reply.prompt_tokens),
+    ("answer tokens", lambda reply: reply.answer_tokens),
     ("seconds", lambda reply: reply.seconds),
     ("peak memory", lambda reply: reply.peak_memory_bytes),
 )
@@ -48,6 +51,7 @@ class Family:
         absolute_minutes: up to where 60 % are right; 0: none.
         partial: the mean of each measure that is told beside exact marks, by its name.
         refusals: share refused of absent things, and of others; None where one kind was not asked about.
+        answered: accuracy over the questions that got an answer; None where none did.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Family:
     absolute_minutes: float
     partial: tuple[tuple[str, Accuracy], ...]
     refusals: tuple[Accuracy, Accuracy] | None
+    answered: Accuracy | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Length:
         minutes: the length.
         right: of all questions.
         costs: mean of each of `COSTS` over the answers that tell it, of peak memory the largest; None if none does.
+            What was spent on errors is not in it.
         covered: share of questions with evidence of which the frames that were looked at show all of it.
         right_covered: accuracy where they do.
         right_uncovered: accuracy where they do not.
@@ -147,7 +153,7 @@ class Summary:
         families: each.
         lengths: each of `minutes`.
         depths: of needles; empty where none was asked about.
-        errors: (beginning of the message, questions), the most frequent first.
+        errors: (kind, beginning of the message, questions), the most frequent first.
         failures: some, of every family in turn.
         videos: how many were asked about.
         missing: questions of the suite that were not asked yet, or not in all rotations.
@@ -161,11 +167,21 @@ class Summary:
     families: tuple[Family, ...]
     lengths: tuple[Length, ...]
     depths: tuple[Depth, ...]
-    errors: tuple[tuple[str, int], ...]
+    errors: tuple[tuple[str, str, int], ...]
     failures: tuple[Failure, ...]
     videos: int
     missing: int = 0
     options: Options | None = None
+
+    @property
+    def rows(self) -> tuple[Family, ...]:
+        """The families, then all of them where there are several."""
+        return (*self.families, self.overall) if len(self.families) > 1 else self.families
+
+
+def kind_shown(score: Score) -> str:
+    """The kind of a score's error, also where results are from before kinds were kept."""
+    return score.error_kind or ErrorKind.OTHER
 
 
 def shortened(text: str) -> str:

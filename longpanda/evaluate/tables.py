@@ -15,12 +15,10 @@ from longpanda.evaluate.cells import (
     percent_text,
     share_cell,
 )
+from longpanda.evaluate.error_tables import answered_table, kinds_table, messages_table
 from longpanda.evaluate.metrics import Accuracy, counted
 from longpanda.evaluate.paired import Paired
-from longpanda.evaluate.summary import COSTS, Family, Summary
-
-MESSAGES: Final = 10
-"""Kinds of errors that are listed."""
+from longpanda.evaluate.summary import COSTS, Summary
 
 
 @dataclass(frozen=True)
@@ -67,6 +65,9 @@ def tiles(model: Summary) -> tuple[Cell, ...]:
         note = f"{percent_text(alarms.value)} false alarms"
         found.append(Cell(percent_text(refused.value), note, about="absent things refused"))
     errors = overall.exact.errors
+    if errors and overall.answered is not None:
+        note = interval_text(overall.answered.interval)
+        found.append(Cell(percent_text(overall.answered.value), note, about="right of what was answered"))
     found.append(Cell(f"{errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors"))
     return tuple(found)
 
@@ -85,18 +86,13 @@ def _with_errors(row: tuple[Accuracy | None, ...]) -> tuple[Cell, ...]:
     return tuple(cell if one is None else replace(cell, note=cell.note + errors_text(one)) for cell, one in cells)
 
 
-def rows_of(model: Summary) -> tuple[Family, ...]:
-    """The families, then all of them where there are several."""
-    return (*model.families, model.overall) if len(model.families) > 1 else model.families
-
-
 def _lengths(model: Summary) -> Table:
-    rows = tuple((Cell(one.name), *_with_errors(one.cells), Cell(percent_text(one.chance))) for one in rows_of(model))
+    rows = tuple((Cell(one.name), *_with_errors(one.cells), Cell(percent_text(one.chance))) for one in model.rows)
     return Table(("family", *map(length_text, model.minutes), "chance"), rows)
 
 
 def _above(model: Summary) -> Table:
-    rows = tuple((Cell(one.name), *_heat(one.above)) for one in rows_of(model))
+    rows = tuple((Cell(one.name), *_heat(one.above)) for one in model.rows)
     return Table(("family", *map(length_text, model.minutes)), rows)
 
 
@@ -104,7 +100,7 @@ def _averages(model: Summary) -> Table:
     head = ("family", "mean", "area", "longer weigh more", "shorter weigh more")
     bars = (f"effective, {RELATIVE_BAR:.0%} kept", f"effective, {ABSOLUTE_BAR:.0%} right")
     rows = []
-    for one in rows_of(model):
+    for one in model.rows:
         means = (one.averages.mean, one.averages.area, one.averages.increasing, one.averages.decreasing)
         lengths = (Cell(length_text(minutes)) for minutes in (one.effective_minutes, one.absolute_minutes))
         rows.append((Cell(one.name), *map(share_cell, means), *lengths))
@@ -117,12 +113,17 @@ def _depths(model: Summary) -> Table:
 
 
 def _costs(model: Summary) -> Table:
+    told = [
+        (place, name)
+        for place, (name, _) in enumerate(COSTS)
+        if any(one.costs[place] is not None for one in model.lengths)
+    ]
     rows = []
     for one in model.lengths:
-        told = zip(COSTS, one.costs, strict=True)
-        costs = (Cell("not told" if value is None else cost_text(name, value)) for (name, _), value in told)
+        values = ((name, one.costs[place]) for place, name in told)
+        costs = (Cell("not told" if value is None else cost_text(name, value)) for name, value in values)
         rows.append((Cell(length_text(one.minutes)), share_cell(one.right), *costs))
-    return Table(("length", "right", *(name for name, _ in COSTS)), tuple(rows))
+    return Table(("length", "right", *(name for _, name in told)), tuple(rows))
 
 
 def _sampler(model: Summary) -> Table:
@@ -135,7 +136,7 @@ def _sampler(model: Summary) -> Table:
 
 
 def _absent(model: Summary) -> Table:
-    known = ((one.name, one.refusals) for one in rows_of(model) if one.refusals is not None)
+    known = ((one.name, one.refusals) for one in model.rows if one.refusals is not None)
     rows = ((Cell(name), share_cell(refused), share_cell(alarms)) for name, (refused, alarms) in known)
     return Table(("family", "refused where absent", "false alarms"), tuple(rows))
 
@@ -144,13 +145,6 @@ def _partial(model: Summary) -> Table:
     known = ((one, what, mean) for one in model.families for what, mean in one.partial)
     rows = ((Cell(one.name), share_cell(one.exact), share_cell(mean), Cell(what)) for one, what, mean in known)
     return Table(("family", "exact", "partial", "partial marks are"), tuple(rows))
-
-
-def _errors(model: Summary) -> Table:
-    rows = [(Cell(message), Cell(f"{count:,}")) for message, count in model.errors[:MESSAGES]]
-    if rest := model.errors[MESSAGES:]:
-        rows.append((Cell(f"{len(rest)} other messages"), Cell(f"{sum(count for _, count in rest):,}")))
-    return Table(("message", "questions"), tuple(rows), is_prose=True)
 
 
 def _rotations(model: Summary) -> Table:
@@ -210,7 +204,13 @@ _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
         _averages,
     ),
     ("depths", "Where the needle lies", "Needles found, by where in the video the card is shown.", _depths),
-    ("costs", "What it cost", "Means over the answers of one length; of peak memory the largest.", _costs),
+    (
+        "costs",
+        "What it cost",
+        "Means over the answers of one length, without errors; of peak memory the largest. What nobody told is "
+        "left out.",
+        _costs,
+    ),
     (
         "sampler",
         "What the sampler saw",
@@ -241,5 +241,13 @@ _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
         _rotations,
     ),
     ("letters", "Letters", "How often each letter was chosen, and how often it is right.", _letters),
-    ("errors", "Errors", "Questions that got no answer, scored 0.", _errors),
+    (
+        "answered",
+        "With and without errors",
+        "A question without an answer counts as wrong everywhere else on this page. Here are the questions that got an "
+        "answer by themselves, too: a model that answers only what is easy looks better there.",
+        answered_table,
+    ),
+    ("errors", "Errors", "What kept questions from an answer. Run again to ask them again.", kinds_table),
+    ("messages", "Messages of errors", "What was said of them, the most frequent first.", messages_table),
 )

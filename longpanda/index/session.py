@@ -86,6 +86,7 @@ class Session:
         started = clock(self.model)
         new = self._generate(ids)
         text = self._text(new)
+        is_cut = self._is_cut(new)
         found, inside = self._evidence(ids, new) if (evidence or verify) and text else ((), [])
         checked = self._verification(text, inside, question, history) if verify and inside else None
         spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
@@ -99,9 +100,10 @@ class Session:
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
             path=str(self.watched.path),
-            notice=self._notice(question, text, self._is_cut(new)),
+            notice=self._notice(question, text, is_cut),
             evidence=found,
             verification=checked,
+            is_cut=is_cut,
         )
 
     def prompt_ids(self, question: str, history: Sequence[Turn] = ()) -> list[int]:

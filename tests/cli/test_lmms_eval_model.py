@@ -68,6 +68,13 @@ def test_what_cannot_be_asked_is_logged_and_empty(model, film, bad, caplog):
     assert "empty question" in caplog.text
 
 
+def test_an_answer_that_is_cut_is_logged(model, film, caplog):
+    (answer,) = model.generate_until([_request(model, _ask(film, "Which card came first?"))])
+    assert answer
+    assert "no whole answer to 'Which card came first?': " in caplog.text
+    assert "cut off after 64 tokens" in caplog.text
+
+
 @pytest.mark.parametrize(
     "content",
     [

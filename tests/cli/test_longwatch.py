@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -64,17 +65,21 @@ def test_verify_names_what_was_changed(suite, capsys):
 def test_a_command_is_asked_everything_once_and_errors_are_scored(suite, command, tmp_path, capsys):
     out = tmp_path / "results.jsonl"
     run = ["longwatch", "run", str(suite), "--command", f"{command} grounding", "--out", str(out)]
-    assert main(run) == 0
-    said = capsys.readouterr().out
-    assert [line.split()[0] for line in said.splitlines()] == ["needle", "count", "grounding", "6", "next:"]
+    assert main(run) == 3
+    said, complaint = capsys.readouterr()
+    assert [line.split()[0] for line in said.splitlines()] == ["needle", "count", "grounding", "6", "6", "next:"]
+    assert complaint.splitlines()[-1].startswith("longpanda: 6 of 18 questions without an answer; expected")
     lines = out.read_text().splitlines()
     assert len(lines) == 1 + 18
     scores = [json.loads(line) for line in lines[1:]]
     assert all((score["sample"]["family"] == "grounding") == bool(score["error"]) for score in scores)
     out.write_text("\n".join(lines[:8]) + "\n" + lines[8][:20])  # as a kill leaves it
-    assert main(run) == 0
-    assert sorted(_key(line) for line in out.read_text().splitlines()[1:]) == sorted(map(_key, lines[1:]))
-    assert out.read_text().splitlines()[:8] == lines[:8]
+    assert main(run) == 3
+    again = out.read_text().splitlines()
+    assert again[:8] == lines[:8]
+    assert {_key(line) for line in again[1:]} == {_key(line) for line in lines[1:]}
+    twice = [key for key, count in Counter(map(_key, again[1:])).items() if count > 1]
+    assert twice == [_key(line) for line in lines[1:8] if json.loads(line)["error"]], "errors alone are asked again"
     assert "another command" in _complaint([*run[1:4], command, *run[5:]], capsys)
 
 
@@ -85,8 +90,8 @@ def _key(line):
 
 def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, capsys):
     paths = [tmp_path / f"{name}.jsonl" for name in ("one", "two")]
-    for path, more in zip(paths, ("", " grounding"), strict=True):
-        assert main(["longwatch", "run", str(suite), "--command", command + more, "--out", str(path)]) == 0
+    for path, more, code in zip(paths, ("", " grounding"), (0, 3), strict=True):
+        assert main(["longwatch", "run", str(suite), "--command", command + more, "--out", str(path)]) == code
     capsys.readouterr()
     plain = tmp_path / "both.md"
     assert main(["longwatch", "report", *map(str, paths), "--suite", str(suite), "--markdown", str(plain)]) == 0
@@ -192,10 +197,13 @@ def test_a_page_does_not_tell_the_seed_of_a_private_suite(command, tmp_path):
 
 
 def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys):
-    for name, who in {"model": ["--model", model_folder, "--frames", "4"], "oracle": ["--oracle"]}.items():
+    who = {"model": (["--model", model_folder, "--frames", "4"], 3), "oracle": (["--oracle"], 0)}
+    for name, (words, code) in who.items():
         out = tmp_path / f"{name}.jsonl"
-        assert main(["longwatch", "run", str(suite), *who, "--workers", "2", "--out", str(out)]) == 0
+        assert main(["longwatch", "run", str(suite), *words, "--workers", "2", "--out", str(out)]) == code
         assert len(out.read_text().splitlines()) == 1 + 18
+        kinds = {json.loads(line)["error_kind"] for line in out.read_text().splitlines()[1:]}
+        assert ("cut" in kinds) == (code == 3), "random weights seldom come to an end"
 
 
 @pytest.mark.parametrize(

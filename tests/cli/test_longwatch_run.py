@@ -95,14 +95,18 @@ def test_results_begun_without_options_do_not_go_on_with_them(suite, tmp_path, c
     assert "another choices" in capsys.readouterr().err
 
 
-def test_the_oracle_and_a_model_read_options(suite, model_folder, tmp_path):
+def test_the_oracle_and_a_model_read_options(suite, model_folder, tmp_path, monkeypatch):
     assert _run(suite, tmp_path / "oracle.jsonl", "--oracle", "--choices") == 0
     configuration, scores = read_records(tmp_path / "oracle.jsonl")
     assert configuration["oracle"]
-    assert all(len(score.reply.text) == 1 for score in scores)
+    letters = [score for score in scores if len(score.reply.text) == 1]
+    assert len(letters) > 0.8 * len(scores)
+    assert not [score.error for score in scores if score.error], "what is no option is wrong, and said all the same"
     assert sum(score.value for score in scores) > 0.8 * len(scores), "all but what 96 px do not show"
-    assert _run(suite, tmp_path / "model.jsonl", "--model", model_folder, "--frames", "2", "--choices") == 0
-    assert not [score.error for score in read_records(tmp_path / "model.jsonl")[1] if score.error]
+    monkeypatch.setattr("longpanda.cli.longwatch_errors.ERRORS_IN_A_ROW", 1000)
+    assert _run(suite, tmp_path / "model.jsonl", "--model", model_folder, "--frames", "2", "--choices") == 3
+    kinds = {score.error_kind for score in read_records(tmp_path / "model.jsonl")[1]}
+    assert {"cut"} <= kinds <= {"cut", ""}, "random weights seldom come to an end"
 
 
 def test_the_example_counts_what_the_lamp_does(suite, tmp_path):
@@ -125,7 +129,7 @@ def test_secrets_are_stored_nowhere_and_new_ones_go_on(suite, program, tmp_path,
 
 def test_an_endpoint_is_stored_with_its_frames_and_without_its_key(suite, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
-    assert _run(suite, out, "--endpoint", "http://me:HUSH@127.0.0.1:9/v1?key=HUSH") == 0
+    assert _run(suite, out, "--endpoint", "http://me:HUSH@127.0.0.1:9/v1?key=HUSH") == 3
     assert "HUSH" not in out.read_text()
     configuration = read_records(out)[0]
     assert (configuration["endpoint"], configuration["frames"]) == ("http://MASKED@127.0.0.1:9/v1?key=MASKED", 64)
@@ -137,8 +141,8 @@ def test_a_model_is_its_files_wherever_they_are(suite, model_folder, tmp_path, c
     moved, out = tmp_path / "elsewhere" / Path(model_folder).name, tmp_path / "r.jsonl"
     shutil.copytree(model_folder, moved)
     model = ["--frames", "2", "--model"]
-    assert _run(suite, out, *model, model_folder) == 0
-    assert _run(suite, out, *model, str(moved), "--workers", "2") == 0
+    assert _run(suite, out, *model, model_folder) == 3, "random weights seldom come to an end"
+    assert _run(suite, out, *model, str(moved), "--workers", "2") == 3
     assert str(moved.parent) not in out.read_text()
     config = json.loads((moved / "config.json").read_text())
     (moved / "config.json").write_text(json.dumps(config | {"notice": "changed"}))
@@ -176,7 +180,7 @@ def test_a_command_is_its_program_too(suite, program, tmp_path, capsys):
     assert _run(suite, out, "--command", command) == 2
     assert "holds results with another program_sha256; expected" in capsys.readouterr().err
     assert out.read_bytes() == before
-    assert _run(suite, tmp_path / "none.jsonl", "--command", "cat") == 0
+    assert _run(suite, tmp_path / "none.jsonl", "--command", "cat") == 3
     assert "program_sha256" not in read_records(tmp_path / "none.jsonl")[0], "it names no file"
 
 
@@ -229,11 +233,11 @@ def test_nothing_that_a_command_started_outlives_the_run(end, workers, suite, pr
     alive = tmp_path / "alive"
     answer = "nonsense" if end == "errors" else '{"answer": "x"}'
     command = program(BROOD.format(alive=str(alive), answer=answer))
-    monkeypatch.setattr("longpanda.cli.longwatch_run.ERRORS_IN_A_ROW", 3)
+    monkeypatch.setattr("longpanda.cli.longwatch_errors.ERRORS_IN_A_ROW", 3)
     if end == "exception":
         monkeypatch.setattr("longpanda.evaluate.Records.add", lambda *_: 1 / 0)
     code = _run(suite, tmp_path / "r.jsonl", "--command", command, "--workers", workers)
-    assert code == {"normal": 0, "errors": 2, "exception": 1}[end]
+    assert code == {"normal": 0, "errors": 3, "exception": 1}[end]
     assert alive.exists()
     until = time.monotonic() + 10
     while _lives(alive) and time.monotonic() < until:
@@ -248,10 +252,13 @@ def test_nothing_that_a_command_started_outlives_the_run(end, workers, suite, pr
 def test_a_run_ends_with_its_errors_and_the_next_command(suite, program, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
     wrong = SLOW.replace("time.sleep(", "sys.exit(7 or ")
-    assert _run(suite, out, "--command", program(wrong)) == 0
-    *_, errors, after = capsys.readouterr().out.splitlines()
-    assert errors.startswith("1 error, the first: ")
-    assert errors.endswith(" ended with code 7; ask again with --retry-errors")
+    assert _run(suite, out, "--command", program(wrong)) == 3
+    said, complaint = capsys.readouterr()
+    *_, errors, kind, after = said.splitlines()
+    assert errors == "1 error, which count as wrong; 0.0% right of the 5 answered"
+    assert kind.startswith("  1 ended, the first: ")
+    assert kind.endswith(" ended with code 7; see its error output")
+    assert complaint.endswith("run the same command again, which asks these alone\n")
     words = shlex.split(after.removeprefix("next: "))
     assert words == ["longpanda", "longwatch", "report", str(out), "--suite", str(suite)]
     assert main(words[1:]) == 0

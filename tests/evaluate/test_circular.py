@@ -61,9 +61,9 @@ def test_the_score_of_a_question_shows_it_in_the_open_and_the_first_wrong_answer
 
 def test_an_error_in_one_rotation_is_an_error():
     *first, last = _askings(0, RIGHT)
-    failed = Score(0.0, Reply(""), last.sample, "down")
+    failed = Score(0.0, Reply(""), last.sample, "down", error_kind="busy")
     (score,) = by_question([*first, failed]).circular
-    assert (score.value, score.error) == (0.0, "down")
+    assert (score.value, score.error, score.error_kind) == (0.0, "down", "busy")
 
 
 def test_questions_without_all_rotations_are_counted_and_left_out():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, ErrorKind
 from longpanda.evaluate import Command, run
 from longpanda.longwatch.answers import Mark
 from longpanda.types import Sample
@@ -26,6 +26,15 @@ for line in sys.stdin:
         case "times": print(json.dumps({"answer": "x", "frames_seconds": "abc"}), flush=True)
         case "tokens": print(json.dumps({"answer": "x", "visual_tokens": "many"}), flush=True)
         case "twice": print('{"answer": "fine"}\\n{"answer": "again"}', flush=True); time.sleep(0.2)
+        case "empty": print(json.dumps({"answer": " \\n"}), flush=True)
+        case "null": print(json.dumps({"answer": None}), flush=True)
+        case "cut": print(json.dumps({"answer": "fi", "finish_reason": "length"}), flush=True)
+        case "odd end": print(json.dumps({"answer": "fi", "finish_reason": 7}), flush=True)
+        case "failed": print(json.dumps({"error": "no memory, token=HUSH"}), flush=True)
+        case "failed in parts": print(json.dumps({"error": {"code": 7}}), flush=True)
+        case "thought":
+            said = {"answer": "<think>x</think>fine", "thinking": "before", "error": None, "answer_tokens": 9}
+            print(json.dumps(said), flush=True)
         case "bytes": sys.stdout.buffer.write(b'{"answer": "\\xff"}\\n'); sys.stdout.flush()
         case "where": print(json.dumps({"answer": asked["video"] + asked["instruction"]}), flush=True)
         case _: print(json.dumps({"answer": "fine", "frames_seconds": [0, 1.5], "visual_tokens": 5}), flush=True)
@@ -74,11 +83,39 @@ def test_nonsense_scores_an_error_and_the_next_question_is_asked(command, questi
     assert good.value == 1
 
 
+@pytest.mark.parametrize(
+    ("question", "kind", "message"),
+    [
+        ("empty", ErrorKind.EMPTY, "an empty answer"),
+        ("null", ErrorKind.EMPTY, "an empty answer"),
+        ("cut", ErrorKind.CUT, "cut off ('length'), after 'fi'"),
+        ("failed", ErrorKind.FAILED, "says that it failed: 'no memory, token=MASKED'"),
+        ("failed in parts", ErrorKind.FAILED, "code"),
+        ("odd end", ErrorKind.MALFORMED, "wrote"),
+        ("crash", ErrorKind.ENDED, "code 3"),
+        ("garbage", ErrorKind.MALFORMED, "what?"),
+    ],
+)
+def test_what_is_no_answer_has_its_kind(command, question, kind, message) -> None:
+    bad, good = _ask(command, question, "next")
+    assert (bad.value, bad.error_kind) == (0.0, kind)
+    assert message in bad.error
+    assert "HUSH" not in bad.error
+    assert (good.value, good.error_kind) == (1.0, "")
+
+
+def test_thinking_is_taken_off_and_kept(command) -> None:
+    (score,) = _ask(command, "thought")
+    assert (score.value, score.reply.text, score.reply.thinking) == (1.0, "fine", "before\nx")
+    assert score.reply.answer_tokens == 9
+
+
 def test_silence_scores_an_error_and_the_next_question_is_asked() -> None:
     command = Command([sys.executable, "-c", PROGRAM], Path("films"), timeout_seconds=1.5)
     bad, good = _ask(command, "hang", "next")
     command.close()
     assert "silent for 1.5 s" in bad.error
+    assert bad.error_kind == ErrorKind.TIMEOUT
     assert good.value == 1
 
 

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from longpanda.errors import ErrorKind
 from longpanda.evaluate import Endpoint, run
 from longpanda.longwatch.answers import Mark
 from longpanda.types import Sample
@@ -19,7 +20,7 @@ ANSWERS = {
     "list": (200, "[]"),
     "text": (200, "hello"),
     "key": (401, "Incorrect key: ".ljust(77, ".") + "secret"),
-    "busy": (503, "come back later"),
+    "gone": (410, "not here any more"),
 }
 
 
@@ -40,7 +41,7 @@ class Server(BaseHTTPRequestHandler):
 def server():
     with HTTPServer(("127.0.0.1", 0), Server) as running:
         running.seen = []
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
         running.shutdown()
 
@@ -67,7 +68,7 @@ def test_frames_times_and_question_are_sent_and_the_answer_is_read(server) -> No
 
 
 @pytest.mark.parametrize(
-    ("question", "error"), [("odd", "answered"), ("list", "answered"), ("text", "failed"), ("busy", "503")]
+    ("question", "error"), [("odd", "answered"), ("list", "answered"), ("text", "no JSON: 'hello'"), ("gone", "410")]
 )
 def test_a_server_that_fails_scores_an_error_and_the_run_goes_on(server, question, error) -> None:
     bad, good = _ask(f"http://127.0.0.1:{server.server_port}/v1", question, "fine")
@@ -76,9 +77,10 @@ def test_a_server_that_fails_scores_an_error_and_the_run_goes_on(server, questio
     assert good.value == 1
 
 
-def test_an_empty_answer_is_wrong_but_no_error(server) -> None:
+def test_an_empty_answer_is_an_error_of_its_own_kind(server) -> None:
     (score,) = _ask(f"http://127.0.0.1:{server.server_port}/v1", "empty")
-    assert (score.value, score.error, score.reply.text) == (0.0, None, "")
+    assert (score.value, score.error_kind, score.reply.text) == (0.0, ErrorKind.EMPTY, "")
+    assert score.reply.frames_seconds == (0.0, 61.5)
 
 
 def test_an_answer_without_usage_is_an_answer(server) -> None:

@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -84,15 +85,15 @@ def test_a_file_cut_within_its_first_line_is_begun_anew(tmp_path) -> None:
         path.unlink()
 
 
-def test_errors_are_asked_again_when_wanted(tmp_path) -> None:
+def test_errors_are_asked_again_unless_they_are_to_stay(tmp_path) -> None:
     path = tmp_path / "r.jsonl"
     records = Records(path, CONFIGURATION)
     records.add(Score(0.0, Reply(""), SAMPLES[0], "down"))
     records.add(_score(SAMPLES[1]))
     records.close()
-    assert Records(path, CONFIGURATION).missing(SAMPLES) == SAMPLES[2:]
-    records = Records(path, CONFIGURATION, retry_errors=True)
-    assert records.missing(SAMPLES) == [SAMPLES[0], *SAMPLES[2:]]
+    assert Records(path, CONFIGURATION, retry_errors=False).missing(SAMPLES) == SAMPLES[2:]
+    records = Records(path, CONFIGURATION)
+    assert records.missing(SAMPLES) == [*SAMPLES[2:], SAMPLES[0]], "what was never asked comes first"
     records.add(_score(SAMPLES[0]))
     records.close()
     assert read_records(path)[1] == [_score(SAMPLES[0]), _score(SAMPLES[1])]
@@ -168,6 +169,24 @@ def test_notes_may_change_and_are_all_kept_beside_the_answers(tmp_path) -> None:
         records.close()
     assert read_notes(path) == [{"commit": commit} for commit in "aba"]
     assert read_records(path) == (CONFIGURATION, [_score(sample) for sample in SAMPLES[:4]])
+
+
+def test_what_turns_out_while_answers_are_made_is_noted_once(tmp_path) -> None:
+    path = tmp_path / "r.jsonl"
+    records = Records(path, CONFIGURATION, notes={"commit": "a"})
+    records.add(_score(SAMPLES[0]))
+    for _ in range(2):
+        records.note({"commit": "a", "refused": "temperature"})
+    records.close()
+    assert read_notes(path) == [{"commit": "a"}, {"commit": "a", "refused": "temperature"}]
+    assert read_records(path) == (CONFIGURATION, [_score(SAMPLES[0])])
+
+
+def test_results_from_before_errors_had_kinds_are_read(tmp_path) -> None:
+    path = tmp_path / "r.jsonl"
+    old = {"value": 0.0, "reply": {"text": "", "frames_seconds": []}, "sample": asdict(SAMPLES[0]), "error": "down"}
+    path.write_text(json.dumps({"version": 1, "configuration": CONFIGURATION}) + "\n" + json.dumps(old) + "\n")
+    assert read_records(path)[1] == [Score(0.0, Reply(""), SAMPLES[0], "down")]
 
 
 def test_notes_of_no_file_are_refused(tmp_path) -> None:

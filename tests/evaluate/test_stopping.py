@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from longpanda.errors import ConfigError
+from longpanda.errors import AnswererError, ConfigError, ErrorKind
 from longpanda.evaluate import run_many
 from longpanda.longwatch.answers import Mark
 from longpanda.types import Reply, Sample
@@ -78,6 +78,26 @@ def test_who_takes_no_more_scores_stops_the_asking():
     slow.gate.set()
     worker.join(60)
     assert len(slow.asked) <= 2
+
+
+class Denied:
+    """Refuses every question, as a server does with a wrong key."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def watch(self, video):  # noqa: ARG002
+        return self._ask
+
+    def _ask(self, sample):  # noqa: ARG002
+        self.asked += 1
+        raise AnswererError("no key", "one", "give it", ErrorKind.DENIED)
+
+
+def test_after_an_answerer_that_is_denied_nobody_is_asked_more():
+    denied = Denied()
+    (score,) = run_many([denied], SAMPLES, _exact)
+    assert (score.error_kind, denied.asked) == (ErrorKind.DENIED, 1)
 
 
 def test_nobody_to_ask_is_refused():

@@ -1,13 +1,16 @@
 """What a page of results says, as numbers."""
 
+from dataclasses import replace
+
 import pytest
 from results import MEASURES, results, score
 
-from longpanda.errors import ConfigError, VideoError
+from longpanda.errors import ConfigError, ErrorKind, VideoError
 from longpanda.evaluate.analysis import EVERYTHING
 from longpanda.evaluate.metrics import accuracy
-from longpanda.evaluate.paired import pair
+from longpanda.evaluate.paired import BOTH_ANSWERED, pair
 from longpanda.evaluate.summarise import summarise
+from longpanda.types import Reply
 
 
 def _summary(scores, **options):
@@ -48,8 +51,31 @@ def test_partial_marks_are_told_where_they_say_more_than_exact_ones():
 
 def test_costs_are_means_of_what_is_told_and_the_largest_memory():
     scores = [score(1.0, 0), score(1.0, 1, told=False), score(0.0, 2)]
-    assert _summary(scores).lengths[0].costs == (2, 24, 0.5, 2**30)
-    assert _summary([score(1.0, told=False)]).lengths[0].costs == (None, None, None, None)
+    assert _summary(scores).lengths[0].costs == (2, 24, None, None, 0.5, 2**30)
+    assert _summary([score(1.0, told=False)]).lengths[0].costs == (None,) * 6
+
+
+def test_tokens_are_costs_and_errors_cost_nothing():
+    whole, cut = (replace(score(1.0, i), reply=Reply("7", prompt_tokens=90 + i, answer_tokens=4)) for i in range(2))
+    cut = replace(cut, value=0.0, error="cut", error_kind=ErrorKind.CUT)
+    assert _summary([whole, cut]).lengths[0].costs == (None, None, 90, 4, None, None)
+    assert _summary([cut]).lengths[0].costs == (None,) * 6
+
+
+def test_accuracy_is_told_with_errors_and_without():
+    right, wrong, failed = score(1.0, 0), score(0.0, 1), score(0.0, 2, error="down")
+    needle = _summary([right, wrong, failed]).families[0]
+    assert needle.exact == accuracy([right, wrong, failed])
+    assert needle.answered == accuracy([right, wrong])
+    assert _summary([failed]).families[0].answered is None
+
+
+def test_an_error_is_no_false_alarm_whatever_it_says():
+    absent, present = score(1.0, 0, absent=True, text="never"), score(0.0, 1, text="never", error="cut")
+    refused, alarms = _summary([absent, present]).families[0].refusals
+    assert (refused.value, alarms.value) == (1.0, 0.0)
+    wrong = replace(present, error=None)
+    assert _summary([absent, wrong]).families[0].refusals[1].value == 1.0
 
 
 def test_what_the_sampler_saw_is_apart_from_what_was_right():
@@ -78,9 +104,22 @@ def test_a_picture_that_cannot_be_had_is_said():
     assert "no film" in failure.problem
 
 
-def test_errors_are_counted_by_message():
+def test_errors_are_counted_by_kind_and_message():
     scores = [score(0.0, i, error=("down" if i else "slow")) for i in range(3)]
-    assert _summary(scores).errors == (("down", 2), ("slow", 1))
+    scores[0] = replace(scores[0], error_kind=ErrorKind.TIMEOUT)
+    assert _summary(scores).errors == (("other", "down", 2), ("timeout", "slow", 1))
+
+
+def test_a_comparison_without_errors_stands_beside_the_one_with_them():
+    first, second = results((8, 8)), results((16, 8))
+    assert BOTH_ANSWERED not in [row.name for row in pair(first, second)]
+    second[0] = replace(second[0], value=0.0, error="down")
+    row = pair(first, second)[-1]
+    assert (row.name, row.found.questions) == (BOTH_ANSWERED, 79)
+    assert row.found.lost == 0
+    assert pair(first, second)[0].found.lost == 1, "an error counts as wrong"
+    down = [replace(one, value=0.0, error="down") for one in second]
+    assert BOTH_ANSWERED not in [row.name for row in pair(first, down)], "none is left"
 
 
 def test_a_comparison_is_overall_by_family_and_by_length_of_common_questions_only():

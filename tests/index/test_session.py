@@ -89,6 +89,7 @@ def test_an_answer_without_words_is_said_to_be_none(panda, film, monkeypatch):
     monkeypatch.setattr(panda.model, "generate", lambda ids, **_: torch.cat([ids, end], 1))
     answer = panda.ask(film, "Where is the key?")
     assert (answer.text, answer.notice) == ("", "The model gave no answer. a random model")
+    assert (answer.is_cut, answer.reply.finish_reason) == (False, "stop")
 
 
 def test_an_answer_that_was_cut_off_says_so_and_may_be_longer(panda, film, monkeypatch):
@@ -98,6 +99,7 @@ def test_an_answer_that_was_cut_off_says_so_and_may_be_longer(panda, film, monke
     assert short <= 3
     assert 64 < long <= 80
     assert answers[0].notice == "The answer was cut off after 3 tokens, the most that were asked for. a random model"
+    assert (answers[0].is_cut, answers[0].reply.finish_reason) == (True, "length")
 
 
 def test_an_answer_that_ends_is_whole(panda, film, monkeypatch):
