@@ -72,6 +72,9 @@ def _require_address(url: str) -> None:
         reachable = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:  # half an IPv6 address
         reachable = False
+    if reachable and parts.path.rstrip("/").endswith("/chat/completions"):
+        found = f"--endpoint '{masked(url)}'"
+        raise ConfigError(found, "the address up to and without /chat/completions", "leave that out")
     if not reachable:
         raise ConfigError(f"--endpoint '{masked(url)}'", "http://HOST or https://HOST", "give the whole address")
 

@@ -7,7 +7,7 @@ tests.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from longpanda.errors import ErrorKind
@@ -86,7 +86,8 @@ def read_answer(text: str, fields: Iterable[str]) -> Reply | Trouble:
     for failed in (value, choice):
         if failed.get("error") or failed.get("object") == "error":
             said = json.dumps(failed["error"]) if failed.get("error") else text
-            return read_failure(_status_in(failed), said, fields)
+            told = f"answered with an error: {said[:_QUOTED]!r}"
+            return replace(read_failure(_status_in(failed), said, fields), said=told)
     message = choice.get("message")
     if not isinstance(message, dict):
         return Trouble(ErrorKind.MALFORMED, f"answered without a message: {text[:_QUOTED]!r}")

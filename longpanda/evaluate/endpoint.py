@@ -19,6 +19,8 @@ from longpanda.types import Reply, Sample
 
 Pictures = Callable[[str], list[tuple[float, bytes]]]
 """From a video's name to (seconds, JPEG) of the frames that are shown."""
+TRIES: Final = 5
+"""To get an answer out of a server that fails; one that is busy asks for patience alone."""
 _SAID_FROM_SECONDS: Final = 5.0
 """Waits from this length on are told."""
 _REMEDIES: Final = {
@@ -37,8 +39,8 @@ class Endpoint:
 
     An optional field of the request that the server refuses by name is left out from then on (the limit of an answer is
     first given its other name), and that is said once. Where a server is busy or fails, it is asked again with pauses,
-    as it says in Retry-After or else twice as long each time, until the patience for one question is spent; the next
-    questions are then asked once each, until one is answered.
+    as it says in Retry-After or else twice as long each time, until the patience for one question is spent, or after
+    `TRIES` in vain where it fails; the next questions are then asked once each, until one is answered.
 
     Args:
         url: up to and without /chat/completions, as in https://host/v1; user:password@ and ?query are sent along, and
@@ -108,7 +110,8 @@ class Endpoint:
                 self._is_down = False
                 return found
             seconds = wait_seconds(tries, found.retry_after, self._clock())
-            if not found.may_pass or self._is_down or waited + seconds > self.patience_seconds:
+            tires = tries + 1 == TRIES and found.kind is not ErrorKind.BUSY
+            if not found.may_pass or self._is_down or tires or waited + seconds > self.patience_seconds:
                 self._is_down = found.may_pass
                 raise self._error(found, tries, seconds if found.retry_after else 0.0)
             if seconds >= _SAID_FROM_SECONDS:

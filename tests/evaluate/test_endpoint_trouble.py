@@ -8,6 +8,7 @@ from chat_server import BUSY, DOWN, RESET, SILENT, answer, nth, refused
 
 from longpanda.errors import ConfigError, ErrorKind
 from longpanda.evaluate import Endpoint, Request, run, run_many
+from longpanda.evaluate.endpoint import TRIES
 from longpanda.longwatch.answers import Mark
 from longpanda.types import Sample
 
@@ -65,6 +66,15 @@ def test_patience_ends_and_is_not_spent_again_until_something_is_answered(serve)
     assert [score.error_kind for score in others[: 12 - tries]] == [ErrorKind.BUSY] * (12 - tries), "one try each"
     assert {score.value for score in others[12 - tries :]} == {1.0}
     assert len(server.bodies) == 12 + 20 - (12 - tries + 1)
+
+
+def test_a_server_that_fails_is_asked_a_few_times_and_one_that_is_busy_as_long_as_there_is_patience(serve):
+    failing, busy = serve(lambda *_: (500, "oops")), serve(lambda *_: BUSY)
+    (score,) = Asked(failing.url, patience_seconds=1000.0).ask()
+    assert (score.error_kind, len(failing.bodies)) == (ErrorKind.FAILED, TRIES)
+    (score,) = Asked(busy.url, patience_seconds=1000.0).ask()
+    assert score.error_kind == ErrorKind.BUSY
+    assert len(busy.bodies) > 2 * TRIES
 
 
 def test_after_an_answer_there_is_patience_again(serve):
@@ -148,7 +158,7 @@ def test_what_a_request_asks_for_is_sent(serve):
         (refused("At most 1 image(s) may be provided in one request."), ErrorKind.TOO_LARGE, "with --frames"),
         (answer("", "length"), ErrorKind.CUT, "--answer-tokens"),
         (answer(None, "content_filter"), ErrorKind.FILTERED, "filter"),
-        (answer("", "error", error={"code": 400, "message": "x"}), ErrorKind.REJECTED, "answered 400"),
+        (answer("", "error", error={"code": 400, "message": "x"}), ErrorKind.REJECTED, "answered with an error"),
         ((200, "<html>log in</html>"), ErrorKind.MALFORMED, "no JSON"),
         ((200, {"choices": []}), ErrorKind.MALFORMED, "without a message"),
     ],
