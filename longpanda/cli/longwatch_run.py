@@ -160,7 +160,9 @@ def _summary(scores: "list[Score]", choices: bool) -> str:
     from longpanda.evaluate.metrics import counted
 
     if not choices:
-        return str(accuracy(scores))
+        whole = [score for score in scores if score.error is None]
+        without = f"; {accuracy(whole).value:.1%} right without them" if 0 < len(whole) < len(scores) else ""
+        return f"{accuracy(scores)}{without}"
     rotated = by_question(scores)
     shares = {"circular": accuracy(rotated.circular), "plain": accuracy(rotated.plain)}
     intervals = {name: "[{:.1%}, {:.1%}]".format(*share.interval) for name, share in shares.items()}

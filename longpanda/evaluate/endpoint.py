@@ -120,17 +120,21 @@ class Endpoint:
             waited, tries = waited + seconds, tries + 1
 
     def _once(self, messages: list[dict[str, Any]]) -> Reply | Trouble:
-        """What the server makes of a request, without the fields that it refuses."""
+        """What the server makes of a request, without the fields that it refuses.
+
+        Those are given up for good when it has answered without them: an error may name a field and mean another thing.
+        """
+        fields = Fields(self._fields.sent)
         while True:
-            fields = self._fields.sent
             started = time.perf_counter()
-            found = self._posted({"model": self.model, "messages": messages, **fields}, fields)
+            found = self._posted({"model": self.model, "messages": messages, **fields.sent}, fields.sent)
             if isinstance(found, Reply):
+                for said in self._fields.give_up(fields.left_out):
+                    self._say(f"{masked(self.url)} {said}")
                 return replace(found, seconds=time.perf_counter() - started)
             if not found.refused:
                 return found
-            for said in self._fields.give_up(found.refused):
-                self._say(f"{masked(self.url)} {said}")
+            fields.give_up(found.refused)
 
     def _posted(self, body: dict[str, Any], fields: dict[str, Any]) -> Reply | Trouble:
         import httpx2

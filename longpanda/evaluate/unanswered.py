@@ -35,7 +35,7 @@ def why_no_answer(reply: Reply) -> AnswererError | None:
     if end and end not in _WHOLE:
         kind = next((kind for kind, ends in _ENDS.items() if end in ends), ErrorKind.CUT)
         what, remedy = _SAID[kind]
-        said = f", after '{reply.text[-_QUOTED:]}'" if reply.text else ""
+        said = f", after {reply.text[-_QUOTED:]!r}" if reply.text else ""
         return AnswererError(f"the answer {what} ('{reply.finish_reason}'){said}", "a whole one", remedy, kind)
     if reply.text:
         return None

@@ -62,6 +62,7 @@ def test_errors_end_with_code_3_are_told_apart_and_asked_again_alone(suite, serv
     said, complaint = capsys.readouterr()
     lines = said.splitlines()
     assert lines[0].endswith("3 questions, 1 video, 3 errors")
+    assert lines[1].endswith("3 questions, 1 video")
     assert lines[2] == "3 errors, which count as wrong; 0.0% right of the 3 answered"
     assert lines[3].startswith("  2 cut, the first: the answer was cut off ('length'), after 'never'; allow longer")
     assert lines[4].startswith("  1 filtered, the first: the answer was withheld by a filter")

@@ -254,7 +254,8 @@ def test_a_run_ends_with_its_errors_and_the_next_command(suite, program, tmp_pat
     wrong = SLOW.replace("time.sleep(", "sys.exit(7 or ")
     assert _run(suite, out, "--command", program(wrong)) == 3
     said, complaint = capsys.readouterr()
-    *_, errors, kind, after = said.splitlines()
+    *families, errors, kind, after = said.splitlines()
+    assert [line.endswith("1 error; 0.0% right without them") for line in families].count(True) == 1
     assert errors == "1 error, which count as wrong; 0.0% right of the 5 answered"
     assert kind.startswith("  1 ended, the first: ")
     assert kind.endswith(" ended with code 7; see its error output")

@@ -117,6 +117,15 @@ def test_what_a_server_refuses_is_left_out_after_one_try_and_said_once(serve):
     assert asked.waits == []
 
 
+def test_a_field_that_an_error_names_by_the_way_is_sent_again(serve):
+    server = serve(lambda body, number: refused(f"odd request {sorted(body)}") if number < 3 else None)
+    asked = Asked(server.url)
+    assert [score.error_kind for score in asked.ask(2)] == [ErrorKind.REJECTED, ""]
+    assert len(server.bodies) == 3 + 1, "with another name of the limit, and without any"
+    assert (asked.said, asked.endpoint.left_out) == ([], ())
+    assert {"max_tokens", "temperature"} < {*server.bodies[-1]}
+
+
 def test_workers_share_what_a_server_refuses(serve):
     server = serve(_new_model)
     asked = Asked(server.url)
