@@ -38,12 +38,15 @@ _TELLING: Final = ("code", "type", "status", "reason", "innererror")
 _MODERATED: Final = "flagged_input"
 """A field of an error's metadata, by which OpenRouter tells a filter from a wrong key."""
 _LIMIT: Final = r"too many|too much|too large|too long|too big|at most|up to|more than|fewer|maximum|max\b|limit|exceed"
+_TOO_MANY: Final = re.compile(
+    rf"(?:{_LIMIT})[^.]*\bimages?\b|\bimages?\b[^.]*(?:{_LIMIT})|\bcontext (?:length|window|size)", re.IGNORECASE
+)
 _TOO_LARGE: Final = re.compile(
-    rf"(?:{_LIMIT})[^.]*\bimages?\b|\bimages?\b[^.]*(?:{_LIMIT})|\bcontext (?:length|window|size)|payload too large|"
-    r"request (?:body |entity )?(?:is )?too large|prompt is too long|too many (?:input |prompt )?tokens",
+    r"payload too large|request (?:body |entity )?(?:is )?too large|prompt is too long|too many (?:\w+ )?tokens",
     re.IGNORECASE,
 )
-"""A limit on pictures, bytes or tokens, in the words of servers that have no code for it."""
+"""Limits on pictures, bytes or tokens, in the words of servers that have no code for them. Those who are busy may have
+one for images in a minute, so that of them only the second holds."""
 _BLIND: Final = re.compile(
     r"(?:not|n't|no)\b[^.]*\bsupport[^.]*\bimages?\b|\bimages?\b[^.]*(?:not|n't)\b[^.]*\bsupport", re.IGNORECASE
 )
@@ -124,11 +127,12 @@ def _kind(status: int, value: Any) -> tuple[ErrorKind, bool]:
         return (ErrorKind.FILTERED if moderated else ErrorKind.DENIED), False
     if status == 413 or _TOO_LARGE.search(words):
         return ErrorKind.TOO_LARGE, False
-    if _BLIND.search(words):
-        return ErrorKind.DENIED, False
     if status in _STATUS_KINDS:
         return _STATUS_KINDS[status], True
-    return (ErrorKind.FAILED, True) if status >= 500 else (ErrorKind.REJECTED, False)
+    is_down = status >= 500
+    meant = ((_TOO_MANY, ErrorKind.TOO_LARGE), (_BLIND, ErrorKind.DENIED))
+    otherwise = ErrorKind.FAILED if is_down else ErrorKind.REJECTED
+    return next((kind for pattern, kind in meant if pattern.search(words)), otherwise), is_down
 
 
 def _refused(value: Any, fields: Iterable[str]) -> Iterator[str]:
