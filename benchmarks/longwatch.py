@@ -43,7 +43,7 @@ def runs(model: str, suite: Path, work: Path) -> dict[str, list[Score]]:
     for name, options in FRAMES.items():
         out = work / f"{suite.name}-{name}.jsonl"
         ask = ["longwatch", "run", str(suite), "--model", model, "--out", str(out), *options]
-        subprocess.run([sys.executable, "-m", "longpanda.cli.main", *ask], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-m", "longpanda", *ask], check=True, stdout=subprocess.DEVNULL)
         found[name] = read_records(out)[1]
     return found
 

@@ -24,6 +24,7 @@ ROWS = (
     {"train", "evaluate", "longwatch"},
     {"study"},
     {"serve", "cli"},
+    {"__main__"},
 )
 """Low to high: a package sees itself and lower rows."""
 NARROWER = {
@@ -36,7 +37,7 @@ HOMES = {
     ("fastapi", "starlette", "uvicorn"): ("serve/",),
     ("matplotlib",): ("study/figures.py", "evaluate/figure.py"),
     ("jinja2",): ("evaluate/report.py",),
-    ("argparse", "tqdm", "rich", "tyro"): ("cli/",),
+    ("argparse", "tqdm", "shtab", "rich", "tyro"): ("cli/",),
 }
 """Libraries that are imported in one place only, TYPE_CHECKING or not."""
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80

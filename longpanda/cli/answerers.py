@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from longpanda.types import Reply, Sample
     from longpanda.video import Sampling
 
+from longpanda.cli.models import loaded
 from longpanda.cli.provenance import ENDPOINT_FRAMES, words_of
 
 
@@ -27,6 +28,8 @@ def answerers(options: argparse.Namespace) -> "list[Answerer]":
     if options.frames is not None and (options.command is not None or options.oracle):
         raise ConfigError("--frames for a command or the oracle", "one that samples for itself", "leave it out")
     sampling = None if options.frames is None else Sampling(frames=options.frames)
+    if options.model is None and (options.device, options.dtype) != (None, None):
+        raise ConfigError("--device or --dtype without --model", "one of our models", "leave them out")
     videos = options.folder / VIDEOS
     if options.command is not None:
         words = words_of(options.command)
@@ -39,9 +42,8 @@ def answerers(options: argparse.Namespace) -> "list[Answerer]":
         return [Endpoint(options.endpoint, options.endpoint_model, pictures, key, options.timeout)] * options.workers
     if options.oracle:
         return [_Reading(options.folder)] * options.workers
-    from longpanda.index import load
-
-    return [_Watching(load(options.model), videos, sampling)] * options.workers
+    panda = loaded(options.model, options.device, options.dtype)
+    return [_Watching(panda, videos, sampling)] * options.workers
 
 
 def _require_program(words: list[str]) -> None:

@@ -209,7 +209,7 @@ def _commands(options: argparse.Namespace, results: list[Results], plan: "SuiteP
 
 def _run_command(path: Path, settings: dict[str, Any], suite: str) -> str:
     words = ["longpanda", "longwatch", "run", suite]
-    for name in ("model", "command", "endpoint", "endpoint_model", "frames"):
+    for name in ("model", "dtype", "command", "endpoint", "endpoint_model", "frames"):
         if settings.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
     words += [f"--{name}" for name in ("oracle", "choices") if settings.get(name)]

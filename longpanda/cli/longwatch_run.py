@@ -2,11 +2,7 @@
 
 import argparse
 import shlex
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +11,9 @@ if TYPE_CHECKING:
     from longpanda.types import Sample, Score
 
 from longpanda.cli.answerers import answerers
+from longpanda.cli.models import add_machine, check_device, check_dtype
 from longpanda.cli.provenance import ENDPOINT_FRAMES, configuration, notes
+from longpanda.cli.signals import held
 
 ERRORS_IN_A_ROW = 20
 """After so many a system is taken to be down, and the run stops."""
@@ -38,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--endpoint", metavar="URL", help="ask an OpenAI-compatible server, up to and without /chat/completions"
     )
     who.add_argument("--oracle", action="store_true", help="ask the classical reader of pixels, which needs no model")
+    add_machine(parser)
     add(
         "--choices", action="store_true", help="give every question lettered options, and ask it in all their rotations"
     )
@@ -85,6 +84,8 @@ def _run(options: argparse.Namespace) -> None:
     samples = read_questions(options.folder)
     samples = choices(samples) if options.choices else samples
     check_writable(options.out)
+    check_device(options.device)
+    check_dtype(options.dtype)
     settings = configuration(options)
     check_configuration(options.out, settings)  # before a model is loaded
     asked = answerers(options)
@@ -132,42 +133,20 @@ def _summary(scores: "list[Score]", choices: bool) -> str:
 
 
 def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
-    """Ask what has no answer yet, with a bar; Ctrl-C keeps every answer that is there."""
-    from tqdm import tqdm
-
+    """Ask what has no answer yet, with a bar; Ctrl-C and the like keep every answer that is there."""
+    from longpanda.cli.bars import bar
     from longpanda.errors import ConfigError
     from longpanda.evaluate import run_many
     from longpanda.longwatch.choices import mark
 
     missing, errors = records.missing(samples), 0
-    bar = tqdm(total=len(samples), initial=len(samples) - len(missing), unit=" questions", desc="asking")
-    with bar, _stopped_by_ctrl_c() as stop, closing(run_many(asked, missing, mark, stop)) as scores:
+    shown = bar("asking", len(samples), "questions", done=len(samples) - len(missing))
+    with shown, held() as stop, closing(run_many(asked, missing, mark, stop.event)) as scores:
         for score in scores:
             records.add(score)
-            bar.update()
+            shown.update()
             errors = errors + 1 if score.error else 0
             if errors == ERRORS_IN_A_ROW:
                 found = f"{errors} errors in a row, the last: {_what(score.error or '')}"
                 raise ConfigError(found, "a system that answers", "mend it, and run again with --retry-errors")
-    if stop.is_set():
-        raise KeyboardInterrupt
-
-
-@contextmanager
-def _stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """What Ctrl-C sets, instead of interrupting in the middle of a line; the second one interrupts."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield stop
-        return
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, partial(_set, stop, before))
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _set(stop: threading.Event, before: "signal._HANDLER", *_: object) -> None:
-    stop.set()
-    signal.signal(signal.SIGINT, before)
+    stop.leave()

@@ -2,14 +2,15 @@
 
 import argparse
 import dataclasses
-import json
 from typing import Any
+
+from longpanda.cli.streams import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda probe`."""
     parser.add_argument("video", help="a video file")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, in one line")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -21,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     values["rotation_degrees"] = info.rotation_degrees
     values["sample_aspect_ratio"] = str(info.sample_aspect_ratio)
     if options.json:
-        print(json.dumps(values, indent=2))
+        print_json(values)
         return
     for name, value in values.items():
         print(f"{name:22} {value if not isinstance(value, float) else round(value, 3)}")
