@@ -103,17 +103,8 @@ def train(
             return out / "model"
         if _is_first(arguments[0]):
             record(out, recipe, arguments[0].world_size)
-        for number, stage_arguments in enumerate(arguments[: last + 1]):
-            stage, of_all = recipe.stages[number], f"stage {number + 1} of {len(recipe.stages)}"
-            told = None if progress is None else partial(progress, stage.name)
-            ended_at = _run_stage(stage, stage_arguments, model, processor, sources[number], told, stop)
-            if ended_at is not None and ended_at < stage.steps:
-                report(f"{of_all}, '{stage.name}', has a checkpoint after step {ended_at} of {stage.steps}")
-                return None
-            report(f"{of_all}, '{stage.name}', is done")
-            if ended_at is not None and number < last:
-                return None
-        if last + 1 < len(recipe.stages):
+        runner = partial(_run_stage, model=model, processor=processor, progress=progress, stop=stop)
+        if not _run_stages(recipe, arguments[: last + 1], sources, runner, report) or last + 1 < len(recipe.stages):
             return None
         if not _is_first(arguments[0]):
             return out / "model"
@@ -166,6 +157,26 @@ def _graduated(model: TaughtPanda, processor: LongPandaProcessor, recipe: Recipe
     return finished
 
 
+def _run_stages(
+    recipe: Recipe,
+    arguments: list[TrainingArguments],
+    sources: list[Any],
+    run: Callable[..., int | None],
+    report: Callable[[str], None],
+) -> bool:
+    """The stages that there are arguments for; whether all of them are done."""
+    for number, stage_arguments in enumerate(arguments):
+        stage, of_all = recipe.stages[number], f"stage {number + 1} of {len(recipe.stages)}"
+        ended_at = run(stage, stage_arguments, source=sources[number])
+        if ended_at is not None and ended_at < stage.steps:
+            report(f"{of_all}, '{stage.name}', has a checkpoint after step {ended_at} of {stage.steps}")
+            return False
+        report(f"{of_all}, '{stage.name}', is done")
+        if ended_at is not None and number + 1 < len(arguments):
+            return False
+    return True
+
+
 def _is_first(arguments: TrainingArguments) -> bool:
     """Whether this is the process that writes, of those that `torchrun` started."""
     return bool(arguments.process_index == 0)
@@ -206,7 +217,7 @@ def _run_stage(
     model: Any,
     processor: LongPandaProcessor,
     source: Any,
-    progress: Callable[[int, int, Mapping[str, float]], None] | None,
+    progress: Progress | None,
     stop: threading.Event | None,
 ) -> int | None:
     """Train one stage in place, or load its weights when it is done already; the step at which it was ended, if so."""
@@ -223,7 +234,7 @@ def _run_stage(
         data_collator=_Collate(processor, stage.positions),
         cell_weight=stage.cell_weight,
         stop=stop,
-        progress=progress,
+        progress=None if progress is None else partial(progress, stage.name),
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
     step: int = trainer.state.global_step
@@ -258,7 +269,7 @@ class _Collate:
 
     def __call__(self, lessons: list[Lesson]) -> dict[str, Any]:
         if torch.utils.data.get_worker_info() is not None:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         batch = dict(self.processor.lessons(lessons))
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
