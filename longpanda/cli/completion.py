@@ -4,6 +4,7 @@ shtab writes it once, from the same parser. (argcomplete would start Python at e
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,16 +22,18 @@ class PrintCompletion(argparse.Action):
             parser.error(f"no completion for '{shell}'; expected one of {', '.join(SHELLS)}")
         import shtab
 
-        _complete_files(parser, shtab.FILE)
+        for one in parsers(parser):
+            for action in one._actions:
+                if action.type is Path or action.dest in FILES:
+                    action.complete = shtab.FILE  # type: ignore[attr-defined]
         print(shtab.complete(parser, shell))
         parser.exit()
 
 
-def _complete_files(parser: argparse.ArgumentParser, how: Any) -> None:
-    """Mark what is completed by names of files, in a parser and in those of its verbs and steps."""
-    for action in parser._actions:
+def parsers(root: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser, and those of all verbs and steps below it."""
+    yield root
+    for action in root._actions:
         if isinstance(action, argparse._SubParsersAction):
             for inner in action.choices.values():
-                _complete_files(inner, how)
-        elif action.type is Path or action.dest in FILES:
-            action.complete = how  # type: ignore[attr-defined]
+                yield from parsers(inner)

@@ -11,11 +11,15 @@ from typing import Any, NoReturn
 
 from longpanda import __version__
 from longpanda.cli import ask, chat, demo, ending, index, info, longwatch, probe, signals, streams, train
-from longpanda.cli.completion import SHELLS, PrintCompletion
+from longpanda.cli.completion import SHELLS, PrintCompletion, parsers
 from longpanda.cli.examples import examples
 from longpanda.cli.recipes import listed_in_help
 from longpanda.errors import ConfigError, nearest
 
+ABOUT = (
+    "Train models that answer questions about long video, ask them, and measure any. The bundled ones know generated "
+    "scenes alone."
+)
 VERBS = {
     "ask": ask,
     "index": index,
@@ -79,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all verbs; imports nothing heavy."""
-    root = _Parser(prog="longpanda", description="Ask questions of long video cheaply.")
+    root = _Parser(prog="longpanda", description=ABOUT)
     about = f"print what makes a shell complete our words ({', '.join(SHELLS)}), and end"
     root.add_argument("--print-completion", metavar="SHELL", action=PrintCompletion, help=about)
     root.add_argument("--version", action="version", version=f"longpanda {__version__}")
@@ -133,8 +137,9 @@ def _run(arguments: list[str]) -> None:
 def _refuse_dashes(arguments: list[str]) -> None:
     """Raises ConfigError for a file whose name would be taken for an option; behind `--` nothing is."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
+    known = {name for one in parsers(parser()) for action in one._actions for name in action.option_strings}
     for word in arguments[:end]:
-        if word.startswith("-") and word != "-" and os.path.lexists(word):
+        if word.startswith("-") and word not in known and os.path.lexists(word):
             found = f"the file '{word}', whose name looks like an option"
             raise ConfigError(found, f"'./{word}', or '--' before all names", f"write {shlex.quote(f'./{word}')}")
 

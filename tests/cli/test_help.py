@@ -1,6 +1,5 @@
 """Help: examples that parse, exit codes as documented, recipes with their fields, and completion by shells."""
 
-import argparse
 import re
 import shlex
 import shutil
@@ -11,20 +10,13 @@ from pathlib import Path
 import pytest
 
 from longpanda.cli import ending
+from longpanda.cli.completion import parsers
 from longpanda.cli.examples import EXAMPLES
 from longpanda.cli.main import main, parser
 from longpanda.cli.recipes import fields, recipes
 from longpanda.train.recipe import find_recipe, load_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"
-
-
-def parsers(root):
-    yield root
-    for action in root._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for inner in action.choices.values():
-                yield from parsers(inner)
 
 
 def test_every_help_has_examples_that_parse(capsys):

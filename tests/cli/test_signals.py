@@ -128,3 +128,15 @@ def test_training_ends_with_a_checkpoint(tmp_path):
     step = int(said.split("has a checkpoint after step ")[1].split()[0])
     assert (out / f"0-one/checkpoint-{step}/trainer_state.json").exists()
     assert not (out / "0-one/done.pt").exists()
+
+
+def test_a_suite_that_is_being_made_is_left_at_once(tmp_path):
+    """A film of 24 hours, which takes half an hour, is not finished first."""
+    plan = "--minutes 1440 --per-cell 1 --seed 6 --split dev --size-px 96 --families needle --workers 1"
+    command = [sys.executable, "-m", "longpanda", "longwatch", "make", *plan.split(), "--out", str(tmp_path / "suite")]
+    making = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "suite").glob("videos/.*.mp4")):  # the film's name while it is written
+        assert making.poll() is None
+    making.terminate()
+    said = making.communicate(timeout=200)
+    assert (making.returncode, said) == (143, ("", "longpanda: stopped\n"))

@@ -93,7 +93,8 @@ def test_a_name_that_looks_like_an_option_is_refused_with_the_way_to_write_it(fi
         err = capsys.readouterr().err
         assert "the file '-dash.mp4', whose name looks like an option" in err
         assert err.endswith("; write ./-dash.mp4\n")
-    assert main(["probe", "./-dash.mp4"]) == 0
+    (tmp_path / "--json").touch()
+    assert main(["probe", "./-dash.mp4", "--json"]) == 0, "an option stays one"
     assert main(["probe", "--", "-dash.mp4"]) == 0
 
 
