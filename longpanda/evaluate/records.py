@@ -76,12 +76,14 @@ class Records:
         self._file.close()
 
     def _write(self, value: dict[str, Any]) -> None:
+        whole_bytes = os.fstat(self._file.fileno()).st_size
         line = memoryview(json.dumps(value).encode() + b"\n")
         try:
             while line:
                 line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError as error:
+            self._file.truncate(whole_bytes)  # of a line that was cut off nothing is left
             found = f"'{self.path}' cannot be written ({error.strerror}); every answer before this one is in it"
             raise ConfigError(found, "free space", "make room, and run it again to go on") from error
 

@@ -35,9 +35,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     input_modalities = ("image", "video", "text")
     supports_gradient_checkpointing = True
     _no_split_modules = ("Stab",)
-    _keep_in_fp32_modules = ("stab", "temporal")
-    """Not cast to float16: pixels and sums over many of them have little room in it, and an index would be of other
-    tokens, and have another fingerprint, than the same model's in float32."""
+    _keep_in_fp32_modules = (r"^stab\.", r"^temporal\.")
+    """How names begin of weights that are not cast to float16: pixels, and sums over many of them, have little room in
+    it, and an index would be of other tokens, and have another fingerprint, than the same model's in float32."""
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True

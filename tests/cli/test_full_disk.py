@@ -84,6 +84,7 @@ def test_results_keep_every_answer_that_had_room(suite, tmp_path, refused):
     program.write_text(ANSWER)
     run = ["longwatch", "run", suite, "--out", out, "--command", f"{sys.executable} {program}"]
     assert f"'{out}' cannot be written (File too large); every answer before this one is in it" in refused(run, 5_000)
+    assert out.read_bytes().endswith(b"\n")
     kept = len(read_records(out)[1])
     assert 0 < kept < 4
     assert main([str(word) for word in run]) == 0

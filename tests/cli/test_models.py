@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import sys
 
@@ -150,6 +151,9 @@ def test_half_precision_makes_the_same_tokens_and_is_the_same_model(film, squeez
     half = load(squeezer, dtype=torch.float16)
     assert (half.model.dtype, half.model.stab.patch.weight.dtype) == (torch.float16, torch.float32)
     assert encoder_fingerprint(half.model) == indexes["float32"].header.encoder
+    assert {weight.dtype for weight in half.model.language_model.parameters()} == {torch.float16}
+    theirs = "language_model.model.layers.0.temporal_block.linear_y.weight"  # RecurrentGemma's
+    assert not any(re.search(kept, theirs) for kept in half.model._keep_in_fp32_modules)
 
 
 def test_an_index_of_an_earlier_version_was_made_in_float32(film, squeezer, tmp_path):
