@@ -41,11 +41,11 @@ Cell = tuple[str, float]
 
 def runs(model: str, suite: Path, work: Path) -> dict[str, list[Score]]:
     """The scores of the model with as many frames as each of `FRAMES` says."""
-    found, words = {}, ["-m", "longpanda.cli.main"]
+    found = {}
     for name, options in FRAMES.items():
         out = work / f"{suite.name}-{name}.jsonl"
         ask = ["longwatch", "run", str(suite), "--model", model, "--out", str(out), *options]
-        done = subprocess.run([sys.executable, *words, *ask], stdout=subprocess.DEVNULL, check=False)
+        done = subprocess.run([sys.executable, "-m", "longpanda", *ask], stdout=subprocess.DEVNULL, check=False)
         if done.returncode != UNANSWERED:
             done.check_returncode()
         found[name] = read_records(out)[1]

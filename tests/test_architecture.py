@@ -24,6 +24,7 @@ ROWS = (
     {"train", "evaluate", "longwatch"},
     {"study"},
     {"serve", "cli"},
+    {"__main__"},
 )
 """Low to high: a package sees itself and lower rows."""
 NARROWER = {
@@ -37,7 +38,7 @@ HOMES = {
     ("matplotlib",): ("study/figures.py", "evaluate/figure.py"),
     ("jinja2",): ("evaluate/report.py",),
     ("httpx", "httpx2", "requests", "urllib3", "openai"): ("evaluate/endpoint.py",),
-    ("argparse", "tqdm", "rich", "tyro"): ("cli/",),
+    ("argparse", "tqdm", "shtab", "rich", "tyro"): ("cli/",),
 }
 """Libraries that are imported in one place only, TYPE_CHECKING or not."""
 LONGEST_FILE, LONGEST_FUNCTION = 500, 80

@@ -57,10 +57,10 @@ def bad_commands(text: str, targets: set[str]) -> Iterator[str]:
 
 
 def _bad_launch(words: list[str], made: set[Path]) -> Iterator[str]:
-    """`torchrun [OPTION NUMBER] -m longpanda.cli.main VERB ...`."""
+    """`torchrun [OPTION NUMBER] -m longpanda VERB ...`."""
     module = words.index("-m") if "-m" in words else len(words)
-    if words[module : module + 2] != ["-m", "longpanda.cli.main"]:
-        yield "it does not start longpanda.cli.main"
+    if words[module : module + 2] != ["-m", "longpanda"]:
+        yield "it does not start longpanda"
     else:
         yield from _bad_verb(words[module + 2 :], made)
 
@@ -193,7 +193,7 @@ def test_python_examples_run(code: str, tmp_path: Path) -> None:
         "```bash\nlongpanda ask README.md hello --model runs/other/model\n```\n",
         "```bash\nmake nonsense\n```\n",
         "```bash\ntorchrun --nproc-per-node 2 train.py\n```\n",
-        "```bash\ntorchrun --nproc-per-node 2 -m longpanda.cli.main trian nano\n```\n",
+        "```bash\ntorchrun --nproc-per-node 2 -m longpanda trian nano\n```\n",
         "```bash\ncurl example.org\n```\n",
     ],
 )

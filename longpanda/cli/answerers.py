@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from longpanda.video import Sampling
 
 from longpanda.cli.endpoint_options import answer_tokens, patience_seconds, request_of, require_endpoint
+from longpanda.cli.models import loaded
 from longpanda.cli.provenance import ENDPOINT_FRAMES, words_of
 
 
@@ -34,6 +35,8 @@ def answerers(options: argparse.Namespace, say: Callable[[str], None]) -> "list[
     require_endpoint(options)
     most = answer_tokens(options)
     sampling = None if options.frames is None else Sampling(frames=options.frames)
+    if options.model is None and (options.device, options.dtype) != (None, None):
+        raise ConfigError("--device or --dtype without --model", "one of our models", "leave them out")
     videos = options.folder / VIDEOS
     if options.command is not None:
         words = words_of(options.command)
@@ -47,9 +50,8 @@ def answerers(options: argparse.Namespace, say: Callable[[str], None]) -> "list[
         return [Endpoint(options.endpoint, options.endpoint_model, pictures, *asking)] * options.workers
     if options.oracle:
         return [_Reading(options.folder)] * options.workers
-    from longpanda.index import load
-
-    return [_Watching(load(options.model), videos, sampling, most)] * options.workers
+    panda = loaded(options.model, options.device, options.dtype)
+    return [_Watching(panda, videos, sampling, most)] * options.workers
 
 
 def _require_program(words: list[str]) -> None:

@@ -1,12 +1,14 @@
 """Ask questions of a video, or of an index of one."""
 
 import argparse
-import json
+import mimetypes
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longpanda.cli.models import add_model, model_of
+from longpanda.cli.models import add_model, loaded, model_of
+from longpanda.cli.streams import print_json
 from longpanda.errors import PromptError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep in the index what the language model reads of it: the next call starts at once, and disk is used",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, or one a line for each question")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for each question")
 
 
 def add_answer_tokens(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +58,8 @@ def sampling_of(frames: int | None, fps: float | None) -> "Sampling | None":
 
 def run(options: argparse.Namespace) -> None:
     """Answer and print."""
-    if not all(question.strip() for question in options.questions):
-        raise PromptError("an empty question", "some text", 'ask something, for example "What happens first?"')
+    for question in options.questions:
+        _require_question(question)
     sampling = sampling_of(options.frames, options.fps)
     from longpanda.errors import ConfigError
     from longpanda.types import is_index
@@ -70,9 +72,8 @@ def run(options: argparse.Namespace) -> None:
         _make_empty(options.thumbnails)
     if not is_stored:
         probe(options.video)  # a bad file is reported before the model is loaded
-    from longpanda.index import load
-
-    panda = load(model_of(options.model, Path(options.video) if is_stored else None))
+    name = model_of(options.model, Path(options.video) if is_stored else None)
+    panda = loaded(name, options.device, options.dtype)
     session = panda.watch(options.video, sampling, options.budget, answer_tokens=options.answer_tokens)
     if options.explain:
         print(session.plan, file=sys.stderr)
@@ -84,10 +85,23 @@ def run(options: argparse.Namespace) -> None:
         pictures = [] if options.thumbnails is None else _thumbnails(session, answer, options.thumbnails, prefix)
         if options.json:
             found = {"question": question, **answer.as_dict(), "thumbnails": pictures}
-            print(json.dumps(found, indent=None if several else 2), flush=True)
+            print_json(found)
             continue
         text = describe(answer) + (f"\npictures: {', '.join(pictures)}" if pictures else "")
         print(f"{question}\n{text}\n" if several else text, flush=True)
+
+
+def _require_question(text: str) -> None:
+    """Raises PromptError for an empty question, and for another file: one call reads one video."""
+    if not text.strip():
+        raise PromptError("an empty question", "some text", 'ask something, for example "What happens first?"')
+    kind = mimetypes.guess_type(text)[0] or ""
+    is_name = len(text.split()) == 1 and (kind.startswith(("video/", "image/")) or text.rstrip("/").endswith(".vidx"))
+    is_there = os.path.isfile(text) or os.path.isfile(os.path.join(text, "header.json"))
+    if is_name or is_there:
+        what = "a second file" if is_there else "which looks like a second file,"
+        remedy = "ask about each video in a call of its own"
+        raise PromptError(f"'{text}', {what} where a question belongs", "one video, then questions about it", remedy)
 
 
 def _make_empty(folder: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longpanda.cli.ask import add_answer_tokens
-from longpanda.cli.models import add_model, model_of
+from longpanda.cli.models import add_model, loaded, model_of
+from longpanda.cli.streams import complain, require_input
 from longpanda.errors import ContextError, PromptError
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Read questions from the terminal, or from a pipe, until there are no more."""
     from longpanda.cli.ask import use_prefix
-    from longpanda.index import load
     from longpanda.types import is_index
 
+    require_input()
     path = Path(options.video)
-    panda = load(model_of(options.model, path if is_index(path) else None))
+    name = model_of(options.model, path if is_index(path) else None)
+    panda = loaded(name, options.device, options.dtype)
     session = panda.watch(options.video, budget_tokens=options.budget, answer_tokens=options.answer_tokens)
     use_prefix(session, path)
     people = sys.stdin.isatty()
@@ -62,11 +64,11 @@ def _answer(session: "Session", question: str, history: list[tuple[str, str]]) -
             return session.ask(question, history)
         except ContextError as error:
             if not history:
-                print(f"longpanda: {error}", file=sys.stderr)
+                complain(str(error))
                 return None
             del history[0]
         except PromptError as error:
-            print(f"longpanda: {error}", file=sys.stderr)
+            complain(str(error))
             return None
 
 

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longpanda.cli.models import DEFAULT, add_machine, loaded
+
 if TYPE_CHECKING:
     from longpanda.index import Session
     from longpanda.longwatch import Scene
@@ -17,7 +19,9 @@ DEMO_SECONDS = 180.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda demo`."""
     parser.add_argument("--seed", type=int, help="draw the same video again (default: a random one)")
-    parser.add_argument("--model", default="nano", help="a bundled model, a model folder or a hub id (default: nano)")
+    about = f"a bundled model, a model folder or a hub id (default: {DEFAULT})"
+    parser.add_argument("--model", metavar="NAME", default=DEFAULT, help=about)
+    add_machine(parser)
     parser.add_argument("--questions", type=int, default=2, help="questions per family (default: 2)")
     parser.add_argument("--keep", type=Path, metavar="FILE.mp4", help="keep the video, and its scene as FILE.json")
 
@@ -37,9 +41,7 @@ def run(options: argparse.Namespace) -> None:
         check_free(options.keep)
     index = secrets.randbelow(2**32) if options.seed is None else options.seed
     scene = generate(scene_seed(Split.DEMO, index), DEMO_SECONDS)
-    from longpanda.index import load
-
-    model = load(options.model)  # a wrong name, too
+    model = loaded(options.model, options.device, options.dtype)  # a wrong name, too
     kind = "new 3-minute video, drawn for you" if options.seed is None else "3-minute video"
     print(f"rendering a {kind} (seed {index}) ...", flush=True)
     with tempfile.TemporaryDirectory() as folder:

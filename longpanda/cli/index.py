@@ -1,13 +1,13 @@
 """Stream a video into an index, to ask it many questions later; --append goes on when the video has grown."""
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longpanda.cli.models import DEFAULT_OF_INDEXES, add_model, model_of
+from longpanda.cli.models import DEFAULT_OF_INDEXES, add_model, loaded, model_of
+from longpanda.cli.streams import print_json
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--append", action="store_true", help="the video has grown since it was indexed: go on")
     parser.add_argument("--plan", action="store_true", help="say what the index would hold, and make none")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, in one line")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     if options.workers is not None:
         check_workers(options.workers)
     probe(options.video)  # a bad file is reported before the model is loaded
-    from longpanda.index import Builder, load
+    from longpanda.index import Builder
     from longpanda.index.build import beside
     from longpanda.index.store import Store
 
@@ -64,15 +64,24 @@ def run(options: argparse.Namespace) -> None:
     is_begun = Store.is_begun(out)
     how = options.fps, options.storage, options.tokens_per_frame, options.workers
     model = model_of(options.model, out if is_begun else None, DEFAULT_OF_INDEXES)
-    builder = Builder(load(model), options.video, out, *how)
+    dtype = Store.open(out).header.dtype if is_begun and options.dtype is None else options.dtype
+    panda = loaded(model, options.device, dtype)
+    builder = Builder(panda, options.video, out, *how)
+    if panda.model.config.notice:  # before the work: hours of it may be for nothing
+        print(f"note: {panda.name}: {panda.model.config.notice}", file=sys.stderr)
     if options.append and not is_begun:
         print(f"no index '{out}' to append to: it begins here", file=sys.stderr)
-    if not options.json or options.plan:
-        print(json.dumps(_planned(builder.plan)) if options.json else _plan_line(builder.plan), flush=True)
+    if not options.json:
+        print(_plan_line(builder.plan), flush=True)
+    elif options.plan:
+        print_json(_planned(builder.plan))
     if options.plan:
         return
     index, had_work = _built(builder, options.append)
-    print(json.dumps(_facts(index)) if options.json else _line(index, had_work))
+    if options.json:
+        print_json(_facts(index))
+    else:
+        print(_line(index, had_work))
 
 
 def _built(builder: "Builder", append: bool) -> "tuple[VideoIndex, bool]":
@@ -97,11 +106,11 @@ class _Bar:
             self._bar.close()
 
     def __call__(self, done: int) -> None:
-        from tqdm import tqdm
+        from longpanda.cli.bars import bar
 
         self.had_work = True
         if self._bar is None:
-            self._bar = tqdm(total=self._total, initial=done, desc="indexing", unit=" frames", smoothing=0.05)
+            self._bar = bar("indexing", self._total, "frames", done)
         self._bar.update(done - self._bar.n)
 
 

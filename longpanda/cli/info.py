@@ -1,8 +1,9 @@
 """Show what a model is made of and what a frame costs it, from its configuration."""
 
 import argparse
-import json
 from typing import Any
+
+from longpanda.cli.streams import print_json
 
 FRAME_SHAPES = {"square": (448, 448), "16:9": (720, 1280), "9:16": (1280, 720)}
 """Height and width in pixels of the frames that are costed."""
@@ -13,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", nargs="?", default="nano", help="a bundled model, a folder or a hub id (default: nano)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, in one line")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -22,7 +23,10 @@ def run(options: argparse.Namespace) -> None:
 
     config = load_config(options.model)
     values = {"model": options.model, **describe(config)}
-    print(json.dumps(values, indent=2) if options.json else _table(values))
+    if options.json:
+        print_json(values)
+    else:
+        print(_table(values))
 
 
 def describe(config: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lmms_eval.api.model import lmms
 from lmms_eval.models.registry_v2 import ModelManifest
-from tqdm import tqdm
 
+from longpanda.cli.bars import bar
 from longpanda.errors import ConfigError, LongPandaError, nearest
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ class LongPandaModel(lmms):
         frames: look at so many, spread evenly; None for the model's own sampling.
         fps: or at so many per second.
         device: such as "cuda:0"; None for the CPU.
+        dtype: number format of the model, such as "bfloat16"; None for the one it was saved in.
         batch_size: of the command line, which has one; a question is asked at a time.
         **unknown: refused.
 
     Raises:
-        ConfigError: an unknown argument, or a sampling that cannot be.
+        ConfigError: an unknown argument, a sampling that cannot be, or a device that is not there.
         ModelError: no such model.
     """
 
@@ -44,20 +45,19 @@ class LongPandaModel(lmms):
         frames: int | None = None,
         fps: float | None = None,
         device: str | None = None,
+        dtype: str | None = None,
         batch_size: int | str = 1,  # noqa: ARG002
         **unknown: Any,
     ) -> None:
         super().__init__()
         from longpanda.cli.ask import sampling_of
-        from longpanda.index import load
+        from longpanda.cli.models import loaded
 
-        known = ("pretrained", "frames", "fps", "device")
+        known = ("pretrained", "frames", "fps", "device", "dtype")
         for name in unknown:
             raise ConfigError(f"unknown model argument '{name}'", f"one of {', '.join(known)}", nearest(name, known))
         self.sampling = sampling_of(frames, fps)
-        self.panda = load(pretrained)
-        if device:
-            self.panda.model.to(device)
+        self.panda = loaded(pretrained, device, dtype)
 
     def generate_until(self, requests: list[Any]) -> list[str]:
         """An answer to each request, in their order; each video is read once.
@@ -70,12 +70,12 @@ class LongPandaModel(lmms):
         asked = [self._asked(request.args) for request in requests]
         answers = [""] * len(asked)
         order = sorted(range(len(asked)), key=lambda i: asked[i][0])
-        with tqdm(total=len(asked), unit=" questions", desc="asking") as bar:
+        with bar("asking", len(asked), "questions") as shown:
             for video, group in groupby(order, key=lambda i: asked[i][0]):
                 session = self._watch(video)
                 for i in group:
                     answers[i] = _answer(session, asked[i][1]) if session else ""
-                    bar.update()
+                    shown.update()
         return answers
 
     def loglikelihood(self, requests: list[Any]) -> NoReturn:  # noqa: ARG002

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from longpanda.cli import longwatch_audit, longwatch_export, longwatch_insert, longwatch_report, longwatch_run
-from longpanda.cli.bars import BAR_DELAY_SECONDS
 from longpanda.cli.longwatch_insert import SEEDS
 
 FAMILY_NAMES: Final = (
@@ -100,16 +99,14 @@ def _make(options: argparse.Namespace) -> None:
         fps=options.fps,
         crf=options.crf,
     )
-    from tqdm import tqdm
-
+    from longpanda.cli.bars import bar
     from longpanda.evaluate.metrics import counted
 
     made = make(plan, options.out, options.workers)
     total_minutes = sum(entry.minutes for entry in plan.entries)
-    bar = tqdm(total=total_minutes, unit=" film-minutes", desc="filming")
-    with bar:
+    with bar("filming", total_minutes, "film-minutes") as shown:
         for entry in made:
-            bar.update(entry.minutes)
+            shown.update(entry.minutes)
     size_bytes = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     videos = counted(len(plan.entries), "video")
     questions = counted(len(plan.families) * plan.per_cell * len(plan.minutes), "question")
@@ -129,20 +126,21 @@ def _seed(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> None:
     """Check every file of a suite against its manifest and against its plan, drawn anew."""
-    from tqdm import tqdm
-
+    from longpanda.cli.bars import bar
     from longpanda.errors import ConfigError
     from longpanda.longwatch.make import verify
+    from longpanda.longwatch.suite import SuitePlan
 
     wrong = 0
     count = 0
-    for name, problem in tqdm(
-        verify(options.folder, options.frames), unit="file", desc="checking", delay=BAR_DELAY_SECONDS
-    ):
-        count += 1
-        if problem:
-            wrong += 1
-            print(f"{name}: {problem}", file=sys.stderr)
+    files = 1 + 2 * len(SuitePlan.read(options.folder).entries)
+    with bar("checking", files, "files") as shown:
+        for name, problem in verify(options.folder, options.frames):
+            count += 1
+            shown.update()
+            if problem:
+                wrong += 1
+                shown.write(f"{name}: {problem}", file=sys.stderr)
     if wrong:
         raise ConfigError(
             f"{wrong} of {count} files are wrong", "a suite as it was made", "delete them and run make again"

@@ -7,8 +7,6 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longpanda.cli.bars import BAR_DELAY_SECONDS
-
 if TYPE_CHECKING:
     from longpanda.longwatch.audit import Row
 
@@ -60,20 +58,19 @@ def _require_new(path: Path) -> None:
 
 def _audited(folder: Path) -> "list[Row]":
     """The rows of the table, with a bar over the videos; what cannot be audited is refused before any word."""
-    from tqdm import tqdm
-
+    from longpanda.cli.bars import bar
     from longpanda.longwatch.audit import Row, audit
     from longpanda.longwatch.suite import SuitePlan
 
     found, rows = audit(folder), []
     videos = len(SuitePlan.read(folder).entries)
     print("learning what can be guessed without the videos", file=sys.stderr, flush=True)
-    with tqdm(total=videos, unit=" videos", desc="reading", delay=BAR_DELAY_SECONDS) as bar:
+    with bar("reading", videos, "videos") as shown:
         for one in found:
             if isinstance(one, Row):
                 rows.append(one)
             else:
-                bar.update()
+                shown.update()
     return rows
 
 

@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from longpanda.cli.bars import BAR_DELAY_SECONDS
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the step."""
@@ -17,17 +15,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write a suite as a data set: Parquet, videos, a card and tasks for lmms-eval; run it again to go on."""
-    from tqdm import tqdm
-
+    from longpanda.cli.bars import bar
     from longpanda.evaluate.metrics import counted
     from longpanda.longwatch.export import CARD, TABLE, TASKS, export
     from longpanda.longwatch.suite import SuitePlan
 
     plan = SuitePlan.read(options.folder)
     made, total = export(options.folder, options.out), len(plan.entries)
-    with tqdm(made, unit=" videos", desc="exporting", total=total, delay=BAR_DELAY_SECONDS) as bar:
-        videos = sum(1 for _ in bar)
+    with bar("exporting", total, "videos") as shown:
+        for _ in made:
+            shown.update()
     if plan.split == "private":
         print("note: this suite is private, and what was written holds its answers")
-    print(f"{counted(videos, 'video')} with questions in {options.out}: {TABLE}, {CARD}")
+    print(f"{counted(total, 'video')} with questions in {options.out}: {TABLE}, {CARD}")
     print(f"lmms-eval: --include_path {options.out / TASKS} --tasks longwatch")

@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def insert(options: argparse.Namespace) -> None:
     """Lay cards over real footage and write a suite about them; run it again to go on after an interruption."""
+    from longpanda.cli.bars import bar
     from longpanda.evaluate.metrics import counted
     from longpanda.longwatch.deck import FOOTAGE_FAMILIES
     from longpanda.longwatch.folder import open_folder
@@ -70,12 +71,10 @@ def insert(options: argparse.Namespace) -> None:
         fps=options.fps,
         crf=options.crf,
     )
-    from tqdm import tqdm
-
     open_folder(plan, options.out)
     frames = sum(entry.frames for entry in plan.entries)
-    with tqdm(total=frames, unit=" frames", desc="inserting") as bar:
-        fill(plan, options.videos, options.out, bar.update)
+    with bar("inserting", frames, "frames") as shown:
+        fill(plan, options.videos, options.out, shown.update)
     size_bytes = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     videos, questions = counted(len(plan.entries), "video"), counted(sum(1 for _ in plan.samples()), "question")
     minutes = frames / plan.fps / 60

@@ -212,7 +212,7 @@ def _commands(options: argparse.Namespace, results: list[Results], plan: "SuiteP
 
 def _run_command(path: Path, settings: dict[str, Any], suite: str) -> str:
     words = ["longpanda", "longwatch", "run", suite]
-    for name in ("model", "command", "endpoint", "endpoint_model", "frames", *_ASKED):
+    for name in ("model", "dtype", "command", "endpoint", "endpoint_model", "frames", *_ASKED):
         if settings.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
     words += [f"--{name}" for name in ("oracle", "choices", "unverified") if settings.get(name)]

@@ -2,12 +2,7 @@
 
 import argparse
 import shlex
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +11,12 @@ if TYPE_CHECKING:
     from longpanda.types import Sample, Score
 
 from longpanda.cli.answerers import answerers
-from longpanda.cli.bars import BAR_DELAY_SECONDS
+from longpanda.cli.bars import bar, say
 from longpanda.cli.endpoint_options import add_endpoint_options
 from longpanda.cli.longwatch_errors import ErrorsInARow, lines_of, require_answers
+from longpanda.cli.models import add_machine, check_device, check_dtype
 from longpanda.cli.provenance import ENDPOINT_FRAMES, configuration, notes
+from longpanda.cli.signals import held
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--endpoint", metavar="URL", help="ask an OpenAI-compatible server, up to and without /chat/completions"
     )
     who.add_argument("--oracle", action="store_true", help="ask the classical reader of pixels, which needs no model")
+    add_machine(parser)
     add(
         "--choices", action="store_true", help="give every question lettered options, and ask it in all their rotations"
     )
@@ -92,9 +90,11 @@ def _run(options: argparse.Namespace) -> None:
     samples = read_questions(options.folder)
     samples = choices(samples) if options.choices else samples
     check_writable(options.out)
+    check_device(options.device)
+    check_dtype(options.dtype)
     settings = configuration(options)
     check_configuration(options.out, settings)  # before a model is loaded
-    asked = answerers(options, _say)
+    asked = answerers(options, say)
     if not options.unverified:
         _require_films(options.folder)
     with ExitStack() as ending:
@@ -113,23 +113,15 @@ def _run(options: argparse.Namespace) -> None:
     require_answers(scored, options.retry_errors)
 
 
-def _say(text: str) -> None:
-    """What a user should know while questions are asked, beside the bar."""
-    from tqdm import tqdm
-
-    tqdm.write(f"longpanda: {text}", file=sys.stderr)
-
-
 def _require_films(folder: Path) -> None:
     """Raises ConfigError where a film of a suite has changed since it was made; with a bar."""
-    from tqdm import tqdm
-
     from longpanda.longwatch.manifest import checked_films, films_of, read_hashes
 
     checked = checked_films(folder, ", or ask with --unverified, which the results then say")
     total = len(films_of(read_hashes(folder)))
-    for _ in tqdm(checked, total=total, unit=" films", desc="checking", delay=BAR_DELAY_SECONDS, leave=False):
-        pass
+    with bar("checking", total, "films") as shown:
+        for _ in checked:
+            shown.update()
 
 
 def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
@@ -171,38 +163,15 @@ def _summary(scores: "list[Score]", choices: bool) -> str:
 
 
 def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
-    """Ask what has no answer yet, with a bar; Ctrl-C keeps every answer that is there."""
-    from tqdm import tqdm
-
+    """Ask what has no answer yet, with a bar; Ctrl-C and the like keep every answer that is there."""
     from longpanda.evaluate import run_many
     from longpanda.longwatch.choices import mark
 
     missing, errors = records.missing(samples), ErrorsInARow()
-    bar = tqdm(total=len(samples), initial=len(samples) - len(missing), unit=" questions", desc="asking")
-    with bar, _stopped_by_ctrl_c() as stop, closing(run_many(asked, missing, mark, stop)) as scores:
+    shown = bar("asking", len(samples), "questions", done=len(samples) - len(missing))
+    with shown, held() as stop, closing(run_many(asked, missing, mark, stop.event)) as scores:
         for score in scores:
             records.add(score)
-            bar.update()
+            shown.update()
             errors.count(score)
-    if stop.is_set():
-        raise KeyboardInterrupt
-
-
-@contextmanager
-def _stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """What Ctrl-C sets, instead of interrupting in the middle of a line; the second one interrupts."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
-        yield stop
-        return
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, partial(_set, stop, before))
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _set(stop: threading.Event, before: "signal._HANDLER", *_: object) -> None:
-    stop.set()
-    signal.signal(signal.SIGINT, before)
+    stop.leave()

@@ -2,15 +2,24 @@
 
 import argparse
 import os
-import signal
+import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from longpanda import __version__
-from longpanda.cli import ask, chat, demo, index, info, longwatch, probe, train
-from longpanda.errors import IncompleteError, LongPandaError, nearest
+from longpanda.cli import ask, chat, demo, ending, index, info, longwatch, probe, signals, streams, train
+from longpanda.cli.completion import SHELLS, PrintCompletion, parsers
+from longpanda.cli.examples import examples
+from longpanda.cli.recipes import listed_in_help
+from longpanda.errors import ConfigError, nearest
 
+ABOUT = (
+    "Train models that answer questions about long video, ask them, and measure any. The bundled ones know generated "
+    "scenes alone."
+)
 VERBS = {
     "ask": ask,
     "index": index,
@@ -21,13 +30,30 @@ VERBS = {
     "probe": probe,
     "longwatch": longwatch,
 }
-BAD_INPUT = 2
-INCOMPLETE = 3
-"""The exit code of a run that left questions without an answer."""
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Wraps what is said, and leaves indented lines, such as commands, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = [line if line.startswith(" ") else textwrap.fill(line, width) for line in text.splitlines()]
+        return "\n".join(indent + line for line in lines)
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with the house's one-line errors, which name the nearest option."""
+    """argparse with the house's one-line errors, which name the nearest option, and with examples below its help."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": _Formatter, **settings})
+
+    def format_help(self) -> str:
+        """With what takes a moment to be found out, which no other command is to wait for."""
+        words = self.prog.removeprefix("longpanda").strip()
+        parts = [listed_in_help()] if words == "train" else []
+        if not words:
+            parts = ["\n".join(["exit codes:", *(f"  {code:<4} {said}" for code, said in ending.CODES.items())])]
+        self.epilog = "\n\n".join([*parts, examples(words)])
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         self._refuse(message, f"try '{self.prog} --help'")
@@ -51,13 +77,15 @@ class _Parser(argparse.ArgumentParser):
         return [name[2:] for action in shown for name in action.option_strings if name.startswith("--")]
 
     def _refuse(self, message: str, remedy: str) -> NoReturn:
-        print(f"longpanda: {message}; {remedy}", file=sys.stderr)
-        raise SystemExit(BAD_INPUT)
+        streams.complain(f"{message}; {remedy}")
+        raise SystemExit(ending.Code.REFUSED)
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all verbs; imports nothing heavy."""
-    root = _Parser(prog="longpanda", description="Ask questions of long video cheaply.")
+    root = _Parser(prog="longpanda", description=ABOUT)
+    about = f"print what makes a shell complete our words ({', '.join(SHELLS)}), and end"
+    root.add_argument("--print-completion", metavar="SHELL", action=PrintCompletion, help=about)
     root.add_argument("--version", action="version", version=f"longpanda {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
@@ -70,44 +98,50 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code. Without `argv` this is the program itself, not a call of it."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    words = [word for word in arguments if not word.startswith("-")]
+    try:
+        if argv is None:
+            streams.prepare()
+        signals.catch()
+        streams.require_output()
+        _run(arguments)
+        sys.stdout.flush()  # here, and not when Python exits, what cannot be written can be told
+    except SystemExit as ended:
+        if isinstance(ended, signals.Stopped):
+            return ending.stopped(ended)
+        if (error := streams.output_error()) is not None:  # of --help
+            return ending.failed(error)
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if "--debug" in arguments and isinstance(error, Exception):
+            raise
+        return ending.failed(error)
+    return ending.Code.WELL
+
+
+def _run(arguments: list[str]) -> None:
+    """Parse, and do what the verb does."""
+    pairs = pairwise(["", *arguments])
+    words = [word for before, word in pairs if not word.startswith("-") and before != "--print-completion"]
     if words and words[0] not in VERBS:
-        print(f"longpanda: no verb '{words[0]}'; {nearest(words[0], VERBS)}", file=sys.stderr)
-        return BAD_INPUT
+        streams.complain(f"no verb '{words[0]}'; {nearest(words[0], VERBS)}")
+        raise SystemExit(ending.Code.REFUSED)
+    _refuse_dashes(arguments)
     options = _parsed(arguments)
-    signal.signal(signal.SIGTERM, _terminated)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    try:
-        VERBS[options.verb].run(options)
-        if sys.stdout is not None:  # None where it was closed before we began
-            sys.stdout.flush()  # here, and not when Python exits, a closed pipe can be handled
-    except LongPandaError as error:
-        if options.debug:
-            raise
-        if os.environ.get("RANK", "0") == "0":  # of several processes that refuse the same, one says so
-            print("longpanda: " + str(error).replace("\n", " "), file=sys.stderr)
-        return INCOMPLETE if isinstance(error, IncompleteError) else BAD_INPUT
-    except KeyboardInterrupt:
-        print("longpanda: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if options.debug:
-            raise
-        about = f"{type(error).__name__}: {error}".replace("\n", " ")
-        print(f"longpanda: unexpected {about}; run again with --debug, and report what it shows", file=sys.stderr)
-        return 1
-    return 0
+    VERBS[options.verb].run(options)
 
 
-def _terminated(*_: object) -> None:
-    """Leave as at Ctrl-C, through every block that tidies up."""
-    raise SystemExit(143)
+def _refuse_dashes(arguments: list[str]) -> None:
+    """Raises ConfigError for a file whose name would be taken for an option; behind `--` nothing is."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    known = {name for one in parsers(parser()) for action in one._actions for name in action.option_strings}
+    for word in arguments[:end]:
+        if word.startswith("-") and word not in known and os.path.lexists(word):
+            found = f"the file '{word}', whose name looks like an option"
+            raise ConfigError(found, f"'./{word}', or '--' before all names", f"write {shlex.quote(f'./{word}')}")
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:

@@ -2,8 +2,9 @@
 
 import argparse
 import dataclasses
-import json
 from typing import Any
+
+from longpanda.cli.streams import print_json
 
 _ONLY_IN_JSON = ("clock_jumps", "wrong_times", "longest_still")
 """The notice says these in words."""
@@ -12,7 +13,7 @@ _ONLY_IN_JSON = ("clock_jumps", "wrong_times", "longest_still")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda probe`."""
     parser.add_argument("video", help="a video file")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, in one line")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
     values["clock_jumps"] = [dataclasses.asdict(jump) for jump in info.clock_jumps]
     values["notice"] = info.notice.strip()
     if options.json:
-        print(json.dumps(values, indent=2))
+        print_json(values)
         return
     for name, value in values.items():
         if name in _ONLY_IN_JSON or not (value or name != "notice"):

@@ -36,6 +36,7 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(options.model)
         name = folder.resolve().name if folder.is_dir() else options.model
         who = {"model": name, "model_sha256": _model_sha256(options.model)}
+        who |= {} if options.dtype is None else {"dtype": options.dtype}
     if options.command is not None:
         words = words_of(options.command)
         who = {"command": masked_command(words), **_program_sha256(words)}
@@ -73,6 +74,7 @@ def notes(options: argparse.Namespace) -> dict[str, Any]:
         "numpy": numpy.__version__,
         **(_of_models() if options.model is not None else {}),
     }
+    versions |= {} if options.device is None else {"device": options.device}
     how: dict[str, Any] = {"timeout_seconds": options.timeout, "workers": options.workers}
     if options.command is None and not options.oracle:
         how["answer_tokens"] = answer_tokens(options)

@@ -2,8 +2,14 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from longpanda.cli.recipes import ShowFields
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,27 +21,93 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FIELD=VALUE",
         help="override any field: seed=3 stages.0.steps=100",
     )
+    about = "list all fields with their types, defaults and meanings, and end"
+    parser.add_argument("--fields", action=ShowFields, help=about)
     parser.add_argument("--until", metavar="STAGE", default="", help="stop after this stage; run again to go on")
-    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/NAME)")
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda where there is one, else cpu)")
+    about = "bfloat16 is short for bf16=true, float32 for bf16=false (default: as the recipe says)"
+    parser.add_argument("--dtype", metavar="NAME", help=about)
 
 
 def run(options: argparse.Namespace) -> None:
     """Train, or go on training, and say where the model is."""
     from longpanda.train.recipe import load_recipe
 
-    recipe = load_recipe(options.recipe, options.overrides)
+    use_cpu, number_format = _on_cpu(options.device), _format(options.dtype)
+    recipe = load_recipe(options.recipe, [*options.overrides, *number_format])
+    from longpanda.cli.signals import held
     from longpanda.longwatch import vocabulary
     from longpanda.longwatch.lessons import CELL_ATTRIBUTES
     from longpanda.processing.tokenizer import word_tokenizer
     from longpanda.train.run import train
 
     tokenizer = _tokenizer_of(recipe.start) if recipe.start else word_tokenizer(vocabulary())
-    out = options.out or Path("runs") / recipe.name
-    folder = train(recipe, tokenizer, lessons_of, list(CELL_ATTRIBUTES.values()), out, _say, options.until)
+    out, classes = options.out or Path("runs") / recipe.name, list(CELL_ATTRIBUTES.values())
+    with held() as stop, _Steps() as steps:
+        about = recipe, tokenizer, lessons_of, classes, out, steps.say, options.until
+        folder = train(*about, steps, stop.event, use_cpu)
+        if folder is None:
+            stop.leave()
     if folder is None:
         _say(f"stopped after stage '{options.until}'; go on without --until")
         return
     _say(f"the model is in {folder}: longpanda ask VIDEO QUESTION --model {folder}")
+
+
+def _on_cpu(device: str | None) -> bool:
+    """Whether a GPU is to be left alone. Raises ConfigError for a device that is not there, or one of several."""
+    from longpanda.cli.models import check_device
+    from longpanda.errors import ConfigError
+
+    if device is not None and check_device(device).partition(":")[1]:
+        remedy = f"choose one GPU with CUDA_VISIBLE_DEVICES={device.partition(':')[2]}, several with torchrun"
+        raise ConfigError(f"--device '{device}' for training", "cpu or cuda", remedy)
+    return device == "cpu"
+
+
+def _format(dtype: str | None) -> list[str]:
+    """The override of a recipe that a number format stands for. Raises ConfigError for one that is not trained in."""
+    from longpanda.cli.models import check_dtype
+    from longpanda.errors import ConfigError
+
+    check_dtype(dtype)
+    if dtype == "float16":
+        raise ConfigError("--dtype 'float16' for training", "float32 or bfloat16", "choose one of these")
+    return [] if dtype is None else [f"bf16={str(dtype == 'bfloat16').lower()}"]
+
+
+class _Steps:
+    """A bar for each stage, with the last losses behind it; what is said stands above the bar."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._stage = ""
+
+    def __enter__(self) -> "_Steps":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def __call__(self, stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
+        from longpanda.cli.bars import bar
+
+        if self._bar is None or self._stage != stage:
+            self._close()
+            self._bar, self._stage = bar(f"training '{stage}'", steps, "steps", step - 1), stage
+        self._bar.set_postfix(losses, refresh=False)
+        self._bar.update(step - self._bar.n)
+
+    def say(self, text: str) -> None:
+        """Print, once the stage that it may be about has no bar any more."""
+        self._close()
+        _say(text)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 def _tokenizer_of(model: str) -> Any:

@@ -74,7 +74,7 @@ class Records:
         return sorted(left, key=lambda sample: _key(sample) in self._failed)
 
     def add(self, score: Score) -> None:
-        """Write one score; it is on the disk when this returns."""
+        """Write one score; it is on the disk when this returns. Raises ConfigError where the disk is full."""
         self.done.add(_key(score.sample))
         self._write(asdict(score))
 
@@ -88,9 +88,16 @@ class Records:
         self._file.close()
 
     def _write(self, value: dict[str, Any]) -> None:
-        self._file.write(json.dumps(value).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        whole_bytes = os.fstat(self._file.fileno()).st_size
+        line = memoryview(json.dumps(value).encode() + b"\n")
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(whole_bytes)  # of a line that was cut off nothing is left
+            found = f"'{self.path}' cannot be written ({error.strerror}); every answer before this one is in it"
+            raise ConfigError(found, "free space", "make room, and run it again to go on") from error
 
 
 def check_configuration(path: Path, configuration: dict[str, Any]) -> None:
@@ -155,7 +162,7 @@ def _locked(path: Path) -> IO[bytes]:
     we start do not inherit it: Python closes its files in them.
     """
     try:
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)  # nothing is left to be written at its end, which a full disk would refuse
     except OSError as error:
         found = f"'{path}' cannot be written ({error.strerror})"
         raise ConfigError(found, "a file that you may write", "choose another name") from error

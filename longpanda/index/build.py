@@ -29,6 +29,7 @@ DECIDED: dict[str, Callable[[Header], str]] = {
     "video": lambda one: f"{one.width_px} x {one.height_px} pixels",
     "--fps": lambda one: f"{one.fps} frames per second",
     "--storage": lambda one: f"{one.storage} tokens",
+    "--dtype": lambda one: f"tokens computed in {one.dtype}",
     "--tokens-per-frame": lambda one: (
         f"{one.tokens_per_group / one.frames_per_group:g} tokens per frame, {one.grid_rows} x {one.grid_columns} places"
     ),
@@ -198,6 +199,7 @@ class Builder:
             width=self.panda.model.config.stab_config.width,
             storage=self.stored,
             longpanda=importlib.metadata.version("longpanda"),
+            dtype=str(self.panda.model.stab.patch.weight.dtype).removeprefix("torch."),
         )
 
     def _make_folder(self) -> None:

@@ -201,7 +201,7 @@ class Session:
     @torch.inference_mode()
     def _embeddings(self) -> Tensor:
         """The chosen groups at the language model's width [N, D]."""
-        values = self.watched.tokens.values[self.groups].to(self.model.device, self.model.dtype)
+        values = self.watched.tokens.values[self.groups].to(self.model.device)
         projected: Tensor = self.model.projector(values.flatten(0, 1))
         return projected
 

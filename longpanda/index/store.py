@@ -50,6 +50,7 @@ class Header:
         width: channels of a token.
         storage: how tokens are stored.
         longpanda: version of the package.
+        dtype: number format in which STAB and the compressor made the tokens, however they are stored.
     """
 
     version: int
@@ -69,6 +70,7 @@ class Header:
     width: int
     storage: str
     longpanda: str
+    dtype: str = "float32"
 
     @property
     def rate(self) -> tuple[tuple[int, int], int]:

@@ -75,6 +75,7 @@ def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
 
 
 def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -> Iterator[Entry]:
+    others = {*multiprocessing.active_children()}
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         futures = {pool.submit(_film, plan, entry, folder): entry for entry in reversed(missing)}  # the longest first
@@ -84,6 +85,10 @@ def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -
     except BrokenProcessPool as error:
         found = "a process that was filming was killed"
         raise ConfigError(found, "memory for all of them", "run make again, with fewer --workers") from error
+    except BaseException:  # whoever ends this is not to wait for an hour's film
+        for worker in {*multiprocessing.active_children()} - others:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -14,7 +14,7 @@ from longpanda.model.local_encoding import LocalEncoding
 from longpanda.model.mamba import Mamba2Mixer
 from longpanda.model.pooling import SpatialPool, TemporalPool
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, FrameTokens, Stab
+from longpanda.model.stab import CLIP_MEAN, CLIP_STD, FrameTokens, Stab, channels_of
 from longpanda.model.stream import ClipTokens
 from longpanda.model.temporal import TemporalCompressor
 
@@ -35,6 +35,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     input_modalities = ("image", "video", "text")
     supports_gradient_checkpointing = True
     _no_split_modules = ("Stab",)
+    _keep_in_fp32_modules = (r"^stab\.", r"^temporal\.")
+    """How names begin of weights that are not cast to float16: pixels, and sums over many of them, have little room in
+    it, and an index would be of other tokens, and have another fingerprint, than the same model's in float32."""
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -68,8 +71,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             nn.init.normal_(module.token, std=0.02)
         elif isinstance(module, Stab):
             # Not in any checkpoint: `from_pretrained` makes models without memory, and constants have to be put back.
-            module.pixel_mean.copy_(torch.tensor(CLIP_MEAN).view(3, 1, 1) * 255)
-            module.pixel_std.copy_(torch.tensor(CLIP_STD).view(3, 1, 1) * 255)
+            module.pixel_mean.copy_(channels_of(CLIP_MEAN))
+            module.pixel_std.copy_(channels_of(CLIP_STD))
             fan_in = 3 * module.config.patch_px**2
             nn.init.normal_(module.patch.weight, std=fan_in**-0.5)
             nn.init.normal_(module.frame_query, std=1.0)
@@ -78,6 +81,12 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 nn.init.normal_(module.split_token, std=1.0)
             if module.cell_position is not None:
                 nn.init.normal_(module.cell_position, std=1.0)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the language model; STAB and the compressor stay float32 where that is float16."""
+        dtype: torch.dtype = self.language_model.dtype
+        return dtype
 
     def get_input_embeddings(self) -> nn.Module:
         """The language model's token embedding."""

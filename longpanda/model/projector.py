@@ -13,6 +13,11 @@ class Projector(nn.Module):
         self.output = nn.Linear(model_width, model_width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Project tokens [..., C] to [..., D]."""
+        """Project tokens [..., C] to [..., D], in the number format of the weights.
+
+        Of a model in float16 what comes before the projector is float32; an index may hold yet another format.
+        """
+        if self.input.weight.is_floating_point():  # quantised layers know what they take
+            tokens = tokens.to(self.input.weight.dtype)
         projected: Tensor = self.output(self.activation(self.input(tokens)))
         return projected

@@ -6,6 +6,7 @@ The fast form: batched over frames and windows in channels-last order, its singl
 Letters: F frames, t frames of a window, h w patches, C channels, n cells (2 x 2 patches) of a frame, N tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,11 @@ class FrameTokens:
     mask: Bool[Tensor, "F N"]
 
 
+def channels_of(shares: Sequence[float]) -> Tensor:
+    """A value of each colour, of 255 [3, 1, 1]: float32, whatever format the weights around it are made in."""
+    return torch.tensor(shares, dtype=torch.float32).view(3, 1, 1) * 255
+
+
 class Stab(nn.Module):
     """Frames to visual tokens (SPEC 3). `Stab(StabConfig.paper())` is the published block."""
 
@@ -56,8 +62,8 @@ class Stab(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.split_token = nn.Parameter(torch.randn(c)) if config.split_tokens else None
         self.cell_position = nn.Parameter(torch.zeros(4, c)) if config.window_positions else None
-        self.register_buffer("pixel_mean", torch.tensor(CLIP_MEAN).view(3, 1, 1) * 255, persistent=False)
-        self.register_buffer("pixel_std", torch.tensor(CLIP_STD).view(3, 1, 1) * 255, persistent=False)
+        self.register_buffer("pixel_mean", channels_of(CLIP_MEAN), persistent=False)
+        self.register_buffer("pixel_std", channels_of(CLIP_STD), persistent=False)
 
     def forward(
         self,
@@ -95,7 +101,8 @@ class Stab(nn.Module):
     def embed(self, pixels: UInt8[Tensor, "F 3 H W"] | Float[Tensor, "F 3 H W"]) -> Float[Tensor, "F h w C"]:
         """Patches of pixels, as one matrix product in channels-last order."""
         if pixels.dtype == torch.uint8:
-            pixels = (pixels.to(self.patch.weight.dtype) - self.pixel_mean) / self.pixel_std
+            dtype = self.patch.weight.dtype
+            pixels = (pixels.to(dtype) - self.pixel_mean.to(dtype)) / self.pixel_std.to(dtype)
         f, _, height, width = pixels.shape
         p = self.config.patch_px
         grid = pixels.view(f, 3, height // p, p, width // p, p).permute(0, 2, 4, 1, 3, 5)

@@ -41,7 +41,8 @@ def reference_forward(
 def _patches(stab: Stab, pixels: Tensor) -> Float[Tensor, "F C h w"]:
     """A strided convolution of the normalised colours (3.1)."""
     if pixels.dtype == torch.uint8:
-        pixels = (pixels.to(stab.patch.weight.dtype) - stab.pixel_mean) / stab.pixel_std
+        dtype = stab.patch.weight.dtype
+        pixels = (pixels.to(dtype) - stab.pixel_mean.to(dtype)) / stab.pixel_std.to(dtype)
     return F.conv2d(pixels, stab.patch.weight, stride=stab.config.patch_px)
 
 

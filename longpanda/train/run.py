@@ -5,15 +5,18 @@ import logging
 import os
 import pickle
 import shutil
-import sys
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
+from transformers.utils.logging import disable_progress_bar
 
 from longpanda.errors import ConfigError, nearest
 from longpanda.index.load import first_line
@@ -29,12 +32,14 @@ from longpanda.train.start import start_from
 from longpanda.train.taught import TaughtPanda, sharpened
 from longpanda.train.trainer import LessonTrainer
 from longpanda.types import Lesson
-from longpanda.video.whole import appearing_whole
+from longpanda.video.whole import appearing_whole, not_writable
 
 _log = logging.getLogger(__name__)
 
 LessonSource = Callable[[StageRecipe, int], Any]
 """From a stage and its number to a sized, indexable source of `Lesson`s."""
+Progress = Callable[[str, int, int, Mapping[str, float]], None]
+"""Told of every step: the stage's name, the step's number, of how many, and the last losses that were logged."""
 
 _INSTALL = "pip install accelerate tensorboard, or make install in the source folder"
 
@@ -47,6 +52,9 @@ def train(
     out: Path,
     report: Callable[[str], None] = _log.info,
     until: str = "",
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    use_cpu: bool = False,
 ) -> Path | None:
     """Run all stages that are not done yet, in every process that `torchrun` started; the first alone writes.
 
@@ -58,6 +66,10 @@ def train(
         out: folder of the run; each stage has its own below it.
         report: told of each stage that is done.
         until: the last stage to run now, "" for all; the next call may go on with another number of processes.
+        progress: told of every step, in the process that writes.
+        stop: once somebody sets it, such as a signal handler, the step in work is the last one, and a checkpoint is
+            written behind it.
+        use_cpu: also where there is a GPU.
 
     Returns:
         The folder of the finished model, for `longpanda.load`; one that was finished before stays as it is. None when
@@ -65,9 +77,10 @@ def train(
 
     Raises:
         ConfigError: a recipe that names no possible model or lessons, a folder that holds another run or that another
-            process trains in, several GPUs for one process, or packages that training needs are missing.
+            process trains in, several GPUs for one process, packages that training needs are missing, or a full disk.
     """
     _check_packages()
+    disable_progress_bar()  # of writing files: who wants to see progress is told of it
     last = _number_of(until, recipe) if until else len(recipe.stages) - 1
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -80,7 +93,7 @@ def train(
     for pair in zip(recipe.stages, sources, strict=True):
         _check_lessons(*pair)
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
-    arguments = [_arguments(recipe, *pair) for pair in zip(recipe.stages, folders, strict=True)]
+    arguments = [_arguments(recipe, *pair, use_cpu) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
     if not _is_first(arguments[0]):
         check(out, recipe, arguments[0].world_size)
@@ -88,8 +101,10 @@ def train(
         if all((folder / "done.pt").exists() for folder in folders) and (out / "model/run.json").exists():
             report("every stage was done before, and the model is there")
             return out / "model"
-        _run_stages(recipe, arguments[: last + 1], model, processor, sources, out, report)
-        if last + 1 < len(recipe.stages):
+        if _is_first(arguments[0]):
+            record(out, recipe, arguments[0].world_size)
+        runner = partial(_run_stage, model=model, processor=processor, progress=progress, stop=stop)
+        if not _run_stages(recipe, arguments[: last + 1], sources, runner, report) or last + 1 < len(recipe.stages):
             return None
         if not _is_first(arguments[0]):
             return out / "model"
@@ -145,19 +160,21 @@ def _graduated(model: TaughtPanda, processor: LongPandaProcessor, recipe: Recipe
 def _run_stages(
     recipe: Recipe,
     arguments: list[TrainingArguments],
-    model: Any,
-    processor: LongPandaProcessor,
     sources: list[Any],
-    out: Path,
+    run: Callable[..., int | None],
     report: Callable[[str], None],
-) -> None:
-    """The stages that there are arguments for."""
-    if _is_first(arguments[0]):
-        record(out, recipe, arguments[0].world_size)
+) -> bool:
+    """The stages that there are arguments for; whether all of them are done."""
     for number, stage_arguments in enumerate(arguments):
-        stage = recipe.stages[number]
-        _run_stage(stage, stage_arguments, model, processor, sources[number])
-        report(f"stage {number + 1} of {len(recipe.stages)}, '{stage.name}', is done")
+        stage, of_all = recipe.stages[number], f"stage {number + 1} of {len(recipe.stages)}"
+        ended_at = run(stage, stage_arguments, source=sources[number])
+        if ended_at is not None and ended_at < stage.steps:
+            report(f"{of_all}, '{stage.name}', has a checkpoint after step {ended_at} of {stage.steps}")
+            return False
+        report(f"{of_all}, '{stage.name}', is done")
+        if ended_at is not None and number + 1 < len(arguments):
+            return False
+    return True
 
 
 def _is_first(arguments: TrainingArguments) -> bool:
@@ -189,20 +206,26 @@ def _check_packages() -> None:
 def _check_gpus(arguments: TrainingArguments) -> None:
     """transformers would cut every batch into one part per GPU, which clips of several lengths do not survive."""
     if arguments.n_gpu > 1:
-        start = f"torchrun --nproc-per-node {arguments.n_gpu} -m longpanda.cli.main train ..."
+        start = f"torchrun --nproc-per-node {arguments.n_gpu} -m longpanda train ..."
         found = f"{arguments.n_gpu} GPUs and one process"
         raise ConfigError(found, "one process per GPU", f"start with {start}, or set CUDA_VISIBLE_DEVICES=0")
 
 
 def _run_stage(
-    stage: StageRecipe, arguments: TrainingArguments, model: Any, processor: LongPandaProcessor, source: Any
-) -> None:
-    """Train one stage in place, or load its weights when it is done already."""
+    stage: StageRecipe,
+    arguments: TrainingArguments,
+    model: Any,
+    processor: LongPandaProcessor,
+    source: Any,
+    progress: Progress | None,
+    stop: threading.Event | None,
+) -> int | None:
+    """Train one stage in place, or load its weights when it is done already; the step at which it was ended, if so."""
     folder, is_first = Path(arguments.output_dir), _is_first(arguments)
     done = folder / "done.pt"
     if done.exists():
         model.load_state_dict(_weights_of(done))
-        return
+        return None
     model.freeze(stage.frozen)
     trainer = LessonTrainer(
         model=model,
@@ -210,12 +233,18 @@ def _run_stage(
         train_dataset=source,
         data_collator=_Collate(processor, stage.positions),
         cell_weight=stage.cell_weight,
+        stop=stop,
+        progress=None if progress is None else partial(progress, stage.name),
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
-    if not is_first:
-        return
-    with appearing_whole(done) as name:
-        torch.save(model.state_dict(), name)
+    step: int = trainer.state.global_step
+    if is_first and step == stage.steps:
+        with appearing_whole(done) as name:
+            try:
+                torch.save(model.state_dict(), name)
+            except (OSError, RuntimeError) as error:
+                raise not_writable(done, OSError(0, first_line(error))) from error
+    return step if trainer.is_ended else None
 
 
 def _weights_of(done: Path) -> dict[str, torch.Tensor]:
@@ -229,12 +258,18 @@ def _weights_of(done: Path) -> dict[str, torch.Tensor]:
 
 
 class _Collate:
-    """Lessons to a training batch, in the worker process."""
+    """Lessons to a training batch, in the worker process, which leaves signals to the one that trains.
+
+    Ctrl-C, and system managers, send them to all: a worker that ended would take the step in work with it, and the
+    checkpoint behind that.
+    """
 
     def __init__(self, processor: LongPandaProcessor, positions: int) -> None:
         self.processor, self.positions = processor, positions
 
     def __call__(self, lessons: list[Lesson]) -> dict[str, Any]:
+        if torch.utils.data.get_worker_info() is not None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         batch = dict(self.processor.lessons(lessons))
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
@@ -242,7 +277,7 @@ class _Collate:
         return batch
 
 
-def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArguments:
+def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path, use_cpu: bool) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=stage.steps,
@@ -255,7 +290,7 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArgu
         adam_beta2=recipe.beta2,
         max_grad_norm=recipe.max_grad_norm,
         bf16=recipe.bf16,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=use_cpu or not torch.cuda.is_available(),
         seed=recipe.seed,
         data_seed=recipe.seed,
         remove_unused_columns=False,
@@ -266,7 +301,7 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArgu
         save_steps=recipe.save_steps,
         save_total_limit=2,
         report_to=["tensorboard"],
-        disable_tqdm=not sys.stderr.isatty(),
+        disable_tqdm=True,  # `progress` is told
     )
 
 
@@ -274,10 +309,14 @@ def _save(model: Any, processor: LongPandaProcessor, out: Path) -> Path:
     """Write model, processor and what made them beside the target, then move them there; an old model goes last."""
     folder, temporary, old = out / "model", out / "model.tmp", out / "model.old"
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
-    processor.save_pretrained(temporary)
-    for name in ("recipe.json", "run.json"):
-        shutil.copy(out / name, temporary)
+    try:
+        model.save_pretrained(temporary)
+        processor.save_pretrained(temporary)
+        for name in ("recipe.json", "run.json"):
+            shutil.copy(out / name, temporary)
+    except (OSError, SafetensorError, RuntimeError) as error:  # safetensors and tokenizers have errors of their own
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise not_writable(folder, OSError(0, first_line(error))) from error
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.replace(folder, old)

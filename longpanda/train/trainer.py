@@ -1,23 +1,54 @@
-"""transformers' Trainer with two changes: lessons come in their own order, and the parts of the loss are logged."""
+"""The Trainer of transformers for lessons: in their own order, with the losses' parts logged, and ended when asked."""
 
+import shutil
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import Trainer
+from transformers import PrinterCallback, Trainer, TrainerCallback
 
+from longpanda.errors import ConfigError
+from longpanda.index.load import first_line
 from longpanda.train.taught import TaughtOutput
+
+Progress = Callable[[int, int, Mapping[str, float]], None]
+"""Told of every step: its number, of how many, and the last losses that were logged."""
 
 LOGGED = [field.name for field in fields(TaughtOutput) if field.name.endswith(("_loss", "_accuracy"))]
 
 
 class LessonTrainer(Trainer):
-    """Trains a `TaughtPanda` on lessons."""
+    """Trains a `TaughtPanda` on lessons.
 
-    def __init__(self, *args: Any, cell_weight: float, **kwargs: Any) -> None:
+    Args:
+        *args: as the Trainer's.
+        cell_weight: weight of the cell-naming loss.
+        stop: once it is set, in any of the processes, all end after the step that they are at, with a checkpoint. (The
+            Trainer's `enable_jit_checkpoint` waits three seconds, knows SIGTERM alone, and lets processes part.)
+        progress: told of every step, in the process that writes.
+        **kwargs: as the Trainer's.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        cell_weight: float,
+        stop: threading.Event | None = None,
+        progress: Progress | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.remove_callback(PrinterCallback)
+        if progress is not None:
+            self.add_callback(_Told(progress))
+        self.is_ended = False
+        self.add_callback(_Ended(self, stop or threading.Event()))
         self.cell_weight = cell_weight
         self.model_accepts_loss_kwargs = False
         self.parts: dict[str, list[Tensor]] = {}
@@ -34,9 +65,58 @@ class LessonTrainer(Trainer):
                 self.parts.setdefault(name, []).append(value.detach())
         return (output.loss, output) if return_outputs else output.loss
 
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """A checkpoint, or none: where the disk is full, what there was room for is taken away again.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        try:
+            super()._save_checkpoint(*args, **kwargs)
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            if self.args.should_save:
+                shutil.rmtree(folder, ignore_errors=True)
+            remedy = "make room, and run it again: it goes on from the checkpoint before"
+            raise ConfigError(f"'{folder}' cannot be written ({first_line(error)})", "free space", remedy) from error
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Add the means of the parts since the last log."""
         if "loss" in logs:
             logs |= {name: round(torch.stack(values).nanmean().item(), 4) for name, values in self.parts.items()}
             self.parts.clear()
         super().log(logs, *args, **kwargs)
+
+
+class _Told(TrainerCallback):
+    """Tells of every step, and of the losses that were logged last."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._losses = progress, dict[str, float]()
+
+    def on_log(self, _args: Any, _state: Any, _control: Any, logs: Mapping[str, Any], **_: Any) -> None:
+        """The losses of some steps."""
+        self._losses = {name: value for name, value in logs.items() if name == "loss" or name in LOGGED}
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """A step."""
+        if state.is_world_process_zero:
+            self._progress(state.global_step, state.max_steps, self._losses)
+
+
+class _Ended(TrainerCallback):
+    """Ends training after a step, in all processes after the same one, and has a checkpoint written there."""
+
+    def __init__(self, trainer: LessonTrainer, stop: threading.Event) -> None:
+        self._trainer, self._stop = trainer, stop
+
+    def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Agree whether this is the step; the last one of a stage has its own end."""
+        accelerator = self._trainer.accelerator
+        if self._stop.is_set():
+            accelerator.set_trigger()
+        if accelerator.check_trigger():
+            self._trainer.is_ended = True
+            self._stop.set()  # where another process was asked
+            control.should_training_stop = True
+            control.should_save = control.should_save or state.global_step < state.max_steps

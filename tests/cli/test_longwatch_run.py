@@ -200,7 +200,8 @@ def test_a_command_that_is_none_is_refused(suite, tmp_path, capsys, command, mes
     assert not (tmp_path / "r.jsonl").exists()
 
 
-def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(suite, program, tmp_path, capsys):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_at_once_and_keeps_what_is_finished(number, code, suite, program, tmp_path, capsys):
     out, command = tmp_path / "r.jsonl", program(SLOW)
     words = [sys.executable, "-m", "longpanda.cli.main", "longwatch", "run", str(suite)]
     words += ["--out", str(out), "--command", command]
@@ -210,9 +211,9 @@ def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(suite, program, tmp_path
         assert running.poll() is None
     assert _run(suite, out, "--command", command) == 2
     assert "another process is writing" in capsys.readouterr().err.splitlines()[-1]
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     assert running.communicate(timeout=100)[1].endswith("longpanda: stopped\n")
-    assert running.returncode == 130
+    assert running.returncode == code
     assert len(read_records(out)[1]) == 3
     assert _run(suite, out, "--command", command) == 0
     assert len(read_records(out)[1]) == 6

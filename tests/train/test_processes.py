@@ -1,7 +1,9 @@
 """Training as a user starts it: in processes of its own, several at once, and killed without warning."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -32,7 +34,7 @@ RECIPE = {
         {"name": "ask", "steps": 3, "batch": 1, "learning_rate": 1.0e-3, "frames": [2, 3], "families": ["needle"]},
     ],
 }
-MODULE = ["-m", "longpanda.cli.main"]
+MODULE = ["-m", "longpanda"]
 LONG = ["stages.1.steps=40", "save_steps=8"]
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -83,6 +85,31 @@ def test_two_processes_train_one_model(tmp_path, environment):
         claim(tmp_path / "run", recipe, 1),
     ):
         pass
+
+
+@pytest.mark.skipif(
+    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
+    reason="this torch has no gloo, by which processes on CPUs share gradients",
+)
+def test_where_one_of_two_processes_is_asked_to_end_both_end_after_the_same_step(tmp_path, environment, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    words = command(tmp_path, "stages.1.steps=100000", "stages.1.families=[count]", "save_steps=100000")
+    processes = []
+    for rank in ("0", "1"):
+        each = os.environ | where | {"RANK": rank, "LOCAL_RANK": rank}
+        processes.append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=each))
+    while not list((tmp_path / "run/1-ask/runs").glob("*/*")):  # made when the stage begins
+        assert processes[0].poll() is None
+        wait(processes[0])
+    processes[1].terminate()
+    (said, first_errors), _ = (process.communicate(timeout=100) for process in processes)
+    assert [process.returncode for process in processes] == [143, 143]
+    assert first_errors.endswith("longpanda: stopped\n")
+    step = said.split("has a checkpoint after step ")[1].split()[0]
+    states = {path.name for path in (tmp_path / f"run/1-ask/checkpoint-{step}").glob("rng_state*")}
+    assert states == {"rng_state_0.pth", "rng_state_1.pth"}
 
 
 def test_a_run_that_is_killed_and_started_again_ends_with_the_same_weights(tmp_path, environment):

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -39,11 +40,11 @@ RECIPE = Recipe(
 )
 
 
-def train(recipe, out, lessons=lessons_of, until=""):
+def train(recipe, out, lessons=lessons_of, until="", **how):
     torch.set_num_threads(1)
     done = []
     classes = list(CELL_ATTRIBUTES.values())
-    folder = run.train(recipe, word_tokenizer(vocabulary()), lessons, classes, out, done.append, until)
+    folder = run.train(recipe, word_tokenizer(vocabulary()), lessons, classes, out, done.append, until, **how)
     return folder, done
 
 
@@ -114,6 +115,45 @@ def test_a_recipe_becomes_a_model_that_answers(whole, tmp_path):
     assert len(answer.pts_seconds) == 4
     cut = "The answer was cut off after 64 tokens, the most that were asked for. "
     assert answer.notice.removeprefix(cut) == "a test"
+
+
+@pytest.mark.parametrize(
+    ("stage", "step", "said", "saved"),
+    [
+        ("short", 3, "stage 2 of 3, 'short', has a checkpoint after step 3 of 4", "1-short/checkpoint-3"),
+        ("short", 4, "stage 2 of 3, 'short', is done", "1-short/done.pt"),
+    ],
+)
+def test_a_run_that_is_asked_to_end_writes_a_checkpoint_and_goes_on(stage, step, said, saved, whole, tmp_path):
+    stop, told = threading.Event(), []
+
+    def progress(*step_and_losses):
+        told.append(step_and_losses)
+        if step_and_losses[:2] == (stage, step):
+            stop.set()
+
+    folder, done = train(RECIPE, tmp_path / "run", progress=progress, stop=stop)
+    assert (folder, done[-1]) == (None, said)
+    assert (tmp_path / "run" / saved).exists()
+    assert [(name, number, of) for name, number, of, _ in told][:3] == [
+        ("cells", 1, 2),
+        ("cells", 2, 2),
+        ("short", 1, 4),
+    ]
+    assert told[-1][3]["loss"] > 0
+    folder, _ = train(RECIPE, tmp_path / "run", progress=progress, stop=threading.Event())
+    assert_same(weights(folder), weights(whole[1][0]))
+
+
+def test_a_run_that_is_asked_to_end_at_its_last_step_is_finished(whole, tmp_path):
+    stop = threading.Event()
+
+    def progress(stage, step, *_):
+        if (stage, step) == ("frozen", 2):
+            stop.set()
+
+    folder, _ = train(RECIPE, tmp_path / "run", progress=progress, stop=stop)
+    assert_same(weights(folder), weights(whole[1][0]))
 
 
 def test_every_stage_teaches_what_it_should(whole):
