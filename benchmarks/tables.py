@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import ablation_tables, score_tables, speed_tables
+from benchmarks import ablation_tables, backbone_tables, score_tables, speed_tables
 from benchmarks.blocks import Result
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md", "docs/index.md", "docs/longwatch.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/index.md", "docs/longwatch.md", "docs/backbones.md")
 MARKER = re.compile(r"^<!-- (begin|end): (\S+) -->$")
 
 TABLES: dict[str, Callable[[Result], str]] = {
@@ -37,6 +37,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "decode_cpu": speed_tables.decode_cpu,
     "index_cpu": speed_tables.index_cpu,
     "evidence": score_tables.evidence,
+    "backbones": backbone_tables.backbones,
 }
 """What may stand between markers: how each result file is shown."""
 SUITES = {
@@ -51,6 +52,7 @@ SUITES = {
     "decode_cpu": "decode",
     "index_cpu": "index",
     "evidence": "evidence",
+    "backbones": "backbones",
     "longwatch_scores": "longwatch",
     "longwatch_audit": "longwatch",
 }

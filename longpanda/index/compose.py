@@ -3,7 +3,7 @@
 import copy
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ModelError
+from longpanda.errors import ConfigError, LongPandaError, ModelError
 from longpanda.index.load import LongPanda, first_line
 
 if TYPE_CHECKING:
@@ -14,41 +14,48 @@ SOURCE = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_co
 LOADING = ("dtype", "torch_dtype", "attn_implementation")
 """Arguments of the loading that a configuration would take for its own."""
 
+PARTS = {
+    r"^(model\.)?language_model\.model\.": "model.",
+    r"^model\.language_model\.": "model.",
+    r"^language_model\.": "",
+}
+"""What a language model's weights are called within a model with eyes or ears, and what they are called alone."""
 
-def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> LongPanda:
+
+def compose(
+    backbone: str, stab: "StabConfig | str" = "base", *, chat_template: str | None = None, **kwargs: Any
+) -> LongPanda:
     """Put a new STAB and projector in front of a pretrained language model; only these two have yet to learn.
 
-    The placeholder token joins the tokenizer, and the embeddings where they have no spare row for it.
+    The placeholder token joins the tokenizer, and the embeddings where they have no spare row for it. Of a model with
+    eyes or ears of its own the language model alone is taken. It is tried on a few tokens first (`Backbone.check`).
 
     Args:
         backbone: a folder or hub id of any causal language model that transformers loads.
         stab: the visual block, or the name of one of `STAB_SIZES`.
+        chat_template: how questions and answers are written (Jinja), in place of the tokenizer's own; a tokenizer that
+            has none needs one, such as `longpanda.processing.PLAIN_TEMPLATE`.
         **kwargs: passed to the language model's `from_pretrained`: dtype, revision, attn_implementation, ..., or fields
             of its configuration, such as `rope_parameters`.
 
     Raises:
-        ModelError: the language model or its tokenizer cannot be loaded.
-        ConfigError: an unknown size, positions that turn with the length of the prompt, or a chat template that ends
-            answers with no token to stop at.
+        ModelError: the language model or its tokenizer cannot be loaded, or lacks weights.
+        ConfigError: an unknown size, a language model that cannot keep to visual tokens, positions that turn with the
+            length of the prompt, no chat template, or one that ends answers with no token to stop at.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    from longpanda.model.configuration import LongPandaConfig, StabConfig, with_steady_positions
+    from longpanda.model.backbone import Backbone
+    from longpanda.model.configuration import LongPandaConfig, StabConfig
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
     block = StabConfig.of_size(stab) if isinstance(stab, str) else stab
-    source = {name: kwargs[name] for name in SOURCE if name in kwargs}
-    loading = {name: kwargs.pop(name) for name in LOADING if name in kwargs}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(backbone, **source)
-        text, rest = AutoConfig.from_pretrained(backbone, return_unused_kwargs=True, **kwargs)
-        language_model = AutoModelForCausalLM.from_pretrained(
-            backbone, config=with_steady_positions(text), **source | loading | rest
-        )
-    except (OSError, ValueError) as error:
-        found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
-        raise ModelError(found, "a causal language model with a tokenizer", "check the name") from error
+    tokenizer, language_model = _loaded(backbone, kwargs)
+    tokenizer.chat_template = chat_template or tokenizer.chat_template
+    if tokenizer.chat_template is None:
+        found = f"a tokenizer of '{backbone}' that has no chat template"
+        remedy = "pass chat_template=, for example longpanda.processing.PLAIN_TEMPLATE, or take an instruct model"
+        raise ConfigError(found, "how questions and answers are written", remedy)
+    Backbone(language_model).check()
     # A copy: sharing one, the language model would lose its attention implementation, and with it its causal mask.
     config = LongPandaConfig(block, copy.deepcopy(language_model.config))
     rows = config.text_config.vocab_size
@@ -59,3 +66,41 @@ def compose(backbone: str, stab: "StabConfig | str" = "base", **kwargs: Any) -> 
     for part in (model.stab, model.projector):
         part.to(language_model.device, language_model.dtype)
     return LongPanda(backbone, model.eval(), processor)
+
+
+def _loaded(backbone: str, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """A tokenizer and its language model. Raises ModelError as `compose`."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from longpanda.model.configuration import with_steady_positions
+
+    source = {name: kwargs[name] for name in SOURCE if name in kwargs}
+    loading = {name: kwargs.pop(name) for name in LOADING if name in kwargs}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(backbone, **source)
+        config, rest = AutoConfig.from_pretrained(backbone, return_unused_kwargs=True, **kwargs)
+        if (text := _text_alone(config)) is not config:
+            rest["key_mapping"] = PARTS
+        language_model, report = AutoModelForCausalLM.from_pretrained(
+            backbone, config=with_steady_positions(text), output_loading_info=True, **source | loading | rest
+        )
+    except LongPandaError:
+        raise
+    except Exception as error:  # transformers and the code of a model raise whatever they like
+        found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
+        raise ModelError(found, "a causal language model with a tokenizer", "check the name") from error
+    if missing := sorted(report["missing_keys"]):
+        found = f"no weights for {len(missing)} tensors of language model '{backbone}', such as '{missing[0]}'"
+        raise ModelError(found, "all weights of a causal language model", "take one that was saved as such")
+    return tokenizer, language_model
+
+
+def _text_alone(config: Any) -> Any:
+    """The language model's configuration, of one with other parts beside it where those can be left out."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    text = config.get_text_config(decoder=True)
+    if text is config or config.is_encoder_decoder or type(text) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return config
+    text.tie_word_embeddings = config.tie_word_embeddings  # of both, it is the whole model's that counts
+    return text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longpanda.errors import ConfigError, ModelError, nearest
+from longpanda.index.adapter import PROCESSOR, base_of, merged
 from longpanda.index.build import Builder
 from longpanda.index.planning import plan_index, plan_video
 from longpanda.index.session import Session
@@ -23,6 +24,8 @@ ASSETS = Path(__file__).parent.parent / "assets"
 DEFAULT_FPS = 1.0
 MODEL_FILES = ["*.json", "*.jinja", "*.safetensors", "*.model", "*.txt"]
 """What is fetched of a hub repository."""
+TRAINED_WITH_TEACHERS = "TaughtPanda"
+"""What checkpoints of `longpanda train` are of; those of a plain transformers Trainer are of the model alone."""
 
 
 @dataclass(frozen=True)
@@ -174,47 +177,78 @@ def load_config(name: str) -> "LongPandaConfig":
 
 def _check_kind(folder: Path) -> None:
     config, expected = folder / "config.json", "a saved LongPanda model"
-    if (folder / "trainer_state.json").exists():
-        found = f"'{folder}' is a checkpoint of a training run"
-        raise ModelError(found, expected, f"use '{folder.parent.parent / 'model'}', which the run writes at its end")
     if not config.exists():
         inside = folder / "model"
         remedy = f"use '{inside}'" if (inside / "config.json").exists() else "check the path"
         raise ModelError(f"no config.json in '{folder}'", expected, remedy)
     try:
-        kind = json.loads(config.read_text())["model_type"]
+        saved = json.loads(config.read_text())
+        kind = saved["model_type"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"'{config}' cannot be read ({first_line(error)})", expected, "save it again") from error
     if kind != "longpanda":
         raise ModelError(f"a model of type '{kind}' in '{folder}'", "type 'longpanda'", "train one, or load 'nano'")
+    if TRAINED_WITH_TEACHERS in (saved.get("architectures") or ()):
+        found = f"'{folder}' is a checkpoint of a training run"
+        raise ModelError(found, expected, f"use '{folder.parent.parent / 'model'}', which the run writes at its end")
 
 
 def load(name: str | Path = "nano", **kwargs: Any) -> LongPanda:
     """Load a model.
 
     Args:
-        name: a bundled model ("nano"), a folder with a saved model, or a hub id.
+        name: a bundled model ("nano"), a folder with a saved model or a checkpoint of transformers' Trainer, a folder
+            with an adapter that PEFT saved, or a hub id.
         **kwargs: passed to `from_pretrained`: dtype, device_map, quantization_config, revision, ...
 
     Raises:
         ModelError: there is no such model, or its weights do not fit.
+        ConfigError: this version of transformers does not answer with its language model as it should
+            (`Backbone.check`).
     """
     name = str(name)
+    if (base := base_of(Path(name))) is not None:
+        stays = Path(base)
+        if not stays.exists() and stays.parent.parts[-2:] == ASSETS.parts[-2:]:
+            base = stays.name  # of a bundled model, PEFT notes the folder, which is another one on another machine
+        below = load(base, **kwargs)
+        own = (Path(name) / PROCESSOR).exists()
+        processor = _processor(name, Path(name)) if own else below.processor
+        return LongPanda(name, merged(below.model, Path(name), base).eval(), processor)
     folder = locate(name, kwargs.pop("revision", None))
     import transformers
     from safetensors import SafetensorError
 
     from longpanda.model.modeling import LongPandaForConditionalGeneration
-    from longpanda.processing import LongPandaProcessor
 
     transformers.utils.logging.disable_progress_bar()
     try:
         model, report = LongPandaForConditionalGeneration.from_pretrained(folder, output_loading_info=True, **kwargs)
-        processor = LongPandaProcessor.from_pretrained(folder)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        found = f"model '{name}' cannot be loaded from '{folder}': {_why(error)}"
-        raise ModelError(found, "a saved LongPanda model", "check its files, or save it again") from error
+        raise _unusable(name, folder, error) from error
+    processor = _processor(name, folder)
     if missing := sorted(report["missing_keys"]):
         found = f"no weights for {len(missing)} tensors of model '{name}', such as '{missing[0]}'"
         raise ModelError(found, "weights that belong to its config.json", "save both again, from one model")
-    return LongPanda(name, model.eval(), processor)
+    model.eval().backbone.check()
+    return LongPanda(name, model, processor)
+
+
+def _processor(name: str, folder: Path) -> "LongPandaProcessor":
+    """Raises ModelError where there is none, or none that can be used."""
+    from longpanda.processing import LongPandaProcessor
+
+    if not (folder / PROCESSOR).exists() and (folder / "trainer_state.json").exists():
+        found = f"model '{name}' cannot be loaded from '{folder}': a checkpoint without a processor"
+        remedy = f"give the Trainer processing_class=processor, or write it with processor.save_pretrained('{folder}')"
+        raise ModelError(found, PROCESSOR, remedy)
+    try:
+        processor: LongPandaProcessor = LongPandaProcessor.from_pretrained(folder)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise _unusable(name, folder, error) from error
+    return processor
+
+
+def _unusable(name: str, folder: Path, error: Exception) -> ModelError:
+    found = f"model '{name}' cannot be loaded from '{folder}': {_why(error)}"
+    return ModelError(found, "a saved LongPanda model", "check its files, or save it again")

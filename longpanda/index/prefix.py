@@ -14,7 +14,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import DynamicCache
 
 from longpanda.errors import ConfigError, IndexFileError
 from longpanda.index.evidence import group_weights
@@ -35,7 +34,8 @@ class PrefixCache:
     """The keys and values of the last prompt, kept as far as the next prompt begins alike.
 
     Layers that forget (sliding windows, recurrent ones) cannot be cut back: for models that have them, a copy from the
-    end of the visual prefix is kept beside.
+    end of the visual prefix is kept beside. Where a prompt in pieces is not the whole prompt (`Backbone.continues`),
+    nothing is kept, and every question reads all of it.
 
     Args:
         model: the network.
@@ -47,7 +47,7 @@ class PrefixCache:
         self._ids: list[int] = []
         self._cache: Any = None
         self._prefix: tuple[list[int], Any] | None = None
-        self._forgets = not _can_crop(self._empty())
+        self._forgets = not (model.backbone.continues and model.backbone.crops)
 
     def require_memory(self, wish: str) -> None:
         """Refuse what layers that forget cannot give. Raises ConfigError."""
@@ -63,16 +63,27 @@ class PrefixCache:
             ids: the prompt, its placeholders those of the visual tokens.
             **settings: as transformers' `generate` takes them.
         """
-        prompt = list(ids)
+        prompt, backbone = list(ids), self._model.backbone
+        row = torch.tensor([prompt], device=self._model.device)
+        if not backbone.continues:
+            embeddings = self._model.place(row, self._embed() if self._visual_end(prompt) else None)
+            output = self._model.generate(
+                row, inputs_embeds=embeddings, attention_mask=torch.ones_like(row), **settings
+            )
+            return list(output[0, len(prompt) :].tolist())
         cache = self._ready(prompt)
-        device = self._model.device
-        row = torch.tensor([prompt], device=device)
         with self._whole_or_none():
             output = self._model.generate(
-                row, attention_mask=torch.ones_like(row), past_key_values=cache, use_cache=True, **settings
+                row,
+                attention_mask=torch.ones_like(row),
+                use_cache=True,
+                **{backbone.cache_name: cache},
+                **settings,
             )
         new: list[int] = output[0, len(prompt) :].tolist()
-        self._ids, self._cache = (prompt + new)[: cache.get_seq_length()], cache
+        self._ids, self._cache = (prompt + new)[: len(prompt) + len(new) - 1], cache
+        if not self._forgets:
+            self._ids = self._ids[: cache.get_seq_length()]
         return new
 
     def weights(self, ids: Sequence[int], answered: int, groups: int) -> npt.NDArray[np.float64]:
@@ -96,7 +107,8 @@ class PrefixCache:
     @torch.inference_mode()
     def prepare(self, ids: Sequence[int]) -> None:
         """Read a prompt's visual prefix now, rather than at the first question."""
-        self._ready(list(ids))
+        if self._model.backbone.continues:
+            self._ready(list(ids))
 
     def save(self, path: Path, key: str) -> None:
         """Write the visual prefix's keys and values.
@@ -153,7 +165,7 @@ class PrefixCache:
         if stored != checksum(about, {name: one.cpu() for name, one in tensors.items()}):
             found = f"'{path}' is damaged: its checksum is not that of its contents"
             raise IndexFileError(found, "keys and values as they were written", "delete this file")
-        cache = self._empty()
+        cache = self._model.backbone.new_cache()
         for number in range(len(tensors) // 2):
             cache.update(tensors[f"{number}.keys"], tensors[f"{number}.values"], number)
         self._ids, self._cache = prompt, cache
@@ -180,7 +192,7 @@ class PrefixCache:
                 return self._cache
             if self._prefix is not None and self._prefix[0] == prompt[:end]:
                 return copy.deepcopy(self._prefix[1])
-        self._cache = self._read(prompt[:end]) if end else self._empty()
+        self._cache = self._read(prompt[:end]) if end else self._model.backbone.new_cache()
         self._ids = prompt[:end]
         if self._forgets:
             self._prefix = (prompt[:end], copy.deepcopy(self._cache))
@@ -195,26 +207,14 @@ class PrefixCache:
             self._ids, self._cache = [], None
             raise
 
-    def _empty(self) -> Any:
-        """A new cache; windows as long as the context forget nothing."""
-        text = self._model.config.text_config
-        window, context = (getattr(text, name, None) for name in ("sliding_window", "max_position_embeddings"))
-        return DynamicCache() if window and context and window >= context else DynamicCache(config=text)
-
     def _read(self, ids: list[int]) -> Any:
         """Pass a prefix through the language model, piece by piece."""
         device = self._model.device
         embeddings = self._model.place(torch.tensor([ids], device=device), self._embed())
-        cache = self._empty()
+        cache = self._model.backbone.new_cache()
         for start in range(0, len(ids), PREFILL_TOKENS):
-            piece = embeddings[:, start : start + PREFILL_TOKENS]
-            self._model(inputs_embeds=piece, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            self._model.backbone.read(embeddings[:, start : start + PREFILL_TOKENS], cache, start)
         return cache
-
-
-def _can_crop(cache: Any) -> bool:
-    """Can its end be cut off again, in every layer?"""
-    return all(not getattr(layer, "is_sliding", False) and hasattr(layer, "keys") for layer in cache.layers)
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:

@@ -1,14 +1,18 @@
 """The video language model: STAB, a projector and any transformers causal LM, joined at placeholder tokens."""
 
+import copy
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
-from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.generation.configuration_utils import GenerationMode
+from transformers.utils import ModelOutput
 
 from longpanda.errors import ConfigError, PromptError
 from longpanda.model.attention import FoldedLinear, VideoToken
+from longpanda.model.backbone import Backbone
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.local_encoding import LocalEncoding
 from longpanda.model.mamba import Mamba2Mixer
@@ -30,10 +34,12 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     config_class = LongPandaConfig
     config: LongPandaConfig
-    base_model_prefix = "language_model"
+    base_model_prefix = ""  # any other would let the language model's renamings of weights reach the whole model
     main_input_name = "input_ids"
     input_modalities = ("image", "video", "text")
     supports_gradient_checkpointing = True
+    shown: Tensor | None = None
+    """Visual tokens [N, D] of a prompt, for as long as `generate` verifies what an assistant proposes."""
     _no_split_modules = ("Stab",)
     _keep_in_fp32_modules = (r"^stab\.", r"^temporal\.")
     """How names begin of weights that are not cast to float16: pixels, and sums over many of them, have little room in
@@ -141,6 +147,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if frame_seconds is None or clip_frames is None:
             found = "frames without their times for a model with a compressor"
             raise PromptError(found, "frame_seconds and clip_frames", "pass all that the processor gives")
+        if frame_seconds.dtype not in (torch.float64, torch.float32):
+            found = f"frame_seconds of {frame_seconds.dtype}, which has no room for seconds of a long video"
+            raise PromptError(found, "float64", "pass what LongPandaProcessor gives as it is")
         tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
         cell_px = self.config.stab_config.cell_px
         grid = (pixel_values.shape[2] // cell_px, pixel_values.shape[3] // cell_px)
@@ -190,7 +199,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         labels: Tensor | None = None,
         logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
-    ) -> CausalLMOutputWithPast:
+    ) -> ModelOutput:
         """One pass through the model.
 
         Args:
@@ -212,46 +221,106 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             if input_ids is None:
                 raise PromptError("neither input_ids nor inputs_embeds", "one of them", "pass a prompt")
             visual = self._visual(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
+            if self.shown is not None and (input_ids == self.config.video_token_id).any():
+                visual = self.shown
             inputs_embeds = self.place(input_ids, visual)
-        output: CausalLMOutputWithPast = self.language_model(
-            inputs_embeds=inputs_embeds,
-            attention_mask=self._readable(attention_mask, inputs_embeds.dtype),
-            position_ids=position_ids,
-            past_key_values=past_key_values,
-            labels=labels,
-            logits_to_keep=logits_to_keep,
-            **kwargs,
-        )
+        arguments = self._arguments(attention_mask, position_ids, past_key_values, inputs_embeds.dtype)
+        if labels is not None:
+            arguments["labels"] = labels
+        if self.backbone.takes("logits_to_keep"):
+            arguments["logits_to_keep"] = logits_to_keep
+        output: ModelOutput = self.language_model(inputs_embeds=inputs_embeds, **arguments, **kwargs)
         return output
 
+    def _arguments(self, mask: Any, position_ids: Tensor | None, cache: Any, dtype: torch.dtype) -> dict[str, Any]:
+        """What is given of these, under the names by which the language model takes them.
+
+        Raises:
+            ConfigError: one that it would take without a word and ignore.
+        """
+        if isinstance(mask, Tensor) and mask.ndim == 4 and mask.dtype == torch.bool:
+            mask = self.backbone.block_mask(mask, dtype)
+        given = {"attention_mask": mask, "position_ids": position_ids, self.backbone.cache_name: cache}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name in given:
+            if not self.backbone.takes(name):
+                found = f"{name or 'past_key_values'} for a '{self.backbone.name}', which would ignore it"
+                raise ConfigError(found, "what this language model takes", "leave it out")
+        return given
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """What the language model can do."""
+        return Backbone(self.language_model)
+
     @torch.no_grad()
-    def generate(self, input_ids: Tensor | None = None, **kwargs: Any) -> Any:
-        """transformers' generate; frames are encoded once, so beams and samples share them, and always with a cache."""
+    def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
+        """The language model's own `generate`; frames are encoded once, so beams and samples share them.
+
+        Args:
+            inputs: long [B, L], a prompt; also called `input_ids`.
+            **kwargs: pixels and what belongs to them, and anything that transformers' `generate` takes.
+
+        Raises:
+            PromptError: two prompts, or placeholders without their frames.
+            ConfigError: prompts of several lengths for a language model that does not keep padding apart, or an
+                assistant for embeddings without their prompt.
+        """
+        input_ids = kwargs.pop("input_ids", None)
+        if inputs is not None and input_ids is not None:
+            raise PromptError("both inputs and input_ids", "one prompt", "leave one of them out")
+        input_ids = inputs if input_ids is None else input_ids
         media = [kwargs.pop(key, None) for key in (*PICTURES, *TIMES)]
-        if input_ids is not None and (visual := self._visual(*media)) is not None:
-            kwargs["inputs_embeds"] = self.place(input_ids, visual)
+        cached = kwargs.get(self.backbone.cache_name)
+        if input_ids is not None and kwargs.get("inputs_embeds") is None and cached is None:
+            embeddings = self.place(input_ids, self._visual(*media))
+            if (input_ids == self.config.video_token_id).any():
+                kwargs["inputs_embeds"] = embeddings
+        mask = kwargs.get("attention_mask")
+        if mask is not None and not mask.all():
+            self.backbone.require_padding()
         settings = kwargs.get("generation_config") or self.generation_config
         suppressed = kwargs.get("suppress_tokens") or settings.suppress_tokens or []
         kwargs["suppress_tokens"] = [*suppressed, self.config.video_token_id]  # it stands for a frame: no word
-        return super().generate(input_ids, **kwargs)
+        if "prepare_inputs_for_generation" in vars(self):  # PEFT's soft prompts come in there
+            return super().generate(input_ids, **kwargs)
+        if self._is_assisted(settings, kwargs):
+            return self._assisted(input_ids, kwargs)
+        self.language_model.generation_config = self.generation_config
+        return self.language_model.generate(input_ids, **kwargs)
 
-    def _readable(self, mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-        """The attention mask as the backbone's attention reads it: transformers passes a [B, 1, L, L] mask on as it is.
+    def _is_assisted(self, settings: Any, kwargs: dict[str, Any]) -> bool:
+        """Does something else propose tokens, which this model only verifies?"""
+        settings = copy.deepcopy(settings)
+        settings.update(**{name: value for name, value in kwargs.items() if hasattr(settings, name)})
+        mode = settings.get_generation_mode(kwargs.get("assistant_model"))
+        return mode == GenerationMode.ASSISTED_GENERATION and not self.language_model._is_stateful
+
+    def _assisted(self, input_ids: Tensor | None, kwargs: dict[str, Any]) -> Any:
+        """`generate` with proposals: transformers would verify them against embeddings that end before them.
+
+        So the prompt goes in as ids, and `forward` puts the visual tokens in their place. An assistant reads
+        placeholders as a word like others; what it proposes changes the speed alone.
 
         Raises:
-            ConfigError: several questions side by side, on an attention that knows no such masks, or on layers that
-                would not keep to it.
+            ConfigError: embeddings in place of a prompt.
         """
-        if mask is None or mask.ndim != 4 or mask.dtype != torch.bool:
-            return mask
-        _check_full_attention(self.language_model.config, mask.shape[-1])
-        attention = self.language_model.config._attn_implementation
-        if attention == "sdpa":
-            return mask
-        if attention != "eager":
-            found = f"several questions side by side with attn_implementation='{attention}'"
-            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or ask one question at a time")
-        return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
+        embeddings = kwargs.pop("inputs_embeds", None)
+        if input_ids is None:
+            raise ConfigError("an assistant for embeddings alone", "the prompt's input_ids too", "pass them")
+        if isinstance(assistant := kwargs.get("assistant_model"), LongPandaForConditionalGeneration):
+            kwargs["assistant_model"] = assistant.language_model
+        shown = copy.copy(self)  # shares every part; only this call sees these visual tokens
+        shown.shown = None if embeddings is None else embeddings[input_ids == self.config.video_token_id]
+        return GenerationMixin.generate(shown, input_ids, **kwargs)
+
+    def save_pretrained(self, save_directory: Any, save_original_format: bool = False, **kwargs: Any) -> None:
+        """transformers' own, under the names that the weights have here.
+
+        Mixtures of experts have other names in the files of their makers. transformers would write those, and its
+        Trainer, which gives a file's weights to the model as they are called there, would resume without them.
+        """
+        super().save_pretrained(save_directory, save_original_format=save_original_format, **kwargs)
 
     def _visual(
         self,
@@ -268,20 +337,6 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             found = f"only {' and '.join(given)}"
             raise PromptError(found, " and ".join(PICTURES), "pass all that the processor gives")
         return self.visual_embeddings(pixels, boxes, windows, seconds, clips)
-
-
-def _check_full_attention(text: Any, length: int) -> None:
-    """Refuse layers that a [B, 1, L, L] mask does not reach: recurrent ones, and windows shorter than the sequence."""
-    kinds = set(getattr(text, "layer_types", None) or ["full_attention"]) - {"full_attention"}
-    window = getattr(text, "sliding_window", None)
-    slides = window is not None and length > window and getattr(text, "use_sliding_window", True)
-    if not slides and kinds <= {"sliding_attention"} and hasattr(text, "num_attention_heads"):
-        return
-    found = f"{length} tokens of questions side by side on '{text.model_type}' with "
-    found += f"a sliding window of {window}" if slides else f"layers of {', '.join(sorted(kinds)) or 'no attention'}"
-    raise ConfigError(
-        found, "full attention in every layer", "ask fewer questions, one at a time, or use shorter clips"
-    )
 
 
 for _auto in (AutoModel, AutoModelForImageTextToText):

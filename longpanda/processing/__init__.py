@@ -2,5 +2,6 @@
 
 from longpanda.processing.frames import FrameProcessor
 from longpanda.processing.processor import LongPandaProcessor
+from longpanda.processing.prompt import PLAIN_TEMPLATE
 
-__all__ = ["FrameProcessor", "LongPandaProcessor"]
+__all__ = ["PLAIN_TEMPLATE", "FrameProcessor", "LongPandaProcessor"]

@@ -11,10 +11,13 @@ from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, P
 from longpanda.errors import ConfigError, PromptError
 from longpanda.model.configuration import LongPandaConfig, cells_of, own_fields
 from longpanda.processing.frames import FrameProcessor
+from longpanda.processing.messages import ModelInputs, clips_of, plain, together
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
 from longpanda.types import Lesson, Prompt, Timeline, VideoClip
 
 IGNORED = -100
+ALWAYS = (("return_tensors", "pt"), ("return_tensors", None), ("padding", True), ("padding", "longest"))
+"""Options of transformers' processors that say what is done anyway."""
 
 
 class LongPandaProcessor(ProcessorMixin):
@@ -93,14 +96,56 @@ class LongPandaProcessor(ProcessorMixin):
         )
         return text
 
+    def apply_chat_template(
+        self,
+        conversation: Any,
+        chat_template: str | None = None,
+        tokenize: bool = False,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """transformers' chat messages, whose contents may be parts, to a prompt or to the model's inputs.
+
+        Args:
+            conversation: messages with `role` and `content`, or a list of conversations. A part is
+                `{"type": "text", "text": str}`, `{"type": "image", "image": picture, path or url}` or
+                `{"type": "video", "video": VideoClip or path}`; a path takes `num_frames` or `fps`.
+            chat_template: in place of the processor's own.
+            tokenize: give inputs rather than text.
+            return_dict: give all inputs rather than the ids alone.
+            **kwargs: as transformers' own, such as `add_generation_prompt`, `num_frames` and `fps`.
+
+        Raises:
+            PromptError: a part of another kind, or media that cannot be read.
+        """
+        several = bool(conversation) and not isinstance(conversation[0], dict)
+        conversations = conversation if several else [conversation]
+        options = dict(kwargs.pop("processor_kwargs", None) or {})
+        rate = {name: options.pop(name, kwargs.pop(name, None)) for name in ("num_frames", "fps")}
+        kwargs.pop("return_tensors", None)
+        texts = super().apply_chat_template([plain(one) for one in conversations], chat_template, **kwargs)
+        if not tokenize:
+            return texts if several else texts[0]
+        inputs = self(texts, [clips_of(one, **rate) for one in conversations])
+        return inputs if return_dict else inputs["input_ids"]
+
     def __call__(
-        self, text: str | Sequence[str], clips: Sequence[VideoClip] | Sequence[Sequence[VideoClip]] = ()
+        self,
+        text: str | Sequence[str],
+        clips: Sequence[VideoClip] | Sequence[Sequence[VideoClip]] = (),
+        *,
+        images: Any = None,
+        videos: Any = None,
+        **kwargs: Any,
     ) -> BatchFeature:
         """Prompts to generate from, padded on the left.
 
         Args:
             text: a prompt, or B prompts, with one `<|video|>` for each clip.
             clips: the clips of the prompt, or one list for each of the B prompts; an image is a clip of one frame.
+            images: in place of `clips`, pictures alone, as transformers' pipelines pass them.
+            videos: in place of `clips`, as transformers' processors take them.
+            **kwargs: what transformers' pipelines say of what is always so: `return_tensors="pt"` and `padding`.
 
         Returns:
             input_ids and attention_mask [B, L], and with clips pixel_values [F, 3, H, W], patch_boxes [F, 4],
@@ -110,6 +155,11 @@ class LongPandaProcessor(ProcessorMixin):
         Raises:
             PromptError: markers and clips do not match.
         """
+        if other := {key: value for key, value in kwargs.items() if (key, value) not in ALWAYS}:
+            expected = "prompts padded on the left, as tensors of torch"
+            raise PromptError(", ".join(f"{key}={value!r}" for key, value in other.items()), expected, "leave it out")
+        if images is not None or videos is not None:
+            clips = together(text, clips, images, videos)
         texts = [text] if isinstance(text, str) else list(text)
         groups: list[Any] = [clips] if isinstance(text, str) else list(clips) or [()] * len(texts)
         if not texts:
@@ -122,7 +172,7 @@ class LongPandaProcessor(ProcessorMixin):
             raise PromptError(found, "VideoClip", "decode a video, or wrap a picture with image_clip()")
         prompts = self.prompts(texts, [[self.image_processor.timeline(clip) for clip in group] for group in groups])
         flat = [clip for group in groups for clip in group]
-        return BatchFeature({**prompts, **self.image_processor.preprocess(flat)}) if flat else prompts
+        return ModelInputs({**prompts, **self.image_processor.preprocess(flat)}) if flat else prompts
 
     def prompts(self, texts: Sequence[str], groups: Sequence[Sequence[Timeline]]) -> BatchFeature:
         """input_ids and attention_mask of `__call__` alone: no picture is touched.

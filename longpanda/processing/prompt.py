@@ -17,7 +17,14 @@ CHAT_TEMPLATE = (
     "{% else %}{{ message['content'] | replace('\n', '<|question|>') }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<|answer|>{% endif %}"
 )
-"""For tokenizers without a chat template of their own, such as the bundled model's."""
+"""The bundled model's."""
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""For tokenizers of language models that never learned a chat format."""
 
 
 def timestamp(second: float) -> str:

@@ -32,7 +32,8 @@ def build(
         make: the class, where it is not the plain one.
 
     Raises:
-        ConfigError: an unknown size, backbone, sampling or field of the compressor, or values that make no model.
+        ConfigError: an unknown size, backbone, sampling or field of the compressor, values that make no model, or a
+            language model that cannot keep to visual tokens.
     """
     _check_fields(recipe.sampling, Sampling.__dataclass_fields__, "model.sampling")
     Sampling(**recipe.sampling)
@@ -47,10 +48,12 @@ def build(
     )
     processor = LongPandaProcessor.for_model(config, tokenizer)
     try:
-        return make(config), processor
+        model = make(config)
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         found = f"model.text = {recipe.text} makes no model: {_one_line(error)}"
         raise ConfigError(found, f"values that fit a {text.model_type}", "correct the recipe") from error
+    model.backbone.check()
+    return model, processor
 
 
 def _temporal_config(values: dict[str, Any], width: int) -> TemporalConfig:

@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import noise, tiny_stab, tiny_text
 from transformers import AutoModelForCausalLM
 
 import longpanda
+from benchmarks.tiny_backbones import tiny_model
 from longpanda.errors import ConfigError, ModelError
 from longpanda.longwatch import vocabulary
 from longpanda.model.configuration import LongPandaConfig
+from longpanda.processing import PLAIN_TEMPLATE
 from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.types import Lesson, Sample
@@ -94,3 +97,71 @@ def test_a_tokenizer_without_the_placeholder_gets_one_and_the_embeddings_a_row(b
 def test_a_folder_without_a_language_model_is_refused(tmp_path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded"):
         longpanda.compose(str(tmp_path), STAB)
+
+
+def saved(model, folder, template=True):
+    """A language model and its tokenizer in a folder."""
+    tokenizer = word_tokenizer(vocabulary())
+    if not template:
+        tokenizer.chat_template = None
+    for part in (model, tokenizer):
+        part.save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_tokenizer_without_a_chat_template_takes_one(tmp_path) -> None:
+    folder = saved(tiny_model("llama", word_tokenizer(vocabulary())), tmp_path, template=False)
+    with pytest.raises(ConfigError, match=r"has no chat template; .*chat_template=, for example .*PLAIN_TEMPLATE"):
+        longpanda.compose(folder, STAB)
+    panda = longpanda.compose(folder, STAB, chat_template=PLAIN_TEMPLATE)
+    assert panda.processor.chat("where?") == f"User: {VIDEO_TOKEN}\nwhere?\nAssistant:"
+    assert panda.processor.chat("where?", "left") == f"User: {VIDEO_TOKEN}\nwhere?\nAssistant: left<|end|>\n"
+    assert panda.processor.end_token_id == panda.processor.tokenizer.eos_token_id
+    panda.processor.lessons([Lesson(noise(2), (Sample("where is the key?", "left", "state"),))])
+
+
+@torch.no_grad()
+def test_of_a_model_with_eyes_the_language_model_alone_is_taken(tmp_path) -> None:
+    whole = tiny_model("gemma3", word_tokenizer(vocabulary()))
+    panda = longpanda.compose(saved(whole, tmp_path), STAB)
+    ids = torch.arange(20, 40)[None]
+    assert type(panda.model.language_model).__name__ == "Gemma3ForCausalLM"
+    assert torch.equal(panda.model.language_model(ids).logits, whole(ids).logits)
+
+
+def test_a_language_model_that_cannot_be_shown_anything_is_refused(tmp_path) -> None:
+    folder = saved(tiny_model("bert", word_tokenizer(vocabulary())), tmp_path)
+    with pytest.raises(ConfigError, match="type 'bert' whose tokens see those that come after them"):
+        longpanda.compose(folder, STAB, is_decoder=False)
+    longpanda.compose(folder, STAB)
+
+
+def test_a_language_model_without_all_its_weights_is_refused(tmp_path) -> None:
+    folder = saved(tiny_model("llama", word_tokenizer(vocabulary())), tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["model.layers.0.mlp.up_proj.weight"]
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"no weights for 1 tensors of language model .*, such as .*mlp\.up_proj"):
+        longpanda.compose(folder, STAB)
+
+
+@pytest.mark.parametrize("name", ["mixtral", "phimoe"])
+def test_mixtures_of_experts_are_saved_and_loaded_to_the_bit(name, tmp_path) -> None:
+    panda = longpanda.compose(saved(tiny_model(name, word_tokenizer(vocabulary())), tmp_path / "lm"), STAB)
+    for part in (panda.model, panda.processor):
+        part.save_pretrained(tmp_path / "saved")
+    mine, again = panda.model.state_dict(), longpanda.load(str(tmp_path / "saved")).model.state_dict()
+    assert {name for name in mine if not torch.equal(mine[name], again[name])} == set()
+    written = load_file(tmp_path / "saved/model.safetensors")
+    assert written.keys() <= mine.keys(), "what a Trainer resumes from has the model's own names"
+
+
+def test_a_mixture_of_experts_saved_under_its_makers_names_is_loaded_too(tmp_path) -> None:
+    panda = longpanda.compose(saved(tiny_model("mixtral", word_tokenizer(vocabulary())), tmp_path / "lm"), STAB)
+    panda.processor.save_pretrained(tmp_path / "saved")
+    panda.model.save_pretrained(tmp_path / "saved", save_original_format=True)
+    written = set(load_file(tmp_path / "saved/model.safetensors"))
+    assert any("block_sparse_moe" in name for name in written)
+    mine, again = panda.model.state_dict(), longpanda.load(str(tmp_path / "saved")).model.state_dict()
+    assert {name for name in mine if not torch.equal(mine[name], again[name])} == set()
+    assert {name for name in mine if not name.startswith("language_model.")} <= written

@@ -7,10 +7,14 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny import asked, noise
+from transformers import Trainer, TrainingArguments
 
 import longpanda
 from longpanda.errors import ModelError
 from longpanda.index.load import load, load_config, locate
+from longpanda.model.modeling import LongPandaForConditionalGeneration
+from longpanda.types import Lesson
 
 module = importlib.import_module("longpanda.index.load")
 
@@ -154,7 +158,8 @@ def test_missing_weights_are_refused_and_not_made_up(folder):
 def test_a_run_and_its_checkpoint_lead_to_the_model(folder, tmp_path):
     run = tmp_path / "run"
     checkpoint = shutil.copytree(folder, run / "0-stage/checkpoint-4")
-    (checkpoint / "trainer_state.json").write_text("{}")
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps(config | {"architectures": ["TaughtPanda"]}))
     shutil.copytree(folder, run / "model")
     for path in (run, checkpoint):
         with pytest.raises(ModelError, match=f"use '{run / 'model'}'"):
@@ -173,3 +178,71 @@ def test_weights_of_another_shape_are_refused(folder):
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=r"weights of other sizes than its config\.json says"):
         load(str(folder))
+
+
+def lora(panda, folder):
+    """A folder with an adapter that changes something, as PEFT saves it."""
+    peft = pytest.importorskip("peft")
+    settings = peft.LoraConfig(r=2, target_modules=["q_proj", "projector.output"], init_lora_weights=False)
+    torch.manual_seed(1)
+    wrapped = peft.get_peft_model(panda.model, settings)
+    wrapped.save_pretrained(folder)
+    return wrapped.eval()
+
+
+@torch.no_grad()
+def test_an_adapter_is_loaded_with_the_model_below_it(model_folder, tmp_path):
+    panda = load(str(model_folder))
+    inputs = panda.processor(panda.processor.chat("Where is the key?"), [noise(3)])
+    plain = panda.model(**inputs).logits
+    expected = lora(panda, tmp_path / "adapter")(**inputs).logits
+    assert (expected - plain).abs().max() > 0.1
+    again = load(str(tmp_path / "adapter"))
+    assert type(again.model) is LongPandaForConditionalGeneration
+    torch.testing.assert_close(again.model(**inputs).logits, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_an_adapter_of_a_bundled_model_finds_it_on_another_machine(tmp_path):
+    lora(load("nano"), tmp_path)
+    about = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert about["base_model_name_or_path"].endswith("longpanda/assets/nano")
+    about["base_model_name_or_path"] = "/elsewhere/site-packages/longpanda/assets/nano"
+    (tmp_path / "adapter_config.json").write_text(json.dumps(about))
+    assert load(str(tmp_path)).model.config.notice == load("nano").model.config.notice
+
+
+def test_an_adapter_without_its_model_is_refused(model_folder, tmp_path):
+    lora(load(str(model_folder)), tmp_path)
+    about = json.loads((tmp_path / "adapter_config.json").read_text())
+    for base, message in {None: "does not say which model", "/no/such": "no model '/no/such'"}.items():
+        (tmp_path / "adapter_config.json").write_text(json.dumps(about | {"base_model_name_or_path": base}))
+        with pytest.raises(ModelError, match=message):
+            load(str(tmp_path))
+
+
+def test_an_adapter_of_another_model_is_refused(model_folder, tmp_path):
+    lora(load(str(model_folder)), tmp_path)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    save_file({f"{name}x": weight for name, weight in weights.items()}, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(ModelError, match=r"an adapter in .* with other weights than"):
+        load(str(tmp_path))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"hello")
+    with pytest.raises(ModelError, match=r"the adapter in .* cannot be put into"):
+        load(str(tmp_path))
+
+
+def test_a_checkpoint_of_a_plain_trainer_is_loaded(model_folder, tmp_path):
+    panda = load(str(model_folder))
+    lesson = Lesson(noise(2), (asked("Where is the key?", "left"),))
+    for processor in (panda.processor, None):
+        arguments = TrainingArguments(
+            str(tmp_path), max_steps=1, save_steps=1, report_to=[], use_cpu=True, remove_unused_columns=False
+        )
+        collate = panda.processor.lessons
+        Trainer(panda.model, arguments, collate, [lesson], processing_class=processor).train()
+        if processor:
+            again = load(str(tmp_path / "checkpoint-1")).model.state_dict()
+            assert all(torch.equal(again[name], weight) for name, weight in panda.model.state_dict().items())
+            shutil.rmtree(tmp_path / "checkpoint-1")
+    with pytest.raises(ModelError, match=r"a checkpoint without a processor; .*processing_class=processor"):
+        load(str(tmp_path / "checkpoint-1"))

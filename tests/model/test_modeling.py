@@ -34,6 +34,7 @@ def answers(model, inputs, **settings):
 
 def prefer(model, token_at):
     """From now on the model says `token_at(row, step)`."""
+    assert model.backbone.pads  # found out before words are put into its mouth
     steps = []
 
     def choose(_module, _arguments, output):

@@ -63,7 +63,7 @@ class Kill(TrainerCallback):
             raise Killed
 
 
-def train_killed(monkeypatch, out, stage, event, step):
+def train_killed(monkeypatch, out, stage, event, step, recipe=RECIPE):
     """A run that stops in stage `stage`."""
     original = run.LessonTrainer
 
@@ -75,7 +75,7 @@ def train_killed(monkeypatch, out, stage, event, step):
     with monkeypatch.context() as patched:
         patched.setattr(run, "LessonTrainer", made)
         with pytest.raises(Killed):
-            train(RECIPE, out)
+            train(recipe, out)
 
 
 def weights(folder):
@@ -194,6 +194,16 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(whole, tmp_path, monkey
     assert len(done) == 3
     assert_same(weights(folder), weights(whole[1][0]))
     assert len(json.loads((tmp_path / "run/run.json").read_text())) == 2
+
+
+def test_a_killed_run_of_a_mixture_of_experts_goes_on_to_the_bit(tmp_path, monkeypatch):
+    """Their weights have other names in their makers' files, which a Trainer would not find again."""
+    text = TEXT | {"model_type": "mixtral", "num_local_experts": 2}
+    model = dataclasses.replace(RECIPE.model, text=text)
+    recipe = dataclasses.replace(RECIPE, model=model, stages=RECIPE.stages[1:2])
+    train_killed(monkeypatch, tmp_path / "cut", 0, "on_step_end", 3, recipe)
+    runs = [train(recipe, tmp_path / name)[0] for name in ("cut", "whole")]
+    assert_same(*map(weights, runs))
 
 
 def test_a_half_written_checkpoint_is_ignored(whole, tmp_path, monkeypatch):

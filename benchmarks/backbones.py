@@ -1,0 +1,237 @@
+"""Every causal language model of transformers behind LongPanda: works, or is refused by name; never silently wrong.
+
+    python -m benchmarks.backbones                # all of them, about six minutes on one core
+    python -m benchmarks.backbones llama mamba    # some, to look at: nothing is written
+
+Each is made small with random weights, saved, composed and asked. Written to benchmarks/results/backbones.json, which
+`python -m benchmarks.tables` puts on docs/backbones.md.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from safetensors.torch import load_file
+
+import longpanda
+from benchmarks.tiny_backbones import names, tiny_model
+from longpanda.errors import LongPandaError
+from longpanda.index import LongPanda
+from longpanda.index import prefix as prefix_module
+from longpanda.index.prefix import PrefixCache
+from longpanda.longwatch import vocabulary
+from longpanda.model.configuration import StabConfig
+from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.types import Lesson, Sample, VideoClip
+
+RESULTS = Path(__file__).parent / "results" / "backbones.json"
+QUESTIONS = ("What number is on the red circle?", "Where is the key?")
+STAB = StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)
+TOLERANCE = 2e-3
+"""Logits may differ by this share of what another video changes: sums in another order."""
+PIECE_TOKENS = 24
+
+
+def clip(frames: int, seed: int) -> VideoClip:
+    """Random pixels."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (frames, 48, 48, 3), dtype=np.uint8)
+    return VideoClip(pixels, np.arange(frames, dtype=np.float64) * 5.0, frames * 5.0)
+
+
+class Row:
+    """One family: what was tried with a composed model, and what came of it."""
+
+    def __init__(self, panda: LongPanda) -> None:
+        self.panda, self.model, self.processor = panda, panda.model, panda.processor
+        self.inputs = [self._inputs(question, 6, 0) for question in QUESTIONS]
+        other = self._whole(self._inputs(QUESTIONS[0], 6, 1))
+        self.allowed = TOLERANCE * _size(other - self._whole(self.inputs[0]))
+
+    def _inputs(self, question: str, frames: int, seed: int) -> Any:
+        return self.processor(self.processor.chat(question), [clip(frames, seed)])
+
+    def _whole(self, inputs: Any, more: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits of a whole prompt, and of tokens after it, by the bare language model."""
+        visual = self.model.visual_embeddings(inputs["pixel_values"], inputs["patch_boxes"], inputs["frame_windows"])
+        embeddings = self.model.place(inputs["input_ids"], visual)
+        if more is not None:
+            embeddings = torch.cat([embeddings, self.model.get_input_embeddings()(more)], 1)
+        logits: torch.Tensor = self.model.language_model(inputs_embeds=embeddings, use_cache=False).logits
+        return logits
+
+    def _generated(self, inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        settings: dict[str, Any] = {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False}
+        output = self.model.generate(**inputs, **settings, output_logits=True, return_dict_in_generate=True)
+        return output.sequences[:, inputs["input_ids"].shape[1] :], torch.stack(output.logits, 1)
+
+    def repeats(self) -> str:
+        """The same question twice."""
+        first, second = (self._generated(self.inputs[0])[1] for _ in range(2))
+        return _equal(first, second, self.allowed)
+
+    def cached(self) -> str:
+        """With a cache as without."""
+        new, logits = self._generated(self.inputs[0])
+        whole = self._whole(self.inputs[0], new)[:, -new.shape[1] - 1 : -1]
+        return _equal(logits, whole, self.allowed)
+
+    def kept(self) -> str:
+        """Questions after a kept prefix, read in pieces, as each whole prompt: also the first one again."""
+        pictures = [self.inputs[0][name] for name in ("pixel_values", "patch_boxes", "frame_windows")]
+        visual = self.model.visual_embeddings(*pictures)
+        prefix, usual = PrefixCache(self.model, lambda: visual), prefix_module.PREFILL_TOKENS
+        prefix_module.PREFILL_TOKENS = PIECE_TOKENS
+        try:
+            said = [self._asked(prefix, inputs) for inputs in (*self.inputs, self.inputs[0])]
+        finally:
+            prefix_module.PREFILL_TOKENS = usual
+        equal = "equal" if self.model.backbone.continues else "read anew"
+        return next((one for one in said if one != "equal"), equal)
+
+    def _asked(self, prefix: PrefixCache, inputs: Any) -> str:
+        seen: list[torch.Tensor] = []
+        note = partial(_note_last, seen)
+        hook = self.model.language_model.register_forward_hook(note)
+        new = prefix.generate(inputs["input_ids"][0].tolist(), max_new_tokens=4, min_new_tokens=4, do_sample=False)
+        hook.remove()
+        whole = self._whole(inputs, torch.tensor([new]))[:, -len(new) - 1 : -1]
+        return _equal(torch.stack(seen[-len(new) :], 1), whole, self.allowed)
+
+    def batch(self) -> str:
+        """Prompts of two lengths in a batch, as each alone."""
+        texts = [self.processor.chat(question) for question in QUESTIONS]
+        clips = [[clip(6, 0)], [clip(3, 1)]]
+        together = self._generated(self.processor(texts, clips))[1]
+        for row, (text, group) in enumerate(zip(texts, clips, strict=True)):
+            alone = self._generated(self.processor(text, group))[1]
+            if (said := _equal(together[row : row + 1], alone, self.allowed)) != "equal":
+                return said
+        return "equal"
+
+    def side_by_side(self) -> str:
+        """Two questions behind one clip, hidden from each other, as the second alone."""
+        samples = tuple(Sample(question, "42", "needle") for question in QUESTIONS)
+        both, alone = (self.processor.lessons([Lesson(clip(2, 0), asked)]) for asked in (samples, samples[1:]))
+        answers = [batch["labels"][0] >= 0 for batch in (both, alone)]
+        count = int(answers[1].sum())
+        logits = [self.model(**batch).logits[0][at][-count:] for batch, at in zip((both, alone), answers, strict=True)]
+        return _equal(logits[0], logits[1], self.allowed)
+
+    def saved(self) -> str:
+        """Saved and loaded, and given to the model as a Trainer that resumes does: to the bit."""
+        with tempfile.TemporaryDirectory() as folder:
+            for part in (self.model, self.processor):
+                part.save_pretrained(folder)
+            again, mine = longpanda.load(folder).model.state_dict(), self.model.state_dict()
+            wrong = [name for name in mine if name not in again or not torch.equal(mine[name], again[name])]
+            result = self.model.load_state_dict(load_file(f"{folder}/model.safetensors"), strict=False)
+            wrong += result.unexpected_keys
+            tied = {name for name in result.missing_keys if _is_shared(self.model, name)}
+            wrong += [name for name in result.missing_keys if name not in tied]
+        return f"not the same: {wrong[0]} and {len(wrong) - 1} others" if wrong else "equal"
+
+
+TRIED = ("repeats", "cached", "kept", "batch", "side_by_side", "saved")
+
+
+def _note_last(seen: list[torch.Tensor], _module: Any, _arguments: Any, output: Any) -> None:
+    seen.append(output.logits[:, -1].clone())
+
+
+def _is_shared(model: Any, name: str) -> bool:
+    state = model.state_dict()
+    return any(other != name and state[other].data_ptr() == state[name].data_ptr() for other in state)
+
+
+def _size(difference: torch.Tensor) -> float:
+    return float(difference.pow(2).mean().sqrt())
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor, allowed: float) -> str:
+    off = _size(one - other)
+    return "equal" if off <= allowed else f"DIFFERS by {off / allowed * TOLERANCE:.2g} of what another video changes"
+
+
+def tried(name: str) -> dict[str, Any]:
+    """What became of one family."""
+    tokenizer = word_tokenizer(vocabulary())
+    row: dict[str, Any] = {"name": name}
+    try:
+        model = tiny_model(name, tokenizer)
+    except Exception as error:
+        return row | {"outcome": "not made", "reason": _line(error)}
+    row |= {"class": type(model).__name__, "weights": sum(one.numel() for one in model.parameters())}
+    with tempfile.TemporaryDirectory() as folder:
+        for part in (model, tokenizer):
+            part.save_pretrained(folder)
+        try:
+            panda = longpanda.compose(folder, STAB)
+        except LongPandaError as error:
+            return row | {"outcome": "refused", "reason": error.found.replace(folder, name)}
+        except Exception as error:
+            return row | {"outcome": "FAULT", "reason": f"compose: {_line(error)}"}
+    return row | _checked(panda)
+
+
+def _checked(panda: LongPanda) -> dict[str, Any]:
+    """Everything that a composed model is asked to do."""
+    with torch.no_grad():
+        try:
+            row = Row(panda)
+        except Exception as error:
+            return {"outcome": "FAULT", "reason": _line(error)}
+        found = {name: _said(getattr(row, name)) for name in TRIED}
+    wrong = [f"{name}: {said}" for name, said in found.items() if said.split()[0] in ("DIFFERS", "FAULT", "not")]
+    return {"outcome": "WRONG" if wrong else "works", "reason": "; ".join(wrong), **found}
+
+
+def _said(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except LongPandaError as error:
+        return f"refused: {error.found}"
+    except Exception as error:
+        return f"FAULT {_line(error)}"
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+
+
+def main() -> int:
+    """Try all, or some."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="model types, to look at these alone")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.ERROR)
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    rows: list[dict[str, Any]] = []
+    for name in options.names or names():
+        rows.append(tried(name))
+        print(json.dumps(rows[-1]), flush=True)
+    if not options.names:
+        found = {
+            "suite": "backbones",
+            "transformers": transformers.__version__,
+            "torch": torch.__version__,
+            "rows": rows,
+        }
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    return int(any(row["outcome"] in ("WRONG", "FAULT") for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

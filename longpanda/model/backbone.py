@@ -1,0 +1,192 @@
+"""What a language model of transformers can do with a prompt, found out by trying it on a few tokens.
+
+transformers knows some two hundred causal language models, and more with every version. Most can be given embeddings in
+place of ids, be read in pieces and be asked several questions side by side. Some cannot, and most of those say nothing:
+they answer something else. A list of names would be out of date with the next version; a trial is not.
+"""
+
+import inspect
+from functools import cached_property
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, GenerationMixin, PreTrainedModel
+
+from longpanda.errors import ConfigError
+from longpanda.model.trial import Trial
+
+WINDOWS = ("sliding_window", "sliding_window_size", "window_size", "attention_window_size", "attention_chunk_size")
+"""Fields for how far a layer sees."""
+
+
+class Backbone:
+    """A language model and what it was found able to do; every trial is made once, when its result is first needed.
+
+    Args:
+        language_model: any causal language model of transformers.
+    """
+
+    def __init__(self, language_model: PreTrainedModel) -> None:
+        self.model = language_model
+        self._accepted = frozenset(inspect.signature(type(language_model).forward).parameters)
+        _prepare(language_model)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return str(self.model.config.model_type)
+
+    @property
+    def cache_name(self) -> str:
+        """What its forward calls what it keeps of tokens, "" where it keeps nothing that could be handed to it."""
+        return next((name for name in ("past_key_values", "cache_params") if self.takes(name)), "")
+
+    def takes(self, argument: str) -> bool:
+        """Does its forward know an argument? Others it would take without a word and ignore."""
+        return argument in self._accepted
+
+    def new_cache(self) -> Any:
+        """An empty cache; windows as long as the context forget nothing."""
+        text = self.model.config
+        window, context = (getattr(text, name, None) for name in ("sliding_window", "max_position_embeddings"))
+        return DynamicCache() if window and context and window >= context else DynamicCache(config=text)
+
+    def read(self, embeddings: Tensor, cache: Any, start: int) -> None:
+        """Pass some tokens [1, L, D] through the language model, behind those that the cache holds: `start` of them."""
+        arguments = {self.cache_name: cache, "use_cache": True}
+        if self.takes("position_ids"):  # not every class counts what a cache holds by itself
+            arguments["position_ids"] = torch.arange(start, start + embeddings.shape[1], device=embeddings.device)[None]
+        if self.takes("logits_to_keep"):
+            arguments["logits_to_keep"] = 1
+        self.model(inputs_embeds=embeddings, **arguments)
+
+    def go_on(self, ids: Tensor, cache: Any, **settings: Any) -> Any:
+        """`generate` behind a prompt [1, L] whose beginning the cache holds. The output begins with the prompt."""
+        return self.model.generate(
+            ids, attention_mask=torch.ones_like(ids), use_cache=True, **{self.cache_name: cache}, **settings
+        )
+
+    def check(self) -> None:
+        """Try the language model on a few tokens.
+
+        Raises:
+            ConfigError: it cannot be given embeddings, reads what comes later, or what it generates with its cache is
+                not what it says to the whole text.
+        """
+        width, embedding = getattr(self.model.config, "hidden_size", None), self.model.get_input_embeddings()
+        weight = getattr(embedding, "weight", None)
+        if weight is None or weight.shape[-1] != width or not self.takes("inputs_embeds"):
+            self._refuse(f"whose embeddings are not {width} numbers for each token", "it takes no visual tokens")
+        try:
+            why = self.trial.fault()
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # whatever its code does not expect
+            line = next(iter(str(error).strip().splitlines()), "")
+            self._refuse(f"that fails when given embeddings ({type(error).__name__}: {line[:200]})", "")
+        if why:
+            self._refuse(why, "")
+
+    def _refuse(self, found: str, why: str) -> None:
+        found = f"a language model of type '{self.name}' {found}"
+        expected = "one that can be given visual tokens in place of text, and keeps to them"
+        raise ConfigError(found, expected, f"{why}; choose another language model" if why else "choose another one")
+
+    @cached_property
+    def continues(self) -> bool:
+        """Is a prompt read in pieces the whole prompt? If not, it has to be read anew for every question."""
+        return self._works(Trial.in_pieces)
+
+    @cached_property
+    def crops(self) -> bool:
+        """Can what it keeps be cut back to the prompt's beginning, and gone on with from there?"""
+        layers = self.new_cache().layers
+        kept = all(hasattr(layer, "keys") and not getattr(layer, "is_sliding", False) for layer in layers)
+        return kept and self._works(Trial.cut_back)
+
+    @cached_property
+    def pads(self) -> bool:
+        """Is each prompt of a batch, padded on the left, answered as it would be alone?"""
+        return self._works(Trial.padded)
+
+    @cached_property
+    def separates(self) -> bool:
+        """Do several questions side by side, each hidden from the others, have the logits they would have alone?"""
+        return self.takes("position_ids") and self._works(Trial.side_by_side)
+
+    def _works(self, trial: Any) -> bool:
+        try:
+            return bool(trial(self.trial))
+        except torch.OutOfMemoryError:
+            raise
+        except Exception:  # whatever its code does not expect: it cannot do that
+            return False
+
+    @cached_property
+    def trial(self) -> Trial:
+        """What is tried."""
+        return Trial(self)
+
+    def require_padding(self) -> None:
+        """Raises ConfigError where prompts of several lengths in a batch are not answered as alone."""
+        if not self.pads:
+            found = f"prompts of several lengths for a '{self.name}', which does not keep padding apart"
+            raise ConfigError(found, "one prompt at a time, or prompts of one length", "ask them one by one")
+
+    def block_mask(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
+        """A boolean mask [B, 1, L, L] as this language model's attention reads it.
+
+        Raises:
+            ConfigError: an attention that knows no such masks, or layers that would not keep to it.
+        """
+        _check_full_attention(self.model.config, mask.shape[-1])
+        readable = self.readable(mask, dtype)
+        if not self.separates:
+            found = f"several questions side by side on a '{self.name}', which does not keep them apart"
+            raise ConfigError(found, "positions and a mask that the language model keeps to", "ask one at a time")
+        return readable
+
+    def readable(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
+        """As `block_mask`, not tried yet."""
+        attention = self.model.config._attn_implementation
+        if attention == "sdpa":
+            return mask
+        if attention != "eager":
+            found = f"several questions side by side with attn_implementation='{attention}'"
+            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or ask one question at a time")
+        return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
+
+
+def _prepare(language_model: PreTrainedModel) -> None:
+    """Let `generate` take embeddings and a cache where a class's own preparation of inputs stands in the way."""
+    own = inspect.signature(type(language_model).prepare_inputs_for_generation).parameters
+    if hasattr(language_model.config, "original_max_position_embeddings"):
+        # LongRoPE's own forgets the cache where a prompt passes that length and its factors turn, and reads ids again,
+        # which placeholders are not words of. Ours do not turn (`with_steady_positions`).
+        usual = GenerationMixin.prepare_inputs_for_generation
+        language_model.prepare_inputs_for_generation = MethodType(usual, language_model)
+    elif "inputs_embeds" not in own and "kwargs" in own:
+        # transformers looks for the argument's name, which a class that passes on whatever comes need not have.
+        language_model.prepare_inputs_for_generation = MethodType(_with_embeddings, language_model)
+
+
+def _with_embeddings(model: Any, input_ids: Tensor, inputs_embeds: Tensor | None = None, **kwargs: Any) -> Any:
+    given = {} if inputs_embeds is None else {"inputs_embeds": inputs_embeds}
+    return type(model).prepare_inputs_for_generation(model, input_ids, **given, **kwargs)
+
+
+def _check_full_attention(text: Any, length: int) -> None:
+    """Refuse layers that a [B, 1, L, L] mask does not reach: recurrent ones, and windows shorter than the sequence."""
+    kinds = set(getattr(text, "layer_types", None) or ["full_attention"]) - {"full_attention"}
+    windows = [value for name in WINDOWS if isinstance(value := getattr(text, name, None), int)]
+    window = min(windows, default=length)
+    slides = length > window and getattr(text, "use_sliding_window", True)
+    if not slides and kinds <= {"sliding_attention"} and hasattr(text, "num_attention_heads"):
+        return
+    found = f"{length} tokens of questions side by side on '{text.model_type}' with "
+    found += f"a sliding window of {window}" if slides else f"layers of {', '.join(sorted(kinds)) or 'no attention'}"
+    raise ConfigError(
+        found, "full attention in every layer", "ask fewer questions, one at a time, or use shorter clips"
+    )

@@ -1,0 +1,197 @@
+"""A prompt of a few tokens, given to a language model in several ways that should be one."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+if TYPE_CHECKING:
+    from longpanda.model.backbone import Backbone
+
+TRIAL_TOKENS = 24
+BLOCK_TOKENS = 12
+VISUAL = (2, 9)
+"""Where tokens of the trial's prompt are no words."""
+PIECES = (10, 9)
+"""Tokens of the trial's prompt that pass through the language model together, before the rest of it."""
+NEW_TOKENS = 5
+ROUNDINGS, LEAST_SHARE, MOST_SHARE = 32.0, 1e-4, 0.25
+"""Two sums in another order may differ by so many times what rounding the embeddings once changes; at least by the
+first share of what other tokens in the same place change (and a few units in the last place of what weights are kept
+in), and never by more than the second."""
+
+
+class Trial:
+    """The prompt; some of its tokens are no words, as visual tokens are none.
+
+    Args:
+        backbone: what is tried.
+    """
+
+    def __init__(self, backbone: "Backbone") -> None:
+        self.backbone, self.model = backbone, backbone.model
+        self.embedding = self.model.get_input_embeddings()
+        self.ids, self.other = self._tokens(11), self._tokens(12)
+
+    def _tokens(self, first: int) -> Tensor:
+        """Ids [1, L], all different where the vocabulary has as many; none that a model takes for padding."""
+        size = int(self.embedding.weight.shape[0])
+        special = {self.model.config.pad_token_id, *_listed(self.model.config.eos_token_id)}
+        words = [word for word in range(size) if word not in special] if size < 10_000 else list(range(1000, 9000))
+        ids = [words[(first + 37 * place) % len(words)] for place in range(TRIAL_TOKENS)]
+        device = self.embedding.weight.device
+        return torch.tensor([ids], device="cpu" if device.type == "meta" else device)  # offloaded: it is moved there
+
+    def embeddings(self, ids: Tensor) -> Tensor:
+        """Of a prompt [B, L, D], some of its tokens no words: as visual ones are, between two of them."""
+        words = self.embedding(ids)
+        first, end = VISUAL
+        between = (words[:, first:end] + words[:, first + 1 : end + 1]) / 2
+        return torch.cat([words[:, :first], between, words[:, end:]], 1)
+
+    def fault(self) -> str:
+        """What is wrong with the language model, "" where nothing is."""
+        with _quiet(self.model):
+            words = self.logits(self.embedding(self.ids))
+            if not torch.isfinite(words).all():
+                return "whose logits are no numbers"
+            if not self.same(self.model(input_ids=self.ids, use_cache=False).logits, words):
+                return "that reads more of a token than its embedding"
+            embeddings, half = self.embeddings(self.ids), TRIAL_TOKENS // 2
+            logits = self.logits(embeddings)
+            if not self.same(self.logits(embeddings), logits):
+                return "that does not say the same thing twice"
+            later = torch.cat([embeddings[:, :half], self.embeddings(self.other)[:, half:]], 1)
+            if not self.same(self.logits(later)[:, :half], logits[:, :half]):
+                return "whose tokens see those that come after them"
+            output = self.generated(input_ids=self.ids, inputs_embeds=embeddings)
+            again = self.logits(self.embeddings(output.sequences))[:, TRIAL_TOKENS - 1 : -1]
+            if not self.same(torch.stack(output.logits, 1), again):
+                return "that generates something else with a cache than without one"
+        return ""
+
+    def in_pieces(self) -> bool:
+        """Are two prompts with one beginning, which is read once and in pieces, what each is as a whole?"""
+        with _quiet(self.model):
+            cache = self._begun()
+            return self._continued(self.ids, copy.deepcopy(cache)) and self._continued(self._second(), cache)
+
+    def cut_back(self) -> bool:
+        """Is the second prompt what it is as a whole, behind a cache that held the first and was cut back?"""
+        with _quiet(self.model):
+            cache = self._begun()
+            self._continued(self.ids, cache)
+            cache.crop(sum(PIECES) - cache.get_seq_length())
+            return self._continued(self._second(), cache)
+
+    def _begun(self) -> Any:
+        cache, start = self.backbone.new_cache(), 0
+        for size in PIECES:
+            self.backbone.read(self.embeddings(self.ids)[:, start : start + size], cache, start)
+            start += size
+        return cache
+
+    def _second(self) -> Tensor:
+        """Another end behind the same beginning."""
+        return torch.cat([self.ids[:, : sum(PIECES)], self.other[:, sum(PIECES) :]], 1)
+
+    def _continued(self, ids: Tensor, cache: Any) -> bool:
+        output = self.backbone.go_on(ids, cache, **self._settings())
+        whole = self.logits(self.embeddings(output.sequences))[:, TRIAL_TOKENS - 1 : -1]
+        return self.same(torch.stack(output.logits, 1), whole)
+
+    def padded(self) -> bool:
+        """Two prompts in a batch, the second shorter, against each alone."""
+        short = 7
+        with _quiet(self.model):
+            prompts = [(ids, self.embeddings(ids)) for ids in (self.ids, self.other[:, short:])]
+            alone = [self.generated(input_ids=ids, inputs_embeds=embeddings) for ids, embeddings in prompts]
+            (one, long), (other, shorter) = prompts
+            mask = torch.ones_like(one).repeat(2, 1)
+            mask[1, :short] = 0
+            filled = torch.cat([self.other[:, :short], other], 1)
+            padded = torch.cat([self.embedding(filled)[:, :short], shorter], 1)
+            both = self.generated(
+                input_ids=torch.cat([one, filled]), inputs_embeds=torch.cat([long, padded]), attention_mask=mask
+            )
+            return all(
+                self.same(torch.stack(both.logits, 1)[row : row + 1], torch.stack(single.logits, 1))
+                for row, single in enumerate(alone)
+            )
+
+    def side_by_side(self) -> bool:
+        """Two questions behind one beginning, each hidden from the other, against the second alone."""
+        begin, first = 4, 4
+        with _quiet(self.model):
+            embeddings = self.embeddings(self.ids)[:, :BLOCK_TOKENS]  # few: windows are no part of this question
+            block = torch.zeros(BLOCK_TOKENS, dtype=torch.long, device=self.ids.device)
+            block[begin : begin + first], block[begin + first :] = 1, 2
+            seen = (block[:, None] == block) | (block == 0)
+            mask = (seen & torch.ones_like(seen).tril())[None, None]
+            place = torch.arange(BLOCK_TOKENS, device=self.ids.device)
+            place = torch.where(block == 2, place - first, place)[None]
+            readable = self.backbone.readable(mask, embeddings.dtype)
+            output = self.model(inputs_embeds=embeddings, attention_mask=readable, position_ids=place, use_cache=False)
+            alone = self.logits(torch.cat([embeddings[:, :begin], embeddings[:, begin + first :]], 1))
+            return self.same(output.logits[:, begin + first :], alone[:, begin:])
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """Of every token of a whole prompt [1, L, D]."""
+        logits: Tensor = self.model(inputs_embeds=embeddings.clone(), use_cache=False).logits  # some scale in place
+        return logits
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "max_new_tokens": NEW_TOKENS,
+            "min_new_tokens": NEW_TOKENS,
+            "do_sample": False,
+            "num_beams": 1,
+            "output_logits": True,
+            "return_dict_in_generate": True,
+        }
+
+    def generated(self, **inputs: Tensor) -> Any:
+        """A few tokens by the library's own generate."""
+        return self.model.generate(**inputs, **self._settings())
+
+    def same(self, one: Tensor, other: Tensor) -> bool:
+        """Do logits [B, L, V] differ, at any token, by no more than sums in another order may?"""
+        return bool(torch.isfinite(one).all()) and _most(one - other) <= self._allowed
+
+    @cached_property
+    def _allowed(self) -> float:
+        """How far the logits of a token may be apart, root of the mean square."""
+        embeddings = self.embeddings(self.ids)
+        logits, eps = self.logits(embeddings), torch.finfo(embeddings.dtype).eps
+        changed = float((self.logits(self.embeddings(self.other)) - logits).float().pow(2).mean().sqrt())
+        signs = 1 - 2 * (torch.arange(embeddings.numel(), device=embeddings.device) % 3 % 2)
+        rounded = (embeddings * (1 + eps * signs.view_as(embeddings))).to(embeddings.dtype)
+        noise = ROUNDINGS * _most(self.logits(rounded) - logits)
+        return min(max(noise, max(LEAST_SHARE, 8 * eps) * changed), MOST_SHARE * changed)
+
+
+def _most(difference: Tensor) -> float:
+    """Of the token that differs most, root of the mean square."""
+    return float(difference.float().pow(2).mean(-1).max().sqrt())
+
+
+def _listed(value: int | list[int] | None) -> list[int]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+@contextmanager
+def _quiet(model: PreTrainedModel) -> Iterator[None]:
+    """No dropout and no gradients for as long as the block lasts; each module is left as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

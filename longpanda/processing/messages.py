@@ -1,0 +1,131 @@
+"""transformers' chat messages with pictures and videos in them, as its own models take them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from transformers import BatchFeature
+from transformers.image_utils import load_image
+
+from longpanda.errors import PromptError
+from longpanda.processing.frames import image_clip
+from longpanda.processing.prompt import VIDEO_TOKEN
+from longpanda.types import VideoClip
+from longpanda.video import Sampling, decode, probe
+
+MEDIA = ("image", "video")
+
+
+class ModelInputs(BatchFeature):
+    """What the model takes. Moving it to another type leaves times alone: half precision has minutes for a video."""
+
+    def to(self, *args: Any, **kwargs: Any) -> "ModelInputs":
+        """As transformers' own."""
+        seconds = self.get("frame_seconds")
+        super().to(*args, **kwargs)
+        if seconds is not None:
+            self["frame_seconds"] = seconds.to(self["pixel_values"].device)
+        return self
+
+
+def plain(conversation: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages whose contents are text, with a marker where a picture or video stands, as in `LongPandaProcessor.chat`.
+
+    Raises:
+        PromptError: a part of a kind that is none of text, image and video.
+    """
+    return [{**message, "content": _text(message)} for message in conversation]
+
+
+def _text(message: dict[str, Any]) -> Any:
+    content = message["content"]
+    if content is None or isinstance(content, str):
+        return content
+    text, breaks = "", message["role"] == "user"
+    for part in content:
+        kind = part.get("type")
+        if kind not in ("text", *MEDIA):
+            raise PromptError(f"a part of type '{kind}' in a message", "text, image or video", "leave it out")
+        said = VIDEO_TOKEN if kind in MEDIA else part["text"].strip() if breaks else part["text"]
+        starts = not text or text.endswith(VIDEO_TOKEN)
+        text += f"\n{said}" if breaks and starts and kind == "text" else said
+    return text
+
+
+def clips_of(
+    conversation: Sequence[dict[str, Any]], num_frames: int | None = None, fps: float | None = None
+) -> list[VideoClip]:
+    """The pictures and videos of a conversation, in order.
+
+    Args:
+        conversation: its messages.
+        num_frames: read so many frames of a video file.
+        fps: or so many for each second.
+
+    Raises:
+        PromptError: media that is missing, or of an unknown kind.
+        VideoError: a file that is no video.
+    """
+    parts = [part for one in conversation if not isinstance(one["content"], str) for part in one["content"] or ()]
+    return [_clip(part, num_frames, fps) for part in parts if part["type"] in MEDIA]
+
+
+def _clip(part: dict[str, Any], num_frames: int | None, fps: float | None) -> VideoClip:
+    kind = part["type"]
+    media = next((part[key] for key in (kind, "path", "url", "base64") if part.get(key) is not None), None)
+    if media is None:
+        raise PromptError(f"a part of type '{kind}' without one", f"'{kind}', 'path' or 'url' in it", "add it")
+    return _picture(media) if kind == "image" else _video(media, num_frames, fps)
+
+
+def _picture(media: Any) -> VideoClip:
+    """A picture of PIL, an array [H, W, 3], a path or a url."""
+    if isinstance(media, VideoClip):
+        return media
+    try:
+        pixels = np.asarray(media if isinstance(media, np.ndarray) else load_image(media).convert("RGB"))
+    except (OSError, ValueError, TypeError) as error:
+        raise PromptError(
+            f"a picture that cannot be read: {error}", "one of PIL, a path or a url", "check it"
+        ) from error
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        found = f"a picture of shape {list(pixels.shape)} and type {pixels.dtype}"
+        raise PromptError(found, "uint8 [height, width, 3]", "convert it")
+    return image_clip(pixels)
+
+
+def _video(media: Any, num_frames: int | None, fps: float | None) -> VideoClip:
+    if isinstance(media, VideoClip):
+        return media
+    if not isinstance(media, str):
+        found = f"a video of type {type(media).__name__}, which has no times"
+        raise PromptError(found, "a VideoClip or the path of a file", "decode it with longpanda.video.decode")
+    if (num_frames is None) == (fps is None):
+        found = f"'{media}' with num_frames={num_frames} and fps={fps}"
+        raise PromptError(found, "one of them: how many frames to look at", "pass num_frames=24")
+    sampling = Sampling(frames=num_frames) if fps is None else Sampling(fps=fps)
+    return decode(media, sampling.seconds_for(probe(media).duration_seconds))
+
+
+def together(text: Any, clips: Any, images: Any, videos: Any) -> list[Any]:
+    """What transformers' processors are given, as clips: of one prompt, or a list for each of several.
+
+    Raises:
+        PromptError: more than one of clips, images and videos, which would leave their order open.
+    """
+    if sum(given is not None and len(_listed(given)) > 0 for given in (clips, images, videos)) > 1:
+        found = "more than one of clips, images and videos"
+        raise PromptError(found, "one of them: their order in the text would be open", "pass all as clips")
+    media, make = (_listed(images), _picture) if images is not None else (_listed(videos), _clip_of)
+    nested = bool(media) and isinstance(media[0], list | tuple)
+    if isinstance(text, str):
+        return [make(one) for one in (media[0] if nested else media)]
+    return [[make(one) for one in (group if nested else [group])] for group in media]
+
+
+def _clip_of(media: Any) -> VideoClip:
+    return _video(media, None, None)
+
+
+def _listed(media: Any) -> list[Any]:
+    return list(media) if isinstance(media, list | tuple) else [media]

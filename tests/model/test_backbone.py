@@ -1,0 +1,209 @@
+"""What a language model cannot do is found out by trying, and said by its name; nothing is wrong in silence."""
+
+import copy
+
+import pytest
+import torch
+from tiny import asked, noise, tiny, tiny_stab
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from benchmarks.tiny_backbones import tiny_model
+from longpanda.errors import ConfigError, PromptError
+from longpanda.longwatch import vocabulary
+from longpanda.model.backbone import Backbone
+from longpanda.model.configuration import LongPandaConfig
+from longpanda.model.modeling import LongPandaForConditionalGeneration
+from longpanda.processing import LongPandaProcessor
+from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.types import Lesson
+
+QUESTIONS = ["What number is on the red circle?", "Where is the key?"]
+
+
+def around(name):
+    """A LongPanda around a small language model of a type."""
+    tokenizer = word_tokenizer(vocabulary())
+    language_model = tiny_model(name, tokenizer)
+    config = LongPandaConfig(tiny_stab(), copy.deepcopy(language_model.config), sampling={"frames": 4})
+    processor = LongPandaProcessor.for_model(config, tokenizer)
+    return LongPandaForConditionalGeneration(config, language_model).eval(), processor
+
+
+def disturbed(when):
+    """A language model whose logits are changed by a thousandth of what they are, where `when` says so."""
+    model = tiny()[0].language_model
+    seen = []
+
+    def change(_module, _arguments, given, output):
+        seen.append(given.get("inputs_embeds"))
+        if when(given, seen):
+            output.logits = output.logits + 1e-3 * output.logits.roll(1, -1)
+
+    model.register_forward_hook(change, with_kwargs=True)
+    return Backbone(model)
+
+
+def is_read_again(given, seen):
+    now = given.get("inputs_embeds")
+    return now is not None and sum(one is not None and torch.equal(one, now) for one in seen) > 2
+
+
+def is_by_ids(given, _seen):
+    return given.get("input_ids") is not None
+
+
+def is_behind_a_cache(given, _seen):
+    return is_by_ids(given, _seen) and given.get("past_key_values") is not None
+
+
+FAULTS = {
+    "does not say the same thing twice": is_read_again,
+    "reads more of a token than its embedding": is_by_ids,
+    "generates something else with a cache than without one": is_behind_a_cache,
+}
+
+
+def test_a_language_model_without_fault_passes() -> None:
+    disturbed(lambda *_: False).check()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_a_thousandth_is_found_and_named(fault) -> None:
+    when = FAULTS[fault]
+    with pytest.raises(ConfigError, match=f"a language model of type 'qwen2' that {fault}.*; choose another"):
+        disturbed(when).check()
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "why"),
+    [
+        ("bert", {"is_decoder": False}, "whose tokens see those that come after them"),
+        ("gemma3n_text", {}, "that reads more of a token than its embedding"),
+        ("deepseek_v4", {}, "that fails when given embeddings"),
+        ("rembert", {}, "whose embeddings are not 32 numbers for each token"),
+    ],
+)
+def test_language_models_that_cannot_be_shown_anything_are_refused(name, fields, why) -> None:
+    model = tiny_model(name, word_tokenizer(vocabulary()))
+    if fields:
+        config = AutoConfig.for_model(**model.config.to_dict() | fields)
+        model = AutoModelForCausalLM.from_config(config).eval()
+    with pytest.raises(ConfigError, match=f"a language model of type '{name}' {why}"):
+        Backbone(model).check()
+
+
+def test_trying_leaves_the_model_and_the_random_numbers_as_they_were() -> None:
+    model, _ = tiny()
+    model.train()
+    model.stab.eval()
+    modes = [module.training for module in model.modules()]
+    before = torch.random.get_rng_state()
+    assert model.backbone.separates
+    model.backbone.check()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert [module.training for module in model.modules()] == modes
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "continues", "crops", "pads", "separates"),
+    [
+        ("llama", True, True, True, True),
+        ("qwen3_next", True, False, True, False),
+        ("bamba", True, False, True, False),
+        ("jamba", False, False, True, False),
+        ("mamba2", False, False, True, False),
+        ("rwkv", False, False, False, False),
+        ("bloom", True, True, True, False),
+        ("mpt", True, True, True, False),
+    ],
+)
+def test_what_each_kind_can_do(name, continues, crops, pads, separates) -> None:
+    backbone = Backbone(tiny_model(name, word_tokenizer(vocabulary())))
+    assert (backbone.continues, backbone.crops, backbone.pads, backbone.separates) == (
+        continues,
+        crops,
+        pads,
+        separates,
+    )
+
+
+def test_half_precision_is_no_fault() -> None:
+    for name in ("llama", "qwen3_next", "mixtral"):
+        backbone = Backbone(tiny_model(name, word_tokenizer(vocabulary())).to(torch.bfloat16))
+        backbone.check()
+        assert backbone.continues
+
+
+@pytest.mark.parametrize("name", ["bloom", "mpt", "rwkv"])
+def test_questions_side_by_side_are_equal_to_alone_or_refused(name) -> None:
+    model, processor = around(name)
+    lesson = Lesson(noise(2), tuple(asked(question, "42") for question in QUESTIONS))
+    with pytest.raises(ConfigError, match=rf"questions side by side on .*'{name}'"):
+        model(**processor.lessons([lesson]))
+
+
+def test_prompts_of_several_lengths_are_equal_to_alone_or_refused() -> None:
+    model, processor = around("rwkv")
+    texts, clips = [processor.chat(question) for question in QUESTIONS], [[noise(2)], [noise(3)]]
+    with pytest.raises(ConfigError, match=r"prompts of several lengths for a 'rwkv'.*; ask them one by one"):
+        model.generate(**processor(texts, clips), max_new_tokens=2)
+    model.generate(**processor([texts[0]] * 2, [clips[0]] * 2), max_new_tokens=2)
+
+
+def test_what_a_language_model_would_ignore_is_refused() -> None:
+    model, processor = around("bloom")
+    inputs = processor(processor.chat(QUESTIONS[0]), [noise(2)])
+    with pytest.raises(ConfigError, match="position_ids for a 'bloom', which would ignore it"):
+        model(**inputs, position_ids=torch.arange(inputs["input_ids"].shape[1])[None])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["mamba", "mamba2", "falcon_mamba", "minimax", "recurrent_gemma", "zamba"])
+def test_answers_are_those_of_the_bare_language_model(name) -> None:
+    model, processor = around(name)
+    inputs = processor(processor.chat(QUESTIONS[0]), [noise(4)])
+    pictures = [inputs[key] for key in ("pixel_values", "patch_boxes", "frame_windows")]
+    embeddings = model.place(inputs["input_ids"], model.visual_embeddings(*pictures))
+    new = model.generate(**inputs, max_new_tokens=4, min_new_tokens=4, do_sample=False)[
+        :, inputs["input_ids"].shape[1] :
+    ]
+    for step in range(4):
+        logits = model.language_model(inputs_embeds=embeddings, use_cache=False).logits[0, -1]
+        logits[[model.config.video_token_id, processor.end_token_id]] = -torch.inf
+        assert logits.argmax() == new[0, step]
+        embeddings = torch.cat([embeddings, model.get_input_embeddings()(new[:, step : step + 1])], 1)
+
+
+def test_two_prompts_are_refused() -> None:
+    model, processor = tiny()
+    ids = processor("What is left")["input_ids"]
+    with pytest.raises(PromptError, match="both inputs and input_ids"):
+        model.generate(ids, input_ids=ids)
+
+
+@torch.no_grad()
+def test_the_librarys_ways_to_generate_give_the_same() -> None:
+    model, processor = tiny()
+    inputs = processor(processor.chat(QUESTIONS[0]), [noise(5)])
+    settings = {"max_new_tokens": 6, "do_sample": False}
+    expected = model.generate(**inputs, **settings)
+    other, rows = tiny("llama")[0], model.config.text_config.vocab_size
+    fields = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    narrow = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", vocab_size=rows, **fields))
+    for ways in (
+        {"cache_implementation": "static"},
+        {"assistant_model": model},
+        {"assistant_model": other},
+        {"assistant_model": narrow},
+        {"prompt_lookup_num_tokens": 3},
+    ):
+        assert torch.equal(model.generate(**inputs, **settings, **ways), expected), ways
+    media = {key: value for key, value in inputs.items() if key != "input_ids"}
+    assert torch.equal(model.generate(inputs=inputs["input_ids"], **media, **settings), expected)
+
+
+def test_an_assistant_for_embeddings_without_their_prompt_is_refused() -> None:
+    model, _ = tiny()
+    with pytest.raises(ConfigError, match="an assistant for embeddings alone; expected the prompt's input_ids too"):
+        model.generate(inputs_embeds=torch.zeros(1, 3, 32), assistant_model=tiny("llama")[0])
