@@ -1,22 +1,27 @@
-"""Does evidence find where the answer is? The model's intervals beside the true ones of LongWatch.
+"""Does evidence find where the answer is? The model's intervals beside the true ones of LongWatch, at several rates.
 
-    python -m benchmarks.evidence --suite runs/longwatch/short
+    longpanda longwatch make --out runs/longwatch/evidence --split dev --families needle count order state \\
+        --minutes 3 10 30 --per-cell 60 --size-px 224 --fps 1
+    python -m benchmarks.evidence --suite runs/longwatch/evidence
 
-Questions that the model answers wrongly say nothing about where it looked and are left out.
+Each video is indexed once for each rate, in --work. A hit is judged on questions that are answered rightly: where a
+model looked for a wrong answer has no right place. How often an interval is given for a wrong answer, and for a
+question about what never shows, is counted beside.
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from benchmarks.measure import command, keep_result, machine, write_json
 from longpanda.evaluate import accuracy
-from longpanda.index import load
+from longpanda.index import LongPanda, load
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.manifest import VIDEOS
@@ -25,6 +30,10 @@ from longpanda.types import Answer, Reply, Sample, Score
 
 MODEL = "nano-long"
 RESULT = Path(__file__).parent / "results" / "evidence.json"
+RATES = (1 / 7.5, 1.0)
+"""Frames per second: the model's own, and that of docs/index.md for what shows for a second."""
+BUDGET_TOKENS = 60_000
+"""Every group of an hour at a frame a second is in the prompt."""
 DRAWS = 200
 Spans = Sequence[tuple[float, float]]
 
@@ -41,7 +50,26 @@ def meets(one: tuple[float, float], true: Spans) -> bool:
     return any(min(one[1], end) > max(one[0], start) for start, end in true)
 
 
-def judged(answer: Answer, sample: Sample, rng: np.random.Generator) -> dict[str, float]:
+@dataclass(frozen=True)
+class Judged:
+    """What one answer was worth, and its evidence.
+
+    Args:
+        sample: the question.
+        fps: frames looked at per second.
+        is_right: the answer.
+        worth: of the evidence, by measure; None where no interval was given, or where there is no true one.
+        is_given: was there an interval?
+    """
+
+    sample: Sample
+    fps: float
+    is_right: bool
+    worth: dict[str, float] | None
+    is_given: bool
+
+
+def worth(answer: Answer, sample: Sample, rng: np.random.Generator) -> dict[str, float]:
     """What the evidence of one answer is worth, and what as many intervals of these lengths anywhere are."""
     found = [(one.start_seconds, one.end_seconds) for one in answer.evidence]
     true, end = sample.evidence_seconds, answer.duration_seconds
@@ -54,58 +82,94 @@ def judged(answer: Answer, sample: Sample, rng: np.random.Generator) -> dict[str
         "evidence hit": float(meets(found[0], true)),
         "chance iou": float(np.mean([overlap(spans, true) for spans in drawn])),
         "chance hit": float(np.mean([meets(spans[0], true) for spans in drawn])),
-        "whole iou": overlap([(0.0, end)], true),
     }
 
 
-def asked(model: str, suite: Path, families: list[str], most: int) -> list[tuple[Sample, dict[str, float] | None]]:
-    """Every question that has evidence, and what the model's is worth where it answers rightly."""
-    panda, rng, judgements = load(model), np.random.default_rng(0), []
+def chosen(suite: Path, families: list[str], most: int) -> dict[str, list[Sample]]:
+    """The first questions of each family and length, by video."""
     per_cell: dict[tuple[str, float], int] = {}
     videos: dict[str, list[Sample]] = {}
     for sample in read_questions(suite):
         cell = sample.family, sample.metadata["minutes"]
-        if sample.family in families and sample.evidence_seconds and per_cell.get(cell, 0) < most:
+        if sample.family in families and per_cell.get(cell, 0) < most:
             per_cell[cell] = per_cell.get(cell, 0) + 1
             videos.setdefault(sample.video, []).append(sample)
-    for video, samples in tqdm(videos.items(), unit="video"):
-        session = panda.watch(suite / VIDEOS / f"{video}.mp4")
+    return videos
+
+
+def asked(panda: LongPanda, suite: Path, videos: dict[str, list[Sample]], fps: float, work: Path) -> list[Judged]:
+    """Every question, through an index at this rate."""
+    rng, judged = np.random.default_rng(0), []
+    folder = work / f"{suite.name}-{fps:.3f}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for video, samples in tqdm(videos.items(), unit="video", desc=f"{fps:.3f} fps"):
+        index = folder / f"{video}.vidx"
+        panda.index(suite / VIDEOS / f"{video}.mp4", index, fps)
+        session = panda.watch(index, budget_tokens=BUDGET_TOKENS)
         for sample in samples:
             answer = session.ask(sample.question, evidence=True)
-            right = FAMILIES[sample.family].score(answer.text, sample) and answer.evidence
-            judgements.append((sample, judged(answer, sample, rng) if right else None))
-    return judgements
+            is_right = FAMILIES[sample.family].score(answer.text, sample) == 1
+            is_given = bool(answer.evidence)
+            value = worth(answer, sample, rng) if is_given and sample.evidence_seconds else None
+            judged.append(Judged(sample, fps, is_right, value, is_given))
+    return judged
 
 
-def main() -> None:
-    """Ask, judge, write."""
+def row(family: str, minutes: float, fps: float, judged: list[Judged]) -> dict[str, Any]:
+    """One family, length and rate: means over what was answered rightly, with intervals clustered by video."""
+    shown = [one for one in judged if one.sample.evidence_seconds]
+    right, wrong = ([one for one in shown if one.is_right is wanted] for wanted in (True, False))
+    given = [(one.sample, one.worth) for one in right if one.worth is not None]
+    absent = [one for one in judged if not one.sample.evidence_seconds]
+    values: dict[str, Any] = {}
+    for name in given[0][1] if given else ():
+        values[name] = asdict(accuracy([Score(value[name], Reply(""), sample) for sample, value in given]))
+    return {
+        "family": family,
+        "minutes": minutes,
+        "fps": fps,
+        "questions": len(shown),
+        "right": len(right),
+        "given": len(given),
+        "wrong": len(wrong),
+        "given wrong": sum(one.is_given for one in wrong),
+        "absent": len(absent),
+        "given absent": sum(one.is_given for one in absent),
+        **values,
+    }
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.evidence", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--suite", type=Path, required=True, help="what make wrote")
     parser.add_argument("--families", nargs="+", default=["needle", "count", "order", "state"])
     parser.add_argument("--most", type=int, default=100, help="questions per family and length")
+    parser.add_argument("--fps", type=float, nargs="+", default=list(RATES), help="frames looked at per second")
+    parser.add_argument("--work", type=Path, default=Path("runs/evidence"), help="indexes are kept here")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--out", type=Path, default=RESULT)
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Ask, judge, write."""
+    options = (parser := arguments()).parse_args()
     if options.model != MODEL:
         keep_result(parser, options.out, RESULT, f"--model {options.model}")
-    cells: dict[tuple[str, float], list[tuple[Sample, dict[str, float] | None]]] = {}
-    for sample, worth in asked(options.model, options.suite, options.families, options.most):
-        cells.setdefault((sample.family, sample.metadata["minutes"]), []).append((sample, worth))
-    rows = [row(*cell, found) for cell, found in cells.items()]
-    rows.sort(key=lambda one: (options.families.index(one["family"]), one["minutes"]))
-    about = {"machine": machine(), "command": command(parser, options), "suite": asdict(SuitePlan.read(options.suite))}
+    torch.set_num_threads(1)
+    panda, plan = load(options.model), SuitePlan.read(options.suite)
+    videos = chosen(options.suite, options.families, options.most)
+    cells: dict[tuple[str, float, float], list[Judged]] = {}
+    for fps in options.fps:
+        for one in asked(panda, options.suite, videos, fps, options.work):
+            cells.setdefault((one.sample.family, one.sample.metadata["minutes"], fps), []).append(one)
+    rows = [row(*cell, judged) for cell, judged in cells.items()]
+    rows.sort(key=lambda one: (options.families.index(one["family"]), one["minutes"], one["fps"]))
+    about = {"machine": machine(), "command": command(parser, options), "suite": asdict(plan)}
     write_json(options.out, {**about, "model": options.model, "rows": rows})
-
-
-def row(family: str, minutes: float, found: list[tuple[Sample, dict[str, float] | None]]) -> dict[str, Any]:
-    """Means over the questions of a cell that were answered rightly, with intervals clustered by video."""
-    worth = [(sample, one) for sample, one in found if one is not None]
-    values: dict[str, Any] = {}
-    for name in worth[0][1] if worth else ():
-        values[name] = asdict(accuracy([Score(one[name], Reply(""), sample) for sample, one in worth]))
-    return {"family": family, "minutes": minutes, "questions": len(found), "right": len(worth), **values}
 
 
 if __name__ == "__main__":

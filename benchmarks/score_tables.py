@@ -74,25 +74,42 @@ def _suites(result: Result) -> str:
 
 
 def evidence(result: Result) -> str:
-    """How well evidence finds the true intervals, beside a guess and the whole video."""
+    """How well evidence finds the true intervals at each rate, beside a guess, and how often there is none."""
     rows = [
         [
             one["family"],
             f"{one['minutes']:g}",
+            f"{one['fps']:.3g}",
             f"{one['right']} of {one['questions']}",
-            *(f"{one[name]['value']:.2f}" for name in ("evidence iou", "chance iou", "whole iou")),
-            accuracy(one["evidence hit"]["value"], one["evidence hit"]["interval"]),
-            f"{one['chance hit']['value']:.0%}",
+            str(one["given"]),
+            accuracy(one["evidence hit"]["value"], one["evidence hit"]["interval"]) if one["given"] else "–",
+            f"{one['chance hit']['value']:.0%}" if one["given"] else "–",
+            f"{one['evidence iou']['value']:.2f}" if one["given"] else "–",
+            f"{one['given wrong']} of {one['wrong']}",
+            f"{one['given absent']} of {one['absent']}",
         ]
         for one in result["rows"]
-        if one["right"]
     ]
+    rates = sorted({one["fps"] for one in result["rows"]})
     notes = [
-        "Of the questions that the model answers rightly. Chance: as many intervals of the same lengths, anywhere. "
-        "Hit: the heaviest interval meets a true one. IoU, whole video: of an answer that points everywhere."
+        f"{result['model']}, generated films of the suite's split '{result['suite']['split']}'. Right: answers to "
+        "questions about what shows. Given: right answers with an interval. Hit: of these, the heaviest interval meets "
+        "a true one; chance: an interval of the same length, anywhere. IoU: all intervals beside all true ones. The "
+        "last two columns: how often an interval was given for a wrong answer, and for a question about what never "
+        "shows.",
+        f"All families and lengths together: {'; '.join(_hits(result['rows'], fps) for fps in rates)}.",
     ]
-    columns = ("family", "minutes", "right", "IoU", "IoU, chance", "IoU, whole video", "hit", "hit, chance")
+    counted = ("family", "minutes", "fps", "right", "given")
+    columns = (*counted, "hit", "hit, chance", "IoU", "given, wrong", "given, absent")
     return block(columns, rows, result, notes)
+
+
+def _hits(rows: list[Result], fps: float) -> str:
+    """Hits among the intervals given at one rate."""
+    own = [one for one in rows if one["fps"] == fps and one["given"]]
+    given = sum(one["given"] for one in own)
+    hits = sum(round(one["given"] * one["evidence hit"]["value"]) for one in own)
+    return f"at {fps:.3g} fps {hits} hits of {given} ({hits / max(given, 1):.1%})"
 
 
 def long_nano_suite(result: Result) -> str:

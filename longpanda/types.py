@@ -262,7 +262,7 @@ class Evidence:
     Args:
         start_seconds: when it begins.
         end_seconds: when it ends.
-        weight: its share of what the model looked at, 0 to 1.
+        weight: its share of all that speaks for the answer, 0 to 1.
     """
 
     start_seconds: float
@@ -286,6 +286,14 @@ class Verification:
     is_supported: bool
     is_necessary: bool | None
 
+    @property
+    def verdict(self) -> str:
+        """What evidence is worth, to be shown beside it."""
+        supported = "supported" if self.is_supported else "not supported"
+        if self.is_necessary is None:
+            return f"{supported}, all that was looked at"
+        return f"{supported}, {'necessary' if self.is_necessary else 'not necessary'}"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -301,8 +309,9 @@ class Answer:
         model: name or path of the model.
         path: the video asked.
         notice: a limit the reader of the answer should know of, or "".
-        evidence: where in the video the answer comes from, the heaviest first; empty where nobody asked.
-        verification: whether it does; None where nobody asked.
+        evidence: where in the video the answer comes from, the heaviest first; empty where nobody asked, and where no
+            part stands out, which the notice then says.
+        verification: whether it does; None where nobody asked, and where there is no evidence.
         is_cut: the answer ended at the most tokens that were asked for, and not where the model would have ended it.
     """
 
@@ -329,6 +338,7 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `longpanda ask --json` prints."""
+        checked = self.verification
         return {
             "answer": self.text,
             "video": {
@@ -344,5 +354,5 @@ class Answer:
             "model": self.model,
             "notice": self.notice,
             "evidence": [asdict(one) for one in self.evidence],
-            "verification": None if self.verification is None else asdict(self.verification),
+            "verification": None if checked is None else {"verdict": checked.verdict, **asdict(checked)},
         }

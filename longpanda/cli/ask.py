@@ -160,16 +160,14 @@ def describe(answer: "Answer") -> str:
         f"{answer.visual_tokens} visual tokens; {sum(answer.seconds.values()):.2f} s; "
         f"{answer.peak_memory_bytes / 2**20:.0f} MiB; model {answer.model}",
     ]
+    checked = answer.verification
     if answer.evidence:
         spans = (f"{_clock(one.start_seconds)}-{_clock(one.end_seconds)} ({one.weight:.0%})" for one in answer.evidence)
-        lines.append(f"evidence: {', '.join(spans)}")
-    if (checked := answer.verification) is not None:
-        lines.append(f"from the evidence alone: {checked.only!r} ({'' if checked.is_supported else 'NOT '}supported)")
-        lines[-1] += (
-            "; the evidence is everything"
-            if checked.without is None
-            else (f"; without it: {checked.without!r} ({'' if checked.is_necessary else 'not '}necessary)")
-        )
+        verdict = "" if checked is None else f" ({checked.verdict})"
+        lines.append(f"evidence{verdict}: {', '.join(spans)}")
+    if checked is not None:
+        without = "" if checked.without is None else f"; without it: {checked.without!r}"
+        lines.append(f"from the evidence alone: {checked.only!r}{without}")
     if answer.notice:
         lines.append(f"note: {answer.notice}")
     return "\n".join(lines)

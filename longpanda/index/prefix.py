@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from longpanda.errors import ConfigError, IndexFileError
-from longpanda.index.evidence import group_weights
+from longpanda.index.evidence import group_effects
 from longpanda.index.store import checksum
 from longpanda.shapes import Float
 from longpanda.video.whole import appearing_whole, not_writable
@@ -86,23 +86,16 @@ class PrefixCache:
             self._ids = self._ids[: cache.get_seq_length()]
         return new
 
-    def weights(self, ids: Sequence[int], answered: int, groups: int) -> npt.NDArray[np.float64]:
-        """Where the attention lies that writes an answer, by group of frames: [G]. Arguments as of `group_weights`.
+    def effects(self, ids: Sequence[int], answered: int, groups: int) -> npt.NDArray[np.float64]:
+        """By how much each group of frames speaks for an answer: [G]. Arguments and result as of `group_effects`.
 
         Raises:
             ConfigError: layers that forget, whose attention does not reach the whole video.
         """
         self.require_memory("evidence from")
-        cache = self._ready(list(ids)[: len(ids) - answered])
-        missing = list(ids)[cache.get_seq_length() : len(ids) - answered - 1]
-        with self._whole_or_none():
-            if missing:
-                row = torch.tensor([missing], device=self._model.device)
-                with torch.inference_mode():
-                    self._model(input_ids=row, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            weights = group_weights(self._model, cache, ids, answered, groups)
-        self._ids = list(ids)[: cache.get_seq_length()]
-        return weights
+        with torch.inference_mode():
+            cache = self._ready(list(ids)[: len(ids) - answered])
+        return group_effects(self._model, cache, ids, answered, groups)
 
     @torch.inference_mode()
     def prepare(self, ids: Sequence[int]) -> None:

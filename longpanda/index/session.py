@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Turn = tuple[str, str]
 """A question and its answer."""
+NO_EVIDENCE = "No part of the video stands out as the reason for this answer. "
 
 
 class Session:
@@ -72,7 +73,7 @@ class Session:
         Args:
             question: what you want to know.
             history: what was asked and answered before, where the question builds on it.
-            evidence: say where in the video the answer comes from.
+            evidence: say where in the video the answer comes from, or that no part of it stands out.
             verify: ask again with the evidence alone, and without it; says where, too.
 
         Raises:
@@ -86,8 +87,8 @@ class Session:
         started = clock(self.model)
         new = self._generate(ids)
         text = self._text(new)
-        is_cut = self._is_cut(new)
-        found, inside = self._evidence(ids, new) if (evidence or verify) and text else ((), [])
+        is_cut, explained = self._is_cut(new), bool(text) and (evidence or verify)
+        found, inside = self._evidence(ids, new) if explained else ((), [])
         checked = self._verification(text, inside, question, history) if verify and inside else None
         spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
         tokens = self.watched.tokens
@@ -100,7 +101,7 @@ class Session:
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
             path=str(self.watched.path),
-            notice=self._notice(question, text, is_cut),
+            notice=self._notice(question, text, is_cut, explained and not found),
             evidence=found,
             verification=checked,
             is_cut=is_cut,
@@ -134,11 +135,11 @@ class Session:
     def _evidence(self, ids: Sequence[int], new: Sequence[int]) -> tuple[tuple[Evidence, ...], list[int]]:
         """The stretches that an answer comes from, and which of the groups in the prompt they are."""
         tokens = self.watched.tokens
-        weights = self._prefix.weights([*ids, *new], len(new), len(self.groups))
+        effects = self._prefix.effects([*ids, *new], len(new), len(self.groups))
         starts = tokens.starts_seconds
         later = np.append(starts, max(tokens.seen_seconds, tokens.ends_seconds[-1]))
         ends = later[np.searchsorted(starts, starts, side="right")]  # the next that begins later: one picture may last
-        return intervals(weights, starts[self.groups], ends[self.groups])
+        return intervals(effects, starts[self.groups], ends[self.groups])
 
     def _verification(self, text: str, inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
         """Ask again with some of the groups in the prompt, and with all others."""
@@ -205,12 +206,13 @@ class Session:
         projected: Tensor = self.model.projector(values.flatten(0, 1))
         return projected
 
-    def _notice(self, question: str, answer: str, is_cut: bool) -> str:
+    def _notice(self, question: str, answer: str, is_cut: bool, is_unexplained: bool) -> str:
         cut = f"The answer was cut off after {self.answer_tokens} tokens, the most that were asked for. "
         parts = [
             self.watched.notice,
             self._amount(),
             cut if is_cut else "",
+            NO_EVIDENCE if is_unexplained else "",
             self._not_understood(question, answer),
             self.model.config.notice,
         ]

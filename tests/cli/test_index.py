@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -18,6 +20,7 @@ from tiny import scenery
 
 from longpanda.cli.main import main
 from longpanda.index import Session
+from longpanda.index.prefix import PrefixCache
 from longpanda.video import encode
 
 QUESTION = "What number is on the red circle?"
@@ -85,20 +88,36 @@ def test_an_index_is_asked_like_a_video(film, index, model_folder, capsys):
         assert one == other
 
 
-def test_ask_says_what_it_looks_at_where_and_whether_that_is_why(index, model_folder, tmp_path, capsys):
+def test_ask_says_what_it_looks_at_where_and_whether_that_is_why(index, model_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, groups: np.eye(groups)[2] * 5)  # noqa: ARG005
     pictures = tmp_path / "pictures"
     options = ["--explain", "--verify", "--thumbnails", str(pictures), "--budget", "100"]
     assert main(["ask", index, QUESTION, "Where is the key?", "--model", model_folder, *options]) == 0
     said = capsys.readouterr()
     assert said.err.startswith("20 frames, one every 0.2 s, 11 of 20 groups of 7 tokens: 77 visual tokens, 99 with ")
     assert said.err.splitlines()[0].endswith("of 100 (a budget of 100 tokens)")
-    assert said.out.count("evidence: 00:0") == 2
-    assert said.out.count("from the evidence alone: ") == 2
+    verdicts = re.findall(r"^evidence \((not )?supported, (not )?necessary\): 00:00-00:01 \(100%\)$", said.out, re.M)
+    assert len(verdicts) == said.out.count("from the evidence alone: ") == 2
     names = sorted(path.name for path in pictures.iterdir())
     assert {name[:4] for name in names} >= {"01-1", "02-1"}
     assert (pictures / names[0]).read_bytes()[:2] == b"\xff\xd8"
     assert main(["ask", index, QUESTION, "--model", model_folder, "--thumbnails", str(pictures)]) == 2
     assert "which holds files already; expected a new or empty folder" in capsys.readouterr().err
+
+
+def test_the_verdict_is_in_json_and_so_is_that_nothing_stands_out(index, model_folder, capsys, monkeypatch):
+    command = ["ask", index, QUESTION, "--model", model_folder, "--verify"]
+    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, groups: np.eye(groups)[2] * 5)  # noqa: ARG005
+    assert main([*command, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    checked = answer["verification"]
+    assert len(answer["evidence"]) == 1
+    assert checked["verdict"].startswith("supported" if checked["only"] == answer["answer"] else "not supported")
+    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, groups: np.ones(groups))  # noqa: ARG005
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "\nevidence" not in said
+    assert "note: No part of the video stands out as the reason for this answer. " in said
 
 
 def test_a_prefix_is_kept_when_asked_for(index, model_folder, capsys):

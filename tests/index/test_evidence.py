@@ -1,4 +1,6 @@
-"""Evidence is where the attention lies, and verification is asking again."""
+"""Evidence is what makes the model surer of its answer, and verification is asking again."""
+
+import math
 
 import numpy as np
 import pytest
@@ -8,12 +10,15 @@ from tiny import scenery, tiny
 from longpanda.errors import ConfigError
 from longpanda.index import LongPanda, load
 from longpanda.index import session as session_module
-from longpanda.index.evidence import MOST_INTERVALS, READ_TOKENS, group_weights, intervals
-from longpanda.types import Evidence
+from longpanda.index.evidence import FADED, MOST_INTERVALS, READ_TOKENS, intervals
+from longpanda.index.prefix import PrefixCache
+from longpanda.types import Evidence, Verification
 from longpanda.video import Sampling
 from longpanda.video import encode as write_video
 
 QUESTION = "What number is on the red circle?"
+STEP = 1e-2
+"""Of finite differences; norms are computed in float32, so that it cannot be tiny."""
 
 
 @pytest.fixture(scope="module")
@@ -21,94 +26,182 @@ def panda(model_folder):
     return load(str(model_folder))
 
 
-def test_weights_are_those_of_the_attention(panda, film):
-    session = panda.watch(film, Sampling(frames=5))
-    ids = session.prompt_ids(QUESTION)
-    new = session._generate(ids)
-    found = session._prefix.weights([*ids, *new], len(new), 5)
-    panda.model.set_attn_implementation("eager")
-    with torch.no_grad():
-        embeddings = panda.model.place(torch.tensor([[*ids, *new]]), session._embeddings())
-        layers = panda.model(inputs_embeds=embeddings, output_attentions=True).attentions
-    panda.model.set_attn_implementation("sdpa")
+@pytest.fixture
+def telling(monkeypatch):
+    """Evidence that lies in these of the groups shown, with so many nats each."""
+
+    def place(groups: list[int], nats: float = 5.0) -> None:
+        def effects(self: PrefixCache, ids: list[int], answered: int, count: int) -> np.ndarray:
+            return np.isin(np.arange(count), groups) * nats
+
+        monkeypatch.setattr(PrefixCache, "effects", effects)
+
+    return place
+
+
+def log_odds(panda, session, ids, new, factors):
+    """Of an answer, when the values of the visual tokens are multiplied: a question at a time, in plain words."""
+    end = max(i for i, token in enumerate(ids) if token == panda.model.config.video_token_id) + 1
+    embeddings = panda.model.place(torch.tensor([ids[:end]]), session._embeddings())
+    cache = panda.model(inputs_embeds=embeddings, use_cache=True).past_key_values
     where = [i for i, token in enumerate(ids) if token == panda.model.config.video_token_id]
-    looks = np.zeros((min(len(new) - 1, READ_TOKENS), 5))
-    for layer in layers:
-        for head in layer[0]:
-            for number, row in enumerate(head[len(ids) - 1 : len(ids) - 1 + len(looks)]):
-                for group in range(5):
-                    looks[number, group] += float(row[where[group * 7 : group * 7 + 7]].sum()) ** 2
-    expected = (looks * looks.max(1, keepdims=True)).sum(0)
-    # Keys of the prefix come from another pass: sums of other lengths differ in their last bits.
-    np.testing.assert_allclose(found, expected / expected.sum(), atol=1e-5)
-    assert found.sum() == pytest.approx(1.0)
+    for layer in cache.layers:
+        for number, place in enumerate(where):
+            layer.values[:, :, place] *= factors[number // 7]
+    written = new[: max(1, len(new) - 1)][:READ_TOKENS]
+    row = torch.tensor([[*ids[end:], *written[:-1]]])
+    likely = panda.model(input_ids=row, past_key_values=cache).logits[0, -len(written) :].softmax(-1)
+    own = [float(likely[i, token]) for i, token in enumerate(written)]
+    return sum(math.log(one / (1 - one)) for one in own)
 
 
-def test_looking_changes_no_answer(panda, film):
+@torch.no_grad()
+def test_effects_are_the_growth_of_the_log_odds(model_folder, film):
+    panda = load(str(model_folder))
+    panda.model.double()
+    session = panda.watch(film, Sampling(frames=5))
+    for question in (QUESTION, "Where is the key?", QUESTION):  # of one kept prefix
+        ids = session.prompt_ids(question)
+        new = session._generate(ids)
+        found = session._prefix.effects([*ids, *new], len(new), 5)
+        for group in range(5):
+            more, less = np.full((2, 5), FADED)
+            more[group] += STEP
+            less[group] -= STEP
+            change = log_odds(panda, session, ids, new, more) - log_odds(panda, session, ids, new, less)
+            assert found[group] == pytest.approx(change / (2 * STEP), rel=0.02, abs=1e-3)
+        assert np.ptp(found) > 0.1, "groups differ"
+
+
+def test_explaining_changes_no_answer_and_keeps_the_prefix(panda, film, monkeypatch):
     watched = panda.watch(film)
     plain = [watched.ask(question).text for question in (QUESTION, "Where is the key?", QUESTION)]
-    looked = [watched.ask(question, evidence=True).text for question in (QUESTION, "Where is the key?", QUESTION)]
-    assert looked == plain
-    assert panda.model.language_model.config._attn_implementation == "sdpa"
+    monkeypatch.setattr(PrefixCache, "_read", lambda *_: pytest.fail("the video was read again"))
+    explained = [watched.ask(question, evidence=True).text for question in (QUESTION, "Where is the key?", QUESTION)]
+    with torch.inference_mode():
+        explained_there = watched.ask(QUESTION, evidence=True).text
+    assert explained == plain
+    assert explained_there == plain[0]
 
 
-def test_intervals_are_stretches_of_heavy_groups():
-    weights = np.array([0.02, 0.2, 0.3, 0.02, 0.02, 0.16, 0.28])
-    starts = np.arange(7) * 10.0
-    found, groups = intervals(weights, starts, starts + 10)
+def test_evidence_is_the_same_from_a_prefix_that_was_kept(panda, film, tmp_path):
+    panda.index(film, tmp_path / "film.vidx", fps=1.0)
+    one, other = (panda.watch(tmp_path / "film.vidx") for _ in range(2))
+    one.keep_prefix(tmp_path / "prefix.safetensors")
+    assert other.use_prefix(tmp_path / "prefix.safetensors")
+    for question in (QUESTION, "Where is the key?"):
+        ids = one.prompt_ids(question)
+        new = one._generate(ids)
+        of_kept = other._prefix.effects([*ids, *new], len(new), len(other.groups))
+        np.testing.assert_array_equal(of_kept, one._prefix.effects([*ids, *new], len(new), len(one.groups)))
+
+
+def test_intervals_are_stretches_that_speak_for_the_answer():
+    effects = np.array([0.2, 2.0, 3.0, -9.0, 0.2, 1.6, 2.8, 0.2])
+    starts = np.arange(8) * 10.0
+    found, groups = intervals(effects, starts, starts + 10)
     assert [(one.start_seconds, one.end_seconds) for one in found] == [(10.0, 30.0), (50.0, 70.0)]
     assert [one.weight for one in found] == pytest.approx([0.5, 0.44])
     assert groups == [1, 2, 5, 6]
 
 
-def test_even_attention_is_the_whole_video_and_many_peaks_are_the_heaviest():
-    starts = np.arange(40) * 1.0
-    (whole,), groups = intervals(np.full(40, 1 / 40), starts, starts + 1)
-    assert (whole.start_seconds, whole.end_seconds, len(groups)) == (0.0, 40.0, 40)
-    spikes = np.where(np.arange(40) % 2, 0.0, np.linspace(0.6, 1.0, 40))
-    assert len(intervals(spikes / spikes.sum(), starts, starts + 1)[0]) == MOST_INTERVALS
+@pytest.mark.parametrize("apart", [0.5, 1.0, 7.5])
+def test_how_densely_a_video_was_looked_at_changes_no_evidence(apart):
+    """What shows for 30 s of ten minutes, in one frame or in sixty, and one frame elsewhere that counts a little."""
+    starts = np.arange(0, 600, apart)
+    shows = (starts >= 300) & (starts < 330)
+    effects = np.where(shows, 6.0 / shows.sum(), 0.0)
+    effects[len(starts) // 4] = 0.9
+    (found,), groups = intervals(effects, starts, starts + apart)
+    assert found.start_seconds == pytest.approx(300, abs=7.5)
+    assert found.end_seconds == pytest.approx(330, abs=7.5)
+    assert found.weight == pytest.approx(6 / 6.9)
+    assert {*np.flatnonzero(shows)} <= {*groups}
 
 
-def test_evidence_of_an_answer_lies_in_the_video(panda, film):
+def test_of_many_stretches_the_heaviest_are_given():
+    starts = np.arange(100) * 1.0
+    spikes = np.where(np.arange(100) % 10, 0.0, np.linspace(2.5, 5.0, 100))
+    found, _ = intervals(spikes, starts, starts + 1)
+    assert len(found) == MOST_INTERVALS
+    assert found[0].start_seconds <= 90.0 < found[0].end_seconds
+    assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [
+        pytest.param(np.full(40, 1.0), id="all alike"),
+        pytest.param(np.eye(40)[7] * 1.9, id="too little"),
+        pytest.param(-np.eye(40)[7] * 9, id="against the answer"),
+        pytest.param(np.zeros(40), id="none"),
+        pytest.param(np.full(40, np.nan), id="overflow"),
+        pytest.param(np.array([9.0]), id="all that there is"),
+    ],
+)
+def test_where_nothing_stands_out_there_is_no_interval(effects):
+    starts = np.arange(len(effects)) * 1.0
+    assert intervals(effects, starts, starts + 1) == ((), [])
+
+
+def test_an_answer_without_evidence_says_so(panda, film, telling):
+    telling([2], nats=1.0)
+    session = panda.watch(film, Sampling(frames=6))
+    answer = session.ask(QUESTION, verify=True)
+    assert (answer.evidence, answer.verification) == ((), None)
+    assert "No part of the video stands out as the reason for this answer." in answer.notice
+    assert "stands out" not in session.ask(QUESTION).notice
+    telling([2])
+    assert "stands out" not in session.ask(QUESTION, evidence=True).notice
+
+
+def test_evidence_of_an_answer_lies_in_the_video(panda, film, telling):
+    telling([2, 5])
     answer = panda.watch(film, Sampling(frames=6)).ask(QUESTION, evidence=True)
-    assert answer.evidence
-    assert sum(one.weight for one in answer.evidence) <= 1 + 1e-9
+    assert [one.weight for one in answer.evidence] == [0.5, 0.5]
     for one in answer.evidence:
         assert 0 <= one.start_seconds < one.end_seconds <= answer.duration_seconds
     assert answer.verification is None
 
 
-def test_verification_is_asking_with_the_evidence_alone_and_without_it(panda, film):
+def test_verification_is_asking_with_the_evidence_alone_and_without_it(panda, film, telling):
+    telling([1, 2])
     session = panda.watch(film, Sampling(frames=6))
     answer = session.ask(QUESTION, verify=True)
-    inside = [
-        i
-        for i, second in enumerate(session.timeline.starts_seconds)
-        if any(one.start_seconds <= second < one.end_seconds for one in answer.evidence)
-    ]
-    outside = sorted(set(range(6)) - set(inside))
     checked = answer.verification
     assert checked is not None
-    assert checked.only == session.only(inside).ask(QUESTION).text
-    assert checked.without == session.only(outside).ask(QUESTION).text
+    assert checked.only == session.only([1, 2]).ask(QUESTION).text
+    assert checked.without == session.only([0, 3, 4, 5]).ask(QUESTION).text
     assert checked.is_supported == (checked.only == answer.text)
     assert checked.is_necessary == (checked.without != answer.text)
+    assert answer.as_dict()["verification"]["verdict"] == checked.verdict
+
+
+@pytest.mark.parametrize(
+    ("without", "verdict"),
+    [("6", "supported, not necessary"), ("7", "supported, necessary"), (None, "supported, all that was looked at")],
+)
+def test_a_verdict_says_what_the_evidence_is_worth(without, verdict):
+    necessary = None if without is None else without != "6"
+    assert Verification("6", without, True, necessary).verdict == verdict
+    assert Verification("5", without, False, necessary).verdict == f"not {verdict}"
 
 
 def test_without_everything_nothing_is_asked(panda, film, monkeypatch):
     all_of_it = (Evidence(0.0, 12.0, 1.0),)
-    monkeypatch.setattr(session_module, "intervals", lambda weights, *_: (all_of_it, [*range(len(weights))]))
+    monkeypatch.setattr(session_module, "intervals", lambda effects, *_: (all_of_it, [*range(len(effects))]))
     checked = panda.watch(film).ask(QUESTION, verify=True).verification
     assert checked is not None
     assert (checked.without, checked.is_necessary, checked.is_supported) == (None, None, True)
 
 
-def test_evidence_of_a_picture_that_stays_lasts(panda, tmp_path):
+def test_evidence_of_a_picture_that_stays_lasts(panda, tmp_path, telling):
     """One picture a second, looked at five times a second."""
+    telling([*range(5, 10)])
     write_video(scenery(6)[::10], tmp_path / "slides.mp4", 1, preset="ultrafast")
     answer = panda.watch(tmp_path / "slides.mp4", Sampling(fps=5.0)).ask(QUESTION, evidence=True)
-    assert answer.evidence
-    assert all(one.end_seconds > one.start_seconds for one in answer.evidence)
+    (found,) = answer.evidence
+    assert (found.start_seconds, found.end_seconds) == (1.0, 2.0)
 
 
 def test_layers_that_forget_give_no_evidence(film, monkeypatch):
@@ -127,22 +220,14 @@ def test_no_answer_has_no_evidence(panda, film, monkeypatch):
     assert (answer.evidence, answer.verification) == ((), None)
 
 
-def test_group_weights_cut_the_cache_to_where_the_answer_begins(panda, film):
-    session = panda.watch(film, Sampling(frames=3))
-    ids = session.prompt_ids(QUESTION)
-    new = session._generate(ids)
-    cache = session._prefix._cache
-    group_weights(panda.model, cache, [*ids, *new], len(new), 3)
-    assert cache.get_seq_length() == len(ids) - 1 + min(len(new), READ_TOKENS)
-
-
-def test_evidence_of_a_thinned_index_is_no_time_that_was_not_looked_at(panda, film, tmp_path):
+def test_evidence_of_a_thinned_index_is_no_time_that_was_not_looked_at(panda, film, tmp_path, telling):
     panda.index(film, tmp_path / "film.vidx", fps=2.0)
-    session = panda.watch(tmp_path / "film.vidx", budget_tokens=30)
-    assert session.groups == [4, 12, 20]
-    for one in session.ask(QUESTION, evidence=True).evidence:
-        assert one.start_seconds in (2.0, 6.0, 10.0)
-        assert one.end_seconds - one.start_seconds == pytest.approx(0.5)
+    session = panda.watch(tmp_path / "film.vidx", budget_tokens=60)
+    assert session.groups == [2, 6, 10, 14, 18, 22]
+    telling([1, 2], nats=1.5)
+    found = session.ask(QUESTION, evidence=True).evidence
+    assert [(one.start_seconds, one.end_seconds) for one in found] == [(3.0, 3.5), (5.0, 5.5)]
+    assert "stands out" not in session.ask(QUESTION, evidence=True).notice, "together they are enough"
 
 
 def test_verification_of_a_thinned_index_asks_with_groups_of_the_index(panda, film, tmp_path, monkeypatch):
@@ -159,7 +244,7 @@ def test_evidence_ends_where_the_video_was_no_longer_looked_at(panda, cut_film, 
     """At the end of what can be read of a file, however long its header says that it is."""
     session = panda.watch(cut_film, Sampling(frames=24))
     starts = session.watched.tokens.starts_seconds
-    monkeypatch.setattr(session._prefix, "weights", lambda *_: np.eye(len(starts))[-1])
+    monkeypatch.setattr(session._prefix, "effects", lambda *_: np.eye(len(starts))[-1] * 5)
     (found,) = session.ask(QUESTION, evidence=True).evidence
     assert found.start_seconds == starts[-1]
     assert found.end_seconds == pytest.approx(len(starts) / 2 + 0.25)  # the first second that has no frame

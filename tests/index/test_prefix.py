@@ -72,12 +72,12 @@ def test_answers_are_those_of_the_whole_prompt(panda, film):
         assert prefix.generate(ids, **SETTINGS) == alone(session, ids), question
 
 
-@pytest.mark.parametrize("question", [True, False], ids=["generate", "weights"])
+@pytest.mark.parametrize("question", [True, False], ids=["generate", "effects"])
 @pytest.mark.parametrize("layer", [0, 1])
 def test_an_interrupted_question_leaves_nothing_half_done(panda, film, layer, question):
     """As Ctrl-C does, or a GPU without memory: some layers have keys of a token and others have not."""
     if panda.name == "mistral" and not question:
-        pytest.skip("layers that forget give no weights")
+        pytest.skip("layers that forget give no evidence")
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -88,7 +88,7 @@ def test_an_interrupted_question_leaves_nothing_half_done(panda, film, layer, qu
     prefix.generate(first, **SETTINGS)
     stopped = panda.model.language_model.model.layers[layer].mlp.register_forward_hook(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        prefix.generate(second, **SETTINGS) if question else prefix.weights([*second, 5, 6], 2, 6)
+        prefix.generate(second, **SETTINGS) if question else prefix.effects([*second, 5, 6], 2, 6)
     stopped.remove()
     assert prefix.generate(second, **SETTINGS) == alone(session, second)
 
