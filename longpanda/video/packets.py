@@ -134,7 +134,6 @@ class PacketReader:
     def __init__(self, source: Source, table: PacketTable) -> None:
         self.source, self._table = source, table
         self._keys = np.flatnonzero(table.marks & KEY)
-        self._numbers = _by_identity(table, self._keys)
         self._next, self._demuxed = 0 if source.is_at_start else len(table) + 1, demux(source)
         self._is_seekable = len(self._keys) > 1
 
@@ -201,11 +200,17 @@ class PacketReader:
         for packet, _ in zip(self._demuxed, range(_LOOKED_AT_AFTER_A_SEEK), strict=False):
             if packet is None:
                 return None
-            number = self._numbers.get((packet.pos, packet.size, packet.pts))
-            if packet.is_keyframe and number is not None and number >= 0:
+            if packet.is_keyframe and (number := self._number_of(packet)) is not None:
                 self._demuxed, self._next = _put_back(packet, self._demuxed), number
                 return number
         return None
+
+    def _number_of(self, packet: Any) -> int | None:
+        """The keyframe that a packet is, by its place in the file, its size and its time; None in doubt."""
+        table, pts = self._table, NO_TIME if packet.pts is None else packet.pts
+        is_alike = (table.positions == packet.pos) & (table.sizes == packet.size) & (table.pts == pts)
+        found = np.flatnonzero(is_alike & (table.marks & KEY != 0))
+        return int(found[0]) if len(found) == 1 and table.positions[found[0]] >= 0 else None
 
     def reopen(self) -> None:
         """Go back to the first packet, with a new decoder."""
@@ -232,16 +237,6 @@ class PacketReader:
                 "a file that does not change while it is read",
                 "run again when it is finished",
             )
-
-
-def _by_identity(table: PacketTable, keys: npt.NDArray[np.int64]) -> dict[tuple[int, int, int | None], int]:
-    """Numbers of keyframes by place, size and time; -1 where several are alike, or where there is no place."""
-    numbers: dict[tuple[int, int, int | None], int] = {}
-    for key in keys.tolist():
-        pts = int(table.pts[key])
-        identity = (int(table.positions[key]), int(table.sizes[key]), None if pts == NO_TIME else pts)
-        numbers[identity] = -1 if identity in numbers or identity[0] < 0 else key
-    return numbers
 
 
 def _put_back(packet: Any, rest: Iterator[Any | None]) -> Iterator[Any | None]:
