@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import ablation_tables, backbone_tables, score_tables, speed_tables
+from benchmarks import ablation_tables, backbone_tables, picture_tables, score_tables, speed_tables
 from benchmarks.blocks import Result
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +38,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "index_cpu": speed_tables.index_cpu,
     "evidence": score_tables.evidence,
     "backbones": backbone_tables.backbones,
+    "pictures": picture_tables.pictures,
 }
 """What may stand between markers: how each result file is shown."""
 SUITES = {
@@ -53,6 +54,7 @@ SUITES = {
     "index_cpu": "index",
     "evidence": "evidence",
     "backbones": "backbones",
+    "pictures": "pictures",
     "longwatch_scores": "longwatch",
     "longwatch_audit": "longwatch",
 }

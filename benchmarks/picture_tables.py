@@ -1,0 +1,35 @@
+"""The table of docs/benchmarks.md: films of every container, and whether each picture is shown that FFmpeg shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.blocks import Result
+from benchmarks.corpus.table import CASES
+
+Row = dict[str, Any]
+OTHERS = "other people's"
+
+
+def pictures(result: Result) -> str:
+    """Counts by container; then what differs for a reason, and what differs without one."""
+    own = {case.name for case in CASES}
+    rows: list[Row] = [row for row in result["files"] if "not_made" not in row]
+    kinds: dict[str, list[Row]] = {}
+    for row in rows:
+        kinds.setdefault(Path(row["name"]).suffix if row["name"] in own else OTHERS, []).append(row)
+    lines = [f"{result['ffmpeg']}: {result['summary']}.", ""]
+    lines += ["| files | how many | pictures | as FFmpeg, in every way | with a reason | without |"]
+    lines += ["|---|---:|---:|---:|---:|---:|"]
+    lines += [_line(kind, kinds[kind]) for kind in sorted(kinds, key=lambda kind: (kind == OTHERS, -len(kinds[kind])))]
+    lines += [_line("all", rows), ""]
+    lines += [f"- {row['name']}: {row['explained']}" for row in rows if row["differences"] and row["explained"]]
+    unexplained = [row for row in rows if row["differences"] and not row["explained"]]
+    return "\n".join(lines + [f"- {row['name']}, without a reason: {row['differences'][0]}" for row in unexplained])
+
+
+def _line(kind: str, rows: Sequence[Row]) -> str:
+    differ = [row for row in rows if row["differences"]]
+    explained = sum(bool(row["explained"]) for row in differ)
+    shown = sum(row["ffmpeg"] for row in rows)
+    return f"| {kind} | {len(rows)} | {shown} | {len(rows) - len(differ)} | {explained} | {len(differ) - explained} |"
