@@ -276,7 +276,8 @@ class Verification:
 
     Args:
         only: the answer from the evidence alone.
-        without: the answer from all but the evidence; None where the evidence is everything.
+        without: the answer from all but the evidence and what is next to it, which shows much the same; None where that
+            is everything.
         is_supported: the evidence alone gives the same answer.
         is_necessary: without the evidence the answer is another; None as `without`.
     """

@@ -106,7 +106,7 @@ def intervals(
         the heaviest first; and the groups that they are made of.
     """
     weights = np.maximum(effects, 0.0)
-    together = _nearby(weights, starts_seconds, ends_seconds[-1] - starts_seconds[0])
+    together = _nearby(weights, starts_seconds)
     if together.max() < STANDS_OUT * together.mean():
         return (), []
     chosen = np.flatnonzero(together >= PEAK_SHARE * together.max())
@@ -129,13 +129,23 @@ def _seen(
     return np.split(stretch, np.flatnonzero(gaps) + 1)
 
 
-def _nearby(
-    weights: npt.NDArray[np.float64], starts_seconds: npt.NDArray[np.float64], length_seconds: float
-) -> npt.NDArray[np.float64]:
+def surrounded(groups: Sequence[int], starts_seconds: npt.NDArray[np.float64]) -> list[int]:
+    """These groups and all within a window of them, which show much the same."""
+    apart = np.abs(starts_seconds[:, None] - starts_seconds[list(groups)])
+    near: list[int] = np.flatnonzero((apart <= _window(starts_seconds)).any(1)).tolist()
+    return near
+
+
+def _nearby(weights: npt.NDArray[np.float64], starts_seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Sums over the window around each group."""
-    half = min(NEAR_SECONDS, NEAR_SHARE * length_seconds) / 2
+    half = _window(starts_seconds) / 2
     first = np.searchsorted(starts_seconds, starts_seconds - half, side="left")
     last = np.searchsorted(starts_seconds, starts_seconds + half, side="right")
     sums = np.concatenate([[0.0], np.cumsum(weights)])
     together: npt.NDArray[np.float64] = sums[last] - sums[first]
     return together
+
+
+def _window(starts_seconds: npt.NDArray[np.float64]) -> float:
+    """Its length in seconds."""
+    return float(min(NEAR_SECONDS, NEAR_SHARE * (starts_seconds[-1] - starts_seconds[0])))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from longpanda.errors import ConfigError, ContextError
 from longpanda.index.encode import clock
-from longpanda.index.evidence import intervals
+from longpanda.index.evidence import intervals, surrounded
 from longpanda.index.prefix import PrefixCache
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.index.watched import Watched
@@ -142,8 +142,9 @@ class Session:
         return intervals(effects, starts[self.groups], ends[self.groups])
 
     def _verification(self, text: str, inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
-        """Ask again with some of the groups in the prompt, and with all others."""
-        outside = sorted(set(range(len(self.groups))) - set(inside))
+        """Ask again with some of the groups in the prompt, and with all that are not near them."""
+        near = surrounded(inside, self.watched.tokens.starts_seconds[self.groups])
+        outside = sorted(set(range(len(self.groups))) - set(near))
         only = self._seeing(inside, question, history)
         without = self._seeing(outside, question, history) if outside else None
         return Verification(only, without, only == text, None if without is None else without != text)

@@ -177,6 +177,16 @@ def test_verification_is_asking_with_the_evidence_alone_and_without_it(panda, fi
     assert answer.as_dict()["verification"]["verdict"] == checked.verdict
 
 
+def test_without_the_evidence_is_without_what_is_next_to_it(panda, film, telling):
+    """Ten frames a second: those beside the evidence, within a twentieth of the video, show the same."""
+    telling([50, 51])
+    session = panda.watch(film, Sampling(fps=10.0))
+    checked = session.ask(QUESTION, verify=True).verification
+    assert checked is not None
+    assert checked.only == session.only([*range(48, 54)]).ask(QUESTION).text
+    assert checked.without == session.only([*range(43), *range(59, 120)]).ask(QUESTION).text
+
+
 @pytest.mark.parametrize(
     ("without", "verdict"),
     [("6", "supported, not necessary"), ("7", "supported, necessary"), (None, "supported, all that was looked at")],
