@@ -64,7 +64,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("dots3_note", "dots3_note_text"), LATENT | {"per_layer_config": {}, "head_dim": 16}),
     "hy_v4": LATENT | {"indexer_types": ["full", "shared"]},
     "bamba": {"attn_layer_indices": [1, 3]},
-    "jamba": ONE_ATTENTION | {"expert_layer_period": 2, "use_mamba_kernels": False, "mamba_dt_rank": 4},
+    "jamba": ONE_ATTENTION | {"expert_layer_period": 2, "mamba_dt_rank": 4},
     "zamba": {
         "num_hidden_layers": 6,
         "layer_types": ["linear_attention", "hybrid", "linear_attention", "hybrid"] + ["linear_attention"] * 2,
@@ -72,9 +72,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
         "attention_head_dim": 16,
         "num_key_value_heads": HEADS,
         "mamba_dt_rank": 4,
-        "use_mamba_kernels": False,
     },
-    "nemotron_h": {"use_mamba_kernels": False, "moe_shared_expert_intermediate_size": 16},
     "falcon_h1": {"mamba_d_ssm": 64},
     "granitemoehybrid": {
         "layer_types": ["linear_attention", "full_attention"] * 2,

@@ -6,6 +6,7 @@ they answer something else. A list of names would be out of date with the next v
 """
 
 import inspect
+import logging
 from functools import cached_property
 from types import MethodType
 from typing import Any
@@ -16,6 +17,8 @@ from transformers import DynamicCache, GenerationMixin, PreTrainedModel
 
 from longpanda.errors import ConfigError
 from longpanda.model.trial import Trial
+
+_log = logging.getLogger(__name__)
 
 WINDOWS = ("sliding_window", "sliding_window_size", "window_size", "attention_window_size", "attention_chunk_size")
 """Fields for how far a layer sees."""
@@ -62,11 +65,14 @@ class Backbone:
             arguments["logits_to_keep"] = 1
         self.model(inputs_embeds=embeddings, **arguments)
 
+    def generate(self, ids: Tensor | None, **settings: Any) -> Any:
+        """The language model's own `generate`, which takes embeddings and a cache now."""
+        return self.model.generate(ids, **settings)
+
     def go_on(self, ids: Tensor, cache: Any, **settings: Any) -> Any:
         """`generate` behind a prompt [1, L] whose beginning the cache holds. The output begins with the prompt."""
-        return self.model.generate(
-            ids, attention_mask=torch.ones_like(ids), use_cache=True, **{self.cache_name: cache}, **settings
-        )
+        kept = {self.cache_name: cache, "attention_mask": torch.ones_like(ids)}
+        return self.generate(ids, use_cache=True, **kept, **settings)
 
     def check(self) -> None:
         """Try the language model on a few tokens.
@@ -122,6 +128,7 @@ class Backbone:
         except torch.OutOfMemoryError:
             raise
         except Exception:  # whatever its code does not expect: it cannot do that
+            _log.debug("a trial of a '%s' failed", self.name, exc_info=True)
             return False
 
     @cached_property

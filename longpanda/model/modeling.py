@@ -1,7 +1,6 @@
 """The video language model: STAB, a projector and any transformers causal LM, joined at placeholder tokens."""
 
 import copy
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -55,6 +54,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.temporal = TemporalCompressor(config.temporal_config) if config.temporal_config else None
         self.projector = Projector(config.stab_config.width, config.text_config.hidden_size)
         self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
+        self._backbones: dict[Any, Backbone] = {}
         self.post_init()  # leaves alone what was loaded
 
     @torch.no_grad()
@@ -236,10 +236,14 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """What is given of these, under the names by which the language model takes them.
 
         Raises:
-            ConfigError: one that it would take without a word and ignore.
+            ConfigError: one that it would take without a word and ignore, or padding that it does not keep apart.
         """
         if isinstance(mask, Tensor) and mask.ndim == 4 and mask.dtype == torch.bool:
             mask = self.backbone.block_mask(mask, dtype)
+        elif isinstance(mask, Tensor) and mask.ndim == 2 and cache is None and not mask[:, 0].all():
+            self.backbone.require_padding()
+            if position_ids is None and self.backbone.takes("position_ids"):
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)
         given = {"attention_mask": mask, "position_ids": position_ids, self.backbone.cache_name: cache}
         given = {name: value for name, value in given.items() if value is not None}
         for name in given:
@@ -248,10 +252,14 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 raise ConfigError(found, "what this language model takes", "leave it out")
         return given
 
-    @cached_property
+    @property
     def backbone(self) -> Backbone:
-        """What the language model can do."""
-        return Backbone(self.language_model)
+        """What the language model can do where it is, in the type that its weights are in now."""
+        model = self.language_model
+        now = (model.device, model.dtype, model.config._attn_implementation)
+        if now not in self._backbones:
+            self._backbones[now] = Backbone(model)
+        return self._backbones[now]
 
     @torch.no_grad()
     def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
@@ -262,7 +270,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             **kwargs: pixels and what belongs to them, and anything that transformers' `generate` takes.
 
         Raises:
-            PromptError: two prompts, or placeholders without their frames.
+            PromptError: two prompts, frames twice, or placeholders without their frames.
             ConfigError: prompts of several lengths for a language model that does not keep padding apart, or an
                 assistant for embeddings without their prompt.
         """
@@ -270,11 +278,14 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if inputs is not None and input_ids is not None:
             raise PromptError("both inputs and input_ids", "one prompt", "leave one of them out")
         input_ids = inputs if input_ids is None else input_ids
-        media = [kwargs.pop(key, None) for key in (*PICTURES, *TIMES)]
-        cached = kwargs.get(self.backbone.cache_name)
-        if input_ids is not None and kwargs.get("inputs_embeds") is None and cached is None:
-            embeddings = self.place(input_ids, self._visual(*media))
-            if (input_ids == self.config.video_token_id).any():
+        visual = self._visual(*(kwargs.pop(key, None) for key in (*PICTURES, *TIMES)))
+        if visual is not None and kwargs.get("inputs_embeds") is not None:
+            raise PromptError("both pixel_values and inputs_embeds", "one of them", "place visual tokens with `place`")
+        if input_ids is not None and kwargs.get("inputs_embeds") is None:
+            cache = kwargs.get("past_key_values")
+            new = input_ids if visual is not None or cache is None else input_ids[:, cache.get_seq_length() :]
+            embeddings = self.place(new, visual)
+            if visual is not None:
                 kwargs["inputs_embeds"] = embeddings
         mask = kwargs.get("attention_mask")
         if mask is not None and not mask.all():
@@ -287,7 +298,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if self._is_assisted(settings, kwargs):
             return self._assisted(input_ids, kwargs)
         self.language_model.generation_config = self.generation_config
-        return self.language_model.generate(input_ids, **kwargs)
+        return self.backbone.generate(input_ids, **kwargs)
 
     def _is_assisted(self, settings: Any, kwargs: dict[str, Any]) -> bool:
         """Does something else propose tokens, which this model only verifies?"""

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from tiny import asked, noise, tiny, tiny_stab
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
 from benchmarks.tiny_backbones import tiny_model
 from longpanda.errors import ConfigError, PromptError
@@ -148,7 +148,30 @@ def test_prompts_of_several_lengths_are_equal_to_alone_or_refused() -> None:
     texts, clips = [processor.chat(question) for question in QUESTIONS], [[noise(2)], [noise(3)]]
     with pytest.raises(ConfigError, match=r"prompts of several lengths for a 'rwkv'.*; ask them one by one"):
         model.generate(**processor(texts, clips), max_new_tokens=2)
+    with pytest.raises(ConfigError, match="prompts of several lengths"):
+        model(**processor(texts, clips))
     model.generate(**processor([texts[0]] * 2, [clips[0]] * 2), max_new_tokens=2)
+
+
+@torch.no_grad()
+def test_padding_changes_no_positions() -> None:
+    """Those of GPT-2 are learned one by one: none may be spent on padding."""
+    model, processor = around("gpt2")
+    batch = processor([processor.chat(question) for question in QUESTIONS], [[noise(2)], [noise(3)]])
+    padding = int((batch["attention_mask"][0] == 0).sum())
+    alone = model(**processor(processor.chat(QUESTIONS[0]), [noise(2)])).logits[0]
+    assert padding > 0
+    torch.testing.assert_close(model(**batch).logits[0, padding:], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_that_was_moved_is_tried_again() -> None:
+    model, _ = tiny()
+    first = model.backbone
+    assert model.backbone is first
+    assert model.to(torch.bfloat16).backbone is not first
+    assert model.backbone.pads
+    copied = copy.deepcopy(model)
+    assert copied.backbone.model is copied.language_model
 
 
 def test_what_a_language_model_would_ignore_is_refused() -> None:
@@ -180,6 +203,11 @@ def test_two_prompts_are_refused() -> None:
     ids = processor("What is left")["input_ids"]
     with pytest.raises(PromptError, match="both inputs and input_ids"):
         model.generate(ids, input_ids=ids)
+    inputs = processor(processor.chat(QUESTIONS[0]), [noise(2)])
+    with pytest.raises(PromptError, match="both pixel_values and inputs_embeds"):
+        model.generate(**inputs, inputs_embeds=torch.zeros(1, inputs["input_ids"].shape[1], 32))
+    with pytest.raises(PromptError, match="visual placeholders in input_ids; expected 0"):
+        model.generate(inputs["input_ids"], past_key_values=DynamicCache())
 
 
 @torch.no_grad()
