@@ -33,8 +33,9 @@ class Content:
 def content_of(found: Inspected, timeline: Timeline, start: int) -> Content:
     """Put what decoding gave in order.
 
-    The decoder's order is right. A picture whose time does not fit it is shown in the gap that its neighbours leave,
-    and left out where they leave none.
+    The decoder's order is right where all pictures come: one whose time does not fit it is shown in the gap that its
+    neighbours leave, and left out where they leave none. Where pictures are missing, times are right: the decoder may
+    have lost count (H.264 counts pictures from a keyframe).
 
     Args:
         found: the pictures, as the decoder gives them.
@@ -44,18 +45,20 @@ def content_of(found: Inspected, timeline: Timeline, start: int) -> Content:
     places = timeline.places_from(start)
     planned, times = timeline.numbers[places].tolist(), timeline.times[places].tolist()
     time_of = dict(zip(planned, times, strict=True))
-    fitted = fit([time_of[number] for number in found.shown])
+    promised = [number for number in planned if number != LOST]
+    is_damaged = LOST in planned or len(found.shown) < len(promised)
+    given = [time_of[number] for number in found.shown]
+    fitted: Sequence[int | None] = given if is_damaged else fit(given)
     entries = [(time, number) for time, number in zip(fitted, found.shown, strict=True) if time is not None]
     left_out = {time_of[number] for time, number in zip(fitted, found.shown, strict=True) if time is None}
     lost = {time for time, number in zip(times, planned, strict=True) if number == LOST or number in found.failed}
     entries = sorted([*entries, *((time, LOST) for time in lost)], key=lambda entry: entry[0])
-    promised = [number for number in planned if number != LOST]
     return Content(
         begin=found.begin,
         times=tuple(time for time, _ in entries),
         numbers=tuple(number for _, number in entries),
-        is_damaged=bool(lost) or len(found.shown) < len(promised),
-        is_as_planned=not lost and [*found.shown] == promised,
+        is_damaged=is_damaged,
+        is_as_planned=not is_damaged and [*found.shown] == promised,
         damaged=frozenset({*lost, *left_out}),
     )
 

@@ -78,20 +78,23 @@ class GroupDecoder:
         raise SurpriseError(f"no picture {expected}")
 
     def inspected(self, begin: int, numbers: Sequence[int], is_damaged: bool) -> Generator[Any]:
-        """The pictures of packets that `inspect` has seen, in its order.
+        """The pictures of packets that `inspect` has seen.
 
         Args:
             begin: as it says.
-            numbers: some of the packets shown.
+            numbers: some of the packets shown, in order of display; a picture that comes early waits.
             is_damaged: take a new decoder, as `inspect`.
         """
         if is_damaged:
             self._packets.reopen()
+        wanted, early = frozenset(numbers), dict[int, Any]()
         ahead = iter(numbers)
         expected = next(ahead, None)
         for number, frame in self.decode(begin, max(numbers)):
-            if frame is not None and number == expected:
-                yield frame
+            if frame is not None and number in wanted:
+                early[number] = frame
+            while expected in early:
+                yield early.pop(expected)
                 if (expected := next(ahead, None)) is None:
                     return
 

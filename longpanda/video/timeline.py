@@ -11,6 +11,8 @@ from longpanda.video.clock import ClockJump
 from longpanda.video.packets import KEY, PacketTable, Ticks
 
 LOST = -1
+_GAP, _EVEN = 1.75, 0.8
+"""Of the usual step between pictures, and how many of a group's have to be that."""
 _ROUNDING_SECONDS = Fraction(1, 1_000_000)  # a second computed from a picture's own time must find that picture
 
 Numbers = npt.NDArray[np.int64]
@@ -110,13 +112,20 @@ class Timeline:
         return int(self._sorted_starts[at]) if at >= 0 else None
 
     def is_doubtful(self, start: int) -> bool:
-        """Is a group known to be damaged, or to have a picture moved, it seems: two almost at once, a gap elsewhere?"""
+        """May a group hold something else than its packets say?
+
+        It is known to be damaged, or has a gap where pictures are otherwise evenly spaced (packets are lost, to which
+        others may refer), or two pictures almost at once and a gap elsewhere (one has been moved).
+        """
         places = self.places_from(start)
         if np.any(self.numbers[places] == LOST):
             return True
         steps = np.diff(self.times[places])
         usual = float(np.median(steps)) if len(steps) else 0.0
-        return bool(usual > 0 and steps.min() <= usual / 4 and steps.max() >= 1.75 * usual)
+        if usual <= 0 or steps.max() < _GAP * usual:
+            return False
+        is_even = np.mean(np.abs(steps - usual) * 8 <= usual) >= _EVEN
+        return bool(is_even or steps.min() * 4 <= usual)
 
     @cached_property
     def key_places(self) -> Numbers:
