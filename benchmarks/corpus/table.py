@@ -11,9 +11,34 @@ from benchmarks.corpus.cases_times import TIMES
 
 CASES: tuple[Case, ...] = (*CODECS, *STRUCTURE, *TIMES, *DAMAGE, *SEEK, *MORE, *PLACES)
 
+_CROPPED = (
+    "FFmpeg crops before it makes colours of the picture, LongPanda after: edges differ by the colours beyond them"
+)
+_DAMAGED = "a damaged packet's picture is not shown, and what a decoder patches up depends on where decoding begins"
+_LOST_COUNT = (
+    "without its keyframe FFmpeg's decoder loses count, and FFmpeg shows pictures in that order; here by their times"
+)
+
 EXPLAINED = {
     "av1.avif": "FFmpeg's command line chooses the still picture of the file, LongPanda its moving ones",
+    "cropped.mkv": _CROPPED,
+    "cropped_aside.mp4": _CROPPED,
+    "cut.ivf": _DAMAGED,
+    "hole.asf": _DAMAGED,
+    "hole.ts": _DAMAGED,
+    "hole.vob": _DAMAGED,
+    "jump_hour.flv": "FLV may hold a picture for an hour, and FFmpeg holds it, too; the notice says so",
     "jump_other_codec.ts": "the codec changes midway: FFmpeg's command line decodes the second part, PyAV the first",
+    "jump_two_clocks.mp4": "FFmpeg hides what goes back in a fragmented MP4; what is left follows without a gap",
+    "lost_keyframe.mkv": _LOST_COUNT,
+    "lost_keyframe.mp4": _LOST_COUNT,
+    "lost_keyframe.ts": _LOST_COUNT,
+    "mpeg4_packed.avi": "XviD leaves two packets out that AVI counts; FFmpeg shows the first 13 pictures two packets late",
+    "noise.ts": _DAMAGED,
+    "noise.vob": _DAMAGED,
+    "noise_open.ts": _DAMAGED,
+    "sprinkled.mkv": _DAMAGED,
+    "sprinkled.mp4": _DAMAGED,
     "webp.webp": "PyAV's FFmpeg 8.1 has no decoder for animated WebP; FFmpeg 9.0's command line has one",
 }
 """Why differences of a file are as they should be."""
