@@ -33,7 +33,7 @@ EXPLAINED = {
     "lost_keyframe.mkv": _LOST_COUNT,
     "lost_keyframe.mp4": _LOST_COUNT,
     "lost_keyframe.ts": _LOST_COUNT,
-    "mpeg4_packed.avi": "XviD leaves two packets out that AVI counts; FFmpeg shows the first 13 pictures two packets late",
+    "mpeg4_packed.avi": "XviD leaves out two packets that AVI counts; FFmpeg shows the first 13 pictures two late",
     "noise.ts": _DAMAGED,
     "noise.vob": _DAMAGED,
     "noise_open.ts": _DAMAGED,
