@@ -38,7 +38,8 @@ class Timeline:
         duration: ticks from second 0 to the end of the last picture.
         end: the last tick at which the last picture is on screen.
         is_in_order: False where times do not tell in which order pictures are shown (AVI, ASF and bare streams with B
-            pictures): then the decoder's order counts, and `times` are the moments at which some picture begins.
+            pictures, and files most of whose times cannot be right): then the decoder's order counts, and `times` are
+            the moments at which some picture begins.
         jumps: places at which the file's clock begins again.
         wrong_times: pictures left out because the time of their packet cannot be right.
         damaged: ticks at which the file is known to be damaged.
