@@ -1,6 +1,7 @@
 """The packets of one stream by their numbers: a table of all of them, and a reader that goes to any of them."""
 
 import os
+import threading
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class PacketTable:
 
 _REMEMBERED = 2
 _tables: dict[tuple[int, ...], PacketTable] = {}
+_REMEMBERING = threading.Lock()
 
 
 def read_table(source: Source) -> PacketTable:
@@ -68,10 +70,14 @@ def read_table(source: Source) -> PacketTable:
     """
     told = os.stat(source.path)
     identity = (told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, source.stream.index)
-    table = _tables.pop(identity, None) or _table(source)
-    _tables[identity] = table
-    while len(_tables) > _REMEMBERED:
-        _tables.pop(next(iter(_tables)), None)
+    with _REMEMBERING:
+        table = _tables.pop(identity, None)
+    if table is None:
+        table = _table(source)
+    with _REMEMBERING:
+        _tables[identity] = table
+        while len(_tables) > _REMEMBERED:
+            del _tables[next(iter(_tables))]
     return table
 
 
@@ -134,7 +140,8 @@ class PacketReader:
     def __init__(self, source: Source, table: PacketTable) -> None:
         self.source, self._table = source, table
         self._keys = np.flatnonzero(table.marks & KEY)
-        self._numbers = _by_identity(table, self._keys)
+        self._by_position = self._keys[np.argsort(table.positions[self._keys], kind="stable")]
+        self._positions = table.positions[self._by_position]
         self._next, self._demuxed = 0 if source.is_at_start else len(table) + 1, demux(source)
         self._is_seekable = len(self._keys) > 1
 
@@ -201,11 +208,21 @@ class PacketReader:
         for packet, _ in zip(self._demuxed, range(_LOOKED_AT_AFTER_A_SEEK), strict=False):
             if packet is None:
                 return None
-            number = self._numbers.get((packet.pos, packet.size, packet.pts))
-            if packet.is_keyframe and number is not None and number >= 0:
+            number = self._number_of(packet) if packet.is_keyframe else None
+            if number is not None:
                 self._demuxed, self._next = _put_back(packet, self._demuxed), number
                 return number
         return None
+
+    def _number_of(self, packet: Any) -> int | None:
+        """Which keyframe of the table it is, by place, size and time; None where none is, or several are alike."""
+        if packet.pos is None:
+            return None
+        table, pts = self._table, NO_TIME if packet.pts is None else packet.pts
+        first, end = np.searchsorted(self._positions, [packet.pos, packet.pos + 1])
+        here = self._by_position[first:end]
+        alike = here[(table.sizes[here] == packet.size) & (table.pts[here] == pts)]
+        return int(alike[0]) if len(alike) == 1 else None
 
     def reopen(self) -> None:
         """Go back to the first packet, with a new decoder."""
@@ -232,16 +249,6 @@ class PacketReader:
                 "a file that does not change while it is read",
                 "run again when it is finished",
             )
-
-
-def _by_identity(table: PacketTable, keys: npt.NDArray[np.int64]) -> dict[tuple[int, int, int | None], int]:
-    """Numbers of keyframes by place, size and time; -1 where several are alike, or where there is no place."""
-    numbers: dict[tuple[int, int, int | None], int] = {}
-    for key in keys.tolist():
-        pts = int(table.pts[key])
-        identity = (int(table.positions[key]), int(table.sizes[key]), None if pts == NO_TIME else pts)
-        numbers[identity] = -1 if identity in numbers or identity[0] < 0 else key
-    return numbers
 
 
 def _put_back(packet: Any, rest: Iterator[Any | None]) -> Iterator[Any | None]:
