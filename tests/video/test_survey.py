@@ -58,7 +58,7 @@ def test_one_wrong_time_does_not_make_right_times_those_of_decoding(without_b, t
 
 
 def test_where_most_times_are_wrong_the_decoders_order_is_right(without_b, tmp_path):
-    path = retimed(without_b, tmp_path / "a.ts", lambda packet, n, step: (300 - n) * step)
+    path = retimed(without_b, tmp_path / "a.ts", lambda _, n, step: (300 - n) * step)
     assert numbers_of(path) == list(range(COUNT))
     assert probe(path).wrong_times == 0
 
