@@ -34,7 +34,8 @@ class VideoInfo:
         sample_aspect_ratio: width of a stored pixel divided by its height.
         geometry: how stored pictures become displayed ones (rotation, mirroring).
         average_fps: pictures per second on average, None if unknown. No clock: pictures may be unevenly spaced.
-        duration_seconds: length of the video track, from its first picture to the end of its last one, by its packets.
+        duration_seconds: length of the video track, from second 0 (see `decode`) to the end of its last picture, by its
+            packets.
         promised_seconds: the same by the header, which is longer where a file has been cut, and may be wrong; 0 where
             no header says it.
         frames_promised: pictures according to the header (hidden ones of an edit list included), None if unknown.
