@@ -18,7 +18,6 @@ _LONGEST_LEAD_SECONDS = 10.0
 _END_INTERVALS = Fraction(3, 2)
 _FEW = 0.01
 _JUMP_INTERVALS = 10  # a film of a picture each 12 s jumps nowhere
-_TS_DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT of FFmpeg
 _WITHOUT_PRESENTATION_TIMES = ("avi", "asf")
 _HEAD_PACKETS = 64
 _SEAM_PACKETS = 3
@@ -41,8 +40,9 @@ def survey(source: Source) -> Timeline:
         raise VideoError(
             f"'{source.path}' has a video track without a picture", "at least one picture", "export or copy it again"
         )
-    may_jump = bool(int(source.container.format.flags) & _TS_DISCONTINUOUS)
-    return _Survey(table, shown, source.stream, may_jump).timeline(_times_mislead(source, table.pts[shown]))
+    return _Survey(table, shown, source.stream, source.clock_may_jump).timeline(
+        _times_mislead(source, table.pts[shown])
+    )
 
 
 def _times_mislead(source: Source, pts: Ticks) -> bool:
@@ -104,16 +104,16 @@ def _without_seams(table: PacketTable, starts: Numbers) -> PacketTable:
 class _Survey:
     """The steps from packets to the time line; arrays of length S are those of the shown packets."""
 
-    def __init__(self, table: PacketTable, shown: Numbers, stream: Any, may_jump: bool) -> None:
+    def __init__(self, table: PacketTable, shown: Numbers, stream: Any, clock_may_jump: bool) -> None:
         self._table, self._shown, self._stream = table, shown, stream
         self._durations = _durations(table, stream)
         self._second = max(1, int(1 / stream.time_base))
         raw = table.pts[shown]
         unshifted = clocks.filled(table.dts[shown], raw, self._durations[shown])
         jump_ticks = int(max(clocks.JUMP_SECONDS * self._second, _JUMP_INTERVALS * clocks.interval_of(unshifted)))
-        starts = clocks.jumps(unshifted, may_jump, jump_ticks)
+        starts = clocks.jumps(unshifted, clock_may_jump, jump_ticks)
         self._table = _without_seams(table, shown[starts])
-        may_wrap = may_jump and stream.time_base == _MPEG_CLOCK
+        may_wrap = clock_may_jump and stream.time_base == _MPEG_CLOCK
         shifts = clocks.offsets(np.where(raw == NO_TIME, unshifted, raw), unshifted, starts, may_wrap, jump_ticks)
         self._shift = np.repeat(shifts, np.diff([0, *starts, len(shown)]))
         self._clock = unshifted + self._shift

@@ -22,10 +22,10 @@ class Timeline:
 
     A picture is identified by the number of its packet, never by its time. It is on screen from its time to that of the
     next one. Where a packet is damaged, or a picture is missing because its time is wrong, nothing is on screen
-    (`LOST`). Second 0 is where the stream starts, as the container says, or its first picture where that is earlier, where
-    the container says what cannot be, or tells when to decode only. The last picture stays for its own duration or for 1.5 times the interval before
-    it, whichever is longer: that reaches the end of a whole file, and is not stretched over what a truncated file has
-    lost.
+    (`LOST`). Second 0 is where the stream starts, as the container says, or its first picture where that is earlier,
+    where the container says what cannot be, or where it tells when to decode only. The last picture stays for its own
+    duration or for 1.5 times the interval before it, whichever is longer: that reaches the end of a whole file, and is
+    not stretched over what a truncated file has lost.
 
     Args:
         table: the packets.
