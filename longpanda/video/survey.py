@@ -56,14 +56,17 @@ def _times_mislead(source: Source, pts: Ticks) -> bool:
     pts = pts[pts != NO_TIME]
     steps_back = _steps_back(pts)
     if source.container.format.name in _WITHOUT_PRESENTATION_TIMES:
-        return not steps_back or _are_contradicted(source.path)
-    return steps_back <= max(_FEW * len(pts), 2) and _are_contradicted(source.path)  # one wrong time makes up to two
+        return not steps_back or _first_steps_back(source.path)[1] > 0
+    if steps_back > max(_FEW * len(pts), 2):  # one wrong time makes up to two
+        return False
+    stored, shown = _first_steps_back(source.path)
+    return stored < shown
 
 
-def _are_contradicted(path: str) -> bool:
-    """Are the first pictures more out of the order of their times as the decoder gives them than as they are stored?
+def _first_steps_back(path: str) -> tuple[int, int]:
+    """How often times of the first pictures go back, in the order of the file, and as the decoder gives them.
 
-    A time that is wrong, or a clock that jumps, is out of order in both.
+    A time that is wrong, and a clock that jumps, goes back in both.
     """
     import av
 
@@ -77,13 +80,13 @@ def _are_contradicted(path: str) -> bool:
             except av.error.FFmpegError:
                 continue
             stored.append(packet.pts)
-    orders = (np.array([pts for pts in order if pts is not None], np.int64) for order in (stored, shown))
-    stored_back, shown_back = map(_steps_back, orders)
-    return stored_back < shown_back
+    both = (np.array([pts for pts in order if pts is not None], np.int64) for order in (stored, shown))
+    stored_back, shown_back = map(_steps_back, both)
+    return stored_back, shown_back
 
 
 def _steps_back(times: Ticks) -> int:
-    return int(np.count_nonzero(times[1:] <= times[:-1]))
+    return int(np.count_nonzero(times[1:] < times[:-1]))
 
 
 def _durations(table: PacketTable, stream: Any) -> Ticks:
