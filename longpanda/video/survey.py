@@ -20,6 +20,7 @@ _FEW = 0.01
 _JUMP_INTERVALS = 10  # a film of a picture each 12 s jumps nowhere
 _WITHOUT_PRESENTATION_TIMES = ("avi", "asf")
 _HEAD_PACKETS = 64
+_WRONG_STEPS_BACK = 2
 _SEAM_PACKETS = 3
 _MPEG_CLOCK = Fraction(1, 90_000)
 
@@ -48,8 +49,9 @@ def survey(source: Source) -> Timeline:
 def _times_mislead(source: Source, pts: Ticks) -> bool:
     """Are the times of pictures those of decoding, though the decoder puts pictures in another order?
 
-    AVI and ASF have no others, and files copied from them keep them. Where hardly a picture seems to be shown out of
-    the order of decoding, and the codec may do that, the first pictures tell.
+    AVI and ASF have no others, and files copied from them keep them, or, with MPEG-4, what FFmpeg's copy makes of them.
+    Where hardly a picture seems to be shown out of the order of decoding, and the codec may do that, the first pictures
+    tell. One wrong time makes up to two steps back.
     """
     if not source.codec.has_b_frames:
         return False
@@ -57,10 +59,10 @@ def _times_mislead(source: Source, pts: Ticks) -> bool:
     steps_back = _steps_back(pts)
     if source.container.format.name in _WITHOUT_PRESENTATION_TIMES:
         return not steps_back or _first_steps_back(source.path)[1] > 0
-    if steps_back > max(_FEW * len(pts), 2):  # one wrong time makes up to two
+    if steps_back > max(_FEW * len(pts), _WRONG_STEPS_BACK) and source.codec.codec.canonical_name != "mpeg4":
         return False
     stored, shown = _first_steps_back(source.path)
-    return stored < shown
+    return shown > min(stored, _WRONG_STEPS_BACK)
 
 
 def _first_steps_back(path: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import av
 import numpy as np
 import pytest
-from movies import B_FRAMES, number_in, numbered, write_movie
+from movies import B_FRAMES, number_in, numbered, remux, write_movie
 
 from longpanda.video import decode, iter_frames, probe
 
@@ -48,6 +48,15 @@ def test_times_of_decoding_are_seen_through_though_one_is_wrong(with_b, tmp_path
     assert info.duration_seconds == pytest.approx(COUNT / 30, abs=0.1 if by > COUNT else 0.7)
     assert (info.wrong_times, info.clock_jumps) == (0, ())
     assert number_in(decode(path, [2.0]).frames[0]) == pytest.approx(60, abs=1)
+
+
+def test_times_that_a_copy_from_avi_makes_up_are_seen_through(tmp_path):
+    options = {"bf": "2", "g": "24", "b": "4000000"}
+    path = write_movie(tmp_path / "a.mp4", [numbered(n) for n in range(COUNT)], codec="mpeg4", options=options)
+    assert numbers_of(remux(path, tmp_path / "right.mkv")) == list(range(COUNT))
+    copy = retimed(path, tmp_path / "a.mkv", lambda packet, n, step: packet.dts + step * (1, 2, 0)[n % 3])
+    assert numbers_of(copy) == list(range(COUNT))
+    assert np.all(np.diff([frame.pts_seconds for frame in iter_frames(copy)]) > 0)
 
 
 @pytest.mark.parametrize("wrong", [8, 50])
