@@ -75,7 +75,7 @@ def iter_chunks(
 
     Args:
         path: a local file.
-        seconds: wanted times from the start of the video, never decreasing, also from an iterator: those of about one
+        seconds: wanted times from the start of the video, never decreasing, also from an iterator: those of one
             keyframe group, or of one chunk for each worker, are taken ahead.
         chunk_frames: how many seconds a chunk answers.
         size_px: (height, width) to resize each frame to.

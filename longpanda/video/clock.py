@@ -171,7 +171,7 @@ def strays(pts: Ticks, durations: Ticks, second_ticks: int) -> Flags:
         return found
     alone = int(max(_ALONE_SECONDS * second_ticks, _ALONE_INTERVALS * interval_of(pts)))
     for stray, held, following in ((order[0], order[0], order[1]), (order[-1], order[-2], order[-1])):
-        gap = pts[following] - pts[held]
+        gap = int(pts[following]) - int(pts[held])
         found[stray] = gap > alone and 2 * durations[held] < gap
     return found
 

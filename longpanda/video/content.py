@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from longpanda.video.groups import Inspected
+from longpanda.video.packets import Ticks
 from longpanda.video.timeline import LOST, Timeline
 
 
@@ -72,7 +74,7 @@ def fit(times: Sequence[int]) -> list[int | None]:
     array = np.asarray(times, np.int64)
     steps = np.diff(np.sort(array))
     usual = int(np.median(steps)) if len(steps) else 0
-    kept = set(_most_in_order(array, usual))
+    kept = _most_in_order(array, usual)
     fitted: list[int | None] = []
     for at, time in enumerate(times):
         if at in kept:
@@ -85,19 +87,29 @@ def fit(times: Sequence[int]) -> list[int | None]:
     return fitted
 
 
-def _most_in_order(times: np.ndarray, usual: int) -> list[int]:
-    """The longest subsequence that does not decrease; of several, the one with the most regular steps around it."""
-    if not np.any(np.diff(times) < 0):
-        return list(range(len(times)))
+def _most_in_order(times: Ticks, usual: int) -> set[int]:
+    """The longest subsequence that does not decrease; of several, the one with the most regular steps around it.
+
+    Times that are below none before and above none after are in it, and part what is to be chosen from.
+    """
     is_regular = np.abs(np.diff(times) - usual) * 4 <= usual
-    weights = 1 + (np.append(is_regular, False) + np.append(False, is_regular)[: len(times)]) / (4 * len(times))
+    weights = 1 + (np.append(is_regular, False) + np.append(False, is_regular)[: len(times)]) / (4 * max(1, len(times)))
+    is_sure = (np.maximum.accumulate(times) == times) & (np.minimum.accumulate(times[::-1])[::-1] == times)
+    kept, others = set(np.flatnonzero(is_sure).tolist()), np.flatnonzero(~is_sure)
+    for run in np.split(others, np.flatnonzero(np.diff(others) > 1) + 1):
+        kept.update(run[_heaviest_in_order(times[run], weights[run])].tolist())
+    return kept
+
+
+def _heaviest_in_order(times: Ticks, weights: npt.NDArray[np.float64]) -> list[int]:
+    """The subsequence that does not decrease, of the greatest weight."""
     best, before = np.zeros(len(times)), np.full(len(times), -1)
     for at, time in enumerate(times):
         earlier = np.where(times[:at] <= time, best[:at], -1.0)
         if at and earlier.max() > 0:
             before[at] = int(earlier.argmax())
         best[at] = weights[at] + max(0.0, earlier.max(initial=0.0))
-    kept, at = [], int(best.argmax())
+    kept, at = list[int](), int(best.argmax()) if len(best) else -1
     while at >= 0:
         kept.append(at)
         at = int(before[at])

@@ -27,18 +27,20 @@ def decode(
 ) -> VideoClip:
     """The frames that are on screen at the given seconds.
 
-    Second 0 is where the stream starts (the container's start time of the video track, so MPEG-TS and edit lists begin
-    at 0 as well). For a second the frame is the last one shown at or before it; for a second before the first frame,
-    the first. Two seconds give the same frame only if it is on screen at both. A second that is past the end, or at
-    which the file is damaged or cut off, gives no frame: nothing is put in its place, and `frames_promised` says how
-    many were asked for.
+    Second 0 is the start time of the video track, as the container has it, so that MPEG-TS and edit lists begin at 0 as
+    well; it is the first picture where no start time is given, or one that is later or more than 10 s earlier, and in
+    files that only tell when to decode (AVI). For a second the frame is the last one shown at or before it; for a
+    second before the first frame that decodes, that one. Two seconds give the same frame only if it is on screen at
+    both. A second that is past the end, or after the first frame at which the file is damaged or cut off, gives no
+    frame: nothing is put in its place, and `frames_promised` says how many were asked for.
 
     With a tolerance, a second that has a keyframe within it, before or after, is answered by the nearest one, which is
-    decoded alone: where seconds lie far apart, that saves most of the work. `pts_seconds` says what was taken. Where a
-    file is damaged, answers are exact all the same.
+    decoded alone: where seconds lie far apart, that saves most of the work. `pts_seconds` says what was taken. Where
+    that keyframe turns out to be damaged, there is no frame. Files in the decoder's order (AVI) are answered exactly.
 
-    Memory is the clip and, for each worker, a few stored pictures and the packets of one keyframe group (at most
-    32 MiB), and the index that the container keeps.
+    Memory is the clip, some 100 bytes for each packet of the file (45 MB for two hours at 60 pictures a second), and,
+    for each worker, a few stored pictures and the index that the container keeps. The packets of the last two files
+    are remembered: 41 bytes of each.
 
     Args:
         path: a local file.
@@ -92,11 +94,11 @@ def iter_frames(
     tolerance_seconds: float = 0.0,
     workers: int = 1,
 ) -> Generator[TimedFrame]:
-    """As `decode`, one frame at a time in constant memory; without `seconds`, every frame of the video.
+    """As `decode`, one frame at a time, without the memory of a clip; without `seconds`, every frame of the video.
 
     Args:
         path: a local file.
-        seconds: wanted times, never decreasing, also from an iterator: about a keyframe group of them is taken ahead.
+        seconds: wanted times, never decreasing, also from an iterator: those of one keyframe group are taken together.
             Those without a frame are left out, see `TimedFrame.number`.
         size_px: (height, width) to resize each frame to.
         tolerance_seconds: as `decode`.

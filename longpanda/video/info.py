@@ -14,6 +14,7 @@ from longpanda.video.timeline import Timeline
 
 _SHORT_SECONDS, _SHORT_SHARE = 0.5, 0.01
 """A file that is shorter than its header says by more than both is not what it was."""
+_JUMPS_SAID = 5
 _STILL_SECONDS, _STILL_INTERVALS, _LEAST_TO_JUDGE = 60.0, 100, 8
 
 
@@ -33,7 +34,8 @@ class VideoInfo:
         sample_aspect_ratio: width of a stored pixel divided by its height.
         geometry: how stored pictures become displayed ones (rotation, mirroring).
         average_fps: pictures per second on average, None if unknown. No clock: pictures may be unevenly spaced.
-        duration_seconds: length of the video track, from its first picture to the end of its last one, by its packets.
+        duration_seconds: length of the video track, from second 0 (see `decode`) to the end of its last picture, by its
+            packets.
         promised_seconds: the same by the header, which is longer where a file has been cut, and may be wrong; 0 where
             no header says it.
         frames_promised: pictures according to the header (hidden ones of an edit list included), None if unknown.
@@ -74,9 +76,10 @@ class VideoInfo:
             promised, there = self.promised_seconds, self.duration_seconds
             said.append(f"The file's header promises {promised:.1f} s; there are pictures for {there:.1f} s.")
         if self.clock_jumps:
-            said.append(
-                f"The file's clock jumps ({', '.join(map(str, self.clock_jumps))}); times here go on without that."
-            )
+            jumps = ", ".join(map(str, self.clock_jumps[:_JUMPS_SAID]))
+            more = len(self.clock_jumps) - _JUMPS_SAID
+            jumps += f", and {more} more" if more > 0 else ""
+            said.append(f"The file's clock jumps ({jumps}); times here go on without that.")
         if self.wrong_times:
             said.append(f"Pictures left out because their times cannot be right: {self.wrong_times}.")
         if self.longest_still:

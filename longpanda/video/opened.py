@@ -75,12 +75,10 @@ class Known:
     Args:
         timeline: its pictures.
         info: what is said of it.
-        first: its first picture.
     """
 
     timeline: Timeline
     info: VideoInfo
-    first: Shown
 
 
 class OpenVideo:
@@ -99,12 +97,13 @@ class OpenVideo:
         try:
             self.timeline = survey(self.source) if known is None else known.timeline
             self.decoder = GroupDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
-            first = _first(self.decoder, self.timeline) if known is None else known.first
+            # Each opening has its own: while PyAV converts a frame, it changes it, which no two threads may do at once.
+            first = _first(self.decoder, self.timeline)
             self.info = describe(self.source, self.timeline, first.frame) if known is None else known.info
         except BaseException:
             self.close()
             raise
-        self.known = Known(self.timeline, self.info, first)
+        self.known = Known(self.timeline, self.info)
         self._upright = UprightRgb(self.info.geometry)
         self._reader: PlannedReader | WalkingReader
         if self.timeline.is_in_order and first.number != LOST:

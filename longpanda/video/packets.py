@@ -1,6 +1,7 @@
 """The packets of one stream by their numbers: a table of all of them, and a reader that goes to any of them."""
 
 import os
+import threading
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ Ticks = npt.NDArray[np.int64]
 NO_TIME = -(2**63)
 KEY, HIDDEN, CORRUPT, EMPTY = 1, 2, 4, 8
 _DEMUX_ERRORS_IN_A_ROW = 64
-_TS_DISCONTINUOUS, _NO_BYTE_SEEK = 0x0200, 0x8000  # AVFMT_TS_DISCONT and AVFMT_NO_BYTE_SEEK of FFmpeg
+_NO_BYTE_SEEK = 0x8000  # AVFMT_NO_BYTE_SEEK of FFmpeg
 _LOOKED_AT_AFTER_A_SEEK = 2000
 _NOT_WORTH_A_SEEK_PACKETS = 8
 
@@ -58,6 +59,7 @@ class PacketTable:
 
 _REMEMBERED = 2
 _tables: dict[tuple[int, ...], PacketTable] = {}
+_REMEMBERING = threading.Lock()
 
 
 def read_table(source: Source) -> PacketTable:
@@ -68,10 +70,14 @@ def read_table(source: Source) -> PacketTable:
     """
     told = os.stat(source.path)
     identity = (told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, source.stream.index)
-    table = _tables.pop(identity, None) or _table(source)
-    _tables[identity] = table
-    while len(_tables) > _REMEMBERED:
-        _tables.pop(next(iter(_tables)), None)
+    with _REMEMBERING:
+        table = _tables.pop(identity, None)
+    if table is None:
+        table = _table(source)
+    with _REMEMBERING:
+        _tables[identity] = table
+        while len(_tables) > _REMEMBERED:
+            del _tables[next(iter(_tables))]
     return table
 
 
@@ -181,8 +187,8 @@ class PacketReader:
 
     def _ways(self, key: int) -> list[dict[str, Any]]:
         """Arguments for the container's seek: by place in the file where its clock may jump, else by time."""
-        flags, table = int(self.source.container.format.flags), self._table
-        if flags & _TS_DISCONTINUOUS and not flags & _NO_BYTE_SEEK:
+        table = self._table
+        if self.source.clock_may_jump and not int(self.source.container.format.flags) & _NO_BYTE_SEEK:
             return [{"offset": int(table.positions[key]), "unsupported_byte_offset": True}]
         times = [int(time) for time in dict.fromkeys((table.pts[key], table.dts[key])) if time != NO_TIME]
         return [{"offset": time, "stream": self.source.stream} for time in times]

@@ -11,9 +11,9 @@ from longpanda.video.timeline import Timeline
 class WalkingReader:
     """Answers as `PlannedReader`, by decoding everything from the first packet on.
 
-    For files whose packets do not say when their pictures are shown (AVI, ASF, bare streams with B pictures): the
-    n-th picture that the decoder gives is shown at the n-th of the moments at which some picture begins. So nothing is
-    skipped, and every second costs what lies before it.
+    For files whose packets do not say when their pictures are shown (AVI, ASF, bare streams with B pictures), and for
+    decoders that do not say from which packet a picture is: the n-th picture that the decoder gives is shown at the
+    n-th of the moments at which some picture begins. So nothing is skipped, and every second costs what lies before it.
 
     Args:
         decoder: the packets of an open file.

@@ -9,6 +9,8 @@ from typing import Any
 
 from longpanda.errors import VideoError
 
+_TS_DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT of FFmpeg
+
 
 class Source:
     """An open file and the one stream of it that is watched.
@@ -36,6 +38,11 @@ class Source:
     def codec(self) -> Any:
         """PyAV's codec context, which decodes the stream's packets."""
         return self.stream.codec_context
+
+    @property
+    def clock_may_jump(self) -> bool:
+        """Does the format allow a file's clock to go far ahead or back, as where recordings are joined?"""
+        return bool(int(self.container.format.flags) & _TS_DISCONTINUOUS)
 
     def close(self) -> None:
         """Close the file."""

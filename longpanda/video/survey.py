@@ -1,6 +1,6 @@
 """From all packets of a file to its time line."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -17,9 +17,10 @@ from longpanda.video.timeline import LOST, Numbers, Timeline
 _LONGEST_LEAD_SECONDS = 10.0
 _END_INTERVALS = Fraction(3, 2)
 _FEW = 0.01
-_TS_DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT of FFmpeg
+_JUMP_INTERVALS = 10  # a film of a picture each 12 s jumps nowhere
 _WITHOUT_PRESENTATION_TIMES = ("avi", "asf")
 _HEAD_PACKETS = 64
+_WRONG_STEPS_BACK = 2
 _SEAM_PACKETS = 3
 _MPEG_CLOCK = Fraction(1, 90_000)
 
@@ -40,49 +41,54 @@ def survey(source: Source) -> Timeline:
         raise VideoError(
             f"'{source.path}' has a video track without a picture", "at least one picture", "export or copy it again"
         )
-    may_jump = bool(int(source.container.format.flags) & _TS_DISCONTINUOUS)
-    return _Survey(table, shown, source.stream, may_jump).timeline(_times_mislead(source, table.pts[shown]))
+    return _Survey(table, shown, source.stream, source.clock_may_jump).timeline(
+        _times_mislead(source, table.pts[shown])
+    )
 
 
 def _times_mislead(source: Source, pts: Ticks) -> bool:
     """Are the times of pictures those of decoding, though the decoder puts pictures in another order?
 
-    AVI and ASF have no others, and files copied from them keep them. Where no picture seems to be shown out of the
-    order of decoding, and the codec may do that, the first pictures tell.
+    AVI and ASF have no others, and files copied from them keep them, or, with MPEG-4, what FFmpeg's copy makes of them.
+    Where hardly a picture seems to be shown out of the order of decoding, and the codec may do that, the first pictures
+    tell. One wrong time makes up to two steps back.
     """
-    if not source.codec.has_b_frames or len(pts) < 2:
+    if not source.codec.has_b_frames:
         return False
-    is_decoding_order = bool(np.all(np.diff(pts) > 0))
+    pts = pts[pts != NO_TIME]
+    steps_back = _steps_back(pts)
     if source.container.format.name in _WITHOUT_PRESENTATION_TIMES:
-        return is_decoding_order or _are_contradicted(source.path)
-    return is_decoding_order and _are_contradicted(source.path)
+        return not steps_back or _first_steps_back(source.path)[1] > 0
+    if steps_back > max(_FEW * len(pts), _WRONG_STEPS_BACK) and source.codec.codec.canonical_name != "mpeg4":
+        return False
+    stored, shown = _first_steps_back(source.path)
+    return shown > min(stored, _WRONG_STEPS_BACK)
 
 
-def _are_contradicted(path: str) -> bool:
-    """Do the first pictures come out of the decoder in another order than their times say?"""
+def _first_steps_back(path: str) -> tuple[int, int]:
+    """How often times of the first pictures go back, in the order of the file, and as the decoder gives them.
+
+    A time that is wrong, and a clock that jumps, goes back in both.
+    """
     import av
 
-    newest = NO_TIME
+    stored, shown = list[int | None](), list[int | None]()
     with open_source(path) as source:
         for packet in islice(demux(source), _HEAD_PACKETS):
+            if packet is None or not packet.size:
+                continue
             try:
-                frames = source.codec.decode(packet) if packet is not None and packet.size else []
+                shown.extend(frame.pts for frame in source.codec.decode(packet))
             except av.error.FFmpegError:
                 continue
-            for pts in (frame.pts for frame in frames if frame.pts is not None):
-                if pts < newest:
-                    return True
-                newest = pts
-    return False
+            stored.append(packet.pts)
+    both = (np.array([pts for pts in order if pts is not None], np.int64) for order in (stored, shown))
+    stored_back, shown_back = map(_steps_back, both)
+    return stored_back, shown_back
 
 
-@dataclass(frozen=True, eq=False)
-class _Pictures:
-    """What is to be shown: times of the shown packets, on one clock, and which of them are known."""
-
-    pts: Ticks
-    known: Flags
-    wrong: Flags
+def _steps_back(times: Ticks) -> int:
+    return int(np.count_nonzero(times[1:] < times[:-1]))
 
 
 def _durations(table: PacketTable, stream: Any) -> Ticks:
@@ -103,16 +109,16 @@ def _without_seams(table: PacketTable, starts: Numbers) -> PacketTable:
 class _Survey:
     """The steps from packets to the time line; arrays of length S are those of the shown packets."""
 
-    def __init__(self, table: PacketTable, shown: Numbers, stream: Any, may_jump: bool) -> None:
+    def __init__(self, table: PacketTable, shown: Numbers, stream: Any, clock_may_jump: bool) -> None:
         self._table, self._shown, self._stream = table, shown, stream
         self._durations = _durations(table, stream)
         self._second = max(1, int(1 / stream.time_base))
         raw = table.pts[shown]
         unshifted = clocks.filled(table.dts[shown], raw, self._durations[shown])
-        jump_ticks = int(clocks.JUMP_SECONDS * self._second)
-        starts = clocks.jumps(unshifted, may_jump, jump_ticks)
+        jump_ticks = int(max(clocks.JUMP_SECONDS * self._second, _JUMP_INTERVALS * clocks.interval_of(unshifted)))
+        starts = clocks.jumps(unshifted, clock_may_jump, jump_ticks)
         self._table = _without_seams(table, shown[starts])
-        may_wrap = may_jump and stream.time_base == _MPEG_CLOCK
+        may_wrap = clock_may_jump and stream.time_base == _MPEG_CLOCK
         shifts = clocks.offsets(np.where(raw == NO_TIME, unshifted, raw), unshifted, starts, may_wrap, jump_ticks)
         self._shift = np.repeat(shifts, np.diff([0, *starts, len(shown)]))
         self._clock = unshifted + self._shift
@@ -125,12 +131,13 @@ class _Survey:
 
     def timeline(self, times_mislead: bool) -> Timeline:
         """The time line; `times_mislead` says that the times of pictures are those of decoding."""
-        pictures = self._judged()
-        is_in_order = not times_mislead and bool(pictures.known.mean() >= 1 - _FEW)
+        known = self._pts != NO_TIME
+        wrong = self._wrong(self._pts, known)
+        is_in_order = not times_mislead and bool(known.mean() >= 1 - _FEW and 2 * wrong.mean() < 1)
         if is_in_order:
-            times, numbers, starts = self._in_order(pictures)
+            times, numbers, starts = self._in_order(known, wrong)
         else:
-            times, numbers = np.sort(self._clock), np.sort(self._shown)
+            times, numbers = self._moments(), self._shown
             starts = np.zeros(len(times), np.int64)
         origin = self._origin(int(times[0]), is_in_order)
         last_interval = int(times[-1] - times[-2]) if len(times) > 1 else 0
@@ -153,7 +160,7 @@ class _Survey:
             end=end,
             is_in_order=is_in_order,
             jumps=jumps,
-            wrong_times=int(np.count_nonzero(pictures.wrong)),
+            wrong_times=int(np.count_nonzero(wrong)) if is_in_order else 0,
             damaged=self._damaged,
         )
 
@@ -162,35 +169,41 @@ class _Survey:
         own = int(self._durations[number]) if number != LOST else 0
         return own if 2 * own >= self._interval else self._interval
 
-    def _judged(self) -> _Pictures:
-        """Tell right times from wrong and missing ones."""
-        known = self._pts != NO_TIME
-        wrong = np.zeros(len(known), bool)
+    def _wrong(self, times: Ticks, known: Flags) -> Flags:
+        """Which of the known times cannot be right."""
+        wrong = np.zeros(len(times), bool)
         places = np.flatnonzero(known)
         if len(places) > 1:
-            times = self._pts[places]
-            is_wrong = clocks.wrong(times, self._second)
+            is_wrong = clocks.wrong(times[places], self._second)
             good = places[~is_wrong]
             wrong[places[is_wrong]] = True
-            stray = clocks.strays(self._pts[good], self._table.durations[self._shown[good]], self._second)
+            stray = clocks.strays(times[good], self._table.durations[self._shown[good]], self._second)
             wrong[good[stray]] = True
-        return _Pictures(self._pts, known, wrong)
+        return wrong
 
-    def _in_order(self, pictures: _Pictures) -> tuple[Ticks, Numbers, Numbers]:
+    def _moments(self) -> Ticks:
+        """When some picture begins, by the times of decoding; one that cannot be right lies between its neighbours."""
+        wrong = self._wrong(self._clock, np.ones(len(self._clock), bool))
+        good, moments = np.flatnonzero(~wrong), self._clock.copy()
+        if len(good):
+            moments[wrong] = np.interp(np.flatnonzero(wrong), good, moments[good])
+        return np.sort(moments)
+
+    def _in_order(self, known: Flags, wrong: Flags) -> tuple[Ticks, Numbers, Numbers]:
         """Pictures by their times; where one has none, the gap that its neighbours leave is its place."""
-        good = pictures.known & ~pictures.wrong
+        good = known & ~wrong
         times, numbers = [self._pts[good]], [self._shown[good]]
         for at in np.flatnonzero(~good).tolist():
             gap = clocks.vacancy(self._pts, good, at, self._interval)
             if gap is not None:
                 times.append(np.array([gap]))
-                numbers.append(np.array([LOST if pictures.wrong[at] else self._shown[at]]))
+                numbers.append(np.array([LOST if wrong[at] else self._shown[at]]))
         damage = self._damage()
         all_times = np.concatenate([*times, damage])
         all_numbers = np.concatenate([*numbers, np.full(len(damage), LOST)])
         order = np.lexsort((all_numbers, all_times))
         all_times, all_numbers = all_times[order], all_numbers[order]
-        starts = self._starts(all_times, all_numbers, pictures.wrong)
+        starts = self._starts(all_times, all_numbers, wrong)
         is_lost = (all_numbers == LOST) | (self._table.marks[all_numbers] & CORRUPT != 0)
         self._damaged = frozenset(all_times[is_lost].tolist())
         end = int(np.flatnonzero(~is_lost)[-1]) + 1 if not is_lost.all() else len(is_lost)  # of a file that is cut

@@ -24,10 +24,10 @@ class Timeline:
 
     A picture is identified by the number of its packet, never by its time. It is on screen from its time to that of the
     next one. Where a packet is damaged, or a picture is missing because its time is wrong, nothing is on screen
-    (`LOST`). Second 0 is where the stream starts, as the container says, or its first picture where that is earlier or
-    the container says what cannot be. The last picture stays for its own duration or for 1.5 times the interval before
-    it, whichever is longer: that reaches the end of a whole file, and is not stretched over what a truncated file has
-    lost.
+    (`LOST`). Second 0 is where the stream starts, as the container says, or its first picture where that is earlier,
+    where the container says what cannot be, or where it tells when to decode only. The last picture stays for its own
+    duration or for 1.5 times the interval before it, whichever is longer: that reaches the end of a whole file, and is
+    not stretched over what a truncated file has lost.
 
     Args:
         table: the packets.
@@ -40,7 +40,8 @@ class Timeline:
         duration: ticks from second 0 to the end of the last picture.
         end: the last tick at which the last picture is on screen.
         is_in_order: False where times do not tell in which order pictures are shown (AVI, ASF and bare streams with B
-            pictures): then the decoder's order counts, and `times` are the moments at which some picture begins.
+            pictures, and files most of whose times cannot be right): then the decoder's order counts, and `times` are
+            the moments at which some picture begins.
         jumps: places at which the file's clock begins again.
         wrong_times: pictures left out because the time of their packet cannot be right.
         damaged: ticks at which the file is known to be damaged.

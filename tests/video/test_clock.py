@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from longpanda.video import clock
-from longpanda.video.content import fit
+from longpanda.video.content import _heaviest_in_order, _most_in_order, fit
 from longpanda.video.packets import NO_TIME
 
 SECOND = 90_000
@@ -120,3 +120,12 @@ def test_missing_decoding_times_go_on_at_the_rate_of_the_packets():
 )
 def test_the_decoders_order_is_right_and_times_are_fitted_to_it(times, fitted):
     assert fit(times) == fitted
+
+
+def test_as_many_times_are_kept_as_can_be():
+    random = np.random.default_rng(0)
+    for count in random.integers(1, 40, 200).tolist():
+        times = np.arange(count) * 10 + random.choice([0, 0, 0, -35, 70], count)
+        kept = sorted(_most_in_order(times, 0))
+        assert np.all(np.diff(times[kept]) >= 0)
+        assert len(kept) == len(_heaviest_in_order(times, np.ones(count)))

@@ -3,6 +3,8 @@
 `python -m benchmarks.pictures` does this for all of the corpus, against FFmpeg's command line.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -143,6 +145,9 @@ def test_a_jump_of_the_clock_is_said(corpus):
     assert jump.by_seconds == pytest.approx(-2.4, abs=0.01)
     assert "clock jumps (-2.400 s at 2.400 s)" in info.notice
     assert info.duration_seconds == pytest.approx(4.8, abs=0.01)
+    often = dataclasses.replace(info, clock_jumps=(jump,) * 40)
+    assert "(-2.400 s at 2.400 s, " in often.notice
+    assert "and 35 more)" in often.notice
 
 
 CROPPED = {  # rows and columns of the 96 x 128 pixels that are left
