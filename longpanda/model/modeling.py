@@ -271,11 +271,13 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             raise PromptError("both inputs and input_ids", "one prompt", "leave one of them out")
         input_ids = inputs if input_ids is None else input_ids
         media = [kwargs.pop(key, None) for key in (*PICTURES, *TIMES)]
-        cached = kwargs.get(self.backbone.cache_name)
-        if input_ids is not None and kwargs.get("inputs_embeds") is None and cached is None:
-            embeddings = self.place(input_ids, self._visual(*media))
-            if (input_ids == self.config.video_token_id).any():
-                kwargs["inputs_embeds"] = embeddings
+        if input_ids is not None and kwargs.get("inputs_embeds") is None:
+            cached, is_visual = kwargs.get(self.backbone.cache_name), input_ids == self.config.video_token_id
+            held = 0 if cached is None else int(cached.get_seq_length())
+            if held == 0 or is_visual[:, held:].any():  # all others are words, or in the cache
+                embeddings = self.place(input_ids, self._visual(*media))
+                if is_visual.any():
+                    kwargs["inputs_embeds"] = embeddings
         mask = kwargs.get("attention_mask")
         if mask is not None and not mask.all():
             self.backbone.require_padding()

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from tiny import asked, noise, tiny, tiny_stab
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, StaticCache
 
 from benchmarks.tiny_backbones import tiny_model
 from longpanda.errors import ConfigError, PromptError
@@ -14,6 +14,7 @@ from longpanda.model.backbone import Backbone
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
+from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.types import Lesson
 
@@ -193,6 +194,8 @@ def test_the_librarys_ways_to_generate_give_the_same() -> None:
     narrow = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", vocab_size=rows, **fields))
     for ways in (
         {"cache_implementation": "static"},
+        {"past_key_values": DynamicCache()},
+        {"past_key_values": StaticCache(config=model.config.text_config, max_cache_len=128)},
         {"assistant_model": model},
         {"assistant_model": other},
         {"assistant_model": narrow},
@@ -201,6 +204,26 @@ def test_the_librarys_ways_to_generate_give_the_same() -> None:
         assert torch.equal(model.generate(**inputs, **settings, **ways), expected), ways
     media = {key: value for key, value in inputs.items() if key != "input_ids"}
     assert torch.equal(model.generate(inputs=inputs["input_ids"], **media, **settings), expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["llama", "bamba"])
+def test_a_conversation_may_go_on_with_its_cache(name) -> None:
+    """As transformers' users do it: each turn gives all of the prompt, and the cache of the turn before."""
+    model, processor = around(name)
+    settings = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False}
+    cache, clips = DynamicCache(config=model.config.text_config), [noise(3), noise(2, seed=1)]
+    first = processor(processor.chat(QUESTIONS[0]), clips[:1])
+    said = model.generate(**first, **settings, past_key_values=cache)[:, :-1]  # what the cache holds
+    for new in (0, 1):
+        turn = processor(processor.chat(QUESTIONS[1], clips=new), clips[1 : 1 + new])["input_ids"]
+        inputs = dict(processor(VIDEO_TOKEN * (1 + new), clips[: 1 + new]))
+        ids = inputs["input_ids"] = torch.cat([said, turn], 1)
+        inputs["attention_mask"] = torch.ones_like(ids)
+        alone = model.generate(**inputs, **settings)
+        assert torch.equal(model.generate(**inputs, **settings, past_key_values=copy.deepcopy(cache)), alone), new
+    with pytest.raises(PromptError, match=r"\d+ visual placeholders in input_ids; expected 0"):
+        model.generate(ids, past_key_values=cache)
 
 
 def test_an_assistant_for_embeddings_without_their_prompt_is_refused() -> None:
