@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
-from transformers import PreTrainedModel
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from longpanda.model.backbone import Backbone
@@ -116,14 +115,10 @@ class Trial:
             both = self.generated(
                 input_ids=torch.cat([self.ids, filled]), inputs_embeds=torch.cat([long, padded]), attention_mask=mask
             )
+            logits, new = torch.stack(both.logits, 1), both.sequences[:, TRIAL_TOKENS:]
             return all(
-                self.same(logits, self._said(torch.cat([prompt, new], 1), prompt.shape[1]))
-                for prompt, new, logits in zip(
-                    prompts,
-                    both.sequences[:, TRIAL_TOKENS:].split(1),
-                    torch.stack(both.logits, 1).split(1),
-                    strict=True,
-                )
+                self.same(logits[[row]], self._said(torch.cat([prompt, new[[row]]], 1), prompt.shape[1]))
+                for row, prompt in enumerate(prompts)
             )
 
     def _said(self, ids: Tensor, prompt_tokens: int) -> Tensor:
@@ -194,7 +189,7 @@ def _listed(value: int | list[int] | None) -> list[int]:
 
 
 @contextmanager
-def _quiet(model: PreTrainedModel) -> Iterator[None]:
+def _quiet(model: nn.Module) -> Iterator[None]:
     """No dropout and no gradients for as long as the block lasts; each module is left as it was."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

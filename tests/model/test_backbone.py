@@ -154,6 +154,22 @@ def test_prompts_of_several_lengths_are_equal_to_alone_or_refused() -> None:
     model.generate(**processor([texts[0]] * 2, [clips[0]] * 2), max_new_tokens=2)
 
 
+@torch.no_grad()
+def test_what_wraps_a_language_model_takes_nothing_from_it() -> None:
+    peft = pytest.importorskip("peft")
+    model, processor = tiny()
+    lesson = Lesson(noise(2), tuple(asked(question, "42") for question in QUESTIONS))
+    plain = model(**processor.lessons([lesson])).loss
+    settings = peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    adapted, compiled = tiny()[0], tiny()[0]
+    adapted.language_model = peft.get_peft_model(adapted.language_model, settings)
+    compiled.language_model = torch.compile(compiled.language_model, backend="eager")
+    for model in (adapted, compiled):
+        model.backbone.check()
+        assert model.backbone.continues
+        torch.testing.assert_close(model(**processor.lessons([lesson])).loss, plain)
+
+
 def test_what_a_language_model_would_ignore_is_refused() -> None:
     model, processor = around("bloom")
     inputs = processor(processor.chat(QUESTIONS[0]), [noise(2)])
