@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from longpanda.errors import ConfigError
 from longpanda.shapes import Float
 from longpanda.types import Evidence
 
@@ -52,6 +53,9 @@ def group_effects(
         ids: a prompt and its answer.
         answered: how many of the last ids are the answer's.
         groups: that the visual tokens stand for.
+
+    Raises:
+        ConfigError: layers that autograd cannot pass, as those of some kinds of quantisation.
     """
     visual = torch.tensor(ids[: len(ids) - answered]) == model.config.video_token_id
     end = int(visual.nonzero()[-1, 0]) + 1
@@ -60,11 +64,16 @@ def group_effects(
     group_of = torch.full((end,), groups)  # text, such as written times, has a factor of its own: 1
     group_of[visual[:end]] = torch.arange(groups).repeat_interleave(int(visual.sum()) // groups)
     row = torch.tensor([list(ids)[end : first + written - 1]], device=model.device)
-    answer = torch.tensor(list(ids)[first : first + written], device=model.device)
     factors = torch.cat([torch.full((groups,), FADED), torch.ones(1)]).requires_grad_()
     faded = _faded(cache, end, factors, group_of)
     logits = model.language_model(row, past_key_values=faded, use_cache=True).logits[0, -written:]
-    (effects,) = torch.autograd.grad(_log_odds(logits.float(), answer), factors)
+    answer = torch.tensor(list(ids)[first : first + written], device=logits.device)
+    effects = None
+    if logits.requires_grad:
+        (effects,) = torch.autograd.grad(_log_odds(logits.float(), answer), factors, allow_unused=True)
+    if effects is None:
+        found = f"evidence from a '{model.backbone.name}' whose layers give no gradients"
+        raise ConfigError(found, "weights that are not quantised, or in a way that can be trained", "ask without it")
     return effects[:groups].double().numpy()
 
 

@@ -79,7 +79,7 @@ class Session:
         Raises:
             PromptError: the question is empty.
             ContextError: the prompt leaves no room in the context for an answer.
-            ConfigError: evidence of a language model with layers that forget.
+            ConfigError: evidence of a language model with layers that forget, or that give no gradients.
         """
         if evidence or verify:
             self._prefix.require_memory("evidence from")

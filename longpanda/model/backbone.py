@@ -12,7 +12,7 @@ from types import MethodType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache, GenerationMixin, PreTrainedModel
 
 from longpanda.errors import ConfigError
@@ -28,13 +28,14 @@ class Backbone:
     """A language model and what it was found able to do; every trial is made once, when its result is first needed.
 
     Args:
-        language_model: any causal language model of transformers.
+        language_model: any causal language model of transformers, or what wraps one: PEFT's adapters, torch.compile.
     """
 
-    def __init__(self, language_model: PreTrainedModel) -> None:
-        self.model = language_model
-        self._accepted = frozenset(inspect.signature(type(language_model).forward).parameters)
-        _prepare(language_model)
+    def __init__(self, language_model: nn.Module) -> None:
+        self.model: Any = language_model
+        own = next(module for module in language_model.modules() if isinstance(module, PreTrainedModel))
+        self._accepted = frozenset(inspect.signature(type(own).forward).parameters)
+        _prepare(own)
 
     @property
     def name(self) -> str:

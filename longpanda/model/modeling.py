@@ -278,15 +278,16 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if inputs is not None and input_ids is not None:
             raise PromptError("both inputs and input_ids", "one prompt", "leave one of them out")
         input_ids = inputs if input_ids is None else input_ids
-        visual = self._visual(*(kwargs.pop(key, None) for key in (*PICTURES, *TIMES)))
-        if visual is not None and kwargs.get("inputs_embeds") is not None:
+        media = [kwargs.pop(key, None) for key in (*PICTURES, *TIMES)]
+        if media[0] is not None and kwargs.get("inputs_embeds") is not None:
             raise PromptError("both pixel_values and inputs_embeds", "one of them", "place visual tokens with `place`")
         if input_ids is not None and kwargs.get("inputs_embeds") is None:
-            cache = kwargs.get("past_key_values")
-            new = input_ids if visual is not None or cache is None else input_ids[:, cache.get_seq_length() :]
-            embeddings = self.place(new, visual)
-            if visual is not None:
-                kwargs["inputs_embeds"] = embeddings
+            cached, is_visual = kwargs.get(self.backbone.cache_name), input_ids == self.config.video_token_id
+            held = 0 if cached is None else int(cached.get_seq_length())
+            if held == 0 or is_visual[:, held:].any():  # all others are words, or in the cache
+                embeddings = self.place(input_ids, self._visual(*media))
+                if is_visual.any():
+                    kwargs["inputs_embeds"] = embeddings
         mask = kwargs.get("attention_mask")
         if mask is not None and not mask.all():
             self.backbone.require_padding()

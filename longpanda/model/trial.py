@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
-from transformers import PreTrainedModel
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from longpanda.model.backbone import Backbone
@@ -70,8 +69,7 @@ class Trial:
             if not self.same(self.logits(later)[:, :half], logits[:, :half]):
                 return "whose tokens see those that come after them"
             output = self.generated(input_ids=self.ids, inputs_embeds=embeddings)
-            again = self.logits(self.embeddings(output.sequences))[:, TRIAL_TOKENS - 1 : -1]
-            if not self.same(torch.stack(output.logits, 1), again):
+            if not self.same(torch.stack(output.logits, 1), self._said(output.sequences, TRIAL_TOKENS)):
                 return "that generates something else with a cache than without one"
         return ""
 
@@ -102,27 +100,33 @@ class Trial:
 
     def _continued(self, ids: Tensor, cache: Any) -> bool:
         output = self.backbone.go_on(ids, cache, **self._settings())
-        whole = self.logits(self.embeddings(output.sequences))[:, TRIAL_TOKENS - 1 : -1]
-        return self.same(torch.stack(output.logits, 1), whole)
+        return self.same(torch.stack(output.logits, 1), self._said(output.sequences, TRIAL_TOKENS))
 
     def padded(self) -> bool:
-        """Two prompts in a batch, the second shorter, against each alone."""
+        """Two prompts in a batch, the second shorter, against each as a whole with the tokens generated behind it."""
         short = 7
         with _quiet(self.model):
-            prompts = [(ids, self.embeddings(ids)) for ids in (self.ids, self.other[:, short:])]
-            alone = [self.generated(input_ids=ids, inputs_embeds=embeddings) for ids, embeddings in prompts]
-            (one, long), (other, shorter) = prompts
-            mask = torch.ones_like(one).repeat(2, 1)
-            mask[1, :short] = 0
-            filled = torch.cat([self.other[:, :short], other], 1)
+            prompts = [self.ids, self.other[:, short:]]
+            long, shorter = (self.embeddings(ids) for ids in prompts)
+            filled = torch.cat([self.other[:, :short], prompts[1]], 1)
             padded = torch.cat([self.embedding(filled)[:, :short], shorter], 1)
+            mask = torch.ones_like(filled).repeat(2, 1)
+            mask[1, :short] = 0
             both = self.generated(
-                input_ids=torch.cat([one, filled]), inputs_embeds=torch.cat([long, padded]), attention_mask=mask
+                input_ids=torch.cat([self.ids, filled]), inputs_embeds=torch.cat([long, padded]), attention_mask=mask
             )
+            logits, new = torch.stack(both.logits, 1), both.sequences[:, TRIAL_TOKENS:]
             return all(
-                self.same(torch.stack(both.logits, 1)[row : row + 1], torch.stack(single.logits, 1))
-                for row, single in enumerate(alone)
+                self.same(logits[[row]], self._said(torch.cat([prompt, new[[row]]], 1), prompt.shape[1]))
+                for row, prompt in enumerate(prompts)
             )
+
+    def _said(self, ids: Tensor, prompt_tokens: int) -> Tensor:
+        """Of a text [1, L], what the model says as a whole to a prompt and to what follows it; the last token's not.
+
+        Which tokens follow is no question of this: where two are about as likely, rounding decides between them.
+        """
+        return self.logits(self.embeddings(ids))[:, prompt_tokens - 1 : -1]
 
     def side_by_side(self) -> bool:
         """Two questions behind one beginning, each hidden from the other, against the second alone."""
@@ -185,7 +189,7 @@ def _listed(value: int | list[int] | None) -> list[int]:
 
 
 @contextmanager
-def _quiet(model: PreTrainedModel) -> Iterator[None]:
+def _quiet(model: nn.Module) -> Iterator[None]:
     """No dropout and no gradients for as long as the block lasts; each module is left as it was."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

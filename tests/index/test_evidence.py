@@ -223,6 +223,14 @@ def test_layers_that_forget_give_no_evidence(film, monkeypatch):
         panda.watch(film).ask(QUESTION, evidence=True)
 
 
+def test_layers_without_gradients_give_no_evidence(model_folder, film):
+    panda = load(str(model_folder))
+    for layer in panda.model.language_model.model.layers:
+        layer.self_attn.o_proj.register_forward_hook(lambda _layer, _given, output: output.detach())
+    with pytest.raises(ConfigError, match=r"evidence from a 'qwen2' whose layers give no gradients; .*; ask without"):
+        panda.watch(film).ask(QUESTION, evidence=True)
+
+
 def test_no_answer_has_no_evidence(panda, film, monkeypatch):
     end = torch.tensor([[panda.processor.end_token_id]])
     monkeypatch.setattr(panda.model, "generate", lambda ids, **_: torch.cat([ids, end], 1))

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from tiny import asked, noise, tiny, tiny_stab
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, StaticCache
 
 from benchmarks.tiny_backbones import tiny_model
 from longpanda.errors import ConfigError, PromptError
@@ -14,6 +14,7 @@ from longpanda.model.backbone import Backbone
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
+from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.types import Lesson
 
@@ -129,10 +130,12 @@ def test_what_each_kind_can_do(name, continues, crops, pads, separates) -> None:
 
 
 def test_half_precision_is_no_fault() -> None:
-    for name in ("llama", "qwen3_next", "mixtral"):
+    """Nor is it one where the next token of a padded prompt is another, of two that are about as likely."""
+    for name in ("llama", "qwen3_next", "mixtral", "gpt2"):
         backbone = Backbone(tiny_model(name, word_tokenizer(vocabulary())).to(torch.bfloat16))
         backbone.check()
-        assert backbone.continues
+        assert backbone.continues, name
+        assert backbone.pads, name
 
 
 @pytest.mark.parametrize("name", ["bloom", "mpt", "rwkv"])
@@ -172,6 +175,22 @@ def test_a_model_that_was_moved_is_tried_again() -> None:
     assert model.backbone.pads
     copied = copy.deepcopy(model)
     assert copied.backbone.model is copied.language_model
+
+
+@torch.no_grad()
+def test_what_wraps_a_language_model_takes_nothing_from_it() -> None:
+    peft = pytest.importorskip("peft")
+    model, processor = tiny()
+    lesson = Lesson(noise(2), tuple(asked(question, "42") for question in QUESTIONS))
+    plain = model(**processor.lessons([lesson])).loss
+    settings = peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    adapted, compiled = tiny()[0], tiny()[0]
+    adapted.language_model = peft.get_peft_model(adapted.language_model, settings)
+    compiled.language_model = torch.compile(compiled.language_model, backend="eager")
+    for model in (adapted, compiled):
+        model.backbone.check()
+        assert model.backbone.continues
+        torch.testing.assert_close(model(**processor.lessons([lesson])).loss, plain)
 
 
 def test_what_a_language_model_would_ignore_is_refused() -> None:
@@ -221,6 +240,8 @@ def test_the_librarys_ways_to_generate_give_the_same() -> None:
     narrow = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", vocab_size=rows, **fields))
     for ways in (
         {"cache_implementation": "static"},
+        {"past_key_values": DynamicCache()},
+        {"past_key_values": StaticCache(config=model.config.text_config, max_cache_len=128)},
         {"assistant_model": model},
         {"assistant_model": other},
         {"assistant_model": narrow},
@@ -229,6 +250,26 @@ def test_the_librarys_ways_to_generate_give_the_same() -> None:
         assert torch.equal(model.generate(**inputs, **settings, **ways), expected), ways
     media = {key: value for key, value in inputs.items() if key != "input_ids"}
     assert torch.equal(model.generate(inputs=inputs["input_ids"], **media, **settings), expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["llama", "bamba"])
+def test_a_conversation_may_go_on_with_its_cache(name) -> None:
+    """As transformers' users do it: each turn gives all of the prompt, and the cache of the turn before."""
+    model, processor = around(name)
+    settings = {"max_new_tokens": 6, "min_new_tokens": 6, "do_sample": False}
+    cache, clips = DynamicCache(config=model.config.text_config), [noise(3), noise(2, seed=1)]
+    first = processor(processor.chat(QUESTIONS[0]), clips[:1])
+    said = model.generate(**first, **settings, past_key_values=cache)[:, :-1]  # what the cache holds
+    for new in (0, 1):
+        turn = processor(processor.chat(QUESTIONS[1], clips=new), clips[1 : 1 + new])["input_ids"]
+        inputs = dict(processor(VIDEO_TOKEN * (1 + new), clips[: 1 + new]))
+        ids = inputs["input_ids"] = torch.cat([said, turn], 1)
+        inputs["attention_mask"] = torch.ones_like(ids)
+        alone = model.generate(**inputs, **settings)
+        assert torch.equal(model.generate(**inputs, **settings, past_key_values=copy.deepcopy(cache)), alone), new
+    with pytest.raises(PromptError, match=r"\d+ visual placeholders in input_ids; expected 0"):
+        model.generate(ids, past_key_values=cache)
 
 
 def test_an_assistant_for_embeddings_without_their_prompt_is_refused() -> None:
