@@ -58,7 +58,10 @@ def test_verify_names_what_was_changed(suite, capsys):
     questions = suite / "questions.jsonl"
     whole = questions.read_text()
     questions.write_text(whole.replace("7", "8"))
-    assert "1 of 5 files are wrong" in _complaint(["verify", str(suite)], capsys)
+    assert main(["longwatch", "verify", str(suite)]) == 2
+    named, last = capsys.readouterr().err.splitlines()
+    assert named == "longpanda: questions.jsonl: changed since it was made"
+    assert "1 of 5 files are wrong" in last
     questions.write_text(whole)
 
 
