@@ -104,6 +104,7 @@ def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, ca
     for shown in (said, text, plain.read_text()):
         assert f"{command} grounding minus {command}" in shown.replace("\\", "")
     assert "| needle |" in said
+    assert f"Errors: {command} grounding\n\n| kind |" in said
     assert "data:image/jpeg;base64," in text
     assert "6 errors" in text
     commands = [shlex.split(line) for line in plain.read_text().splitlines() if line.startswith("    longpanda")]
@@ -145,7 +146,7 @@ def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypat
     lines = out.read_text().splitlines()
     out.write_text("\n".join(lines[:-5]) + "\n")
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
-    assert "5 questions of the suite were not asked yet" in out.with_suffix(".html").read_text()
+    assert "Not asked yet: 5 questions of the suite." in out.with_suffix(".html").read_text()
     out.write_text(lines[0] + "\n")
     assert "no answer in" in _complaint(["report", str(out)], capsys)
     assert "3 files of results" in _complaint(["report", *[str(out)] * 3], capsys)
