@@ -1,6 +1,7 @@
 """A suite from making to the report, as a user goes through it."""
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -239,6 +240,19 @@ def test_mistakes_are_one_line(arguments, message, suite, tmp_path, capsys):
     assert message in err
     assert err.count("\n") == 1, "no bar was drawn"
     assert not (tmp_path / "r.jsonl").exists()
+
+
+@pytest.mark.parametrize("step", ["run", "report"])
+def test_a_pipe_or_a_device_is_neither_read_nor_replaced(step, suite, command, tmp_path, capsys):
+    out, pipe = tmp_path / "r.jsonl", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    run = ["longwatch", "run", str(suite), "--command", command, "--out"]
+    assert main([*run, str(out)]) == 0
+    capsys.readouterr()
+    again = run if step == "run" else ["longwatch", "report", str(out), "--out"]
+    assert main([*again, str(pipe)]) == 2
+    assert f"'{pipe}' is a device or a pipe; expected the name of a file" in capsys.readouterr().err
+    assert pipe.is_fifo()
 
 
 def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tmp_path, capsys, monkeypatch):
