@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from typing import Any, Final
 
 from tqdm import tqdm
@@ -37,8 +38,8 @@ def bar(doing: str, total: float | None, unit: str, done: float = 0) -> "tqdm[An
 
 
 def say(text: str) -> None:
-    """Say something while a bar is shown, in a line of its own."""
-    with tqdm.external_write_mode(file=sys.stderr):
+    """Say something while a bar is shown, in a line of its own; the bar is drawn again below it, a line is not."""
+    with tqdm.external_write_mode(file=sys.stderr) if sys.stderr.isatty() else nullcontext():
         complain(text)
 
 

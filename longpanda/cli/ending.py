@@ -27,7 +27,7 @@ CODES: Final = {
     Code.WELL: "all is well",
     Code.BUG: "something unexpected, likely a bug: please report it",
     Code.REFUSED: "what was asked cannot be done, and one line says what to do: input, options, a full disk",
-    Code.ERRORS_INSIDE: "longwatch run went to its end, and some questions have errors in place of answers",
+    Code.ERRORS_INSIDE: "longwatch run left questions without an answer; the same command asks them again",
     Code.HUNG_UP: "the terminal was closed (SIGHUP)",
     Code.INTERRUPTED: "stopped by Ctrl-C; the same command goes on, where it is one that goes on",
     Code.NOBODY_READS: "what reads the output went away, as in: longpanda probe film.mp4 | head -1",

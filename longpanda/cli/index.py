@@ -78,10 +78,13 @@ def run(options: argparse.Namespace) -> None:
     if options.plan:
         return
     index, had_work = _built(builder, options.append)
+    facts = _facts(index)
     if options.json:
-        print_json(_facts(index))
-    else:
-        print(_line(index, had_work))
+        print_json(facts)
+        return
+    if facts["notice"]:
+        print(f"note: {facts['notice']}", file=sys.stderr)
+    print(_line(index, had_work))
 
 
 def _built(builder: "Builder", append: bool) -> "tuple[VideoIndex, bool]":

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -126,7 +125,7 @@ def _seed(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> None:
     """Check every file of a suite against its manifest and against its plan, drawn anew."""
-    from longpanda.cli.bars import bar
+    from longpanda.cli.bars import bar, say
     from longpanda.errors import ConfigError
     from longpanda.longwatch.make import verify
     from longpanda.longwatch.suite import SuitePlan
@@ -140,7 +139,7 @@ def _verify(options: argparse.Namespace) -> None:
             shown.update()
             if problem:
                 wrong += 1
-                shown.write(f"{name}: {problem}", file=sys.stderr)
+                say(f"{name}: {problem}")
     if wrong:
         raise ConfigError(
             f"{wrong} of {count} files are wrong", "a suite as it was made", "delete them and run make again"

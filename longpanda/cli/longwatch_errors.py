@@ -68,5 +68,5 @@ def require_answers(scores: "Sequence[Score]", is_asked_again: bool) -> None:
 
     if failed := sum(score.error is not None for score in scores):
         found = f"{failed:,} of {counted(len(scores), 'question')} without an answer"
-        again = "run the same command again" + ("" if is_asked_again else " with --retry-errors")
+        again = "run the same command again" + ("" if is_asked_again else " without --no-retry-errors")
         raise IncompleteError(found, "an answer to each", f"{again}, which asks these alone")

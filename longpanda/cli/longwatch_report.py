@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> None:
     for section in report.sections:
         if section.key in _PRINTED:
             for model, table in section.tables:
-                print(f"{model or section.title}\n\n{markdown_table(table)}\n")
+                heading = f"{section.title}: {model}" if model else section.title
+                print(f"{heading}\n\n{markdown_table(table)}\n")
     print(f"the page is {target}")
     if options.png is not None:
         from longpanda.evaluate.figure import draw

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],  # without one argparse would say that it is required
         metavar="FIELD=VALUE",
         help="override any field: seed=3 stages.0.steps=100",
     )

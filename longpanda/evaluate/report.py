@@ -11,6 +11,7 @@ import jinja2
 
 from longpanda.evaluate import charts, colours
 from longpanda.evaluate.cells import Cell, Table, length_text
+from longpanda.evaluate.metrics import counted
 from longpanda.evaluate.paired import Paired
 from longpanda.evaluate.summary import Failure, Summary
 from longpanda.evaluate.tables import Section, sections, tiles
@@ -59,7 +60,13 @@ def page(report: Report) -> str:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"shades": _shades, "minutes": length_text, "data_uri": _data_uri, "tiles": tiles}
+    environment.filters |= {
+        "shades": _shades,
+        "minutes": length_text,
+        "data_uri": _data_uri,
+        "tiles": tiles,
+        "counted": counted,
+    }
     known = {"report": report, "charts": charts, "colours": colours, "unverified": UNVERIFIED}
     return _writable(environment.get_template(TEMPLATE).render(known) + "\n")
 
@@ -97,8 +104,8 @@ def markdown_table(table: Table) -> str:
 
 def _about(model: Summary) -> str:
     lengths = ", ".join(map(length_text, model.minutes))
-    missing = f" **{model.missing:,} questions of the suite were not asked yet.**" if model.missing else ""
-    asked = f"{model.overall.exact.questions:,} questions about {model.videos:,} videos of {lengths}"
+    missing = f" **Not asked yet: {counted(model.missing, 'question')} of the suite.**" if model.missing else ""
+    asked = f"{counted(model.overall.exact.questions, 'question')} about {counted(model.videos, 'video')} of {lengths}"
     unchecked = f" **{UNVERIFIED}**" if model.configuration.get("unverified") else ""
     return f"{_plain(model.name)}: {asked}.{missing}{unchecked}"
 

@@ -113,6 +113,8 @@ def _neighbour(target: Path) -> str:
     try:
         if target.is_dir():
             raise ConfigError(f"'{target}' is a directory", "the name of a file", "add a file name to it")
+        if target.exists() and not target.is_file():  # a device or a pipe, which a whole file would take the place of
+            raise ConfigError(f"'{target}' is a device or a pipe", "the name of a file", "choose another name")
         if not target.parent.is_dir():
             raise ConfigError(f"no directory '{target.parent}'", "an existing directory", "create it first")
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)

@@ -38,6 +38,25 @@ def test_lines_where_there_is_no_terminal(at_once, monkeypatch):
     assert not any("\r" in line for line in lines)
 
 
+def test_what_is_said_meanwhile_is_one_line_where_there_is_no_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    with bars.bar("asking", 4, "questions") as shown:
+        bars.say("the server is busy")
+        shown.update()
+        bars.say("the server is busy")
+    assert stream.getvalue() == "longpanda: the server is busy\n" * 2
+
+
+def test_what_is_said_meanwhile_stands_above_a_bar(monkeypatch):
+    monkeypatch.setattr(bars, "BAR_DELAY_SECONDS", 0)
+    monkeypatch.setattr(sys, "stderr", stream := Terminal())
+    with bars.bar("asking", 4, "questions"):
+        bars.say("the server is busy")
+    lines = stream.getvalue().split("longpanda: the server is busy\n")
+    assert len(lines) == 2
+    assert all("asking:   0%|" in line for line in lines), "it is drawn again"
+
+
 def test_short_work_needs_no_line(monkeypatch):
     assert work(io.StringIO(), monkeypatch) == ""
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -75,6 +76,27 @@ def test_index_beside_the_video_and_as_json(film, model_folder, tmp_path, capsys
     assert made["frames_missing"] == 0
     assert made["tokens"] == planned["tokens"]
     assert made["bytes"] == sum(path.stat().st_size for path in (tmp_path / "mine.vidx").iterdir())
+
+
+def test_index_says_what_is_odd_about_a_file(film, model_folder, tmp_path, capsys):
+    twice = tmp_path / "twice.ts"
+    with av.open(film) as source, av.open(stream := io.BytesIO(), "w", format="mpegts") as target:
+        copied = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copied
+                target.mux(packet)
+        target.close()
+        twice.write_bytes(stream.getvalue() * 2)
+    command = ["index", str(twice), "--fps", "5", "--model", model_folder]
+    assert main(command) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if "clock" in line]
+    assert notes == [notes[0]]
+    assert notes[0].startswith("note: ")
+    assert main([*command, "--json"]) == 0
+    said, complaint = capsys.readouterr()
+    assert f"note: {json.loads(said)['notice']}" == notes[0]
+    assert "clock" not in complaint
 
 
 def test_an_index_is_asked_like_a_video(film, index, model_folder, capsys):

@@ -1,6 +1,7 @@
 """A suite from making to the report, as a user goes through it."""
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -58,7 +59,10 @@ def test_verify_names_what_was_changed(suite, capsys):
     questions = suite / "questions.jsonl"
     whole = questions.read_text()
     questions.write_text(whole.replace("7", "8"))
-    assert "1 of 5 files are wrong" in _complaint(["verify", str(suite)], capsys)
+    assert main(["longwatch", "verify", str(suite)]) == 2
+    named, last = capsys.readouterr().err.splitlines()
+    assert named == "longpanda: questions.jsonl: changed since it was made"
+    assert "1 of 5 files are wrong" in last
     questions.write_text(whole)
 
 
@@ -101,6 +105,7 @@ def test_results_become_a_page_and_two_are_compared(suite, command, tmp_path, ca
     for shown in (said, text, plain.read_text()):
         assert f"{command} grounding minus {command}" in shown.replace("\\", "")
     assert "| needle |" in said
+    assert f"Errors: {command} grounding\n\n| kind |" in said
     assert "data:image/jpeg;base64," in text
     assert "6 errors" in text
     commands = [shlex.split(line) for line in plain.read_text().splitlines() if line.startswith("    longpanda")]
@@ -142,7 +147,7 @@ def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypat
     lines = out.read_text().splitlines()
     out.write_text("\n".join(lines[:-5]) + "\n")
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
-    assert "5 questions of the suite were not asked yet" in out.with_suffix(".html").read_text()
+    assert "Not asked yet: 5 questions of the suite." in out.with_suffix(".html").read_text()
     out.write_text(lines[0] + "\n")
     assert "no answer in" in _complaint(["report", str(out)], capsys)
     assert "3 files of results" in _complaint(["report", *[str(out)] * 3], capsys)
@@ -235,6 +240,19 @@ def test_mistakes_are_one_line(arguments, message, suite, tmp_path, capsys):
     assert message in err
     assert err.count("\n") == 1, "no bar was drawn"
     assert not (tmp_path / "r.jsonl").exists()
+
+
+@pytest.mark.parametrize("step", ["run", "report"])
+def test_a_pipe_or_a_device_is_neither_read_nor_replaced(step, suite, command, tmp_path, capsys):
+    out, pipe = tmp_path / "r.jsonl", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    run = ["longwatch", "run", str(suite), "--command", command, "--out"]
+    assert main([*run, str(out)]) == 0
+    capsys.readouterr()
+    again = run if step == "run" else ["longwatch", "report", str(out), "--out"]
+    assert main([*again, str(pipe)]) == 2
+    assert f"'{pipe}' is a device or a pipe; expected the name of a file" in capsys.readouterr().err
+    assert pipe.is_fifo()
 
 
 def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tmp_path, capsys, monkeypatch):

@@ -73,7 +73,7 @@ def test_errors_end_with_code_3_are_told_apart_and_asked_again_alone(suite, serv
     failed = [_question(body) for body in server.bodies[:3]]
     assert _ask(suite, out, server, "--no-retry-errors") == 3
     assert len(server.bodies) == 6, "they are left when that is asked for"
-    assert "with --retry-errors" in capsys.readouterr().err
+    assert "run the same command again without --no-retry-errors" in capsys.readouterr().err
     assert _ask(suite, out, server, "--answer-tokens", "900") == 0
     assert [_question(body) for body in server.bodies[6:]] == failed
     assert {body["max_tokens"] for body in server.bodies[6:]} == {900}

@@ -57,6 +57,7 @@ QUESTION = "Where is the key?"
         ),
         (["probe", "{text}", "--q"], "no option '--q' of 'longpanda probe'; choose one of: --help, --json"),
         (["train", "--", "seed"], "no recipe 'seed'"),
+        (["train"], "the following arguments are required: recipe; try 'longpanda train --help'"),
         (["probe", "{none}"], "no such file"),
         (["probe", "{text}"], "is no media file"),
         (["info", "no-such"], "no model 'no-such'"),

@@ -70,7 +70,7 @@ def test_questions_without_all_rotations_are_counted_and_left_out():
     rotated = by_question([*_askings(0, RIGHT), *_askings(1, RIGHT)[:3]])
     assert (len(rotated.plain), len(rotated.circular), rotated.unfinished) == (1, 1, 1)
     askings = [*_askings(0, RIGHT), *_askings(1, RIGHT)[:3]]
-    assert "1 questions of the suite were not asked yet" in markdown(_report(judged(askings), askings))
+    assert "Not asked yet: 1 question of the suite." in markdown(_report(judged(askings), askings))
     with pytest.raises(ConfigError, match="all its rotations"):
         judged(_askings(1, RIGHT)[:3])
 

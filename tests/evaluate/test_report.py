@@ -140,12 +140,16 @@ def test_errors_and_what_is_missing_are_said():
         assert "With and without errors" in text
         assert "the system was busy for longer than the patience" in text
         assert "the server was down" in text
-        assert "7 questions of the suite were not asked yet" in text
+        assert "Not asked yet: 7 questions of the suite." in text
     assert "| needle | 97.6% [" in markdown(report)
     assert "| 100.0% [91 to 100%] | 1 |" in markdown(report)
     assert "right of what was answered" in page(report)
+    one = _report([score(1.0)], missing=1)
+    for text in (_checked(one), markdown(one)):
+        assert "1 question about 1 video of 3 min" in text
+        assert "Not asked yet: 1 question of the suite." in text
     whole = page(_report(results((20, 20))))
-    assert "not asked yet" not in page(_report(scores))
+    assert "Not asked yet" not in page(_report(scores))
     for title in ("With and without errors", "Messages of errors", "right of what was answered"):
         assert title not in whole
 
