@@ -12,8 +12,9 @@ from longpanda.video.packets import NO_TIME, Ticks
 
 _WRAP = 2**33
 """MPEG's clock begins again after so many ticks, 26.5 hours."""
-JUMP_SECONDS = 10.0
-"""FFmpeg's `dts_delta_threshold`: a clock that may jump, and goes on by more than this, has jumped."""
+JUMP_SECONDS, IMPOSSIBLE_SECONDS = 10.0, 30 * 3600.0
+"""FFmpeg's `dts_delta_threshold` and `dts_error_threshold`: a clock that may jump, or any clock, has jumped if it goes
+on by more than this."""
 _NEIGHBOURS, _LEAST_PIECE = 8, 3
 _REORDERED = 64
 """More pictures than any codec decodes between a picture and those that are shown before it (VVC: 32 in use)."""
@@ -60,35 +61,38 @@ def filled(dts: Ticks, pts: Ticks, durations: Ticks) -> Ticks:
     return np.asarray(dts[nearest] + elapsed - elapsed[nearest])
 
 
-def jumps(clock: Ticks, may_jump_ahead: bool, jump_ticks: int) -> list[int]:
-    """Packets with which the clock begins again: back, and from there on, or far ahead where formats allow that.
+def jumps(clock: Ticks, most_ahead: int) -> list[int]:
+    """Packets with which the clock begins again: back, and from there on, or too far ahead for a picture to last.
 
     A time that is wrong in one packet is no jump: the median of the packets after it goes on from those before.
 
     Args:
         clock: decoding times.
-        may_jump_ahead: is a step ahead of more than `jump_ticks` a jump, not a long picture?
-        jump_ticks: how many ticks a clock may go ahead.
+        most_ahead: how many ticks the clock may go ahead from one packet to the next.
     """
     steps, found = np.diff(clock), list[int]()
-    suspects = np.flatnonzero((steps < 0) | ((steps > jump_ticks) if may_jump_ahead else False)) + 1
+    suspects = np.flatnonzero((steps < 0) | (steps > most_ahead)) + 1
     for at in suspects.tolist():
         begin = max(found[-1] if found else 0, at - _NEIGHBOURS)
         before, after = np.median(clock[begin:at]), np.median(clock[at : at + _NEIGHBOURS])
         is_back = after < before and steps[at - 1] < 0
-        is_ahead = steps[at - 1] > jump_ticks and after > before + jump_ticks
+        is_ahead = steps[at - 1] > most_ahead and after > before + most_ahead
         is_told = at - begin >= _LEAST_PIECE and len(clock) - at >= _LEAST_PIECE
         if (is_back or is_ahead) and is_told:
             found.append(at)
     return found
 
 
-def offsets(pts: Ticks, clock: Ticks, starts: list[int], may_wrap: bool, jump_ticks: int) -> list[int]:
+def offsets(pts: Ticks, clock: Ticks, is_key: Flags, starts: list[int], may_wrap: bool, jump_ticks: int) -> list[int]:
     """What to add to the times of each piece of a file so that it begins where the piece before it ends.
+
+    A piece that begins with a keyframe is another recording: its first picture follows the last one before. Where the
+    clock jumps between others, pictures before and after are shown in turns, and decoding goes on.
 
     Args:
         pts: times of pictures, or, where they are missing, of decoding.
         clock: decoding times.
+        is_key: which packets are keyframes.
         starts: first packets of the pieces after the first.
         may_wrap: does the clock begin again after 2^33 ticks?
         jump_ticks: a gap up to this may lie where it does.
@@ -100,7 +104,8 @@ def offsets(pts: Ticks, clock: Ticks, starts: list[int], may_wrap: bool, jump_ti
     for start in starts:
         before = _near(pts[max(0, start - _REORDERED) : start], interval)
         after = _near(pts[start : start + _REORDERED], interval)
-        end, begin = int(before.max()) + found[-1] + interval, int(after.min())
+        last, begin = (before.max(), after.min()) if is_key[start] else (clock[start - 1], clock[start])
+        end, begin = int(last) + found[-1] + interval, int(begin)
         wrapped = found[-1] + _WRAP
         is_wrap = may_wrap and 0 <= begin + wrapped - (end - interval) <= jump_ticks
         found.append(wrapped if is_wrap else end - begin)

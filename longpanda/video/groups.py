@@ -148,8 +148,12 @@ class GroupDecoder:
         import av
 
         codec: Any = None
+        header = self._header_of(begin)
         try:
             for number, packet in self._packets.packets(begin, last):
+                if header is not None:
+                    header.to_packet(packet)
+                    header = None
                 codec = self._packets.source.codec
                 if self._marks[number] & EMPTY:
                     continue
@@ -169,6 +173,13 @@ class GroupDecoder:
             if codec is not None:
                 codec.skip_frame = "DEFAULT"
                 codec.flush_buffers()
+
+    def _header_of(self, begin: int) -> Any | None:
+        """The codec's headers that hold for a packet, where they change in the file: the decoder has others then."""
+        before = [header for number, header in self._timeline.table.headers if number <= begin]
+        if self._timeline.table.headers and not before:
+            self._packets.reopen()  # to those at the start
+        return before[-1] if before else None
 
     def _shown(self, frames: list[Any]) -> Iterator[tuple[int, Any]]:
         """Frames by their packets."""

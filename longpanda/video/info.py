@@ -15,7 +15,7 @@ from longpanda.video.timeline import Timeline
 _SHORT_SECONDS, _SHORT_SHARE = 0.5, 0.01
 """A file that is shorter than its header says by more than both is not what it was."""
 _JUMPS_SAID = 5
-_STILL_SECONDS, _STILL_INTERVALS, _LEAST_TO_JUDGE = 60.0, 100, 8
+_STILL_SECONDS, _STILL_INTERVALS, _LEAST_TO_JUDGE = 10.0, 20, 8
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class VideoInfo:
         clock_jumps: places at which the file's clock begins again, as in recordings appended to one another; times are
             those of one clock without them.
         wrong_times: pictures left out because the time of their packet cannot be right.
+        spacing_seconds: where the file holds no times, how far apart its pictures are taken to be; else None.
         longest_still: the second at which one picture stays on screen for much longer than the others, and for how
             many; None where none does. Where a clock jumps ahead, that cannot be told from a still picture.
     """
@@ -66,6 +67,7 @@ class VideoInfo:
     stream_index: int
     clock_jumps: tuple[ClockJump, ...] = ()
     wrong_times: int = 0
+    spacing_seconds: float | None = None
     longest_still: tuple[float, float] | None = None
 
     @property
@@ -82,6 +84,9 @@ class VideoInfo:
             said.append(f"The file's clock jumps ({jumps}); times here go on without that.")
         if self.wrong_times:
             said.append(f"Pictures left out because their times cannot be right: {self.wrong_times}.")
+        if self.spacing_seconds is not None:
+            apart = f"{self.spacing_seconds:.3f} s apart"
+            said.append(f"The file holds no times: its pictures are taken to be {apart}, which may not be so.")
         if self.longest_still:
             at, lasting = self.longest_still
             said.append(
@@ -125,8 +130,16 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
         stream_index=stream.index,
         clock_jumps=timeline.jumps,
         wrong_times=timeline.wrong_times,
+        spacing_seconds=_spacing_seconds(source, timeline),
         longest_still=_longest_still(timeline),
     )
+
+
+def _spacing_seconds(source: Source, timeline: Timeline) -> float | None:
+    """See `VideoInfo`."""
+    if not source.has_no_times or len(timeline) < 2:
+        return None
+    return float(np.median(np.diff(timeline.times)) * timeline.time_base)
 
 
 def _longest_still(timeline: Timeline) -> tuple[float, float] | None:

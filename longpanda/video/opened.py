@@ -14,7 +14,7 @@ from longpanda.video.frames import UprightRgb
 from longpanda.video.groups import GroupDecoder
 from longpanda.video.info import VideoInfo, describe
 from longpanda.video.letterbox import resize
-from longpanda.video.packets import PacketReader
+from longpanda.video.packets import KEY, PacketReader
 from longpanda.video.planned import PlannedReader, Shown
 from longpanda.video.reader import WalkingReader
 from longpanda.video.source import Source
@@ -98,7 +98,7 @@ class OpenVideo:
             self.timeline = survey(self.source) if known is None else known.timeline
             self.decoder = GroupDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
             # Each opening has its own: while PyAV converts a frame, it changes it, which no two threads may do at once.
-            first = _first(self.decoder, self.timeline)
+            first, begins_damaged = _first(self.decoder, self.timeline)
             self.info = describe(self.source, self.timeline, first.frame) if known is None else known.info
         except BaseException:
             self.close()
@@ -107,7 +107,7 @@ class OpenVideo:
         self._upright = UprightRgb(self.info.geometry)
         self._reader: PlannedReader | WalkingReader
         if self.timeline.is_in_order and first.number != LOST:
-            self._reader = PlannedReader(self.decoder, self.timeline, first, wish.tolerance_seconds)
+            self._reader = PlannedReader(self.decoder, self.timeline, first, wish.tolerance_seconds, begins_damaged)
         else:
             self._reader = WalkingReader(self.decoder, self.timeline, first)
 
@@ -163,15 +163,17 @@ class OpenVideo:
         return TimedFrame(pixels, self.timeline.seconds_of(shown.ticks), number)
 
 
-def _first(decoder: GroupDecoder, timeline: Timeline) -> Shown:
-    """The first picture that decodes. Raises VideoError where there is none."""
+def _first(decoder: GroupDecoder, timeline: Timeline) -> tuple[Shown, bool]:
+    """The first picture that decodes, and whether a keyframe before it does not. Raises VideoError without one."""
+    begins_damaged = False
     with closing(decoder.decode(0, len(timeline.table) - 1)) as frames:
         for number, frame in frames:
             if frame is None or frame.is_corrupt:
+                begins_damaged = begins_damaged or bool(timeline.table.marks[number] & KEY)
                 continue
             place = 0 if number == LOST or not timeline.is_in_order else timeline.place_of(number)
             if place is not None:
-                return Shown(frame, int(timeline.times[place]), number)
+                return Shown(frame, int(timeline.times[place]), number), begins_damaged
     raise VideoError(
         f"no picture of '{decoder.path}' can be decoded ({decoder.codec_name})",
         "at least one whole picture",

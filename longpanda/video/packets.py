@@ -39,6 +39,7 @@ class PacketTable:
         marks: uint8 [N], bits `KEY` (a keyframe, says the container), `HIDDEN` (by an edit list), `CORRUPT`, `EMPTY`.
         errors: the numbers of the packets before which something of the file could not be read.
         is_encrypted: some packets are encrypted, and there is no key.
+        headers: the codec's headers where they change: from which packet on, and PyAV's side data.
     """
 
     pts: Ticks
@@ -49,6 +50,7 @@ class PacketTable:
     marks: npt.NDArray[np.uint8]
     errors: tuple[int, ...]
     is_encrypted: bool = False
+    headers: tuple[tuple[int, Any], ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -83,7 +85,9 @@ def read_table(source: Source) -> PacketTable:
 
 def _table(source: Source) -> PacketTable:
     columns = [array("q") for _ in range(5)]
-    marks, errors, is_encrypted = bytearray(), [], False
+    import av
+
+    marks, errors, headers, is_encrypted = bytearray(), [], [], False
     for packet in demux(source):
         if packet is None:
             errors.append(len(marks))
@@ -93,10 +97,13 @@ def _table(source: Source) -> PacketTable:
             column.append(missing if value is None else value)
         mark = packet.is_keyframe * KEY | packet.is_discard * HIDDEN | packet.is_corrupt * CORRUPT
         marks.append(mark | EMPTY * (not packet.size))
-        is_encrypted = is_encrypted or (len(marks) < 3 and packet.has_sidedata("encryption_info"))
+        if mark & KEY or len(marks) < 3:
+            is_encrypted = is_encrypted or packet.has_sidedata("encryption_info")
+        if packet.has_sidedata("new_extradata"):
+            headers.append((len(marks) - 1, av.packet.PacketSideData.from_packet(packet, "new_extradata")))
     pts, dts, durations, positions, sizes = (np.array(column, np.int64) for column in columns)
     marks_of_all = np.frombuffer(bytes(marks), np.uint8)
-    return PacketTable(pts, dts, durations, positions, sizes, marks_of_all, tuple(errors), is_encrypted)
+    return PacketTable(pts, dts, durations, positions, sizes, marks_of_all, tuple(errors), is_encrypted, tuple(headers))
 
 
 def demux(source: Source) -> Iterator[Any | None]:

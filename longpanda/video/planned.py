@@ -55,12 +55,21 @@ class PlannedReader:
     Args:
         decoder: the groups of an open file.
         timeline: its pictures, whose times tell their order.
-        first: the first picture that decodes.
+        first: the first picture that decodes; on screen before it, too, unless the file begins damaged.
         tolerance_seconds: the nearest keyframe is taken instead of the picture on screen if it is no further than this.
+        begins_damaged: does the file's first keyframe not decode? Then nothing is on screen before `first`.
     """
 
-    def __init__(self, decoder: GroupDecoder, timeline: Timeline, first: Shown, tolerance_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        decoder: GroupDecoder,
+        timeline: Timeline,
+        first: Shown,
+        tolerance_seconds: float = 0.0,
+        begins_damaged: bool = False,
+    ) -> None:
         self._decoder, self._timeline, self._first = decoder, timeline, first
+        self._first_until = int(timeline.times[0]) - 1 if begins_damaged else first.ticks
         self._tolerance_ticks = int(tolerance_seconds / timeline.time_base)
         self._inspected: dict[int, Content] = {}
         self._surprises = 0
@@ -78,13 +87,14 @@ class PlannedReader:
         batch: list[Target] = []
         for number, second in enumerate(seconds):
             ticks = self._timeline.ticks_of(second)
-            is_known = ticks <= self._first.ticks or ticks > self._timeline.end
+            is_first = ticks <= self._first_until
+            is_known = is_first or ticks > self._timeline.end
             target = None if is_known else self._target(number, ticks)
             if batch and (target is None or self._start(batch[0].place) != self._start(target.place)):
                 yield from self._show(batch)
                 batch = []
             if target is None:
-                yield number, self._first if ticks <= self._first.ticks else None
+                yield number, self._first if is_first else None
             else:
                 batch.append(target)
         if batch:

@@ -10,6 +10,7 @@ from typing import Any
 from longpanda.errors import VideoError
 
 _TS_DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT of FFmpeg
+_NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS
 
 
 class Source:
@@ -43,6 +44,11 @@ class Source:
     def clock_may_jump(self) -> bool:
         """Does the format allow a file's clock to go far ahead or back, as where recordings are joined?"""
         return bool(int(self.container.format.flags) & _TS_DISCONTINUOUS)
+
+    @property
+    def has_no_times(self) -> bool:
+        """Is it a bare stream, whose pictures FFmpeg takes to be evenly spaced?"""
+        return bool(int(self.container.format.flags) & _NO_TIMESTAMPS)
 
     def close(self) -> None:
         """Close the file."""

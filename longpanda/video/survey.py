@@ -23,6 +23,7 @@ _HEAD_PACKETS = 64
 _WRONG_STEPS_BACK = 2
 _SEAM_PACKETS = 3
 _MPEG_CLOCK = Fraction(1, 90_000)
+_MOST_OFF = 4
 
 
 def survey(source: Source) -> Timeline:
@@ -39,11 +40,11 @@ def survey(source: Source) -> Timeline:
     shown = np.flatnonzero(table.marks & (HIDDEN | EMPTY) == 0)
     if not len(shown):
         raise VideoError(
-            f"'{source.path}' has a video track without a picture", "at least one picture", "export or copy it again"
+            f"'{source.path}' has a video track without a picture",
+            "at least one that is not encrypted",
+            "export or decrypt it again",
         )
-    return _Survey(table, shown, source.stream, source.clock_may_jump).timeline(
-        _times_mislead(source, table.pts[shown])
-    )
+    return _Survey(source, table, shown).timeline(_times_mislead(source, table.pts[shown]))
 
 
 def _times_mislead(source: Source, pts: Ticks) -> bool:
@@ -109,17 +110,22 @@ def _without_seams(table: PacketTable, starts: Numbers) -> PacketTable:
 class _Survey:
     """The steps from packets to the time line; arrays of length S are those of the shown packets."""
 
-    def __init__(self, table: PacketTable, shown: Numbers, stream: Any, clock_may_jump: bool) -> None:
+    def __init__(self, source: Source, table: PacketTable, shown: Numbers) -> None:
+        stream, clock_may_jump, has_no_times = source.stream, source.clock_may_jump, source.has_no_times
         self._table, self._shown, self._stream = table, shown, stream
         self._durations = _durations(table, stream)
         self._second = max(1, int(1 / stream.time_base))
-        raw = table.pts[shown]
-        unshifted = clocks.filled(table.dts[shown], raw, self._durations[shown])
-        jump_ticks = int(max(clocks.JUMP_SECONDS * self._second, _JUMP_INTERVALS * clocks.interval_of(unshifted)))
-        starts = clocks.jumps(unshifted, clock_may_jump, jump_ticks)
+        raw, dts, lasting = table.pts[shown], table.dts[shown], self._durations[shown]
+        if has_no_times and _MOST_OFF * clocks.interval_of(raw) < np.median(lasting):
+            raw = dts = np.full(len(shown), NO_TIME)  # what FFmpeg counts there is no time
+        unshifted = clocks.filled(dts, raw, lasting)
+        most_seconds = clocks.JUMP_SECONDS if clock_may_jump else clocks.IMPOSSIBLE_SECONDS
+        jump_ticks = int(max(most_seconds * self._second, _JUMP_INTERVALS * clocks.interval_of(unshifted)))
+        starts = clocks.jumps(unshifted, jump_ticks)
         self._table = _without_seams(table, shown[starts])
         may_wrap = clock_may_jump and stream.time_base == _MPEG_CLOCK
-        shifts = clocks.offsets(np.where(raw == NO_TIME, unshifted, raw), unshifted, starts, may_wrap, jump_ticks)
+        shown_at, is_key = np.where(raw == NO_TIME, unshifted, raw), table.marks[shown] & KEY != 0
+        shifts = clocks.offsets(shown_at, unshifted, is_key, starts, may_wrap, jump_ticks)
         self._shift = np.repeat(shifts, np.diff([0, *starts, len(shown)]))
         self._clock = unshifted + self._shift
         self._pts = np.where(raw == NO_TIME, NO_TIME, raw + self._shift)
@@ -193,11 +199,17 @@ class _Survey:
         """Pictures by their times; where one has none, the gap that its neighbours leave is its place."""
         good = known & ~wrong
         times, numbers = [self._pts[good]], [self._shown[good]]
+        wait = int(np.median((self._pts - self._clock)[good])) if good.any() else 0
+        missing: list[int] = []
         for at in np.flatnonzero(~good).tolist():
             gap = clocks.vacancy(self._pts, good, at, self._interval)
-            if gap is not None:
-                times.append(np.array([gap]))
-                numbers.append(np.array([LOST if wrong[at] else self._shown[at]]))
+            if wrong[at] and gap is not None:
+                missing.append(gap)
+            elif not wrong[at]:
+                times.append(np.array([int(self._clock[at]) + wait if gap is None else gap]))
+                numbers.append(self._shown[at : at + 1])
+        times.append(np.array(missing, np.int64))
+        numbers.append(np.full(len(missing), LOST))
         damage = self._damage()
         all_times = np.concatenate([*times, damage])
         all_numbers = np.concatenate([*numbers, np.full(len(damage), LOST)])
@@ -205,7 +217,7 @@ class _Survey:
         all_times, all_numbers = all_times[order], all_numbers[order]
         starts = self._starts(all_times, all_numbers, wrong)
         is_lost = (all_numbers == LOST) | (self._table.marks[all_numbers] & CORRUPT != 0)
-        self._damaged = frozenset(all_times[is_lost].tolist())
+        self._damaged = frozenset(all_times[is_lost].tolist()) - frozenset(missing)
         end = int(np.flatnonzero(~is_lost)[-1]) + 1 if not is_lost.all() else len(is_lost)  # of a file that is cut
         return all_times[:end], np.where(is_lost, LOST, all_numbers)[:end], starts[:end]
 

@@ -16,6 +16,7 @@ from longpanda.cli.models import DTYPES, devices, loaded
 from longpanda.errors import ConfigError
 from longpanda.index import VideoIndex, load
 from longpanda.index.fingerprint import encoder_fingerprint
+from longpanda.index.session import NO_EVIDENCE
 from longpanda.video import encode
 
 QUESTION = "What number is on the red circle?"
@@ -100,8 +101,8 @@ def test_every_format_works_from_the_file_to_the_answer(dtype, film, squeezer, t
         assert main(["ask", index, QUESTION, *kind, *more, "--json"]) == 0
         answers.append(json.loads(capsys.readouterr().out))
     assert {one["answer"] for one in answers} == {from_file} != {""}
-    assert answers[-1]["evidence"]
-    assert answers[-1]["verification"]
+    has_evidence = NO_EVIDENCE.strip() not in answers[-1]["notice"]
+    assert bool(answers[-1]["evidence"]) == bool(answers[-1]["verification"]) == has_evidence
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{QUESTION}\n"))
     assert main(["chat", index, *kind, "--forget"]) == 0
     assert capsys.readouterr().out == f"{from_file}\n"
@@ -169,7 +170,8 @@ def test_an_index_of_an_earlier_version_was_made_in_float32(film, squeezer, tmp_
 
 def test_results_in_another_format_are_other_results(suite, model_folder, tmp_path, capsys):
     run = ["longwatch", "run", suite, "--out", str(tmp_path / "r.jsonl"), "--model", model_folder, "--frames", "2"]
-    assert main([*run, "--dtype", "bfloat16", "--device", "cpu"]) == 0
+    assert main([*run, "--dtype", "bfloat16", "--device", "cpu"]) == 3  # a random model's answers do not end
+    capsys.readouterr()
     assert main([*run, "--dtype", "float32"]) == 2
     assert "holds results with another dtype" in capsys.readouterr().err
     assert main(["longwatch", "report", str(tmp_path / "r.jsonl")]) == 0

@@ -31,6 +31,19 @@ def cut_film(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def holed_film(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a tenth of its pictures' bytes zero."""
+    data = bytearray(film.read_bytes())
+    first = data.index(b"mdat") + 4
+    last = data.index(b"moov") - 4 if data.index(b"moov") > first else len(data)
+    length = (last - first) // 10
+    data[first + 5 * length : first + 6 * length] = bytes(length)
+    path = tmp_path_factory.mktemp("films") / "hole.mp4"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture(scope="session")
 def compressed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with a causal compressor whose blocks do something: 4 tokens for each 2 square frames."""
     return save(squeezing("causal"), tmp_path_factory.mktemp("models") / "compressed")
