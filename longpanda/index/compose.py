@@ -22,6 +22,10 @@ PARTS = {
 """What a language model's weights are called within a model with eyes or ears, and what they are called alone."""
 
 
+UNTRAINED = "The STAB and projector of this model have not been trained: its answers say nothing of what a video shows."
+"""The notice of a composed model, until whoever trains it sets `model.config.notice`."""
+
+
 def compose(
     backbone: str, stab: "StabConfig | str" = "base", *, chat_template: str | None = None, **kwargs: Any
 ) -> LongPanda:
@@ -57,7 +61,7 @@ def compose(
         raise ConfigError(found, "how questions and answers are written", remedy)
     Backbone(language_model).check()
     # A copy: sharing one, the language model would lose its attention implementation, and with it its causal mask.
-    config = LongPandaConfig(block, copy.deepcopy(language_model.config))
+    config = LongPandaConfig(block, copy.deepcopy(language_model.config), notice=UNTRAINED)
     rows = config.text_config.vocab_size
     processor = LongPandaProcessor.for_model(config, tokenizer)
     if config.text_config.vocab_size > rows:
