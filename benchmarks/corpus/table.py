@@ -31,7 +31,7 @@ EXPLAINED = {
     "hole.ts": _DAMAGED,
     "hole.vob": _DAMAGED,
     "jump_hour.flv": "FLV may hold a picture for an hour, and FFmpeg holds it, too; the notice says so",
-    "jump_often_b.ts": "the clock jumps again and again between B pictures: six that are shown among another piece's are lost",
+    "jump_often_b.ts": "the clock jumps again and again between B pictures: six of them are lost",
     "jump_other_codec.ts": "the codec changes midway: FFmpeg's command line decodes the second part, PyAV the first",
     "jump_two_clocks.mp4": "FFmpeg hides what goes back in a fragmented MP4; what is left follows without a gap",
     "jump_two_clocks.ogv": "two packets without a picture stand between the recordings, and their time is counted",
