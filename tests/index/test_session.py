@@ -248,6 +248,13 @@ def test_a_cut_file_is_sampled_over_what_there_is_and_that_is_said(panda, cut_fi
     assert answer.pts_seconds[-1] <= caught.value.readable_seconds < length
 
 
+def test_what_a_cut_file_promises_is_told_of_its_index(panda, cut_film, tmp_path):
+    index = panda.index(cut_film, tmp_path / "cut.vidx", fps=10.0)
+    assert index.frames == 66
+    notice = panda.ask(tmp_path / "cut.vidx", "Where is the key?").notice
+    assert notice.startswith("The file's header promises 12.0 s; there are pictures for 6.6 s. ")
+
+
 def test_a_hole_in_a_file_costs_its_frames_and_that_is_said(panda, holed_film):
     answer = panda.ask(holed_film, "Where is the key?", Sampling(frames=48))
     missing = 48 - len(answer.pts_seconds)

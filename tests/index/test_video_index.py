@@ -416,13 +416,6 @@ def test_frames_that_could_not_be_read_are_told_of(panda, holed_film, tmp_path):
     assert notice.startswith(f"{missing} frames of this video could not be read when it was indexed.")
 
 
-def test_what_a_cut_file_promises_is_told_of(panda, cut_film, tmp_path):
-    index = panda.index(cut_film, tmp_path / "cut.vidx", fps=FPS)
-    assert index.frames == 66
-    notice = panda.ask(tmp_path / "cut.vidx", QUESTION).notice
-    assert notice.startswith("The file's header promises 12.0 s; there are pictures for 6.6 s. ")
-
-
 def test_a_prefix_does_not_outlive_an_append(panda, recording, tmp_path):
     growing, index, kept = tmp_path / "growing.ts", tmp_path / "growing.vidx", tmp_path / "prefix.safetensors"
     growing.write_bytes(recording.read_bytes()[: recording.stat().st_size // 2])
