@@ -97,8 +97,9 @@ def _table(source: Source) -> PacketTable:
             column.append(missing if value is None else value)
         mark = packet.is_keyframe * KEY | packet.is_discard * HIDDEN | packet.is_corrupt * CORRUPT
         marks.append(mark | EMPTY * (not packet.size))
-        if mark & KEY or len(marks) < 3:
-            is_encrypted = is_encrypted or packet.has_sidedata("encryption_info")
+        if not mark & KEY and len(marks) > 1:
+            continue
+        is_encrypted = is_encrypted or packet.has_sidedata("encryption_info")
         if packet.has_sidedata("new_extradata"):
             headers.append((len(marks) - 1, av.packet.PacketSideData.from_packet(packet, "new_extradata")))
     pts, dts, durations, positions, sizes = (np.array(column, np.int64) for column in columns)
