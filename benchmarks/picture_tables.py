@@ -9,6 +9,7 @@ from benchmarks.corpus.table import CASES
 
 Row = dict[str, Any]
 OTHERS = "other people's"
+LISTED_FILES = 4
 
 
 def pictures(result: Result) -> str:
@@ -18,6 +19,8 @@ def pictures(result: Result) -> str:
     kinds: dict[str, list[Row]] = {}
     for row in rows:
         kinds.setdefault(Path(row["name"]).suffix if row["name"] in own else OTHERS, []).append(row)
+    few = [kind for kind in kinds if len(kinds[kind]) < LISTED_FILES]
+    kinds[f"{len(few)} other kinds"] = [row for kind in few for row in kinds.pop(kind)]
     lines = [f"{result['ffmpeg']}: {result['summary']}.", ""]
     lines += ["| files | how many | pictures | as FFmpeg, in every way | with a reason | without |"]
     lines += ["|---|---:|---:|---:|---:|---:|"]

@@ -38,8 +38,9 @@ def compare(case: Case | None, path: Path, shown: Walked) -> dict[str, Any]:
     walked = ways.walk(path)
     result: dict[str, Any] = {"ffmpeg": len(shown), "walked": len(walked)}
     if walked.error is not None and not len(walked):
-        differences = _refusal(case, len(shown), walked.error.replace(str(path), path.suffix))
-        return result | {"notes": [] if differences else [f"refused: {walked.error[:90]}"], "differences": differences}
+        said = walked.error.replace(str(path), path.suffix)
+        differences = _refusal(case, len(shown), said)
+        return result | {"notes": [] if differences else [f"refused: {said[:90]}"], "differences": differences}
     if case is not None and case.refused:
         return result | {"notes": [], "differences": [f"not refused as {case.refused}"]}
     plain, reference = plain_walk(path), Reference(shown, case)
