@@ -175,7 +175,7 @@ def _status_in(value: dict[str, Any]) -> int:
 
 def _reply(message: dict[str, Any], finish_reason: Any, usage: Any) -> Reply | Trouble:
     """The reply in a message; empty where it holds no text."""
-    ended = finish_reason if isinstance(finish_reason, str) else None
+    ended = None if finish_reason is None else str(finish_reason)
     parts = [*_parts(message.get("content"))]
     text = "".join(words for kind, words in parts if kind == "text")
     thoughts = [words for kind, words in parts if kind == "thinking"]

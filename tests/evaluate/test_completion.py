@@ -6,6 +6,7 @@ import pytest
 
 from longpanda.errors import ErrorKind
 from longpanda.evaluate.completion import Trouble, read_answer, read_failure
+from longpanda.evaluate.unanswered import why_no_answer
 from longpanda.types import Reply
 
 FIELDS = ("max_tokens", "temperature", "top_k")
@@ -208,3 +209,11 @@ def test_a_field_that_a_server_refuses_is_told_by_its_name(said, refused):
     text = said if isinstance(said, str) else json.dumps(said)
     assert read_failure(400, text, FIELDS).refused == refused
     assert read_failure(503, text, FIELDS).refused == ()
+
+
+@pytest.mark.parametrize("ended", [1, {"type": "length"}, ["length"]])
+def test_an_end_that_is_no_text_is_not_taken_for_a_whole_answer(ended):
+    found = read_answer(_answer({"content": "42"}, finish_reason=ended), FIELDS)
+    assert isinstance(found, Reply)
+    assert found.finish_reason == str(ended)
+    assert why_no_answer(found) is not None
