@@ -84,9 +84,9 @@ def read_table(source: Source) -> PacketTable:
 
 
 def _table(source: Source) -> PacketTable:
-    columns = [array("q") for _ in range(5)]
     import av
 
+    columns = [array("q") for _ in range(5)]
     marks, errors, headers, is_encrypted = bytearray(), [], [], False
     for packet in demux(source):
         if packet is None:
@@ -178,11 +178,8 @@ class PacketReader:
         """Is it better to read on than to seek? It is where no whole keyframe group lies between."""
         if self._next > number:
             return False
-        between = np.searchsorted(self._keys, [self._next, number], side="left")
-        return bool(between[0] == between[1]) or (between[1] - between[0] == 1 and not self._is_key(number))
-
-    def _is_key(self, number: int) -> bool:
-        return bool(self._table.marks[number] & KEY)
+        begun, at = np.searchsorted(self._keys, self._next), np.searchsorted(self._keys, number, side="right") - 1
+        return bool(begun >= at)
 
     def _seek(self, number: int) -> None:
         """Land on the keyframe at or before a packet, or on one before that; else at the start, and seek no more."""

@@ -82,7 +82,7 @@ class PlannedReader:
             seconds: from the start of the stream, never decreasing; those of one keyframe group are taken together.
 
         Yields:
-            the number of the second and its picture; the same object while it stays on screen.
+            the number of the second and its picture: the same packet at the same time while it stays on screen.
         """
         batch: list[Target] = []
         for number, second in enumerate(seconds):
