@@ -1,4 +1,4 @@
-"""What a model writes on the way to its answer, taken off before the answer is read."""
+"""What a model writes on the way to its answer and behind it, taken off before the answer is read."""
 
 import re
 from typing import Final
@@ -13,9 +13,14 @@ _PATTERNS: Final = (
     (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
     (r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),
     (r"<\|channel\|>(?:analysis|commentary)\b", r"<\|channel\|>final<\|message\|>"),
+    (r"<\|channel>thought\b", r"<channel\|>"),
 )
 """How thinking begins and ends, as regular expressions: the tags of DeepSeek-R1, Qwen3, GLM, Hunyuan and Seed-OSS, then
-those of Magistral, Kimi-VL, OpenThinker, Command A and the channels of gpt-oss."""
+those of Magistral, Kimi-VL, OpenThinker, Command A and the channels of gpt-oss and Gemma 4."""
+_BARE_CHANNELS: Final = re.compile(r"\s*analysis(?P<thought>.*)assistantfinal(?P<answer>.*)", re.DOTALL)
+"""The channels of gpt-oss where a server has dropped the special tokens and left the words between them."""
+_ENDS: Final = re.compile(r"(?:(?:<\|return\|>|<\|end\|>|<\|im_end\|>|<\|endoftext\|>|<turn\|>|<eos>)\s*)+\Z")
+"""Tokens that end an answer, which some servers leave behind it: those of gpt-oss, Qwen and Gemma."""
 
 
 def without_thinking(text: str) -> tuple[str, str]:
@@ -23,7 +28,8 @@ def without_thinking(text: str) -> tuple[str, str]:
 
     Everything between a mark where thinking begins and the next one where it ends is thinking. So is all that comes
     before an end without a beginning (many chat templates write the beginning into the prompt), and all that comes
-    after a beginning without an end: whoever was cut off while thinking has not answered.
+    after a beginning without an end: whoever was cut off while thinking has not answered. Tokens that end an answer are
+    no part of it.
 
     Args:
         text: as it was written.
@@ -32,6 +38,9 @@ def without_thinking(text: str) -> tuple[str, str]:
         the answer and the thinking, both without spaces around them; either may be "".
     """
     thoughts: list[str] = []
+    text = _ENDS.sub("", text)
+    if bare := _BARE_CHANNELS.fullmatch(text):
+        text, thoughts = bare["answer"], [bare["thought"]]
     for opened, closed in _PATTERNS:
         text, more = _parted(text, opened, closed)
         thoughts += more
