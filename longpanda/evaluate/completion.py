@@ -73,7 +73,7 @@ class Trouble:
 
 
 def read_answer(text: str, fields: Iterable[str]) -> Reply | Trouble:
-    """What a server says with status 200, which may be an error all the same.
+    """What a server says with a status of success, which may be an error all the same.
 
     Args:
         text: of the answer.

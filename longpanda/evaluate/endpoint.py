@@ -25,7 +25,7 @@ _SAID_FROM_SECONDS: Final = 5.0
 """Waits from this length on are told."""
 _REMEDIES: Final = {
     ErrorKind.DENIED: "check --endpoint, --endpoint-model and the key in --key-variable",
-    ErrorKind.TOO_LARGE: "show it fewer pictures, with --frames",
+    ErrorKind.TOO_LARGE: "show it fewer pictures, with --frames, or allow shorter answers, with --answer-tokens",
     ErrorKind.BUSY: "ask again later, or wait longer with --patience",
     ErrorKind.TIMEOUT: "allow more time with --timeout",
     ErrorKind.CONNECTION: "see that it runs and that --endpoint is its address",
@@ -146,7 +146,7 @@ class Endpoint:
             return self._unreached(error)
         self._was_reached = True
         text = self._hidden(text)
-        if status == 200:
+        if 200 <= status < 300:
             return read_answer(text, fields)
         moved = f" and moved to {masked(headers['location'])}" if "location" in headers else ""
         found = read_failure(status, text, fields, headers.get("retry-after", ""))

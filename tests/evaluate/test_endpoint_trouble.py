@@ -56,6 +56,15 @@ def test_what_may_pass_is_asked_again_with_growing_pauses(serve, trouble):
     assert [0.5 <= wait / 2**tries <= 1 for tries, wait in enumerate(asked.waits)] == [True] * 3
 
 
+@pytest.mark.parametrize("status", [201, 202, 203])
+def test_any_status_of_success_with_a_completion_is_an_answer(serve, status):
+    (score,) = Asked(serve(nth((status, answer()[1]))).url).ask()
+    assert (score.value, score.error) == (1.0, None)
+    (score,) = Asked(serve(nth((status, {"id": "later"}))).url).ask()
+    assert score.error_kind == ErrorKind.MALFORMED
+    assert "answered without a message" in score.error
+
+
 def test_patience_ends_and_is_not_spent_again_until_something_is_answered(serve):
     server = serve(lambda _, number: DOWN if number < 12 else None)
     asked = Asked(server.url, patience_seconds=10.0)
@@ -164,6 +173,11 @@ def test_what_a_request_asks_for_is_sent(serve):
             "moved to https://MASKED@elsewhere",
         ),
         ((413, "<html>too large</html>"), ErrorKind.TOO_LARGE, "fewer pictures, with --frames"),
+        (
+            refused("max_tokens is too large: 640000. This model's maximum context length is 8192"),
+            ErrorKind.TOO_LARGE,
+            "or allow shorter answers, with --answer-tokens",
+        ),
         (refused("At most 1 image(s) may be provided in one request."), ErrorKind.TOO_LARGE, "with --frames"),
         (answer("", "length"), ErrorKind.CUT, "--answer-tokens"),
         (answer(None, "content_filter"), ErrorKind.FILTERED, "filter"),
