@@ -137,6 +137,27 @@ def locate(name: str, revision: str | None = None, weights: bool = True) -> Path
     return path
 
 
+def folders_of(name: str) -> list[Path]:
+    """All folders whose files are a model: its own, and of an adapter first that and then those that it is put on.
+
+    Raises:
+        ModelError: as `locate`, and for an adapter that does not say what it belongs to.
+    """
+    base = _base_of(name)
+    return [locate(name)] if base is None else [Path(name), *folders_of(base)]
+
+
+def _base_of(name: str) -> str | None:
+    """What an adapter belongs to; None where the name is no adapter's. Raises ModelError as `base_of`."""
+    base = base_of(Path(name))
+    if base is None:
+        return None
+    stays = Path(base)
+    if not stays.exists() and stays.parent.parts[-2:] == ASSETS.parts[-2:]:
+        return stays.name  # of a bundled model, PEFT notes the folder, which is another one on another machine
+    return base
+
+
 def _fetch(name: str, revision: str | None, files: list[str]) -> Path:
     """Files of a hub repository, from the local cache where the hub cannot be reached."""
     from huggingface_hub import snapshot_download
@@ -163,7 +184,13 @@ def _why(error: Exception) -> str:
 
 
 def load_config(name: str) -> "LongPandaConfig":
-    """What a model is made of, without its weights. Raises ModelError as `locate`, and for an unreadable one."""
+    """What a model is made of, without its weights; of an adapter, what the model below it is.
+
+    Raises:
+        ModelError: as `locate`, and for an unreadable one.
+    """
+    if (base := _base_of(name)) is not None:
+        return load_config(base)
     folder = locate(name, weights=False)
     from longpanda.model.configuration import LongPandaConfig
 
@@ -207,10 +234,7 @@ def load(name: str | Path = "nano", **kwargs: Any) -> LongPanda:
             (`Backbone.check`).
     """
     name = str(name)
-    if (base := base_of(Path(name))) is not None:
-        stays = Path(base)
-        if not stays.exists() and stays.parent.parts[-2:] == ASSETS.parts[-2:]:
-            base = stays.name  # of a bundled model, PEFT notes the folder, which is another one on another machine
+    if (base := _base_of(name)) is not None:
         below = load(base, **kwargs)
         own = (Path(name) / PROCESSOR).exists()
         processor = _processor(name, Path(name)) if own else below.processor

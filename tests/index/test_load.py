@@ -3,6 +3,7 @@
 import importlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from transformers import Trainer, TrainingArguments
 
 import longpanda
 from longpanda.errors import ModelError
-from longpanda.index.load import load, load_config, locate
+from longpanda.index.load import folders_of, load, load_config, locate
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.types import Lesson
 
@@ -200,6 +201,14 @@ def test_an_adapter_is_loaded_with_the_model_below_it(model_folder, tmp_path):
     again = load(str(tmp_path / "adapter"))
     assert type(again.model) is LongPandaForConditionalGeneration
     torch.testing.assert_close(again.model(**inputs).logits, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_an_adapter_is_its_own_files_and_those_of_the_model_below_it(model_folder, tmp_path):
+    lora(load(str(model_folder)), tmp_path / "adapter")
+    name = str(tmp_path / "adapter")
+    assert folders_of(name) == [tmp_path / "adapter", Path(model_folder)]
+    assert load_config(name).to_dict() == load_config(str(model_folder)).to_dict()
+    assert folders_of(str(model_folder)) == [Path(model_folder)]
 
 
 def test_an_adapter_of_a_bundled_model_finds_it_on_another_machine(tmp_path):
