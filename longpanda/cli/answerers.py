@@ -1,7 +1,6 @@
 """What can be asked the questions of a suite: our models, any command, any server, the oracle."""
 
 import argparse
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,15 @@ if TYPE_CHECKING:
     from longpanda.types import Reply, Sample
     from longpanda.video import Sampling
 
-from longpanda.cli.endpoint_options import answer_tokens, patience_seconds, request_of, require_endpoint
+from longpanda.cli.endpoint_options import (
+    answer_tokens,
+    endpoint_key,
+    endpoint_model,
+    patience_seconds,
+    request_of,
+    require_endpoint,
+    timeout_seconds,
+)
 from longpanda.cli.models import loaded
 from longpanda.cli.provenance import ENDPOINT_FRAMES, words_of
 
@@ -41,13 +48,12 @@ def answerers(options: argparse.Namespace, say: Callable[[str], None]) -> "list[
     if options.command is not None:
         words = words_of(options.command)
         _require_program(words)
-        return [Command(words, videos, options.timeout) for _ in range(options.workers)]
+        return [Command(words, videos, timeout_seconds(options)) for _ in range(options.workers)]
     if options.endpoint is not None:
         _require_address(options.endpoint)
         pictures = _Pictures(videos, sampling or Sampling(frames=ENDPOINT_FRAMES))
-        key = os.environ.get(options.key_variable, "")
-        asking = key, options.timeout, request_of(options), patience_seconds(options), say
-        return [Endpoint(options.endpoint, options.endpoint_model, pictures, *asking)] * options.workers
+        how = endpoint_key(options), timeout_seconds(options), request_of(options), patience_seconds(options), say
+        return [Endpoint(options.endpoint, endpoint_model(options), pictures, *how)] * options.workers
     if options.oracle:
         return [_Reading(options.folder)] * options.workers
     panda = loaded(options.model, options.device, options.dtype)

@@ -1,15 +1,19 @@
-"""How a server is asked: the options of `longpanda longwatch run` that are for --endpoint alone."""
+"""How a server is asked: the options of `longpanda longwatch run` that are for --endpoint alone, or for two systems."""
 
 import argparse
 import json
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Request
 
+ENDPOINT_MODEL: Final = "default"
+KEY_VARIABLE: Final = "OPENAI_API_KEY"
 PATIENCE_SECONDS: Final = 120.0
-_ALONE: Final = ("temperature", "limit_field", "extra_body", "patience")
-"""Options that mean nothing to another system."""
+TIMEOUT_SECONDS: Final = 300.0
+_ALONE: Final = ("endpoint_model", "key_variable", "temperature", "limit_field", "extra_body", "patience")
+"""Options that mean nothing to another system. None of them has a default of argparse's: what is not None was given."""
 
 
 def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
@@ -17,15 +21,13 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--endpoint-model",
-        default="default",
         metavar="NAME",
-        help="what the server of --endpoint calls its model (default: default)",
+        help=f"what the server of --endpoint calls its model (default: {ENDPOINT_MODEL})",
     )
     add(
         "--key-variable",
-        default="OPENAI_API_KEY",
         metavar="NAME",
-        help="environment variable with the key of --endpoint (default: OPENAI_API_KEY)",
+        help=f"environment variable with the key of --endpoint (default: {KEY_VARIABLE})",
     )
     add("--temperature", type=float, metavar="T", help="of sampling, for --endpoint (default: 0)")
     add(
@@ -46,11 +48,21 @@ def add_endpoint_options(parser: argparse.ArgumentParser) -> None:
         help="seconds to wait for --endpoint, where it is busy or fails, between all tries of one question (default: "
         f"{PATIENCE_SECONDS:g})",
     )
+    add(
+        "--timeout",
+        type=float,
+        metavar="S",
+        help=f"seconds to wait for one answer of --command or --endpoint (default: {TIMEOUT_SECONDS:g})",
+    )
 
 
 def require_endpoint(options: argparse.Namespace) -> None:
-    """Raises ConfigError where an option for --endpoint is given to another system."""
+    """Raises ConfigError where an option is given to a system that it means nothing to."""
     from longpanda.errors import ConfigError
+
+    if options.timeout is not None and not is_waited_for(options):
+        found = "--timeout without --command or --endpoint"
+        raise ConfigError(found, "it with a system that may be silent", "leave it out")
 
     for name in _ALONE:
         if options.endpoint is None and getattr(options, name) is not None:
@@ -84,6 +96,26 @@ def request_of(options: argparse.Namespace) -> "Request":
 def patience_seconds(options: argparse.Namespace) -> float:
     """How long a server is waited for."""
     return PATIENCE_SECONDS if options.patience is None else float(options.patience)
+
+
+def is_waited_for(options: argparse.Namespace) -> bool:
+    """Whether another program answers, which may be silent for too long."""
+    return options.command is not None or options.endpoint is not None
+
+
+def timeout_seconds(options: argparse.Namespace) -> float:
+    """How long one answer is waited for."""
+    return TIMEOUT_SECONDS if options.timeout is None else float(options.timeout)
+
+
+def endpoint_model(options: argparse.Namespace) -> str:
+    """What a server calls its model."""
+    return ENDPOINT_MODEL if options.endpoint_model is None else str(options.endpoint_model)
+
+
+def endpoint_key(options: argparse.Namespace) -> str:
+    """The key of a server, "" for none."""
+    return os.environ.get(KEY_VARIABLE if options.key_variable is None else options.key_variable, "")
 
 
 def _extra(text: str | None) -> dict[str, Any]:

@@ -56,13 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: as the model samples; {ENDPOINT_FRAMES} for --endpoint)",
     )
     add(
-        "--timeout",
-        type=float,
-        default=300.0,
-        metavar="S",
-        help="seconds to wait for one answer of --command or --endpoint (default: 300)",
-    )
-    add(
         "--retry-errors",
         action=argparse.BooleanOptionalAction,
         default=True,

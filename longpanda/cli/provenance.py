@@ -11,7 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from longpanda.cli.endpoint_options import answer_tokens, patience_seconds, request_of
+from longpanda.cli.endpoint_options import (
+    answer_tokens,
+    endpoint_model,
+    is_waited_for,
+    patience_seconds,
+    request_of,
+    timeout_seconds,
+)
 
 ENDPOINT_FRAMES = 64
 """Sent to a server where nobody says."""
@@ -20,8 +27,9 @@ ENDPOINT_FRAMES = 64
 def configuration(options: argparse.Namespace) -> dict[str, Any]:
     """What makes two results comparable: going on with a file under another one is refused.
 
-    A model is its weights and files and the name of its folder, wherever that is; a command is its words, and the
-    contents of the files that it names. Secrets are masked, so that a new key changes nothing.
+    A model is its weights and files and the name of its folder, wherever that is, and its number format where that is
+    not the one it was saved in; a command is its words, and the contents of the files that it names. Secrets are
+    masked, so that a new key changes nothing.
 
     Raises:
         ConfigError: the folder holds no complete suite, the command's quotes are not closed, or a server cannot be
@@ -36,7 +44,7 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(options.model)
         name = folder.resolve().name if folder.is_dir() else options.model
         who = {"model": name, "model_sha256": _model_sha256(options.model)}
-        who |= {} if options.dtype is None else {"dtype": options.dtype}
+        who |= {} if options.dtype in (None, _saved_dtype(options.model)) else {"dtype": options.dtype}
     if options.command is not None:
         words = words_of(options.command)
         who = {"command": masked_command(words), **_program_sha256(words)}
@@ -44,7 +52,7 @@ def configuration(options: argparse.Namespace) -> dict[str, Any]:
         request = request_of(options)
         who = {
             "endpoint": masked(options.endpoint),
-            "endpoint_model": options.endpoint_model,
+            "endpoint_model": endpoint_model(options),
             "temperature": request.temperature,
             "limit_field": request.limit_field,
         }
@@ -75,7 +83,9 @@ def notes(options: argparse.Namespace) -> dict[str, Any]:
         **(_of_models() if options.model is not None else {}),
     }
     versions |= {} if options.device is None else {"device": options.device}
-    how: dict[str, Any] = {"timeout_seconds": options.timeout, "workers": options.workers}
+    how: dict[str, Any] = {"workers": options.workers}
+    if is_waited_for(options):
+        how["timeout_seconds"] = timeout_seconds(options)
     if options.command is None and not options.oracle:
         how["answer_tokens"] = answer_tokens(options)
     if options.endpoint is not None:
@@ -122,11 +132,22 @@ def _of_models() -> dict[str, Any]:
 
 
 def _model_sha256(name: str) -> str:
-    """Of the names and contents of all files that are a model: weights, configuration, tokenizer."""
-    from longpanda.index.load import MODEL_FILES, locate
+    """Of the names and contents of all files that are a model: weights, configuration, tokenizer, of an adapter both's.
 
-    folder = locate(name)
-    return _sha256_of(sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)}))
+    Raises:
+        ModelError: no such model.
+    """
+    from longpanda.index.load import MODEL_FILES, folders_of
+
+    files = ({path for pattern in MODEL_FILES for path in folder.glob(pattern)} for folder in folders_of(name))
+    return _sha256_of(path for found in files for path in sorted(found))
+
+
+def _saved_dtype(name: str) -> str:
+    """The number format that a model was saved in, "" where it does not say. Raises ModelError for no such model."""
+    from longpanda.index.load import load_config
+
+    return str(load_config(name).dtype or "").removeprefix("torch.")
 
 
 def _sha256_of(paths: Iterable[Path]) -> str:

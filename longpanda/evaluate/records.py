@@ -13,6 +13,8 @@ from longpanda.types import Reply, Sample, Score
 RESULTS_VERSION = 1
 _HEAD = b'{"version": '
 """How a file of results begins."""
+_HASH_LETTERS = 8
+"""Of a hash that are shown."""
 
 
 class Records:
@@ -149,10 +151,24 @@ def _is_new(whole: bytes) -> bool:
 
 def _require_same(path: Path, stored: dict[str, Any], configuration: dict[str, Any]) -> None:
     """Raises ConfigError where a file was begun with another configuration."""
-    configuration = json.loads(json.dumps(configuration))
-    if changed := sorted(key for key in {*stored, *configuration} if stored.get(key) != configuration.get(key)):
-        found = f"'{path}' holds results with another {', '.join(changed)}"
-        raise ConfigError(found, "the configuration it was begun with", "write to another file")
+    asked = json.loads(json.dumps(configuration))
+    changed = sorted(name for name in {*stored, *asked} if stored.get(name) != asked.get(name))
+    if changed:
+        told = (f"{name} was {_said(name, stored, asked)} and is now {_said(name, asked, stored)}" for name in changed)
+        found = f"'{path}' holds results of other settings: {', '.join(told)}"
+        raise ConfigError(found, "one file for one configuration", "ask as then, or write to another file")
+
+
+def _said(name: str, configuration: dict[str, Any], other: dict[str, Any]) -> str:
+    """A setting in a message: of a hash its beginning, of what is set or not whether it is."""
+    value = configuration.get(name)
+    if isinstance(value if value is not None else other.get(name), bool):
+        return "on" if value else "off"
+    if value is None:
+        return "not set"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return value[:_HASH_LETTERS] if name.endswith("_sha256") else f"'{value}'"
 
 
 def _locked(path: Path) -> IO[bytes]:

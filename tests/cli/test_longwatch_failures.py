@@ -13,6 +13,7 @@ from chat_server import answer, nth, refused
 
 from longpanda.cli.main import main, parser
 from longpanda.evaluate import read_notes, read_records
+from longpanda.evaluate.request import LIMITS
 from longpanda.longwatch.folder import read_questions
 
 MAKE = "--minutes 3 --per-cell 3 --seed 7 --split dev --size-px 96 --fps 0.5 --families count needle"
@@ -137,13 +138,17 @@ def test_what_a_server_refuses_is_said_once_and_stands_in_the_results(suite, ser
 def test_another_temperature_or_body_is_another_measurement(suite, serve, tmp_path, capsys):
     out, server = tmp_path / "r.jsonl", serve(nth())
     assert _ask(suite, out, server) == 0
-    for more in (
-        ["--temperature", "1"],
-        ["--extra-body", '{"top_p": 0.9}'],
-        ["--limit-field", "max_completion_tokens"],
+    for more, told in (
+        (["--temperature", "1"], "temperature was 0.0 and is now 1.0; expected one file for one configuration"),
+        (["--extra-body", '{"top_p": 0.9}'], """extra_body was not set and is now '{"top_p": 0.9}'; expected"""),
+        (["--limit-field", LIMITS[1]], f"limit_field was '{LIMITS[0]}' and is now '{LIMITS[1]}'; expected"),
+        (["--endpoint-model", "other"], "endpoint_model was 'default' and is now 'other'; expected"),
     ):
         assert _ask(suite, out, server, *more) == 2
-        assert "holds results with another" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert f"'{out}' holds results of other settings: {told}" in said
+        assert "ask as then, or write to another file" in said
+    assert _ask(suite, out, server, "--endpoint-model", "default") == 0, "what it is where nobody says"
 
 
 def test_a_secret_in_an_extra_body_is_stored_nowhere(suite, serve, tmp_path):
@@ -159,6 +164,10 @@ def test_a_secret_in_an_extra_body_is_stored_nowhere(suite, serve, tmp_path):
         (["--oracle", "--temperature", "0"], "--temperature without --endpoint"),
         (["--oracle", "--answer-tokens", "9"], "--answer-tokens for a command or the oracle"),
         (["--command", "cat", "--patience", "9"], "--patience without --endpoint"),
+        (["--oracle", "--endpoint-model", "x"], "--endpoint-model without --endpoint"),
+        (["--command", "cat", "--key-variable", "OPENAI_API_KEY"], "--key-variable without --endpoint"),
+        (["--oracle", "--timeout", "300"], "--timeout without --command or --endpoint"),
+        (["--model", "nano", "--timeout", "9"], "--timeout without --command or --endpoint"),
         (["--endpoint", "http://127.0.0.1:9", "--answer-tokens", "0"], "--answer-tokens 0; expected at least 1"),
         (["--endpoint", "http://127.0.0.1:9", "--temperature", "-1"], "a temperature of -1"),
         (["--endpoint", "http://127.0.0.1:9", "--patience", "-1"], "a patience of -1 s"),
@@ -228,7 +237,7 @@ def test_verified_and_unverified_results_are_not_mixed(suite, never, tmp_path, c
     assert _run(suite, out, "--command", never) == 0
     assert "not held against" not in capsys.readouterr().out
     assert _run(suite, out, "--command", never, "--unverified") == 2
-    assert "another unverified" in capsys.readouterr().err
+    assert "unverified was off and is now on" in capsys.readouterr().err
 
 
 def test_the_suite_is_what_the_tests_say(suite):

@@ -80,7 +80,7 @@ def test_options_are_asked_in_every_rotation_and_reported(suite, program, tmp_pa
     assert len(scores) == 2 * 5 + (3 + 4) + 2 * 8, "both counts, where something is and was, both needles"
     assert len(scores) == len(choices(read_questions(suite))) > 6 * 3
     assert _run(suite, out, "--command", command) == 2
-    assert "another choices" in capsys.readouterr().err
+    assert "choices was on and is now off; expected" in capsys.readouterr().err
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
     said = capsys.readouterr().out
     assert "| needle | 3 min | 8 | 12.5% [" in said
@@ -92,7 +92,7 @@ def test_results_begun_without_options_do_not_go_on_with_them(suite, tmp_path, c
     out = tmp_path / "r.jsonl"
     assert _run(suite, out, "--oracle") == 0
     assert _run(suite, out, "--oracle", "--choices") == 2
-    assert "another choices" in capsys.readouterr().err
+    assert "choices was off and is now on; expected" in capsys.readouterr().err
 
 
 def test_the_oracle_and_a_model_read_options(suite, model_folder, tmp_path, monkeypatch):
@@ -147,7 +147,7 @@ def test_a_model_is_its_files_wherever_they_are(suite, model_folder, tmp_path, c
     config = json.loads((moved / "config.json").read_text())
     (moved / "config.json").write_text(json.dumps(config | {"notice": "changed"}))
     assert _run(suite, out, *model, str(moved)) == 2
-    assert "another model_sha256" in capsys.readouterr().err
+    assert "other settings: model_sha256 was " in capsys.readouterr().err
 
 
 def test_results_of_something_else_are_refused_before_a_model_is_loaded(
@@ -159,7 +159,9 @@ def test_results_of_something_else_are_refused_before_a_model_is_loaded(
     loaded = []
     monkeypatch.setattr("longpanda.index.load", loaded.append)
     assert _run(suite, out, "--model", model_folder) == 2
-    assert "another model, model_sha256, oracle" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"other settings: model was not set and is now '{Path(model_folder).name}', model_sha256 was not set" in said
+    assert "oracle was on and is now off; expected" in said
     assert loaded == []
     (tmp_path / "mine.txt").write_text("precious\n")
     assert _run(suite, tmp_path / "mine.txt", "--model", model_folder) == 2
@@ -178,7 +180,7 @@ def test_a_command_is_its_program_too(suite, program, tmp_path, capsys):
     before = out.read_bytes()
     program(SLOW.replace("never", "7"))
     assert _run(suite, out, "--command", command) == 2
-    assert "holds results with another program_sha256; expected" in capsys.readouterr().err
+    assert "holds results of other settings: program_sha256 was " in capsys.readouterr().err
     assert out.read_bytes() == before
     assert _run(suite, tmp_path / "none.jsonl", "--command", "cat") == 3
     assert "program_sha256" not in read_records(tmp_path / "none.jsonl")[0], "it names no file"

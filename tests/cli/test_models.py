@@ -172,12 +172,23 @@ def test_results_in_another_format_are_other_results(suite, model_folder, tmp_pa
     run = ["longwatch", "run", suite, "--out", str(tmp_path / "r.jsonl"), "--model", model_folder, "--frames", "2"]
     assert main([*run, "--dtype", "bfloat16", "--device", "cpu"]) == 3  # a random model's answers do not end
     capsys.readouterr()
-    assert main([*run, "--dtype", "float32"]) == 2
-    assert "holds results with another dtype" in capsys.readouterr().err
+    assert main([*run, "--dtype", "float16"]) == 2
+    assert "dtype was 'bfloat16' and is now 'float16'; expected" in capsys.readouterr().err
+    assert main(run) == 2
+    assert "dtype was 'bfloat16' and is now not set; expected" in capsys.readouterr().err
     assert main(["longwatch", "report", str(tmp_path / "r.jsonl")]) == 0
     assert "--dtype bfloat16" in (tmp_path / "r.html").read_text()
     assert main(["longwatch", "run", suite, "--out", str(tmp_path / "o.jsonl"), "--oracle", "--dtype", "float32"]) == 2
     assert "--device or --dtype without --model" in capsys.readouterr().err
+
+
+def test_the_format_that_a_model_was_saved_in_is_no_other_one(suite, model_folder, tmp_path, capsys):
+    run = ["longwatch", "run", suite, "--out", str(tmp_path / "r.jsonl"), "--model", model_folder, "--frames", "2"]
+    for dtype in ([], ["--dtype", "float32"], []):
+        assert main([*run, *dtype]) == 3, "a random model's answers do not end"
+    capsys.readouterr()
+    assert main([*run, "--dtype", "bfloat16"]) == 2
+    assert "dtype was not set and is now 'bfloat16'; expected" in capsys.readouterr().err
 
 
 def test_index_says_before_it_works_what_its_model_knows(film, model_folder, tmp_path, capsys, monkeypatch):

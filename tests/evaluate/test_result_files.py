@@ -52,7 +52,7 @@ def test_another_configuration_is_refused_and_changes_nothing(tmp_path) -> None:
     path = tmp_path / "r.jsonl"
     _write(path, 2)
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="another frames"):
+    with pytest.raises(ConfigError, match="frames was not set and is now 8; expected"):
         Records(path, CONFIGURATION | {"frames": 8})
     assert path.read_bytes() == before
 
@@ -125,7 +125,7 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path) -> None:
 def test_a_refused_configuration_does_not_hold_the_file(tmp_path) -> None:
     path = tmp_path / "r.jsonl"
     _write(path, 1)
-    with pytest.raises(ConfigError, match="another model"):
+    with pytest.raises(ConfigError, match="model was 'm' and is now not set"):
         Records(path, {})
     _write(path, 2)
 
