@@ -84,7 +84,7 @@ def test_a_command_is_asked_everything_once_and_errors_are_scored(suite, command
     assert {_key(line) for line in again[1:]} == {_key(line) for line in lines[1:]}
     twice = [key for key, count in Counter(map(_key, again[1:])).items() if count > 1]
     assert twice == [_key(line) for line in lines[1:8] if json.loads(line)["error"]], "errors alone are asked again"
-    assert "another command" in _complaint([*run[1:4], command, *run[5:]], capsys)
+    assert "command was " in _complaint([*run[1:4], command, *run[5:]], capsys)
 
 
 def _key(line):
