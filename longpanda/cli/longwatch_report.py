@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     """Write one self-contained page of results and print its main tables; two results are compared on the same page."""
     from longpanda.evaluate.circular import judged
     from longpanda.evaluate.paired import pair
-    from longpanda.evaluate.report import Report, markdown, markdown_table, page
+    from longpanda.evaluate.report import Report, markdown, markdown_table, page, warnings_of
     from longpanda.video import check_writable, write_whole
 
     results = _read(options.results, options.suite)
@@ -69,6 +69,9 @@ def run(options: argparse.Namespace) -> None:
     write_whole(target, page(report))
     if options.markdown is not None:
         write_whole(options.markdown, markdown(report))
+    for one in models:
+        for warning in warnings_of(one):
+            print(f"{one.name}: {warning}\n")
     for section in report.sections:
         if section.key in _PRINTED:
             for model, table in section.tables:
@@ -78,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     if options.png is not None:
         from longpanda.evaluate.figure import draw
 
-        write_whole(options.png, draw(report.models))
+        write_whole(options.png, draw(report.answered))
 
 
 def _beside(results: list[Path]) -> Path:

@@ -144,9 +144,11 @@ def _summary(scores: "list[Score]", choices: bool) -> str:
     from longpanda.evaluate.circular import by_question
     from longpanda.evaluate.metrics import counted
 
+    whole = [score for score in scores if score.error is None]
+    if not whole:
+        return f"no answer to {counted(len(scores), 'question')}"
     if not choices:
-        whole = [score for score in scores if score.error is None]
-        without = f"; {accuracy(whole).value:.1%} right without them" if 0 < len(whole) < len(scores) else ""
+        without = f"; {accuracy(whole).value:.1%} right without them" if len(whole) < len(scores) else ""
         return f"{accuracy(scores)}{without}"
     rotated = by_question(scores)
     shares = {"circular": accuracy(rotated.circular), "plain": accuracy(rotated.plain)}

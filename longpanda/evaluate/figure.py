@@ -31,8 +31,11 @@ def draw(models: Sequence[Summary]) -> bytes:
         models: one or two.
 
     Raises:
-        ConfigError: matplotlib is not there.
+        ConfigError: no model, as where none answered anything, or matplotlib is not there.
     """
+    if not models:
+        remedy = "ask again: the same run goes on with what has no answer"
+        raise ConfigError("no answer that could be drawn", "at least one", remedy)
     matplotlib = _matplotlib()
     names = list(dict.fromkeys(one.name for model in reversed(models) for one in model.rows))
     is_one_length = len({minutes for model in models for minutes in model.minutes}) == 1

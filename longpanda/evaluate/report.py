@@ -17,7 +17,7 @@ from longpanda.evaluate.summary import Failure, Summary
 from longpanda.evaluate.tables import Section, sections, tiles
 
 TEMPLATE: Final = "report.html.jinja"
-UNVERIFIED: Final = "The films were not held against the hashes of when they were made: they may show something else."
+_UNVERIFIED: Final = "The films were not held against the hashes of when they were made: they may show something else."
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Report:
     def title(self) -> str:
         """Of the page."""
         return " and ".join(model.name for model in self.models)
+
+    @property
+    def answered(self) -> tuple[Summary, ...]:
+        """The models that answered anything: what charts show."""
+        return tuple(model for model in self.models if model.is_answered)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -66,8 +71,9 @@ def page(report: Report) -> str:
         "data_uri": _data_uri,
         "tiles": tiles,
         "counted": counted,
+        "warnings": warnings_of,
     }
-    known = {"report": report, "charts": charts, "colours": colours, "unverified": UNVERIFIED}
+    known = {"report": report, "charts": charts, "colours": colours}
     return _writable(environment.get_template(TEMPLATE).render(known) + "\n")
 
 
@@ -104,10 +110,23 @@ def markdown_table(table: Table) -> str:
 
 def _about(model: Summary) -> str:
     lengths = ", ".join(map(length_text, model.minutes))
-    missing = f" **Not asked yet: {counted(model.missing, 'question')} of the suite.**" if model.missing else ""
     asked = f"{counted(model.overall.exact.questions, 'question')} about {counted(model.videos, 'video')} of {lengths}"
-    unchecked = f" **{UNVERIFIED}**" if model.configuration.get("unverified") else ""
-    return f"{_plain(model.name)}: {asked}.{missing}{unchecked}"
+    return " ".join([f"{_plain(model.name)}: {asked}.", *(f"**{one}**" for one in warnings_of(model))])
+
+
+def warnings_of(model: Summary) -> list[str]:
+    """What has to be known before any number is read."""
+    said = []
+    whole, errors = model.overall.exact.questions, model.overall.exact.errors
+    if model.missing:
+        said.append(f"Not asked yet: {counted(model.missing, 'question')} of the suite. This is not the whole result.")
+    if not model.is_answered:
+        said.append("No question got an answer: there is no result yet. What went wrong stands under Errors.")
+    elif errors:
+        said.append(f"Without an answer: {errors:,} of {counted(whole, 'question')}, which count as wrong.")
+    if model.configuration.get("unverified"):
+        said.append(_UNVERIFIED)
+    return said
 
 
 def _failures(failures: Sequence[Failure]) -> str:

@@ -174,6 +174,11 @@ class Summary:
     options: Options | None = None
 
     @property
+    def is_answered(self) -> bool:
+        """Whether any question got an answer; where none did, shares of right ones say nothing of the model."""
+        return self.overall.answered is not None
+
+    @property
     def rows(self) -> tuple[Family, ...]:
         """The families, then all of them where there are several."""
         return (*self.families, self.overall) if len(self.families) > 1 else self.families

@@ -39,18 +39,27 @@ class Section:
 
 
 def sections(models: Sequence[Summary], paired: Sequence[Paired] = ()) -> tuple[Section, ...]:
-    """Everything that can be said in tables; what a file of results knows nothing of is left out."""
-    parts = [Section("paired", _PAIRED.format(*_two(models)), _PAIRED_ABOUT, (("", _pairs(paired)),))] if paired else []
+    """Everything that can be said in tables; what a file of results knows nothing of is left out.
+
+    Of a model that answered nothing, that is everything but what went wrong.
+    """
+    parts = []
+    if paired and all(model.is_answered for model in models):
+        parts = [Section("paired", _PAIRED.format(*_two(models)), _PAIRED_ABOUT, (("", _pairs(paired)),))]
     for key, title, about, make in _PARTS:
-        made = tuple((model.name if len(models) > 1 else "", table) for model in models if (table := make(model)).rows)
+        known = (model for model in models if model.is_answered or key in _OF_ERRORS)
+        made = tuple((model.name if len(models) > 1 else "", table) for model in known if (table := make(model)).rows)
         if made:
             parts.append(Section(key, title, about, made))
     return tuple(parts)
 
 
 def tiles(model: Summary) -> tuple[Cell, ...]:
-    """What one wants to know first; `about` names each."""
+    """What one wants to know first; `about` names each. Where nothing was answered, that is all there is to know."""
     mean, overall = model.overall.averages.mean, model.overall
+    told = Cell(f"{overall.exact.errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors")
+    if not model.is_answered:
+        return (told,)
     found = [Cell(percent_text(mean.value), interval_text(mean.interval), about="right, mean over lengths")]
     if (above := above_chance(mean, overall.chance)) is not None:
         note = f"{interval_text(above.interval)}; chance is {percent_text(overall.chance)}"
@@ -64,12 +73,10 @@ def tiles(model: Summary) -> tuple[Cell, ...]:
         refused, alarms = overall.refusals
         note = f"{percent_text(alarms.value)} false alarms"
         found.append(Cell(percent_text(refused.value), note, about="absent things refused"))
-    errors = overall.exact.errors
-    if errors and overall.answered is not None:
+    if overall.exact.errors and overall.answered is not None:
         note = interval_text(overall.answered.interval)
         found.append(Cell(percent_text(overall.answered.value), note, about="right of what was answered"))
-    found.append(Cell(f"{errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors"))
-    return tuple(found)
+    return (*found, told)
 
 
 def _two(models: Sequence[Summary]) -> tuple[str, str]:
@@ -177,6 +184,8 @@ def _pairs(paired: Sequence[Paired]) -> Table:
     return Table(("", "points", "only second right", "only first right", "questions", "clusters"), tuple(rows))
 
 
+_OF_ERRORS: Final = ("errors", "messages")
+"""Parts that say why there is no answer."""
 _PAIRED: Final = "{} minus {}"
 _PAIRED_ABOUT: Final = (
     "The same questions asked of both, so that what is easy or hard about them cancels. Intervals are 95%, from "

@@ -62,7 +62,7 @@ def test_errors_end_with_code_3_are_told_apart_and_asked_again_alone(suite, serv
     assert _ask(suite, out, server) == 3
     said, complaint = capsys.readouterr()
     lines = said.splitlines()
-    assert lines[0].endswith("3 questions, 1 video, 3 errors")
+    assert lines[0] == "count      no answer to 3 questions"
     assert lines[1].endswith("3 questions, 1 video")
     assert lines[2] == "3 errors, which count as wrong; 0.0% right of the 3 answered"
     assert lines[3].startswith("  2 cut, the first: the answer was cut off ('length'), after 'never'; allow longer")
@@ -95,6 +95,18 @@ def test_a_report_tells_accuracy_with_and_without_errors(suite, serve, tmp_path,
     words = shlex.split(commands[0])
     options = parser().parse_args(words[1:])
     assert (options.extra_body, options.answer_tokens, options.temperature) == ('{"seed": 3}', 64, 0.0)
+
+
+def test_a_report_of_errors_alone_shows_no_result(suite, serve, tmp_path, capsys):
+    out = tmp_path / "r.jsonl"
+    assert _ask(suite, out, serve(lambda *_: answer("", "length"))) == 3
+    capsys.readouterr()
+    assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("default at http://127.0.0.1:")
+    assert "No question got an answer: there is no result yet." in said.splitlines()[0]
+    assert "0.0%" not in said
+    assert "| cut | 6 | the answer ended at a limit before it was whole |" in said
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -31,6 +31,11 @@ def test_a_picture_shows_every_shade_and_is_the_same_twice(models):
     assert ((0xD5, 0x5E, 0x00) in colours) == (models == 2)
 
 
+def test_nothing_is_drawn_of_no_answer():
+    with pytest.raises(ConfigError, match="no answer that could be drawn"):
+        draw([])
+
+
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="longpanda[plots] is not installed")
 def test_of_one_length_families_stand_in_rows_and_no_model_covers_another():
     from PIL import Image

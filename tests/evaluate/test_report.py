@@ -154,6 +154,40 @@ def test_errors_and_what_is_missing_are_said():
         assert title not in whole
 
 
+def test_errors_alone_are_no_result():
+    failed = [score(0.0, i, minutes=minutes, error="the server was down") for i in range(3) for minutes in (3.0, 9.0)]
+    report = _report(failed)
+    text, plain = _checked(report), markdown(report)
+    for shown in (text, plain):
+        assert "No question got an answer: there is no result yet." in shown
+        assert "the server was down" in shown
+        assert "Accuracy by family and length" not in shown
+        body = re.sub(r"<style>.*?</style>", "", shown, flags=re.DOTALL)
+        assert not re.search(r"\d%(?!;)", body), "no share of anything, but for widths"
+    assert re.search(r"<dt>errors</dt><dd>6<small>of 6 questions</small></dd>", text)
+    assert "above chance" not in text
+    assert "Some questions without an answer" in text
+
+
+def test_some_errors_are_said_above_all_numbers():
+    report = _report([score(1.0), score(1.0, 1), score(0.0, 2, error="the server was down")])
+    for shown in (_checked(report), markdown(report)):
+        assert "Without an answer: 1 of 3 questions, which count as wrong." in shown
+        assert "no result yet" not in shown
+        assert "Accuracy by family and length" in shown
+
+
+def test_beside_a_model_that_answered_nothing_the_other_stands_alone():
+    first, second = results((8, 8)), [replace(one, value=0.0, error="down") for one in results((8, 8))]
+    models = tuple(summarise(name, {}, scores, MEASURES) for name, scores in (("one", first), ("two", second)))
+    report = Report(models, pair(first, second))
+    text = _checked(report)
+    assert "two minus one" not in text
+    assert text.count("No question got an answer") == 1
+    assert '<g class="m1">' not in text
+    assert [model for section in report.sections for model, _ in section.tables if model == "two"] == ["two"] * 2
+
+
 def test_costs_that_nobody_told_have_no_column():
     assert "| length | right | frames | visual tokens | seconds | peak memory |" in markdown(_report(results()))
     told = [replace(score(1.0), reply=Reply("7", prompt_tokens=90, answer_tokens=4))]
