@@ -123,8 +123,14 @@ class ConfigError(LongPandaError):
     """A recipe, override or option with an unknown key or an impossible value."""
 
 
+_LIKE = 0.6
+"""How alike two names have to be; difflib's own default, since short names share letters anyway."""
+_LEAST_PART = 3
+"""Letters of a part of a name that tell which name is meant."""
+
+
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """A remedy that names the known key closest to `name`, or lists the known ones when none is close.
+    """A remedy that names the known key closest to `name`, or one that it is a part of, or lists all that are known.
 
     Args:
         name: what was given.
@@ -134,7 +140,9 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     names = sorted(known)
     if not names:
         return "there is none to choose from"
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=_LIKE)
+    if not close and len(name) >= _LEAST_PART:
+        close = [one for one in names if name in one]
     if close:
         return f"did you mean '{prefix}{close[0]}'?"
     return f"choose one of: {', '.join(prefix + name for name in names)}"

@@ -9,6 +9,21 @@ from longpanda import errors
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.LongPandaError)]
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("frmes", "did you mean 'frames'?"),
+        ("tokens", "did you mean 'answer-tokens'?"),
+        ("json", "choose one of: answer-tokens, fps, frames, version"),
+        ("ps", "did you mean 'fps'?"),
+        ("n", "choose one of: answer-tokens, fps, frames, version"),
+    ],
+)
+def test_a_remedy_names_what_is_alike_and_nothing_else(name, remedy):
+    assert errors.nearest(name, ["version", "frames", "answer-tokens", "fps"]) == remedy
+    assert errors.nearest(name, []) == "there is none to choose from"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_error_survives_pickling(kind):
     more = (1.5,) if kind is errors.CutVideoError else ()

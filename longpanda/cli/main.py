@@ -124,6 +124,7 @@ def _run(arguments: list[str]) -> None:
     """Parse, and do what the verb does."""
     pairs = pairwise(["", *arguments])
     words = [word for before, word in pairs if not word.startswith("-") and before != "--print-completion"]
+    _refuse_early(arguments)
     if words and words[0] not in VERBS:
         streams.complain(f"no verb '{words[0]}'; {nearest(words[0], VERBS)}")
         raise SystemExit(ending.Code.REFUSED)
@@ -132,6 +133,18 @@ def _run(arguments: list[str]) -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     VERBS[options.verb].run(options)
+
+
+def _refuse_early(arguments: list[str]) -> None:
+    """Raises ConfigError for a verb's option that stands before the verb."""
+    verb = next((word for word in arguments if word in VERBS), "VERB")
+    before = arguments[: arguments.index(verb)] if verb in VERBS else arguments
+    own, *others = ({name for action in one._actions for name in action.option_strings} for one in parsers(parser()))
+    for word in before:
+        name = word.partition("=")[0]
+        if name not in own and any(name in known for known in others):
+            found = f"the option '{name}' before the verb"
+            raise ConfigError(found, "it behind the verb", f"write 'longpanda {verb} ... {name}'")
 
 
 def _refuse_dashes(arguments: list[str]) -> None:
