@@ -129,6 +129,18 @@ _LEAST_PART = 3
 """Letters of a part of a name that tell which name is meant."""
 
 
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """As in "1 video" and "2,600 videos".
+
+    Args:
+        number: how many.
+        noun: what, in the singular.
+        plural: for nouns that do not take an s.
+    """
+    shown = f"{number:g}" if isinstance(number, float) else f"{number:,}"
+    return f"{shown} {noun if number == 1 else plural or noun + 's'}"
+
+
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     """A remedy that names the known key closest to `name`, or one that it is a part of, or lists all that are known.
 

@@ -2,12 +2,12 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from longpanda.errors import PromptError, VideoError
+from longpanda.errors import PromptError, VideoError, counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,7 @@ class VideoClip:
             )
         if t.shape != (f.shape[0],):
             raise VideoError(
-                f"{f.shape[0]} frames with times of shape {list(t.shape)}", "one time per frame", "pass both"
+                f"{counted(len(f), 'frame')} with times of shape {list(t.shape)}", "one time per frame", "pass both"
             )
         if not np.all(np.isfinite(t)) or np.any(np.diff(t) < 0):
             raise VideoError("times that decrease or are not finite", "non-decreasing seconds", "sort frames by time")
@@ -61,7 +61,7 @@ class VideoClip:
     def __repr__(self) -> str:
         t, h, w, _ = self.frames.shape
         span = f"{self.pts_seconds[0]:.2f}-{self.pts_seconds[-1]:.2f} of {self.duration_seconds:.2f} s"
-        return f"VideoClip({t} frames of {w}x{h} px, {span}, {self.path or 'from memory'!r})"
+        return f"VideoClip({counted(t, 'frame')} of {w}x{h} px, {span}, {self.path or 'from memory'!r})"
 
     def __len__(self) -> int:
         return int(self.frames.shape[0])
@@ -118,8 +118,8 @@ class VisualTokens:
 
     def __repr__(self) -> str:
         groups, per_group, width = self.values.shape
-        frames, minutes = len(self.frames_seconds), self.duration_seconds / 60
-        return f"VisualTokens({groups} groups of {per_group} x {width}, {frames} frames of {minutes:.1f} min)"
+        frames, minutes = counted(len(self.frames_seconds), "frame"), self.duration_seconds / 60
+        return f"VisualTokens({counted(groups, 'group')} of {per_group} x {width}, {frames} of {minutes:.1f} min)"
 
     def __len__(self) -> int:
         return len(self.starts_seconds)
@@ -154,13 +154,13 @@ class Prompt:
         found = self.input_ids.count(self.placeholder_id)
         if found != self.visual_tokens:
             raise PromptError(
-                f"{found} visual placeholders in the text",
+                f"{counted(found, 'visual placeholder')} in the text",
                 f"{self.visual_tokens}, the visual tokens of the media",
                 "build prompts with LongPandaProcessor, and do not truncate them",
             )
 
     def __repr__(self) -> str:
-        return f"Prompt({len(self.input_ids)} tokens, {self.visual_tokens} of them visual)"
+        return f"Prompt({counted(len(self.input_ids), 'token')}, {self.visual_tokens} of them visual)"
 
 
 @dataclass(frozen=True)
@@ -270,30 +270,35 @@ class Evidence:
     weight: float
 
 
+_IN_WORDS: Final = {True: "{}", False: "not {}", None: "unknown whether {}"}
+
+
 @dataclass(frozen=True)
 class Verification:
     """Whether the evidence carries the answer.
+
+    An answer that is empty or was cut off says nothing: what hangs on it is unknown.
 
     Args:
         only: the answer from the evidence alone.
         without: the answer from all but the evidence and what is next to it, which shows much the same; None where that
             is everything.
-        is_supported: the evidence alone gives the same answer.
-        is_necessary: without the evidence the answer is another; None as `without`.
+        is_supported: the evidence alone gives the same answer; None where that is unknown.
+        is_necessary: without the evidence the answer is another; None where that is unknown, and as `without`.
     """
 
     only: str
     without: str | None
-    is_supported: bool
+    is_supported: bool | None
     is_necessary: bool | None
 
     @property
     def verdict(self) -> str:
         """What evidence is worth, to be shown beside it."""
-        supported = "supported" if self.is_supported else "not supported"
-        if self.is_necessary is None:
+        supported = _IN_WORDS[self.is_supported].format("supported")
+        if self.without is None:
             return f"{supported}, all that was looked at"
-        return f"{supported}, {'necessary' if self.is_necessary else 'not necessary'}"
+        return f"{supported}, {_IN_WORDS[self.is_necessary].format('necessary')}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,22 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 
 @pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (errors.counted(0, "frame"), "0 frames"),
+        (errors.counted(1, "frame"), "1 frame"),
+        (errors.counted(7200, "visual token"), "7,200 visual tokens"),
+        (errors.counted(1.0, "token"), "1 token"),
+        (errors.counted(0.25, "token"), "0.25 tokens"),
+        (errors.counted(1, "process", "processes"), "1 process"),
+        (errors.counted(2, "process", "processes"), "2 processes"),
+    ],
+)
+def test_a_number_and_its_noun_agree(said, expected):
+    assert said == expected
+
+
+@pytest.mark.parametrize(
     ("name", "remedy"),
     [
         ("frmes", "did you mean 'frames'?"),

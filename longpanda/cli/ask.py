@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from longpanda.cli.models import add_model, loaded, model_of
 from longpanda.cli.streams import print_json
-from longpanda.errors import PromptError
+from longpanda.errors import PromptError, counted
 
 if TYPE_CHECKING:
     from longpanda.index import Session
@@ -153,11 +153,12 @@ def _thumbnails(session: "Session", answer: "Answer", folder: Path, number: str)
 def describe(answer: "Answer") -> str:
     """The answer and what it stands on, for people."""
     first, last = answer.pts_seconds[0], answer.pts_seconds[-1]
+    frames, tokens = counted(len(answer.pts_seconds), "frame"), counted(answer.visual_tokens, "visual token")
     lines = [
         answer.text,
         "",
-        f"{len(answer.pts_seconds)} frames from {first:.1f} to {last:.1f} of {answer.duration_seconds:.1f} s; "
-        f"{answer.visual_tokens} visual tokens; {sum(answer.seconds.values()):.2f} s; "
+        f"{frames} from {first:.1f} to {last:.1f} of {answer.duration_seconds:.1f} s; "
+        f"{tokens}; {sum(answer.seconds.values()):.2f} s; "
         f"{answer.peak_memory_bytes / 2**20:.0f} MiB; model {answer.model}",
     ]
     checked = answer.verification
@@ -166,11 +167,16 @@ def describe(answer: "Answer") -> str:
         verdict = "" if checked is None else f" ({checked.verdict})"
         lines.append(f"evidence{verdict}: {', '.join(spans)}")
     if checked is not None:
-        without = "" if checked.without is None else f"; without it: {checked.without!r}"
-        lines.append(f"from the evidence alone: {checked.only!r}{without}")
+        without = "" if checked.without is None else f"; without it: {_quoted(checked.without, checked.is_necessary)}"
+        lines.append(f"from the evidence alone: {_quoted(checked.only, checked.is_supported)}{without}")
     if answer.notice:
         lines.append(f"note: {answer.notice}")
     return "\n".join(lines)
+
+
+def _quoted(text: str, proves: bool | None) -> str:
+    """An answer to a verification; one that proves nothing is no whole one."""
+    return repr(text) + (" (no whole answer)" if proves is None else "")
 
 
 def _clock(seconds: float) -> str:

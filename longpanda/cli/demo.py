@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longpanda.cli.models import DEFAULT, add_machine, loaded
+from longpanda.errors import counted
 
 if TYPE_CHECKING:
     from longpanda.index import Session
@@ -78,5 +79,6 @@ def _print_cost(answers: "list[Answer]") -> None:
     answer = answers[-1]
     times = ", ".join(f"{second:.0f}" for second in answer.pts_seconds)
     spent = ", ".join(f"{stage} {sum(one.seconds[stage] for one in answers):.2f} s" for stage in answer.seconds)
-    print(f"it looked at {len(answer.pts_seconds)} frames, at seconds {times}")
-    print(f"{answer.visual_tokens} visual tokens; all questions: {spent}; {answer.peak_memory_bytes / 2**20:.0f} MiB")
+    frames, tokens = counted(len(answer.pts_seconds), "frame"), counted(answer.visual_tokens, "visual token")
+    print(f"it looked at {frames}, at seconds {times}")
+    print(f"{tokens}; all questions: {spent}; {answer.peak_memory_bytes / 2**20:.0f} MiB")

@@ -4,10 +4,11 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longpanda.cli.models import DEFAULT_OF_INDEXES, add_model, loaded, model_of
 from longpanda.cli.streams import print_json
+from longpanda.errors import counted
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -131,13 +132,14 @@ def _planned(plan: "IndexPlan") -> dict[str, object]:
 
 
 def _plan_line(plan: "IndexPlan") -> str:
+    frames, tokens = counted(plan.frames, "frame"), counted(plan.tokens, "token")
     return (
-        f"{plan.info.duration_seconds / 60:.1f} min at {plan.fps:.3g} fps: {plan.frames} frames, {plan.tokens} tokens, "
+        f"{plan.info.duration_seconds / 60:.1f} min at {plan.fps:.3g} fps: {frames}, {tokens}, "
         f"{plan.token_bytes / 2**20:.1f} MiB as {plan.storage}, about {plan.bytes / 2**20:.1f} MiB with thumbnails"
     )
 
 
-def _facts(index: "VideoIndex") -> dict[str, object]:
+def _facts(index: "VideoIndex") -> dict[str, Any]:
     return {
         "index": str(index.path),
         "bytes": index.store.bytes(),
@@ -155,8 +157,9 @@ def _facts(index: "VideoIndex") -> dict[str, object]:
 def _line(index: "VideoIndex", had_work: bool) -> str:
     facts = _facts(index)
     unchanged = "" if had_work else "; nothing was left to do"
-    missing = f"; {facts['frames_missing']} frames could not be read" if facts["frames_missing"] else ""
+    missing = f"; {counted(lost, 'frame')} could not be read" if (lost := facts["frames_missing"]) else ""
+    size = f"{index.store.bytes() / 2**20:.1f} MiB"
     return (
-        f"{facts['index']}: {facts['frames']} frames, {facts['tokens']} tokens, {index.store.bytes() / 2**20:.1f} MiB"
+        f"{facts['index']}: {counted(facts['frames'], 'frame')}, {counted(facts['tokens'], 'token')}, {size}"
         f"{missing}{unchanged}\nlongpanda ask {shlex.quote(str(index.path))} QUESTION"
     )

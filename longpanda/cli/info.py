@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from longpanda.cli.streams import print_json
+from longpanda.errors import counted
 
 FRAME_SHAPES = {"square": (448, 448), "16:9": (720, 1280), "9:16": (1280, 720)}
 """Height and width in pixels of the frames that are costed."""
@@ -78,5 +79,5 @@ def _table(values: dict[str, Any]) -> str:
             f"  {name:10} {cost['tokens']:>8g} {cost['stab_gflop']:>12.4g} {cost['compressor_gflop']:>12.4g} "
             f"{cost['projector_gflop']:>12.4g} {cost['language_model_gflop']:>16.4g}"
         )
-    lines += ["", f"reads {Sampling(**values['sampling'])}, {values['window_frames']} frames to a window"]
+    lines += ["", f"reads {Sampling(**values['sampling'])}, {counted(values['window_frames'], 'frame')} to a window"]
     return "\n".join(lines + ([f"note: {values['notice']}"] if values["notice"] else []))

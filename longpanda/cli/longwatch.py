@@ -99,7 +99,7 @@ def _make(options: argparse.Namespace) -> None:
         crf=options.crf,
     )
     from longpanda.cli.bars import bar
-    from longpanda.evaluate.metrics import counted
+    from longpanda.errors import counted
 
     made = make(plan, options.out, options.workers)
     total_minutes = sum(entry.minutes for entry in plan.entries)
@@ -109,7 +109,7 @@ def _make(options: argparse.Namespace) -> None:
     size_bytes = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     videos = counted(len(plan.entries), "video")
     questions = counted(len(plan.families) * plan.per_cell * len(plan.minutes), "question")
-    print(f"{videos}, {total_minutes:g} minutes, {questions}, {size_bytes / 2**20:.1f} MiB")
+    print(f"{videos}, {counted(total_minutes, 'minute')}, {questions}, {size_bytes / 2**20:.1f} MiB")
 
 
 def _seed(options: argparse.Namespace) -> int:
@@ -126,7 +126,7 @@ def _seed(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> None:
     """Check every file of a suite against its manifest and against its plan, drawn anew."""
     from longpanda.cli.bars import bar, say
-    from longpanda.errors import ConfigError
+    from longpanda.errors import ConfigError, counted
     from longpanda.longwatch.make import verify
     from longpanda.longwatch.suite import SuitePlan
 
@@ -141,7 +141,6 @@ def _verify(options: argparse.Namespace) -> None:
                 wrong += 1
                 say(f"{name}: {problem}")
     if wrong:
-        raise ConfigError(
-            f"{wrong} of {count} files are wrong", "a suite as it was made", "delete them and run make again"
-        )
+        found = f"{wrong:,} wrong of {counted(count, 'file')}"
+        raise ConfigError(found, "a suite as it was made", "delete what is wrong and run make again")
     print(f"{count} files are as they were made")

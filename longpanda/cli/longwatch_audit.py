@@ -7,6 +7,8 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longpanda.errors import counted
+
 if TYPE_CHECKING:
     from longpanda.longwatch.audit import Row
 
@@ -43,7 +45,8 @@ def run(options: argparse.Namespace) -> None:
         found = f"broken bounds of {', '.join(broken)}"
         raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")
     unsure = sum(bool(row.unsure) for row in rows)
-    print(f"no bound is broken in {len(rows)} rows" + (f"; {unsure} with too few questions to tell" if unsure else ""))
+    unclear = f"; {unsure} with too few questions to tell" if unsure else ""
+    print(f"no bound is broken in {counted(len(rows), 'row')}{unclear}")
 
 
 def _require_new(path: Path) -> None:

@@ -45,8 +45,8 @@ def parts_of(error: str) -> tuple[str, str]:
 
 def lines_of(scores: "Sequence[Score]") -> Iterator[str]:
     """How many questions have no answer, by kind with the first of each, and how those fared that have one."""
+    from longpanda.errors import counted
     from longpanda.evaluate import accuracy
-    from longpanda.evaluate.metrics import counted
     from longpanda.evaluate.summary import kind_shown
 
     failed = sorted((score for score in scores if score.error), key=kind_shown)
@@ -63,8 +63,7 @@ def lines_of(scores: "Sequence[Score]") -> Iterator[str]:
 
 def require_answers(scores: "Sequence[Score]", is_asked_again: bool) -> None:
     """Raises IncompleteError where questions have no answer: the run is done, and its results are not whole."""
-    from longpanda.errors import IncompleteError
-    from longpanda.evaluate.metrics import counted
+    from longpanda.errors import IncompleteError, counted
 
     if failed := sum(score.error is not None for score in scores):
         found = f"{failed:,} of {counted(len(scores), 'question')} without an answer"

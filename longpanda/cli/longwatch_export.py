@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write a suite as a data set: Parquet, videos, a card and tasks for lmms-eval; run it again to go on."""
     from longpanda.cli.bars import bar
-    from longpanda.evaluate.metrics import counted
+    from longpanda.errors import counted
     from longpanda.longwatch.export import CARD, TABLE, TASKS, export
     from longpanda.longwatch.suite import SuitePlan
 

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def insert(options: argparse.Namespace) -> None:
     """Lay cards over real footage and write a suite about them; run it again to go on after an interruption."""
     from longpanda.cli.bars import bar
-    from longpanda.evaluate.metrics import counted
+    from longpanda.errors import counted
     from longpanda.longwatch.deck import FOOTAGE_FAMILIES
     from longpanda.longwatch.folder import open_folder
     from longpanda.longwatch.footage import Footage, FootagePlan

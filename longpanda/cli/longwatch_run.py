@@ -140,9 +140,9 @@ def _total(scored: "list[Score]", name: str) -> int:
 
 def _summary(scores: "list[Score]", choices: bool) -> str:
     """What one family scored; with options, first what was right in all rotations of them."""
+    from longpanda.errors import counted
     from longpanda.evaluate import accuracy
     from longpanda.evaluate.circular import by_question
-    from longpanda.evaluate.metrics import counted
 
     whole = [score for score in scores if score.error is None]
     if not whole:

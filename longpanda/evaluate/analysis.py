@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.evaluate.metrics import Accuracy, accuracy, mean_accuracy
 from longpanda.types import Score
 
@@ -172,7 +172,7 @@ def refusal(scores: Sequence[Score]) -> tuple[Accuracy, Accuracy]:
     absent = [score for score in scores if score.sample.metadata.get("absent")]
     present = [score for score in scores if not score.sample.metadata.get("absent")]
     if not absent or not present:
-        found = f"{len(absent)} questions about what is absent and {len(present)} others"
+        found = f"{counted(len(absent), 'question')} about what is absent and {counted(len(present), 'other')}"
         raise ConfigError(found, "some of both", "ask a family that has both")
     alarms = [replace(score, value=float(score.error is None and _says_never(score))) for score in present]
     return accuracy(absent), accuracy(alarms)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from longpanda.errors import counted
 from longpanda.evaluate.analysis import EVERYTHING
-from longpanda.evaluate.metrics import Accuracy, counted
+from longpanda.evaluate.metrics import Accuracy
 
 _KIB: Final = 2**10
 

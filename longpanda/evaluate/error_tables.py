@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Final
 
-from longpanda.errors import ErrorKind
+from longpanda.errors import ErrorKind, counted
 from longpanda.evaluate.cells import Cell, Table, share_cell
 from longpanda.evaluate.summary import Summary
 
@@ -50,6 +50,6 @@ def messages_table(model: Summary) -> Table:
     """What was said of errors, the most frequent first."""
     rows = [(Cell(kind), Cell(message), Cell(f"{count:,}")) for kind, message, count in model.errors[:MESSAGES]]
     if rest := model.errors[MESSAGES:]:
-        told = f"{len(rest)} other messages"
+        told = counted(len(rest), "other message")
         rows.append((Cell("all"), Cell(told), Cell(f"{sum(count for *_, count in rest):,}")))
     return Table(("kind", "message", "questions"), tuple(rows), is_prose=True)

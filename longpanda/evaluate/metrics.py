@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.types import Score
 
 Z_95 = 1.959964
@@ -34,11 +34,6 @@ class Accuracy:
         counts = [counted(self.questions, "question"), counted(self.videos, "video")]
         counts += [counted(self.errors, "error")] if self.errors else []
         return f"{self.value:.1%} [{low:.1%}, {high:.1%}], {', '.join(counts)}"
-
-
-def counted(number: int, noun: str) -> str:
-    """As in "1 video" and "2,600 videos"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def accuracy(scores: Sequence[Score]) -> Accuracy:

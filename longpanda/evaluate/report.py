@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import jinja2
 
+from longpanda.errors import counted
 from longpanda.evaluate import charts, colours
 from longpanda.evaluate.cells import Cell, Table, length_text
-from longpanda.evaluate.metrics import counted
 from longpanda.evaluate.paired import Paired
 from longpanda.evaluate.summary import Failure, Summary
 from longpanda.evaluate.tables import Section, sections, tiles

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from longpanda.errors import counted
 from longpanda.evaluate.analysis import ABSOLUTE_BAR, RELATIVE_BAR, above_chance
 from longpanda.evaluate.cells import (
     Cell,
@@ -16,7 +17,7 @@ from longpanda.evaluate.cells import (
     share_cell,
 )
 from longpanda.evaluate.error_tables import answered_table, kinds_table, messages_table
-from longpanda.evaluate.metrics import Accuracy, counted
+from longpanda.evaluate.metrics import Accuracy
 from longpanda.evaluate.paired import Paired
 from longpanda.evaluate.summary import COSTS, Summary
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from longpanda.errors import AnswererError, ContextError, ErrorKind, LongPandaError, VideoError
+from longpanda.errors import AnswererError, ContextError, ErrorKind, LongPandaError, VideoError, counted
 from longpanda.types import Reply
 
 _WHOLE: Final = {"stop", "stop_sequence", "eos", "eos_token", "end_turn", "complete", "completed", "done"}
@@ -41,7 +41,7 @@ def why_no_answer(reply: Reply) -> AnswererError | None:
         return None
     found, remedy = "an empty answer", "ask again, and see the system's log where that stays so"
     if reply.thinking:
-        found = f"thinking, {len(reply.thinking)} letters of it, and no answer"
+        found = f"thinking, {counted(len(reply.thinking), 'letter')} of it, and no answer"
         remedy = "allow longer answers, with --answer-tokens, or turn thinking off"
     return AnswererError(found, "some text", remedy, ErrorKind.EMPTY)
 

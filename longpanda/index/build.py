@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longpanda.errors import ConfigError, IndexFileError
+from longpanda.errors import ConfigError, IndexFileError, counted
 from longpanda.index import storage
 from longpanda.index.encode import Encoder
 from longpanda.index.fingerprint import encoder_fingerprint, source_fingerprint
@@ -31,7 +31,8 @@ DECIDED: dict[str, Callable[[Header], str]] = {
     "--storage": lambda one: f"{one.storage} tokens",
     "--dtype": lambda one: f"tokens computed in {one.dtype}",
     "--tokens-per-frame": lambda one: (
-        f"{one.tokens_per_group / one.frames_per_group:g} tokens per frame, {one.grid_rows} x {one.grid_columns} places"
+        f"{counted(one.tokens_per_group / one.frames_per_group, 'token')} per frame, "
+        f"{one.grid_rows} x {one.grid_columns} places"
     ),
 }
 """What stays as it is in an index, by what decides it."""
@@ -134,7 +135,7 @@ class Builder:
         cells = cells_of(*self._size_px, self.panda.model.config.stab_config)
         if tokens_per_frame is not None:
             if config is None:
-                found = f"{tokens_per_frame:g} tokens per frame of a model without a compressor"
+                found = f"{counted(tokens_per_frame, 'token')} per frame of a model without a compressor"
                 raise ConfigError(found, "a model with one (temporal_config)", "leave it out")
             return config.with_tokens_per_frame(tokens_per_frame, *cells)
         if config is None or there is None or there.encoder != encoder_fingerprint(self.panda.model):

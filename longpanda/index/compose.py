@@ -3,7 +3,7 @@
 import copy
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ConfigError, LongPandaError, ModelError
+from longpanda.errors import ConfigError, LongPandaError, ModelError, counted
 from longpanda.index.load import LongPanda, first_line
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def _loaded(backbone: str, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
         raise ModelError(found, "a causal language model with a tokenizer", "check the name") from error
     if missing := sorted(report["missing_keys"]):
-        found = f"no weights for {len(missing)} tensors of language model '{backbone}', such as '{missing[0]}'"
+        found = (
+            f"no weights for {counted(len(missing), 'tensor')} of language model '{backbone}', such as '{missing[0]}'"
+        )
         raise ModelError(found, "all weights of a causal language model", "take one that was saved as such")
     return tokenizer, language_model
 

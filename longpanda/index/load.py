@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ConfigError, ModelError, nearest
+from longpanda.errors import ConfigError, ModelError, counted, nearest
 from longpanda.index.adapter import PROCESSOR, base_of, merged
 from longpanda.index.build import Builder
 from longpanda.index.planning import plan_index, plan_video
@@ -252,7 +252,7 @@ def load(name: str | Path = "nano", **kwargs: Any) -> LongPanda:
         raise _unusable(name, folder, error) from error
     processor = _processor(name, folder)
     if missing := sorted(report["missing_keys"]):
-        found = f"no weights for {len(missing)} tensors of model '{name}', such as '{missing[0]}'"
+        found = f"no weights for {counted(len(missing), 'tensor')} of model '{name}', such as '{missing[0]}'"
         raise ModelError(found, "weights that belong to its config.json", "save both again, from one model")
     model.eval().backbone.check()
     return LongPanda(name, model, processor)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.index.watched import Watched
 from longpanda.processing.budget import QUESTION_TOKENS, Costs, Plan, budget_of, plan, thin
 from longpanda.types import ANSWER_TOKENS
@@ -70,11 +70,11 @@ def plan_video(
         return (own if planned.frames == wanted else Sampling(frames=planned.frames)), planned
     if planned.frames < wanted:
         groups = math.ceil(wanted / costs.frames_per_group)
-        found = f"{wanted} frames, {costs.prompt_tokens(groups)} tokens with their times"
+        found = f"{counted(wanted, 'frame')}, {counted(costs.prompt_tokens(groups), 'token')} with their times"
         raise ConfigError(
             found,
-            f"at most {budget.tokens} tokens ({budget.limit})",
-            f"look at no more than {planned.frames} frames (--frames)",
+            f"at most {counted(budget.tokens, 'token')} ({budget.limit})",
+            f"look at no more than {counted(planned.frames, 'frame')} (--frames)",
         )
     return sampling, planned
 

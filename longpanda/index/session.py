@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from longpanda.errors import ConfigError, ContextError
+from longpanda.errors import ConfigError, ContextError, counted
 from longpanda.index.encode import clock
 from longpanda.index.evidence import intervals, surrounded
 from longpanda.index.prefix import PrefixCache
@@ -89,7 +89,7 @@ class Session:
         text = self._text(new)
         is_cut, explained = self._is_cut(new), bool(text) and (evidence or verify)
         found, inside = self._evidence(ids, new) if explained else ((), [])
-        checked = self._verification(text, inside, question, history) if verify and inside else None
+        checked = self._verification(_Said(text, not is_cut), inside, question, history) if verify and inside else None
         spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
         tokens = self.watched.tokens
         return Answer(
@@ -113,8 +113,8 @@ class Session:
         ids = list(self.processor.prompt(text, [self.timeline]).input_ids)
         limit = getattr(self.model.config.text_config, "max_position_embeddings", None)
         if limit is not None and len(ids) + self.answer_tokens > limit:
-            said = f" after {len(history)} others" if history else ""
-            found = f"a question{said} that makes a prompt of {len(ids)} tokens"
+            said = f" after {counted(len(history), 'other')}" if history else ""
+            found = f"a question{said} that makes a prompt of {counted(len(ids), 'token')}"
             expected = f"at most {limit - self.answer_tokens}, what this model's context leaves beside an answer"
             raise ContextError(found, expected, "ask something shorter, begin a new conversation, or use a --budget")
         return ids
@@ -141,18 +141,24 @@ class Session:
         ends = later[np.searchsorted(starts, starts, side="right")]  # the next that begins later: one picture may last
         return intervals(effects, starts[self.groups], ends[self.groups])
 
-    def _verification(self, text: str, inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
+    def _verification(self, said: "_Said", inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
         """Ask again with some of the groups in the prompt, and with all that are not near them."""
         near = surrounded(inside, self.watched.tokens.starts_seconds[self.groups])
         outside = sorted(set(range(len(self.groups))) - set(near))
         only = self._seeing(inside, question, history)
-        without = self._seeing(outside, question, history) if outside else None
-        return Verification(only, without, only == text, None if without is None else without != text)
+        supported = said.agrees(only)
+        if not outside:
+            return Verification(only.text, None, supported, None)
+        without = self._seeing(outside, question, history)
+        stays = said.agrees(without)
+        return Verification(only.text, without.text, supported, None if stays is None else not stays)
 
-    def _seeing(self, places: list[int], question: str, history: Sequence[Turn]) -> str:
-        """The answer when only some of the groups in the prompt are there."""
+    def _seeing(self, places: list[int], question: str, history: Sequence[Turn]) -> "_Said":
+        """What is answered when only some of the groups in the prompt are there."""
         session = self.only([self.groups[place] for place in places])
-        return session._text(session._generate(session.prompt_ids(question, history)))
+        new = session._generate(session.prompt_ids(question, history))
+        text = session._text(new)
+        return _Said(text, bool(text) and not session._is_cut(new))
 
     def keep_prefix(self, path: Path) -> None:
         """Write what the language model keeps of an index, to be read by `use_prefix`.
@@ -208,7 +214,7 @@ class Session:
         return projected
 
     def _notice(self, question: str, answer: str, is_cut: bool, is_unexplained: bool) -> str:
-        cut = f"The answer was cut off after {self.answer_tokens} tokens, the most that were asked for. "
+        cut = f"The answer was cut off after {counted(self.answer_tokens, 'token')}, the most that were asked for. "
         parts = [
             self.watched.notice,
             self._amount(),
@@ -226,11 +232,14 @@ class Session:
         notes = []
         if left_out := len(tokens) - len(self.groups):
             why = f": {plan.budget.limit}" if len(self.groups) == plan.groups else ""
-            notes.append(f"{left_out} of {len(tokens)} groups were left out{why}. ")
+            were = "was" if left_out == 1 else "were"
+            notes.append(f"{left_out:,} of {counted(len(tokens), 'group')} {were} left out{why}. ")
         if plan.frames < plan.wanted_frames:
-            notes.append(f"Looked at {plan.frames} frames in place of {plan.wanted_frames}: {plan.budget.limit}. ")
+            notes.append(
+                f"Looked at {counted(plan.frames, 'frame')} in place of {plan.wanted_frames:,}: {plan.budget.limit}. "
+            )
         if most is not None and looked_at > most:
-            notes.append(f"{looked_at} frames are more than the {most} that this model takes by itself. ")
+            notes.append(f"{looked_at:,} frames are more than the {most:,} that this model takes by itself. ")
         return "".join(notes)
 
     def _not_understood(self, question: str, answer: str) -> str:
@@ -239,6 +248,17 @@ class Session:
         known = tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer.encode(question)
         words = "" if known else f"The model does not know: {', '.join(_unknown(tokenizer, question))}. "
         return words + ("" if answer else "The model gave no answer. ")
+
+
+class _Said(NamedTuple):
+    """An answer, and whether it is one: neither empty nor cut off."""
+
+    text: str
+    is_whole: bool
+
+    def agrees(self, other: "_Said") -> bool | None:
+        """Whether both say the same; None where one of them is no answer."""
+        return self.text == other.text if self.is_whole and other.is_whole else None
 
 
 def _unknown(tokenizer: Any, question: str) -> list[str]:

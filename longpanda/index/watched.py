@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longpanda.errors import counted
 from longpanda.index.encode import Encoder, refuse_unreadable
 from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.growth import workers_for
@@ -52,7 +53,7 @@ def _other_rate(header: Header, model: "LongPandaForConditionalGeneration") -> s
         return ""
     own = config.tokens_per_group(*cells) / config.pool_frames
     kept = header.tokens_per_group / header.frames_per_group
-    return f"The index keeps {kept:g} tokens per frame, and this model was taught to read {own:g}. "
+    return f"The index keeps {counted(kept, 'token')} per frame, and this model was taught to read {own:g}. "
 
 
 def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: str) -> Watched:
@@ -65,7 +66,7 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
     notice = f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
     if index.is_complete:
         missing = index.facts["frames_wanted"] - len(tokens.frames_seconds)
-        notice = f"{missing} frames of this video could not be read when it was indexed. " if missing else ""
+        notice = f"{counted(missing, 'frame')} of this video could not be read when it was indexed. " if missing else ""
     notice += str(index.facts.get("video_notice", "")) + _other_rate(index.header, model)
     spent = {"open_index": time.perf_counter() - started}
     return Watched(tokens, path, index.key, notice, spent, tuple(index.thumbnails))
@@ -87,7 +88,7 @@ def watch_video(
     encoder = Encoder(model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
     watched = _read(path, encoder, seconds, info.duration_seconds)
     missing = len(seconds) - len(watched.tokens.frames_seconds)
-    notice = f"{missing} of {len(seconds)} frames could not be read from this file. " if missing else ""
+    notice = f"{missing} of {counted(len(seconds), 'frame')} could not be read from this file. " if missing else ""
     return replace(watched, notice=notice + info.notice)
 
 

@@ -28,7 +28,7 @@ _USES: Final = {
 _CARD: Final = """\
 # LongWatch, {name}
 
-Generated videos of {lengths} minutes and questions about them, whose answers are computed from what was drawn. They
+Generated videos of {lengths} min and questions about them, whose answers are computed from what was drawn. They
 ask how far back a video language model can look, and what it can keep in order.
 **That scores here carry over to natural video is not yet shown.**
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.longwatch.events import Event
 from longpanda.longwatch.gallery import (
     CARD_DWELL,
@@ -109,7 +109,7 @@ def _check_depths(depths: Sequence[float], cards: int) -> None:
         raise ConfigError(f"depths {depths}", f"up to {MOST_NEEDLES} shares from 0 to 1", "correct --depths")
     least = 1 / (cards - 1)
     if any(other - one <= least for one, other in pairwise(depths)):
-        found = f"depths {depths} among {cards} cards"
+        found = f"depths {depths} among {counted(cards, 'card')}"
         raise ConfigError(found, f"increasing by more than {least:.3f}", "name fewer --depths, or use longer footage")
 
 

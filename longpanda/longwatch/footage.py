@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.longwatch.deck import FOOTAGE_FAMILIES, deck, hands_for
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.film import file_sha256
@@ -151,14 +151,16 @@ class FootagePlan:
     def _check_lengths(self, index: int, one: Footage) -> None:
         for minutes in self.minutes:
             if not 0 < 60 * minutes <= one.duration_seconds + _ROUNDING_SECONDS:
-                found = f"a length of {minutes:g} minutes of '{one.name}'"
+                found = f"a length of {counted(minutes, 'minute')} of '{one.name}'"
                 expected = f"more than 0, and at most its {one.duration_seconds / 60:.1f} minutes"
                 raise ConfigError(found, expected, "leave it out, or that video")
         (cards,) = self.scripts[index].tracks
         least_seconds, given_seconds = cards.shortest_seconds + MARGIN_SECONDS, self._seconds(index, self._shortest)
         if given_seconds < least_seconds:
             found = f"{given_seconds:.1f} s of '{one.name}'"
-            expected = f"at least {least_seconds:.1f} s for {len(cards.events)} cards of the level '{self.level}'"
+            expected = (
+                f"at least {least_seconds:.1f} s for {counted(len(cards.events), 'card')} of the level '{self.level}'"
+            )
             raise ConfigError(found, expected, "use longer footage, a faster --level, or fewer --depths")
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.longwatch.film import file_sha256
 from longpanda.longwatch.folder import claimed, complete
 from longpanda.longwatch.footage import FootageEntry, FootagePlan
@@ -68,7 +68,7 @@ def insert(plan: FootagePlan, videos: Sequence[Path], folder: Path, tick: Tick =
         VideoError: a video shows nothing that can be read at some moment.
     """
     if len(videos) != len(plan.footage):
-        raise ConfigError(f"{len(videos)} videos", f"the {len(plan.footage)} of the plan", "name those")
+        raise ConfigError(counted(len(videos), "video"), f"the {len(plan.footage)} of the plan", "name those")
     with claimed(plan, folder):
         missing = [entry for entry in plan.entries if not _is_there(plan, entry, folder)]
         if missing:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.longwatch.events import Event
 from longpanda.longwatch.generate import draw_background, in_order
 from longpanda.longwatch.scene import Scene, Shot, Topic
@@ -60,7 +60,7 @@ class Track:
         """
         idle_seconds = horizon_seconds - self.shortest_seconds
         if idle_seconds < 0:
-            found = f"{len(self.events)} events that take {self.shortest_seconds:.1f} s"
+            found = f"{counted(len(self.events), 'event')} that need {self.shortest_seconds:.1f} s"
             raise ConfigError(found, f"at most {horizon_seconds:.1f} s", "ask for a longer video or a faster level")
         placed, busy_seconds = [], 0.0
         for event, wait_seconds, depth in zip(self.events, self.waits_seconds, self.depths, strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
-from longpanda.errors import ConfigError, nearest
+from longpanda.errors import ConfigError, counted, nearest
 
 MOST_POOLED_FRAMES = 4096
 """Frames of a group at another rate than the model's own."""
@@ -255,18 +255,21 @@ class TemporalConfig(PreTrainedConfig):
         """
         if not 1 / MOST_POOLED_FRAMES <= tokens < math.inf:
             expected = f"a number from 1/{MOST_POOLED_FRAMES} on"
-            raise ConfigError(f"{tokens} tokens per frame", expected, "use 16, 4, 1 or 0.25")
+            raise ConfigError(f"{counted(tokens, 'token')} per frame", expected, "use 16, 4, 1 or 0.25")
         if self.grid is None and self.spatial == "learned":
-            found = (
-                f"{tokens:g} tokens per frame for a compressor that keeps every cell and has no weights to pool them"
-            )
+            rate = counted(tokens, "token")
+            found = f"{rate} per frame for a compressor that keeps every cell and has no weights to pool them"
             raise ConfigError(found, "one with a grid, or spatial='mean'", "leave it out, or train one that pools")
         pooled = 1 if tokens >= 1 else math.ceil(1 / tokens)
         frames = self.pool_frames if self.pooling == "learned" else pooled
         room = math.floor(tokens * frames + 1e-9) - int(self.frame_token)
         if room < 1:
-            kept = "a frame token beside" if pooled <= frames else f"groups of {frames} frames with learned weights"
-            found = f"{tokens:g} tokens per frame for a compressor that has {kept}"
+            kept = (
+                "a frame token beside"
+                if pooled <= frames
+                else f"groups of {counted(frames, 'frame')} with learned weights"
+            )
+            found = f"{counted(tokens, 'token')} per frame for a compressor that has {kept}"
             raise ConfigError(found, "a rate that it can have", "ask for more tokens per frame, or leave it out")
         grids = [(r, min(room // r, columns)) for r in range(1, min(room, rows) + 1)]
         grid = max(grids, key=lambda one: (one[0] * one[1], -abs(math.log(one[0] * columns / (one[1] * rows)))))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.model.mamba import BlockState
 from longpanda.shapes import Bool, Float
 
@@ -41,9 +41,10 @@ class ClipTokens:
             raise ConfigError("a piece of no frames", "at least one", "leave the piece out")
         if tokens not in (1 + rows * columns, 1 + rows * (columns + 1)) or min(self.grid) < 1:
             expected = f"a frame token and {rows} x {columns} cells"
-            raise ConfigError(f"{tokens} tokens per frame", expected, "pass the grid that STAB was given")
+            raise ConfigError(f"{counted(tokens, 'token')} per frame", expected, "pass the grid that STAB was given")
         if len(self.seconds) != frames:
-            raise ConfigError(f"{len(self.seconds)} times of {frames} frames", "one time per frame", "pass all of them")
+            found = f"{counted(len(self.seconds), 'time')} of {counted(frames, 'frame')}"
+            raise ConfigError(found, "one time per frame", "pass all of them")
         if not self.seconds.isfinite().all() or (self.seconds.diff() < 0).any():
             found = f"times {self.seconds.tolist()[:8]} s" + (" ..." if frames > 8 else "")
             raise ConfigError(found, "finite times that never fall", "pass frames in the order in which they are shown")

@@ -10,7 +10,7 @@ Letters: B clips, T frames, P pooled tokens of a frame, L = T * P, G groups of k
 import torch
 from torch import Tensor, nn
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.model.configuration import TemporalConfig
 from longpanda.model.mamba import Mamba2Block
 from longpanda.model.pooling import SpatialPool, TemporalPool
@@ -126,10 +126,10 @@ class TemporalCompressor(nn.Module):
         if state is None:
             return
         if len(state.blocks) != len(self.blocks):
-            found = f"a state of {len(state.blocks)} blocks"
-            raise ConfigError(found, f"{len(self.blocks)} blocks", "use the model that began the stream")
+            found = f"a state of {counted(len(state.blocks), 'block')}"
+            raise ConfigError(found, counted(len(self.blocks), "block"), "use the model that began the stream")
         if state.open_values.shape[1] != tokens:
-            found = f"frames of {tokens} tokens after frames of {state.open_values.shape[1]}"
+            found = f"frames of {counted(tokens, 'token')} after frames of {state.open_values.shape[1]}"
             raise ConfigError(found, "frames of one size in a stream", "begin a stream for each video")
 
     def _pool_cells(self, clip: ClipTokens) -> Float[Tensor, "T P C"]:

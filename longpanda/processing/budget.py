@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 
 QUESTION_TOKENS = 448
 """Room kept for a question and what was said before."""
@@ -86,11 +86,13 @@ class Plan:
     budget: Budget
 
     def __str__(self) -> str:
-        groups = "all" if self.groups == self.of_groups else f"{self.groups} of"
+        part = "all " if self.groups == self.of_groups > 1 else ""
+        part = part if self.groups == self.of_groups else f"{self.groups:,} of "
+        groups = f"{part}{counted(self.of_groups, 'group')} of {counted(self.tokens_per_group, 'token')}"
         return (
-            f"{self.frames} frames, one every {1 / self.fps:.3g} s, {groups} {self.of_groups} groups of "
-            f"{self.tokens_per_group} tokens: {self.visual_tokens} visual tokens, {self.prompt_tokens} with times, "
-            f"of {self.budget.tokens} ({self.budget.limit})"
+            f"{counted(self.frames, 'frame')}, one every {1 / self.fps:.3g} s, {groups}: "
+            f"{counted(self.visual_tokens, 'visual token')}, {self.prompt_tokens:,} with times, "
+            f"of {self.budget.tokens:,} ({self.budget.limit})"
         )
 
 
@@ -114,20 +116,22 @@ def budget_of(
     if memory_bytes is not None and not (isinstance(memory_bytes, int) and memory_bytes > 0):
         raise ConfigError(f"memory of {memory_bytes!r} bytes", "a whole number above 0", "use for example 2**30")
     if wish_tokens is not None:
-        limits.append(Budget(wish_tokens, f"a budget of {wish_tokens} tokens"))
+        limits.append(Budget(wish_tokens, f"a budget of {counted(wish_tokens, 'token')}"))
     elif own_frames is not None:
         groups = max(1, own_frames // costs.frames_per_group)
-        limits.append(Budget(costs.prompt_tokens(groups), f"{own_frames} frames, this model's own limit"))
+        limits.append(Budget(costs.prompt_tokens(groups), f"{counted(own_frames, 'frame')}, this model's own limit"))
     if costs.context_tokens is not None:
         rest = costs.context_tokens - costs.kept_free
-        limits.append(Budget(rest, f"a context of {costs.context_tokens} tokens, less {costs.kept_free} for the rest"))
+        context = counted(costs.context_tokens, "token")
+        limits.append(Budget(rest, f"a context of {context}, less {costs.kept_free:,} for the rest"))
     if memory_bytes is not None and costs.cache_bytes_per_token:
         fits = memory_bytes // costs.cache_bytes_per_token - costs.kept_free
         limits.append(Budget(fits, f"{memory_bytes / 2**20:.0f} MiB for keys and values"))
     least = min(limits, key=lambda one: one.tokens, default=Budget(2**62, "no limit"))
     if costs.most_groups(least.tokens) < 1:
-        found = f"{least.limit}: room for {max(0, least.tokens)} visual tokens"
-        expected = f"at least {costs.prompt_tokens(1)}, one group of {costs.frames_per_group} frames with its time"
+        found = f"{least.limit}: room for {counted(max(0, least.tokens), 'visual token')}"
+        frames = counted(costs.frames_per_group, "frame")
+        expected = f"at least {costs.prompt_tokens(1)}, one group of {frames} with its time"
         raise ConfigError(
             found,
             expected,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
-from longpanda.errors import ConfigError, PromptError
+from longpanda.errors import ConfigError, PromptError, counted
 from longpanda.model.configuration import LongPandaConfig, cells_of, own_fields
 from longpanda.processing.frames import FrameProcessor
 from longpanda.processing.messages import ModelInputs, clips_of, plain, together
@@ -165,7 +165,8 @@ class LongPandaProcessor(ProcessorMixin):
         if not texts:
             raise PromptError("no text", "at least one prompt", "pass one")
         if len(groups) != len(texts) or _has_clip(groups):
-            found = f"{len(texts)} texts and {len(groups)} " + ("clips" if _has_clip(groups) else "lists of clips")
+            noun = ("clip",) if _has_clip(groups) else ("list of clips", "lists of clips")
+            found = f"{counted(len(texts), 'text')} and {counted(len(groups), *noun)}"
             raise PromptError(found, "one list of clips per text", "pair them")
         if wrong := {type(clip).__name__ for group in groups for clip in group if not isinstance(clip, VideoClip)}:
             found = f"clips of type {', '.join(sorted(wrong))}"

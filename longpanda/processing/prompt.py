@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from longpanda.errors import PromptError
+from longpanda.errors import PromptError, counted
 from longpanda.types import Prompt, Timeline
 
 VIDEO_TOKEN = "<|video|>"
@@ -58,7 +58,7 @@ def expand(ids: Sequence[int], media: Sequence[list[int]], placeholder_id: int) 
     markers = list(ids).count(placeholder_id)
     if markers != len(media):
         raise PromptError(
-            f"{markers} {VIDEO_TOKEN} markers in the text",
+            f"{counted(markers, f'{VIDEO_TOKEN} marker')} in the text",
             f"{len(media)}, one per video or image",
             f"write {VIDEO_TOKEN} once for each, in order",
         )

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from longpanda import __version__
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.train.commit import commit
 from longpanda.train.recipe import Recipe, recipe_of
 from longpanda.video import alone_in, write_whole
@@ -86,7 +86,7 @@ def _check_processes(out: Path, recipe: Recipe, processes: int) -> None:
     for folder in begun[:1]:
         stored = {len(list(checkpoint.glob("rng_state*.pth"))) for checkpoint in folder.glob("checkpoint-*")} - {0}
         if stored and processes not in stored:
-            found = f"{processes} processes for '{folder}', which was begun with {max(stored)}"
+            found = f"{counted(processes, 'process', 'processes')} for '{folder}', which was begun with {max(stored)}"
             raise ConfigError(found, f"--nproc-per-node {max(stored)}", "start as many, or delete that folder")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from longpanda.errors import ConfigError, nearest
+from longpanda.errors import ConfigError, counted, nearest
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 PARTS = ("stab", "temporal", "projector", "language_model")
@@ -261,7 +261,7 @@ def _build(kind: Any, value: Any, path: str) -> Any:
             raise ConfigError(f"{path} = {value!r}", "a list", "write [a, b]")
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) != len(value):
-            raise ConfigError(f"{path} = {value!r}", f"{len(kinds)} values", "correct it")
+            raise ConfigError(f"{path} = {value!r}", counted(len(kinds), "value"), "correct it")
         return tuple(_build(k, v, f"{path}.{i}") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
     plain = origin or kind
     if plain is float:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.index import load
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.train.taught import TEACHERS
@@ -36,7 +36,11 @@ class Start:
 
     def __str__(self) -> str:
         new = _counts(self.new) or "nothing"
-        words = f" and {len(self.new_words)} words ({', '.join(map(repr, self.new_words))})" if self.new_words else ""
+        words = (
+            f" and {counted(len(self.new_words), 'word')} ({', '.join(map(repr, self.new_words))})"
+            if self.new_words
+            else ""
+        )
         return f"started from '{self.name}': took over {_counts(self.taken)}; {new}{words} started new{self.turned}"
 
 
@@ -119,4 +123,4 @@ def _by_part(keys: Iterable[str]) -> dict[str, int]:
 
 
 def _counts(parts: dict[str, int]) -> str:
-    return ", ".join(f"{part} ({count} tensors)" for part, count in parts.items())
+    return ", ".join(f"{part} ({counted(count, 'tensor')})" for part, count in parts.items())

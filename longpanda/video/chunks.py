@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from longpanda.errors import ConfigError, VideoError
+from longpanda.errors import ConfigError, VideoError, counted
 from longpanda.types import Frames, Seconds
 from longpanda.video.crew import Crew, Filled, Numbers, Part
 from longpanda.video.opened import Wish
@@ -39,7 +39,9 @@ class FrameChunk:
         if f.dtype != np.uint8 or f.ndim != 4 or f.shape[-1] != 3:
             raise VideoError(f"frames {f.dtype} {list(f.shape)}", "uint8 [T, H, W, 3]", "convert them first")
         if not t.shape == n.shape == (len(f),):
-            found = f"{len(f)} frames with times of shape {list(t.shape)} and numbers of shape {list(n.shape)}"
+            found = (
+                f"{counted(len(f), 'frame')} with times of shape {list(t.shape)} and numbers of shape {list(n.shape)}"
+            )
             raise VideoError(found, "one time and one number per frame", "pass both")
         if not np.all(np.isfinite(t)) or np.any(np.diff(t) < 0):
             raise VideoError("times that decrease or are not finite", "non-decreasing seconds", "sort frames by time")
@@ -52,7 +54,7 @@ class FrameChunk:
         count, height, width, _ = self.frames.shape
         numbers = np.concatenate([self.numbers, self.missing])
         span = f"{numbers.min()} to {numbers.max()}, {len(self.missing)} missing"
-        return f"FrameChunk({count} frames of {width}x{height} px, seconds {span})"
+        return f"FrameChunk({counted(count, 'frame')} of {width}x{height} px, seconds {span})"
 
     def __len__(self) -> int:
         return int(self.frames.shape[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.types import Seconds
 
 MOST_FRAMES = 10_000_000
@@ -146,9 +146,9 @@ class Sampling:
 
     def __str__(self) -> str:
         if self.seconds is not None:
-            return f"{len(self.seconds)} frames, at chosen seconds"
+            return f"{counted(len(self.seconds), 'frame')}, at chosen seconds"
         if self.fps is None:
-            return f"{self.frames} frames, evenly spread"
+            return f"{counted(self.frames or 0, 'frame')}, evenly spread"
         return f"one frame every {1 / self.fps:.3g} s" + (f", at most {self.max_frames}" if self.max_frames else "")
 
     def seconds_for(self, duration_seconds: float) -> Seconds:

@@ -62,7 +62,7 @@ def test_verify_names_what_was_changed(suite, capsys):
     assert main(["longwatch", "verify", str(suite)]) == 2
     named, last = capsys.readouterr().err.splitlines()
     assert named == "longpanda: questions.jsonl: changed since it was made"
-    assert "1 of 5 files are wrong" in last
+    assert "1 wrong of 5 files; expected" in last
     questions.write_text(whole)
 
 

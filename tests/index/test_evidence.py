@@ -172,9 +172,35 @@ def test_verification_is_asking_with_the_evidence_alone_and_without_it(panda, fi
     assert checked is not None
     assert checked.only == session.only([1, 2]).ask(QUESTION).text
     assert checked.without == session.only([0, 3, 4, 5]).ask(QUESTION).text
-    assert checked.is_supported == (checked.only == answer.text)
-    assert checked.is_necessary == (checked.without != answer.text)
     assert answer.as_dict()["verification"]["verdict"] == checked.verdict
+
+
+@pytest.mark.parametrize(
+    ("first", "only", "without", "verdict"),
+    [
+        ("6.", "6.", "7.", "supported, necessary"),
+        ("6.", "7.", "6.", "not supported, not necessary"),
+        ("6.", "", "6.", "unknown whether supported, not necessary"),
+        ("6.", "6.", "", "supported, unknown whether necessary"),
+        ("6.", "77777", "77777", "unknown whether supported, unknown whether necessary"),
+        ("66666", "66666", "7.", "unknown whether supported, unknown whether necessary"),
+    ],
+)
+def test_what_is_empty_or_cut_verifies_nothing(panda, film, telling, monkeypatch, first, only, without, verdict):
+    """Answers of at most 5 tokens; a full stop here is where the model ends one."""
+    telling([1, 2])
+    said = iter([first, only, without])
+    tokenizer, end = panda.processor.tokenizer, panda.model.generation_config.eos_token_id
+
+    def generate(*_args, **_settings):
+        text = next(said)
+        ids = tokenizer.encode(text.rstrip("."), add_special_tokens=False)
+        return [*ids, end] if len(text) < 5 else ids
+
+    monkeypatch.setattr(PrefixCache, "generate", generate)
+    checked = panda.watch(film, Sampling(frames=6), answer_tokens=5).ask(QUESTION, verify=True).verification
+    assert checked is not None
+    assert (checked.verdict, checked.only, checked.without) == (verdict, only.rstrip("."), without.rstrip("."))
 
 
 def test_without_the_evidence_is_without_what_is_next_to_it(panda, film, telling):
@@ -200,6 +226,7 @@ def test_a_verdict_says_what_the_evidence_is_worth(without, verdict):
 def test_without_everything_nothing_is_asked(panda, film, monkeypatch):
     all_of_it = (Evidence(0.0, 12.0, 1.0),)
     monkeypatch.setattr(session_module, "intervals", lambda effects, *_: (all_of_it, [*range(len(effects))]))
+    monkeypatch.setattr(session_module.Session, "_is_cut", lambda *_: False)
     checked = panda.watch(film).ask(QUESTION, verify=True).verification
     assert checked is not None
     assert (checked.without, checked.is_necessary, checked.is_supported) == (None, None, True)

@@ -152,7 +152,7 @@ def test_missing_weights_are_refused_and_not_made_up(folder):
     weights = load_file(folder / "model.safetensors")
     del weights["projector.input.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ModelError, match=r"no weights for 1 tensors of .*, such as 'projector.input.weight'"):
+    with pytest.raises(ModelError, match=r"no weights for 1 tensor of .*, such as 'projector.input.weight'"):
         load(str(folder))
 
 

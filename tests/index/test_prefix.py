@@ -208,7 +208,7 @@ def test_a_trained_language_model_is_another(model_folder):
 def test_a_conversation_beyond_the_context_is_refused(model_folder, film):
     session = load(str(model_folder)).watch(film, Sampling(frames=4))
     with pytest.raises(
-        ContextError, match=r"a question after 900 others that makes a prompt of \d+ tokens; expected at"
+        ContextError, match=r"a question after 900 others that makes a prompt of [\d,]+ tokens; expected at"
     ):
         session.ask("Where is the key?", [("Where is the ball?", "left")] * 900)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny import save, squeezing
 
-from longpanda.errors import ConfigError, IndexFileError
+from longpanda.errors import ConfigError, IndexFileError, counted
 from longpanda.index import Builder, VideoIndex, encode, load
 
 QUESTION = "What number is on the red circle?"
@@ -18,9 +18,9 @@ def test_an_index_can_have_another_rate_than_its_model(squeezed, film, tmp_path,
     assert index.tokens.values.shape[:2] == (120 // frames, per_group)
     answer = squeezed.ask(tmp_path / "film.vidx", QUESTION)
     assert answer.visual_tokens == index.tokens.count <= wanted * 120
-    said = f"The index keeps {per_group / frames:g} tokens per frame, and this model was taught to read 2. "
+    said = f"The index keeps {counted(per_group / frames, 'token')} per frame, and this model was taught to read 2. "
     assert (said in answer.notice) == ((per_group, frames) != (4, 2))
-    with pytest.raises(IndexFileError, match=r"an index of .* tokens per frame, .*; use the same --tokens-per-frame"):
+    with pytest.raises(IndexFileError, match=r"an index of .* tokens? per frame, .*; use the same --tokens-per-frame"):
         squeezed.index(film, tmp_path / "film.vidx", fps=FPS, tokens_per_frame=3)
     assert squeezed.index(film, tmp_path / "film.vidx").is_complete  # it keeps the rate that it has
 

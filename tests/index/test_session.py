@@ -152,7 +152,7 @@ def test_nothing_is_seen_beyond_the_end(panda, film):
 def test_room_is_kept_for_longer_answers(panda, film):
     plain, wordy = (panda.watch(film, answer_tokens=most).plan.budget.tokens for most in (64, 100))
     assert plain - wordy == 36
-    with pytest.raises(ConfigError, match=r"less \d+ for the rest: room for 0 visual tokens; .* a shorter answer"):
+    with pytest.raises(ConfigError, match=r"less [\d,]+ for the rest: room for 0 visual tokens; .* a shorter answer"):
         panda.watch(film, answer_tokens=5000)
     with pytest.raises(ConfigError, match="an answer of at most 0 tokens; expected at least 1"):
         panda.watch(film, answer_tokens=0)

@@ -190,7 +190,7 @@ def test_a_damaged_video_stops_before_the_manifest(plan, videos, tmp_path):
 
 
 def test_as_many_videos_as_the_plan_has(plan, videos, tmp_path):
-    with pytest.raises(ConfigError, match="1 videos"):
+    with pytest.raises(ConfigError, match="1 video; expected the 2 of the plan"):
         insert(plan, videos[:1], tmp_path)
 
 

@@ -38,7 +38,7 @@ def test_no_plan_costs_more_than_its_budget_and_none_leaves_room_for_another_gro
 
 
 def test_the_smallest_limit_counts_and_is_named():
-    assert budget_of(costs(), 4096).limit == "a budget of 4096 tokens"
+    assert budget_of(costs(), 4096).limit == "a budget of 4,096 tokens"
     assert budget_of(costs(), 10**6).tokens == 32768 - 512
     assert budget_of(costs(), 4096, 2**26).limit == "64 MiB for keys and values"
     assert budget_of(costs(), None, 2**26).tokens == 2**11 - 512
@@ -47,7 +47,7 @@ def test_the_smallest_limit_counts_and_is_named():
 
 @pytest.mark.parametrize(("wish", "memory"), [(10, None), (0, None), (None, 2**20)])
 def test_room_for_no_group_is_refused(wish, memory):
-    with pytest.raises(ConfigError, match="expected at least 20, one group of 1 frames with its time"):
+    with pytest.raises(ConfigError, match="expected at least 20, one group of 1 frame with its time"):
         budget_of(costs(), wish, memory)
 
 
@@ -72,8 +72,8 @@ def test_an_index_is_thinned_evenly():
 def test_a_plan_explains_itself():
     text = str(thin(7200, 2 * HOUR, 7200, costs(), budget_of(costs(), 4096)))
     assert text == (
-        "7200 frames, one every 1 s, 204 of 7200 groups of 16 tokens: 3264 visual tokens, 4080 with times, of 4096 "
-        "(a budget of 4096 tokens)"
+        "7,200 frames, one every 1 s, 204 of 7,200 groups of 16 tokens: 3,264 visual tokens, 4,080 with times, "
+        "of 4,096 (a budget of 4,096 tokens)"
     )
 
 

@@ -231,7 +231,7 @@ def test_a_start_without_some_of_its_weights_is_refused(plain, tmp_path):
     lost = next(name for name in tensors if name.startswith("stab."))
     del tensors[lost]
     save_file(tensors, damaged / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ModelError, match=rf"no weights for 1 tensors of model .*'{lost}'"):
+    with pytest.raises(ModelError, match=rf"no weights for 1 tensor of model .*'{lost}'"):
         train(started(damaged), tmp_path / "run")
 
 

@@ -81,7 +81,7 @@ def test_two_processes_train_one_model(tmp_path, environment):
     recipe = load_recipe(str(tmp_path / "small.yaml"))
     (tmp_path / "run/1-ask/done.pt").unlink()
     with (
-        pytest.raises(ConfigError, match=r"1 processes for .*1-ask', which was begun with 2"),
+        pytest.raises(ConfigError, match=r"1 process for .*1-ask', which was begun with 2"),
         claim(tmp_path / "run", recipe, 1),
     ):
         pass
