@@ -1,5 +1,6 @@
-"""A model and files, good and bad, for the command line."""
+"""A model, a recipe, programs that answer, and files, good and bad, for the command line."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,39 @@ from longpanda.video import encode
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(save(tiny(notice="a random model"), tmp_path_factory.mktemp("models") / "tiny"))
+
+
+RECIPE = """
+name: small
+model:
+  stab_size: nano
+  text: {model_type: llama, hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2}
+  sampling: {frames: 2}
+stages:
+  - {name: one, steps: 2, batch: 1, learning_rate: 1e-3, frames: [2], families: [needle, count]}
+workers: 0
+threads: 1
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    """Of a model that is trained in no time."""
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE)
+    return str(path)
+
+
+@pytest.fixture
+def program(tmp_path: Path):
+    """A command that runs some code; each replaces the one before."""
+
+    def write(code: str) -> str:
+        path = tmp_path / "program.py"
+        path.write_text(code)
+        return f"{sys.executable} {path}"
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -5,41 +5,14 @@ The limit is the system's own on the size of a file (`ulimit -f`, blocks of 512 
 
 import os
 import resource
-import sys
 from contextlib import contextmanager
 
 import pytest
-import yaml
+from answering import NEVER
 
 from longpanda.cli.main import main
 from longpanda.evaluate import read_records
 from longpanda.index import load
-
-RECIPE = {
-    "name": "small",
-    "model": {
-        "stab_size": "nano",
-        "text": {
-            "model_type": "llama",
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-        },
-        "sampling": {"frames": 2},
-    },
-    "stages": [
-        {"name": "one", "steps": 4, "batch": 1, "learning_rate": 1e-3, "frames": [2], "families": ["count"]},
-    ],
-    "workers": 0,
-    "threads": 1,
-    "save_steps": 2,
-}
-ANSWER = """
-import json, sys
-for line in sys.stdin:
-    print(json.dumps({"answer": "never" * 300}), flush=True)
-"""
 
 
 @contextmanager
@@ -79,10 +52,9 @@ def suite(tmp_path_factory):
     return folder
 
 
-def test_results_keep_every_answer_that_had_room(suite, tmp_path, refused):
-    out, program = tmp_path / "r.jsonl", tmp_path / "program.py"
-    program.write_text(ANSWER)
-    run = ["longwatch", "run", suite, "--out", out, "--command", f"{sys.executable} {program}"]
+def test_results_keep_every_answer_that_had_room(suite, program, tmp_path, refused):
+    out, command = tmp_path / "r.jsonl", program(NEVER.replace("never", 300 * "never"))
+    run = ["longwatch", "run", suite, "--out", out, "--command", command]
     assert f"'{out}' cannot be written (File too large); every answer before this one is in it" in refused(run, 5_000)
     assert out.read_bytes().endswith(b"\n")
     kept = len(read_records(out)[1])
@@ -91,10 +63,9 @@ def test_results_keep_every_answer_that_had_room(suite, tmp_path, refused):
     assert len(read_records(out)[1]) == 4
 
 
-def test_training_goes_on_after_a_full_disk(tmp_path, refused):
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(RECIPE))
+def test_training_goes_on_after_a_full_disk(recipe, tmp_path, refused):
     out = tmp_path / "run"
-    train = ["train", tmp_path / "small.yaml", "--out", out]
+    train = ["train", recipe, "stages.0.steps=4", "save_steps=2", "--out", out]
     assert f"'{out}/0-one/checkpoint-2' cannot" in refused(train, 1_000_000)
     assert not list(out.glob("*/checkpoint-*")), "the part that had room takes none"
     assert main([*map(str, train)]) == 0

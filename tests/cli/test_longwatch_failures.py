@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 
 import pytest
+from answering import NEVER, run
 from chat_server import answer, nth, refused
 
 from longpanda.cli.main import main, parser
@@ -17,11 +18,6 @@ from longpanda.evaluate.request import LIMITS
 from longpanda.longwatch.folder import read_questions
 
 MAKE = "--minutes 3 --per-cell 3 --seed 7 --split dev --size-px 96 --fps 0.5 --families count needle"
-NEVER = """
-import json, sys
-for line in sys.stdin:
-    print(json.dumps({"answer": "never"}), flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +34,12 @@ def suite(made, capsys):
 
 
 @pytest.fixture
-def never(tmp_path):
-    path = tmp_path / "never.py"
-    path.write_text(NEVER)
-    return f"{sys.executable} {path}"
-
-
-def _run(suite, out, *more):
-    return main(["longwatch", "run", str(suite), "--out", str(out), *more])
+def never(program):
+    return program(NEVER)
 
 
 def _ask(suite, out, server, *more):
-    return _run(suite, out, "--endpoint", server.url, "--frames", "2", "--patience", "0", *more)
+    return run(suite, out, "--endpoint", server.url, "--frames", "2", "--patience", "0", *more)
 
 
 def _question(body):
@@ -190,7 +180,7 @@ def test_a_secret_in_an_extra_body_is_stored_nowhere(suite, serve, tmp_path):
     ],
 )
 def test_options_that_cannot_be_are_refused_before_a_question(options, message, suite, tmp_path, capsys):
-    assert _run(suite, tmp_path / "r.jsonl", *options) == 2
+    assert run(suite, tmp_path / "r.jsonl", *options) == 2
     said, complaint = capsys.readouterr()
     assert message in complaint
     assert (said, complaint.count("\n")) == ("", 1)
@@ -224,7 +214,7 @@ def changed(suite):
 
 def test_films_that_changed_since_they_were_made_are_refused(changed, suite, never, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
-    assert _run(suite, out, "--command", never) == 2
+    assert run(suite, out, "--command", never) == 2
     said, complaint = capsys.readouterr()
     last = complaint.splitlines()[-1]
     assert said == ""
@@ -235,7 +225,7 @@ def test_films_that_changed_since_they_were_made_are_refused(changed, suite, nev
 
 def test_unverified_films_are_asked_about_and_every_result_says_so(changed, suite, never, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
-    assert _run(suite, out, "--command", never, "--unverified") == 0
+    assert run(suite, out, "--command", never, "--unverified") == 0
     assert "the films were not held against the hashes" in capsys.readouterr().out
     assert read_records(out)[0]["unverified"] is True
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
@@ -246,9 +236,9 @@ def test_unverified_films_are_asked_about_and_every_result_says_so(changed, suit
 
 def test_verified_and_unverified_results_are_not_mixed(suite, never, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
-    assert _run(suite, out, "--command", never) == 0
+    assert run(suite, out, "--command", never) == 0
     assert "not held against" not in capsys.readouterr().out
-    assert _run(suite, out, "--command", never, "--unverified") == 2
+    assert run(suite, out, "--command", never, "--unverified") == 2
     assert "unverified was off and is now on" in capsys.readouterr().err
 
 

@@ -98,25 +98,11 @@ def test_held_in_a_thread_does_nothing():
     assert found == [False]
 
 
-TRAIN = """
-name: small
-model:
-  stab_size: nano
-  text: {model_type: llama, hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2}
-  sampling: {frames: 2}
-stages:
-  - {name: one, steps: 1000000, batch: 1, learning_rate: 1e-3, frames: [2], families: [count]}
-workers: 1
-threads: 1
-save_steps: 1000000
-"""
-
-
-def test_training_ends_with_a_checkpoint(tmp_path):
+def test_training_ends_with_a_checkpoint(recipe, tmp_path):
     """The signal goes to the worker that renders, too."""
-    (tmp_path / "small.yaml").write_text(TRAIN)
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "longpanda", "train", str(tmp_path / "small.yaml"), "--out", str(out)]
+    endless = ["stages.0.steps=1000000", "save_steps=1000000", "workers=1"]
+    command = [sys.executable, "-m", "longpanda", "train", recipe, *endless, "--out", str(out)]
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -12,17 +12,6 @@ from longpanda import __version__
 from longpanda.cli.main import main, parser
 from longpanda.types import ANSWER_TOKENS
 
-RECIPE = """
-name: small
-model:
-  stab_size: nano
-  text: {model_type: llama, hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2}
-  sampling: {frames: 2}
-stages:
-  - {name: one, steps: 2, batch: 2, learning_rate: 1e-3, frames: [2], families: [needle, count]}
-workers: 0
-"""
-
 
 def test_ask_json_is_one_object_with_the_documented_keys(film, model_folder, capsys):
     assert main(["ask", film, "Where is the key?", "--model", model_folder, "--frames", "3", "--json"]) == 0
@@ -121,9 +110,8 @@ def test_probe(film, capsys):
     assert "duration_seconds       4.0\n" in capsys.readouterr().out
 
 
-def test_train_then_ask(film, tmp_path, capsys):
-    (tmp_path / "small.yaml").write_text(RECIPE)
-    run = ["train", "--out", str(tmp_path / "run"), str(tmp_path / "small.yaml"), "stages.0.steps=1"]
+def test_train_then_ask(film, recipe, tmp_path, capsys):
+    run = ["train", "--out", str(tmp_path / "run"), recipe, "stages.0.steps=1"]
     assert main(run) == 0
     out = capsys.readouterr().out
     assert "stage 1 of 1, 'one', is done" in out
@@ -175,10 +163,9 @@ def test_help_is_light():
     assert "argparse" in modules
 
 
-def test_training_needs_no_video_library(tmp_path):
+def test_training_needs_no_video_library(recipe, tmp_path):
     """Machines for training often have no FFmpeg."""
-    (tmp_path / "small.yaml").write_text(RECIPE)
-    arguments = ["train", str(tmp_path / "small.yaml"), "stages.0.steps=1", "--out", str(tmp_path / "run")]
+    arguments = ["train", recipe, "stages.0.steps=1", "--out", str(tmp_path / "run")]
     modules = modules_after(
         "import sys\n"
         "sys.modules['av'] = None\n"
