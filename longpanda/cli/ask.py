@@ -154,10 +154,11 @@ def describe(answer: "Answer") -> str:
     """The answer and what it stands on, for people."""
     first, last = answer.pts_seconds[0], answer.pts_seconds[-1]
     frames, tokens = counted(len(answer.pts_seconds), "frame"), counted(answer.visual_tokens, "visual token")
+    when = f"at {first:.1f}" if len(answer.pts_seconds) == 1 else f"from {first:.1f} to {last:.1f}"
     lines = [
         answer.text,
         "",
-        f"{frames} from {first:.1f} to {last:.1f} of {answer.duration_seconds:.1f} s; "
+        f"{frames} {when} of {answer.duration_seconds:.1f} s; "
         f"{tokens}; {sum(answer.seconds.values()):.2f} s; "
         f"{answer.peak_memory_bytes / 2**20:.0f} MiB; model {answer.model}",
     ]

@@ -72,7 +72,8 @@ def open_folder(plan: Plan, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"'{folder}' cannot hold a suite ({error.strerror})", "a folder", "use another") from error
+        found = f"'{folder}' cannot hold a suite ({error.strerror})"
+        raise ConfigError(found, "a folder that can be written", "use another") from error
     _refuse_other_files(plan, folder)
     _refuse_other_plan(plan, folder)
 

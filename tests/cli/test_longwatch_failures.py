@@ -192,7 +192,7 @@ def test_a_killed_run_is_gone_on_with_and_asks_nothing_twice(suite, serve, tmp_p
     server = serve(lambda _, number: "silent" if number == 3 else None)
     words = ["longwatch", "run", str(suite), "--endpoint", server.url, "--frames", "2", "--out", str(out)]
     running = subprocess.Popen([sys.executable, "-m", "longpanda.cli.main", *words], stderr=subprocess.DEVNULL)
-    while len(server.bodies) < 4:
+    while len(server.bodies) < 4 or len(out.read_bytes().splitlines()) < 1 + 3:  # asked, and all before it written
         assert running.poll() is None
     os.kill(running.pid, signal.SIGKILL)
     running.wait()

@@ -56,6 +56,11 @@ def test_ask_for_people(film, model_folder, capsys, tmp_path):
     assert "note: The answer was cut off after 64 tokens, the most that were asked for. a random model" in out
 
 
+def test_one_frame_is_one(film, model_folder, capsys):
+    assert main(["ask", film, "Where is the key?", "--model", model_folder, "--frames", "1"]) == 0
+    assert "\n1 frame at 2.0 of 4.0 s; 7 visual tokens;" in capsys.readouterr().out
+
+
 def test_several_questions_are_asked_of_one_reading(film, model_folder, capsys):
     questions = ["What number is on the red circle?", "Where is the key at the end?"]
     assert main(["ask", film, *questions, "--model", model_folder, "--json"]) == 0
