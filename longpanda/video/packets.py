@@ -116,7 +116,7 @@ def demux(source: Source) -> Iterator[Any | None]:
     while errors_in_a_row < _DEMUX_ERRORS_IN_A_ROW:
         try:
             packet = next(demuxer)
-        except StopIteration:
+        except (StopIteration, IndexError):  # PyAV's end where streams have appeared on the way
             return
         except av.error.FFmpegError:
             errors_in_a_row += 1
@@ -223,9 +223,9 @@ class PacketReader:
         found = np.flatnonzero(is_alike & (table.marks & KEY != 0))
         return int(found[0]) if len(found) == 1 and table.positions[found[0]] >= 0 else None
 
-    def reopen(self) -> None:
-        """Go back to the first packet, with a new decoder."""
-        self.source.reopen()
+    def reopen(self, is_strict: bool | None = None) -> None:
+        """Go back to the first packet, with a new decoder; `is_strict` as `Source.reopen` has it."""
+        self.source.reopen(is_strict)
         self._next, self._demuxed = 0, demux(self.source)
 
     def _read(self) -> Any | None:
