@@ -202,6 +202,20 @@ def test_with_a_tolerance_keyframes_alone_are_decoded(plain, monkeypatch):
     assert (fed, pts_seconds) == (4, [0.0, 4.0, 6.0, 8.0])
 
 
+def test_where_the_keyframe_near_is_damaged_the_exact_picture_is_given(plain, tmp_path):
+    with av.open(str(plain)) as container:
+        key = [packet for packet in container.demux(video=0) if packet.is_keyframe][1]
+        place, size = key.pos, key.size
+    content = bytearray(plain.read_bytes())
+    content[place + size // 4 : place + size] = bytes(size - size // 4)  # its header is whole
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(content)
+    shown, seconds = every_frame(plain), [1.91, 1.97, 2.03, 4.1]
+    clip = decode(damaged, seconds, tolerance_seconds=0.2)
+    np.testing.assert_allclose(clip.pts_seconds, [57 / 30, 59 / 30, 4.0], atol=1e-3)
+    np.testing.assert_array_equal(clip.frames, shown.pixels[[57, 59, 120]])
+
+
 @pytest.mark.parametrize("tolerance_seconds", [-1.0, float("nan"), float("inf")])
 def test_an_impossible_tolerance_is_refused(plain, tolerance_seconds):
     with pytest.raises(ConfigError, match="tolerance_seconds"):
