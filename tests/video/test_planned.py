@@ -156,6 +156,24 @@ def test_a_seek_is_not_taken_on_trust(plain, monkeypatch, kind):
     check(plain, shown, [3.1])
 
 
+@pytest.mark.parametrize("failures", [1, 2, 9])
+def test_seeking_goes_on_until_it_has_failed_three_times(plain, monkeypatch, failures):
+    shown, tried = every_frame(plain), []
+
+    def seek(container, offset, **options):
+        tried.append(offset)
+        if len(tried) <= 2 * failures:  # by either time of the keyframe
+            raise av.error.PermissionError(1, "no")
+        container.seek(offset, **options)
+
+    monkeypatch.setattr("longpanda.video.packets.seek", seek)
+    with OpenVideo(Wish(plain)) as video:
+        for second in (8.1, 6.1, 4.1, 2.1, 0.1):
+            (frame,) = video.at([second])
+            np.testing.assert_array_equal(frame.pixels, shown.pixels[shown.at([second])[0]])
+    assert len(tried) == {1: 2 + 4, 2: 4 + 3, 9: 6}[failures]
+
+
 @pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "mp4"), ("mpeg2video", "mp4"), ("libx264", "nut")])
 def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path, codec, suffix):
     options = {"g": "30", "bf": "0"} | ({} if codec == "libx264" else {"b": "4000000"})
