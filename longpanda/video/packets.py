@@ -1,6 +1,5 @@
 """The packets of one stream by their numbers: a table of all of them, and a reader that goes to any of them."""
 
-import os
 import threading
 from array import array
 from collections.abc import Iterator
@@ -70,7 +69,7 @@ def read_table(source: Source) -> PacketTable:
     Args:
         source: at its first packet, and at its end afterwards, unless the packets are remembered.
     """
-    told = os.stat(source.path)
+    told = source.told
     identity = (told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, source.stream.index)
     with _REMEMBERING:
         table = _tables.pop(identity, None)

@@ -21,6 +21,8 @@ class Source:
     The stream is the one FFmpeg calls best: most pixels, and no cover picture. It may be opened again, which puts it
     back to its first packet, also where the container cannot seek.
 
+    What the system says of the file is in `told`.
+
     Args:
         path: the file, as it was given.
         is_strict: as `reopen` has it.
@@ -32,7 +34,7 @@ class Source:
 
     def __init__(self, path: str | Path, is_strict: bool = False) -> None:
         self.path, self._is_strict = str(path), is_strict
-        _check_path(Path(path))
+        self.told = _checked(Path(path))  # before it is opened, so that what takes its place then is not taken for it
         self._open()
 
     def __repr__(self) -> str:
@@ -112,7 +114,8 @@ def _open_container(path: str) -> Any:
         ) from error
 
 
-def _check_path(path: Path) -> None:
+def _checked(path: Path) -> os.stat_result:
+    """What the system says of the file. Raises VideoError where it is none that can be read."""
     expected = "a video file"
     try:
         if not path.exists():
@@ -123,10 +126,11 @@ def _check_path(path: Path) -> None:
             raise VideoError(f"'{path}' is a directory", expected, "name one file in it")
         if not path.is_file():
             raise VideoError(f"'{path}' is no regular file", expected, "copy what it gives to a file")
-        if path.stat().st_size == 0:
+        told = path.stat()
+        if told.st_size == 0:
             raise VideoError(f"'{path}' is empty (0 bytes)", expected, "copy or download it again")
         with path.open("rb"):
-            pass
+            return told
     except OSError as error:
         raise VideoError(f"'{path}' cannot be read ({error.strerror})", expected, "check its permissions") from error
 
