@@ -120,10 +120,11 @@ class _Survey:
         unshifted = clocks.filled(dts, raw, lasting)
         most_seconds = clocks.JUMP_SECONDS if clock_may_jump else clocks.IMPOSSIBLE_SECONDS
         jump_ticks = int(max(most_seconds * self._second, _JUMP_INTERVALS * clocks.interval_of(unshifted)))
-        starts = clocks.jumps(unshifted, jump_ticks)
+        is_key = table.marks[shown] & KEY != 0
+        starts = clocks.jumps(unshifted, jump_ticks, is_key)
         self._table = _without_seams(table, shown[starts])
         may_wrap = clock_may_jump and stream.time_base == _MPEG_CLOCK
-        shown_at, is_key = np.where(raw == NO_TIME, unshifted, raw), table.marks[shown] & KEY != 0
+        shown_at = np.where(raw == NO_TIME, unshifted, raw)
         shifts = clocks.offsets(shown_at, unshifted, is_key, starts, may_wrap, jump_ticks)
         self._shift = np.repeat(shifts, np.diff([0, *starts, len(shown)]))
         self._clock = unshifted + self._shift
