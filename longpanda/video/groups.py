@@ -27,7 +27,7 @@ class Inspected:
     Args:
         begin: the packet with which decoding begins: that of an earlier group where the group's own is no keyframe.
         shown: packets of the group whose pictures come out, in the decoder's order.
-        failed: packets of the group that do not decode, or whose picture is marked corrupt.
+        failed: packets of the group that do not decode, or whose picture is marked corrupt, or would have to be.
     """
 
     begin: int
@@ -156,8 +156,33 @@ class GroupDecoder:
                     shown.append(number)
             before = self._timeline.start_before(begin)
             if is_sound or before is None:
-                return Inspected(begin, tuple(shown), frozenset(failed))
+                failed |= self._unsaid(begin, members)
+                return Inspected(begin, tuple(one for one in shown if one not in failed), frozenset(failed))
             begin = before
+
+    def _unsaid(self, begin: int, members: set[int]) -> set[int]:
+        """Packets whose pictures hold what happened to lie in memory, where the decoder gives them out as if whole.
+
+        These are pictures that it could not read to their end, and all of the group that are decoded after one of them
+        to which others refer.
+        """
+        if not self._is_strict:
+            return set()
+        last = max(members, default=begin)
+        spoilt = self._cut_off(begin, last, "DEFAULT")
+        references = self._cut_off(begin, last, self.drops) if spoilt else set()
+        return {one for one in members if one in spoilt or one > min(references, default=last)}
+
+    def _cut_off(self, begin: int, last: int, skip: str) -> set[int]:
+        """Packets whose pictures begin, and have an error further on.
+
+        Where there is none of the picture, something else in the packet is in error, which a decoder can pass over.
+        """
+        self._packets.reopen(is_strict=True)
+        in_error, given = set[int](), set[int]()
+        for number, frame in self.decode(begin, last, skip):
+            (in_error if frame is None else given).add(number)
+        return in_error & given
 
     def renew(self) -> None:
         """Take a new decoder, which gives what it can of every picture."""

@@ -161,7 +161,6 @@ class PlannedReader:
     def _by_content(self, batch: list[Target]) -> Iterator[tuple[int, Shown | None]]:
         """Answers from what a group holds; a picture that is not there leaves the one before it on screen."""
         found = [self._found(target) for target in batch]
-        self.damaged.update(target.ticks for target, (_, number) in zip(batch, found, strict=True) if number == LOST)
         for start, run in groupby(zip(batch, found, strict=True), key=lambda pair: pair[1][0]):
             pairs = [(target.number, number) for target, (_, number) in run]
             wanted = [number for number in dict.fromkeys(number for _, number in pairs) if number != LOST]

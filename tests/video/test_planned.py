@@ -193,6 +193,41 @@ def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path
     check(lying, shown, [0.3, 0.9, 1.4, 2.7])
 
 
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory):
+    """HEVC of which two pictures can be read to their half only, which its decoder does not say of itself."""
+    folder = tmp_path_factory.mktemp("cut_off")
+    texture = np.random.default_rng(7).integers(0, 255, (24, 34, 3), np.uint8).repeat(12, 0).repeat(12, 1)
+    frames = [np.roll(texture, (3 * n, 5 * n), (0, 1))[:256, :384] for n in range(80)]
+    options = {"x265-params": "keyint=40:bframes=4:log-level=none"}
+    try:
+        whole = write_movie(folder / "whole.mp4", frames, codec="libx265", options=options)
+    except av.codec.codec.UnknownCodecError:
+        pytest.skip("this FFmpeg has no encoder libx265")
+    with av.open(str(whole)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(whole.read_bytes())
+    for place, size in (packets[5], packets[60]):
+        content[place + size // 2 : place + size] = bytes(size - size // 2)
+    path = folder / "cut_off.mp4"
+    path.write_bytes(content)
+    return path, every_frame(whole)
+
+
+def test_of_hevc_pictures_that_are_cut_off_nothing_is_shown(cut_off):
+    path, shown = cut_off
+    times = shown.pts_seconds + 0.001
+    together = {frame.number: frame for frame in iter_frames(path, times)}
+    assert 10 < len(together) < 70
+    for number, frame in together.items():
+        np.testing.assert_array_equal(frame.pixels, shown.pixels[number])
+    for step in (3, 7):
+        some = {frame.number * step: frame.pixels for frame in iter_frames(path, times[::step])}
+        assert set(some) == set(together) & set(range(0, 80, step))
+    for number in range(0, 80, 9):
+        assert len([*iter_frames(path, [times[number]])]) == (number in together)
+
+
 def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
     for kind, drops in (("hevc", "NONREF"), ("hevc sub-layers", "DEFAULT")):
         with OpenVideo(Wish(movies(kind)[0])) as video:
