@@ -228,6 +228,18 @@ def test_of_hevc_pictures_that_are_cut_off_nothing_is_shown(cut_off):
         assert len([*iter_frames(path, [times[number]])]) == (number in together)
 
 
+def test_hevc_that_is_in_error_from_its_first_picture_on_is_shown_as_it_comes(cut_off, tmp_path):
+    """It may be merely odd: decoders pass over much that encoders write wrongly."""
+    content, path = bytearray(cut_off[0].read_bytes()), tmp_path / "odd.mp4"
+    with av.open(str(cut_off[0])) as container:
+        first = next(container.demux(video=0))
+        place, size = first.pos, first.size
+    content[place + size // 2 : place + size] = bytes(size - size // 2)
+    path.write_bytes(content)
+    assert len([*iter_frames(path)]) == 80
+    assert len(decode(path, [0.0, 1.0, 2.5])) == 3
+
+
 def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
     for kind, drops in (("hevc", "NONREF"), ("hevc sub-layers", "DEFAULT")):
         with OpenVideo(Wish(movies(kind)[0])) as video:
