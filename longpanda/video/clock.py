@@ -4,6 +4,7 @@ All arrays are int64 ticks in the order of the file. No time decides anything al
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -61,24 +62,29 @@ def filled(dts: Ticks, pts: Ticks, durations: Ticks) -> Ticks:
     return np.asarray(dts[nearest] + elapsed - elapsed[nearest])
 
 
-def jumps(clock: Ticks, most_ahead: int) -> list[int]:
+def jumps(clock: Ticks, most_ahead: int, is_key: Flags) -> list[int]:
     """Packets with which the clock begins again: back, and from there on, or too far ahead for a picture to last.
 
-    A time that is wrong in one packet is no jump: the median of the packets after it goes on from those before.
+    A time that is wrong in one packet is no jump: the median of the packets after it goes on from those before. Where
+    too few are before or after it to tell, the clock must go back with a keyframe, and regularly on both sides of it.
 
     Args:
         clock: decoding times.
         most_ahead: how many ticks the clock may go ahead from one packet to the next.
+        is_key: which packets are keyframes.
     """
-    steps, found = np.diff(clock), list[int]()
+    steps, found, interval = np.diff(clock), list[int](), interval_of(clock)
     suspects = np.flatnonzero((steps < 0) | (steps > most_ahead)) + 1
     for at in suspects.tolist():
         begin = max(found[-1] if found else 0, at - _NEIGHBOURS)
         before, after = np.median(clock[begin:at]), np.median(clock[at : at + _NEIGHBOURS])
         is_back = after < before and steps[at - 1] < 0
         is_ahead = steps[at - 1] > most_ahead and after > before + most_ahead
-        is_told = at - begin >= _LEAST_PIECE and len(clock) - at >= _LEAST_PIECE
-        if (is_back or is_ahead) and is_told:
+        if at - begin < _LEAST_PIECE or len(clock) - at < _LEAST_PIECE:
+            around = np.concatenate([steps[max(begin, at - _LEAST_PIECE) : at - 1], steps[at : at + 1]])
+            is_regular = bool(np.all((around >= 0) & (around <= 2 * interval)))
+            is_back, is_ahead = bool(is_key[at] and steps[at - 1] < 0) and is_regular, False
+        if is_back or is_ahead:
             found.append(at)
     return found
 
@@ -101,8 +107,8 @@ def offsets(pts: Ticks, clock: Ticks, is_key: Flags, starts: list[int], may_wrap
         an offset for each piece, the first of which is 0.
     """
     interval, found = interval_of(clock), [0]
-    for start in starts:
-        before = _near(pts[max(0, start - _REORDERED) : start], interval)
+    for previous, start in pairwise([0, *starts]):
+        before = _near(pts[max(previous, start - _REORDERED) : start], interval)
         after = _near(pts[start : start + _REORDERED], interval)
         last, begin = (before.max(), after.min()) if is_key[start] else (clock[start - 1], clock[start])
         end, begin = int(last) + found[-1] + interval, int(begin)

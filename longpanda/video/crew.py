@@ -68,7 +68,6 @@ class Crew:
 
     def __init__(self, wish: Wish, workers: int) -> None:
         self._wish, self._workers = wish, check_workers(workers)
-        self._stopped = threading.Event()
         first = OpenVideo(wish)
         self.info, self.size_px, self._known = first.info, first.size_px, first.known
         self._opened = [first]
@@ -98,6 +97,8 @@ class Crew:
     def fill(self, parts: Iterable[Part], together: bool = True) -> Generator[Filled]:
         """Decode parts, which follow each other, in order; close what this returns before the crew.
 
+        It can be called again when what it returned is closed or at its end.
+
         Several workers have at most one part each and one more in hand. One worker reads on from part to part, while
         several begin each with a seek, so that theirs should not be shorter than some keyframe groups.
 
@@ -126,24 +127,25 @@ class Crew:
 
     def _fill_together(self, parts: Iterable[Part]) -> Generator[Filled]:
         begun: deque[Future[Filled]] = deque()
+        stopped = threading.Event()
         with ThreadPoolExecutor(self._workers, "decode") as pool:
             try:
                 for part in parts:
-                    begun.append(pool.submit(self._fill, part))
+                    begun.append(pool.submit(self._fill, part, stopped))
                     if len(begun) > self._workers:
                         yield begun.popleft().result()
                 while begun:
                     yield begun.popleft().result()
             finally:
-                self._stopped.set()
+                stopped.set()
                 for future in begun:
                     future.cancel()
 
-    def _fill(self, part: Part) -> Filled:
+    def _fill(self, part: Part, stopped: threading.Event) -> Filled:
         video, filling = self._take_video(), _Filling(part, self.size_px)
         try:
             for frame in video.at(part.times.tolist()):
-                if self._stopped.is_set():
+                if stopped.is_set():
                     break
                 filling.put(frame, part.first + frame.number)
         finally:

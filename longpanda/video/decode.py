@@ -36,7 +36,7 @@ def decode(
 
     With a tolerance, a second that has a keyframe within it, before or after, is answered by the nearest one, which is
     decoded alone: where seconds lie far apart, that saves most of the work. `pts_seconds` says what was taken. Where
-    that keyframe turns out to be damaged, there is no frame. Files in the decoder's order (AVI) are answered exactly.
+    that keyframe turns out to be damaged, and in files in the decoder's order (AVI), the answer is exact.
 
     Memory is the clip, some 100 bytes for each packet of the file (45 MB for two hours at 60 pictures a second), and,
     for each worker, a few stored pictures and the index that the container keeps. The packets of the last two files

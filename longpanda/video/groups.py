@@ -1,10 +1,14 @@
 """Decodes the pictures of one keyframe group: the wanted ones alone, or all of them to see what they are."""
 
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, PacketReader
+import numpy as np
+
+from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, KEY, PacketReader
 from longpanda.video.timeline import LOST, Timeline
 
 _DROPPABLE = ("h264", "hevc", "mpeg2video", "mpeg1video")
@@ -23,7 +27,7 @@ class Inspected:
     Args:
         begin: the packet with which decoding begins: that of an earlier group where the group's own is no keyframe.
         shown: packets of the group whose pictures come out, in the decoder's order.
-        failed: packets of the group that do not decode, or whose picture is marked corrupt.
+        failed: packets of the group that do not decode, or whose picture is marked corrupt, or would have to be.
     """
 
     begin: int
@@ -35,7 +39,8 @@ class GroupDecoder:
     """Decodes keyframe groups of an open file, each by itself.
 
     Every group is decoded from its keyframe with an empty decoder, however it was reached: so a picture is the same
-    bit by bit, whoever asks for it and after what.
+    bit by bit, whoever asks for it and after what. Damaged ones are decoded by a new decoder: in the place of what it
+    cannot read, one that is merely emptied leaves what it decoded long before.
 
     Args:
         packets: the packets of the file.
@@ -45,13 +50,17 @@ class GroupDecoder:
     def __init__(self, packets: PacketReader, timeline: Timeline) -> None:
         self._packets, self._timeline, self._marks = packets, timeline, timeline.table.marks
         self.path, self.codec_name = packets.source.path, packets.source.codec.name
+        self._keys = np.flatnonzero(self._marks & KEY)
+        self._is_strict, self._is_tainted = packets.source.hides_errors, False
         self.drops = "NONREF" if _can_drop(packets.source.codec) else "DEFAULT"
 
     def promised(self, start: int, numbers: Sequence[int]) -> Generator[Any]:
         """The pictures of some packets of a group, if all is as the packets promise.
 
         Decodes up to the last of them, and drops those that no other refers to before they are decoded, which changes
-        no other one.
+        no other one. Only where something is damaged it does: what a decoder puts in the place of missing blocks is of
+        the picture that it decoded last. So a picture is given out when all that were decoded before it have come out
+        whole, those that are shown after it, too.
 
         Args:
             start: the group's first packet.
@@ -63,19 +72,48 @@ class GroupDecoder:
         Raises:
             SurpriseError: something else came; what was given out before is right.
         """
-        members, wanted, ahead = self._members(start), frozenset(numbers), iter(numbers)
-        expected, has_begun = next(ahead, None), self._begins_well(start)
+        if self._is_tainted:
+            self._packets.reopen(self._is_strict)
+            self._is_tainted = False
+        sure_from, wanted, ahead = self._sure_from(start, max(numbers)), frozenset(numbers), iter(numbers)
+        expected, has_begun, waiting = next(ahead, None), self._begins_well(start), deque[tuple[int, Any]]()
         for number, frame in self.decode(start, max(numbers), self.drops, wanted):
             has_begun = has_begun or (number == start and frame is not None and is_key(frame))
-            if number not in members:
+            if number not in sure_from:
                 continue
             if frame is None or frame.is_corrupt or not has_begun or (number in wanted and number != expected):
-                raise SurpriseError(f"packet {number} instead of {expected}")
+                raise self._surprise(f"packet {number} instead of {expected}")
             if number == expected:
-                yield frame
-                if (expected := next(ahead, None)) is None:
-                    return
-        raise SurpriseError(f"no picture {expected}")
+                waiting.append((sure_from[number], frame))
+                expected = next(ahead, None)
+            place = self._timeline.place_of(number)
+            while waiting and place is not None and waiting[0][0] <= place:
+                yield waiting.popleft()[1]
+            if expected is None and not waiting:
+                return
+        if expected is not None:
+            raise self._surprise(f"no picture {expected}")
+        yield from (frame for _, frame in waiting)
+
+    def _surprise(self, what: str) -> SurpriseError:
+        """The error, after which the next group gets a new decoder: damage may have changed the headers of this one."""
+        self._is_tainted = True
+        return SurpriseError(what)
+
+    def _sure_from(self, start: int, last: int) -> dict[int, int]:
+        """For a group's pictures, and later keyframes that they may refer to, which place of the time line to wait for.
+
+        Decoders give pictures out in order of display: when one at that place comes, all that were decoded before have.
+        """
+        places = self._timeline.places_from(start)
+        numbers = self._timeline.numbers[places]
+        is_decoded = (numbers != LOST) & (numbers <= last)
+        place_of = dict(zip(numbers[is_decoded].tolist(), places[is_decoded].tolist(), strict=True))
+        for key in self._keys[slice(*np.searchsorted(self._keys, [start + 1, last + 1]))].tolist():
+            place = self._timeline.place_of(key)
+            place_of[key] = len(self._timeline) if place is None else place
+        order = sorted(place_of)
+        return dict(zip(order, accumulate((place_of[number] for number in order), max), strict=True))
 
     def inspected(self, begin: int, numbers: Sequence[int], is_damaged: bool) -> Generator[Any]:
         """The pictures of packets that `inspect` has seen.
@@ -85,8 +123,8 @@ class GroupDecoder:
             numbers: some of the packets shown, in order of display; a picture that comes early waits.
             is_damaged: take a new decoder, as `inspect`.
         """
-        if is_damaged:
-            self._packets.reopen()
+        if is_damaged or self._packets.source.hides_errors:
+            self.renew()
         wanted, early = frozenset(numbers), dict[int, Any]()
         ahead = iter(numbers)
         expected = next(ahead, None)
@@ -106,7 +144,7 @@ class GroupDecoder:
         """
         members, begin = self._members(start), start
         while True:
-            self._packets.reopen()
+            self.renew()
             shown, failed, is_sound = [], set(), self._begins_well(begin)
             for number, frame in self.decode(begin, max(members, default=start)):
                 is_sound = is_sound or (number == begin and frame is not None and is_key(frame))
@@ -118,8 +156,50 @@ class GroupDecoder:
                     shown.append(number)
             before = self._timeline.start_before(begin)
             if is_sound or before is None:
-                return Inspected(begin, tuple(shown), frozenset(failed))
+                failed |= self._unsaid(begin, members)
+                return Inspected(begin, tuple(one for one in shown if one not in failed), frozenset(failed))
             begin = before
+
+    def _unsaid(self, begin: int, members: set[int]) -> set[int]:
+        """Packets whose pictures hold what happened to lie in memory, where the decoder gives them out as if whole.
+
+        These are pictures that it could not read to their end, and all of the group that are decoded after one of them
+        to which others refer.
+        """
+        if not self._is_strict:
+            return set()
+        last = max(members, default=begin)
+        spoilt = self._cut_off(begin, last, "DEFAULT")
+        references = self._cut_off(begin, last, self.drops) if spoilt else set()
+        return {one for one in members if one in spoilt or one > min(references, default=last)}
+
+    def _cut_off(self, begin: int, last: int, skip: str) -> set[int]:
+        """Packets whose pictures begin, and have an error further on.
+
+        Where there is none of the picture, something else in the packet is in error, which a decoder can pass over.
+        """
+        self._packets.reopen(is_strict=True)
+        in_error, given = set[int](), set[int]()
+        for number, frame in self.decode(begin, last, skip):
+            (in_error if frame is None else given).add(number)
+        return in_error & given
+
+    def renew(self) -> None:
+        """Take a new decoder, which gives what it can of every picture."""
+        self._packets.reopen(is_strict=False)
+        self._is_tainted = True
+
+    def be_lenient(self) -> bool:
+        """Do without errors that the codec hides, where files that are merely odd would be full of them.
+
+        Returns:
+            whether that changes anything.
+        """
+        changes, self._is_strict = self._is_strict, False
+        if changes:
+            self.renew()
+            self._is_tainted = False
+        return changes
 
     def _members(self, start: int) -> set[int]:
         """Packets of the pictures that are decoded from `start` on."""

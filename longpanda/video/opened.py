@@ -93,7 +93,7 @@ class OpenVideo:
     """
 
     def __init__(self, wish: Wish, known: "Known | None" = None) -> None:
-        self._wish, self.source = wish, Source(wish.path)
+        self._wish, self.source = wish, Source(wish.path, is_strict=True)
         try:
             self.timeline = survey(self.source) if known is None else known.timeline
             self.decoder = GroupDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
@@ -168,6 +168,8 @@ def _first(decoder: GroupDecoder, timeline: Timeline) -> tuple[Shown, bool]:
     begins_damaged = False
     with closing(decoder.decode(0, len(timeline.table) - 1)) as frames:
         for number, frame in frames:
+            if frame is None and decoder.be_lenient():
+                return _first(decoder, timeline)
             if frame is None or frame.is_corrupt:
                 begins_damaged = begins_damaged or bool(timeline.table.marks[number] & KEY)
                 continue

@@ -1,6 +1,5 @@
 """The packets of one stream by their numbers: a table of all of them, and a reader that goes to any of them."""
 
-import os
 import threading
 from array import array
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ KEY, HIDDEN, CORRUPT, EMPTY = 1, 2, 4, 8
 _DEMUX_ERRORS_IN_A_ROW = 64
 _NO_BYTE_SEEK = 0x8000  # AVFMT_NO_BYTE_SEEK of FFmpeg
 _LOOKED_AT_AFTER_A_SEEK = 2000
-_NOT_WORTH_A_SEEK_PACKETS = 8
+_FAILED_SEEKS_BORNE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ def read_table(source: Source) -> PacketTable:
     Args:
         source: at its first packet, and at its end afterwards, unless the packets are remembered.
     """
-    told = os.stat(source.path)
+    told = source.told
     identity = (told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, source.stream.index)
     with _REMEMBERING:
         table = _tables.pop(identity, None)
@@ -116,7 +115,7 @@ def demux(source: Source) -> Iterator[Any | None]:
     while errors_in_a_row < _DEMUX_ERRORS_IN_A_ROW:
         try:
             packet = next(demuxer)
-        except StopIteration:
+        except (StopIteration, IndexError):  # PyAV's end where streams have appeared on the way
             return
         except av.error.FFmpegError:
             errors_in_a_row += 1
@@ -149,7 +148,7 @@ class PacketReader:
         self.source, self._table = source, table
         self._keys = np.flatnonzero(table.marks & KEY)
         self._next, self._demuxed = 0 if source.is_at_start else len(table) + 1, demux(source)
-        self._is_seekable = len(self._keys) > 1
+        self._failed_seeks = 0
 
     def packets(self, first: int, last: int) -> Iterator[tuple[int, Any]]:
         """Packets `first` to `last`, both included, with their numbers; fewer where the file has been cut since.
@@ -167,7 +166,7 @@ class PacketReader:
     def _go_to(self, number: int) -> None:
         """Make `number` the next packet."""
         if not self._is_within_reach(number):
-            if self._is_seekable:
+            if len(self._keys) > 1 and self._failed_seeks < _FAILED_SEEKS_BORNE:
                 self._seek(number)
             elif self._next > number:
                 self.reopen()
@@ -182,12 +181,15 @@ class PacketReader:
         return bool(begun >= at)
 
     def _seek(self, number: int) -> None:
-        """Land on the keyframe at or before a packet, or on one before that; else at the start, and seek no more."""
+        """Land on the keyframe at or before a packet, or on one before that; else at the start.
+
+        Where some seeks have failed, none is tried any more: the file has no index, or a wrong one.
+        """
         at = int(np.searchsorted(self._keys, number, side="right")) - 1
         for how in self._ways(int(self._keys[at])) if at >= 0 else []:
             if (landed := self._try(how)) is not None and landed <= number:
                 return
-        self._is_seekable = at < 0
+        self._failed_seeks += at >= 0
         self.reopen()
 
     def _ways(self, key: int) -> list[dict[str, Any]]:
@@ -223,9 +225,9 @@ class PacketReader:
         found = np.flatnonzero(is_alike & (table.marks & KEY != 0))
         return int(found[0]) if len(found) == 1 and table.positions[found[0]] >= 0 else None
 
-    def reopen(self) -> None:
-        """Go back to the first packet, with a new decoder."""
-        self.source.reopen()
+    def reopen(self, is_strict: bool | None = None) -> None:
+        """Go back to the first packet, with a new decoder; `is_strict` as `Source.reopen` has it."""
+        self.source.reopen(is_strict)
         self._next, self._demuxed = 0, demux(self.source)
 
     def _read(self) -> Any | None:

@@ -35,11 +35,13 @@ class Target:
 
     Args:
         number: its place among the seconds.
-        ticks: when.
+        asked: when.
+        ticks: that of the keyframe which is taken instead, or the same.
         place: the picture that the time line has on screen then.
     """
 
     number: int
+    asked: int
     ticks: int
     place: int
 
@@ -56,7 +58,8 @@ class PlannedReader:
         decoder: the groups of an open file.
         timeline: its pictures, whose times tell their order.
         first: the first picture that decodes; on screen before it, too, unless the file begins damaged.
-        tolerance_seconds: the nearest keyframe is taken instead of the picture on screen if it is no further than this.
+        tolerance_seconds: the nearest keyframe is taken instead of the picture on screen if it is no further than this,
+            and whole.
         begins_damaged: does the file's first keyframe not decode? Then nothing is on screen before `first`.
     """
 
@@ -122,8 +125,8 @@ class PlannedReader:
         """What to give for a time: the picture on screen, or a keyframe near."""
         near = self._timeline.key_near(ticks, self._tolerance_ticks) if self._tolerance_ticks else None
         if near is None:
-            return Target(number, ticks, self._timeline.place_at(ticks))
-        return Target(number, int(self._timeline.times[near]), near)
+            return Target(number, ticks, ticks, self._timeline.place_at(ticks))
+        return Target(number, ticks, int(self._timeline.times[near]), near)
 
     def _show(self, batch: list[Target]) -> Iterator[tuple[int, Shown | None]]:
         """Answers for one group: as planned, and from the first surprise on by what there is."""
@@ -157,8 +160,7 @@ class PlannedReader:
 
     def _by_content(self, batch: list[Target]) -> Iterator[tuple[int, Shown | None]]:
         """Answers from what a group holds; a picture that is not there leaves the one before it on screen."""
-        found = [self._on_screen(target) for target in batch]
-        self.damaged.update(target.ticks for target, (_, number) in zip(batch, found, strict=True) if number == LOST)
+        found = [self._found(target) for target in batch]
         for start, run in groupby(zip(batch, found, strict=True), key=lambda pair: pair[1][0]):
             pairs = [(target.number, number) for target, (_, number) in run]
             wanted = [number for number in dict.fromkeys(number for _, number in pairs) if number != LOST]
@@ -169,12 +171,19 @@ class PlannedReader:
                         shown = next(pictures, None)
                     yield answer, None if number == LOST else shown
 
-    def _on_screen(self, target: Target) -> tuple[int, int]:
-        """The group and the packet of the picture on screen, or `LOST`."""
-        start: int | None = self._start(target.place)
+    def _found(self, target: Target) -> tuple[int, int]:
+        """The group and the packet to show, or `LOST`; where the keyframe near is damaged, the exact picture's."""
+        found = self._on_screen(target.ticks, target.place)
+        if found[1] == LOST and target.asked != target.ticks:
+            return self._on_screen(target.asked, self._timeline.place_at(target.asked))
+        return found
+
+    def _on_screen(self, ticks: int, place: int) -> tuple[int, int]:
+        """The group and the packet of the picture on screen, or `LOST`; `place` is where the time line has it."""
+        start: int | None = self._start(place)
         while start is not None:
             content = self._content(start)
-            at = bisect_right(content.times, target.ticks) - 1
+            at = bisect_right(content.times, ticks) - 1
             if at >= 0:
                 return start, content.numbers[at]
             start = self._timeline.start_before(start)

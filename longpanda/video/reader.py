@@ -47,6 +47,7 @@ class WalkingReader:
         """Each moment with its picture; None where a packet does not decode."""
         times = self._timeline.times.tolist()
         moments = chain(times, repeat(times[-1]))
+        self._decoder.renew()
         for number, frame in self._decoder.decode(0, len(self._timeline.table) - 1):
             ticks = next(moments)
             is_bad = frame is None or frame.is_corrupt

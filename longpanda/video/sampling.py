@@ -26,7 +26,7 @@ def uniform(duration_seconds: float, count: int) -> Seconds:
     Raises:
         ConfigError: a duration that is not positive and finite, or a count below one or above `MOST_FRAMES`.
     """
-    _check_positive("duration_seconds", duration_seconds)
+    _check_duration(duration_seconds)
     _check_count("frames", count)
     _check_bearable(f"frames={count}", count)
     return (np.arange(count, dtype=np.float64) + 0.5) * (duration_seconds / count)
@@ -45,7 +45,7 @@ def at_fps(duration_seconds: float, fps: float) -> Seconds:
     Raises:
         ConfigError: a duration or rate that is not positive and finite, or more than `MOST_FRAMES`.
     """
-    _check_positive("duration_seconds", duration_seconds)
+    _check_duration(duration_seconds)
     _check_positive("fps", fps)
     count = _count_at_fps(duration_seconds, fps)
     _check_bearable(f"fps={fps} in a video of {duration_seconds:.1f} s", count)
@@ -165,7 +165,7 @@ class Sampling:
         if self.frames is not None:
             return uniform(duration_seconds, self.frames)
         assert self.fps is not None
-        _check_positive("duration_seconds", duration_seconds)
+        _check_duration(duration_seconds)
         if self.max_frames is not None and _count_at_fps(duration_seconds, self.fps) > self.max_frames:
             return uniform(duration_seconds, self.max_frames)
         return at_fps(duration_seconds, self.fps)
@@ -176,6 +176,17 @@ def _check_positive(name: str, value: float) -> None:
         raise ConfigError(f"{name}={value!r}", "a number", f"correct {name}")
     if not math.isfinite(value) or value <= 0:
         raise ConfigError(f"{name}={value}", "a positive, finite number", f"correct {name}")
+
+
+def _check_duration(duration_seconds: float) -> None:
+    """Some files tell no times at all: a length of 0 is nobody's mistake, and no number that a user can correct."""
+    if not isinstance(duration_seconds, bool) and isinstance(duration_seconds, int | float) and duration_seconds == 0:
+        raise ConfigError(
+            "a video without a length: its file says neither when its pictures are shown nor for how long",
+            "a length, over which frames can be spread",
+            "name the seconds to look at (0 is the first picture), or write the file again with a frame rate",
+        )
+    _check_positive("duration_seconds", duration_seconds)
 
 
 def _check_count(name: str, value: int) -> None:

@@ -11,6 +11,8 @@ from longpanda.errors import VideoError
 
 _TS_DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT of FFmpeg
 _NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS
+_ERRORS_UNSAID = ("hevc",)
+"""Codecs whose decoders give out a picture that they could not read to its end as if it were whole."""
 
 
 class Source:
@@ -19,17 +21,20 @@ class Source:
     The stream is the one FFmpeg calls best: most pixels, and no cover picture. It may be opened again, which puts it
     back to its first packet, also where the container cannot seek.
 
+    What the system says of the file is in `told`.
+
     Args:
         path: the file, as it was given.
+        is_strict: as `reopen` has it.
 
     Raises:
         VideoError: no such file, a directory, an empty or unreadable file, no media file, no pictures in it,
             or a codec this FFmpeg has no decoder for.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
-        _check_path(Path(path))
+    def __init__(self, path: str | Path, is_strict: bool = False) -> None:
+        self.path, self._is_strict = str(path), is_strict
+        self.told = _checked(Path(path))  # before it is opened, so that what takes its place then is not taken for it
         self._open()
 
     def __repr__(self) -> str:
@@ -50,13 +55,24 @@ class Source:
         """Is it a bare stream, whose pictures FFmpeg takes to be evenly spaced?"""
         return bool(int(self.container.format.flags) & _NO_TIMESTAMPS)
 
+    @property
+    def hides_errors(self) -> bool:
+        """Does the decoder say only when asked to be strict that it could not read a picture to its end?"""
+        return self.codec.codec.canonical_name in _ERRORS_UNSAID
+
     def close(self) -> None:
         """Close the file."""
         self.container.close()
 
-    def reopen(self) -> None:
-        """Begin again at the first packet, whatever the container says of seeking."""
+    def reopen(self, is_strict: bool | None = None) -> None:
+        """Begin again at the first packet, whatever the container says of seeking, with a new decoder.
+
+        Args:
+            is_strict: have a decoder that hides errors raise at whatever it cannot read, and give no picture from there
+                on for that packet; None leaves that as it is.
+        """
         self.close()
+        self._is_strict = self._is_strict if is_strict is None else is_strict
         self._open()
 
     def _open(self) -> None:
@@ -68,6 +84,8 @@ class Source:
             raise
         self.codec.thread_count = 1  # frame threads decode ahead, which every seek throws away
         self.codec.copy_opaque = True  # so that a picture says which packet it comes from
+        if self._is_strict and self.hides_errors:
+            self.codec.options = {"err_detect": "explode"}
         self.is_at_start = True
 
 
@@ -96,7 +114,8 @@ def _open_container(path: str) -> Any:
         ) from error
 
 
-def _check_path(path: Path) -> None:
+def _checked(path: Path) -> os.stat_result:
+    """What the system says of the file. Raises VideoError where it is none that can be read."""
     expected = "a video file"
     try:
         if not path.exists():
@@ -107,10 +126,11 @@ def _check_path(path: Path) -> None:
             raise VideoError(f"'{path}' is a directory", expected, "name one file in it")
         if not path.is_file():
             raise VideoError(f"'{path}' is no regular file", expected, "copy what it gives to a file")
-        if path.stat().st_size == 0:
+        told = path.stat()
+        if told.st_size == 0:
             raise VideoError(f"'{path}' is empty (0 bytes)", expected, "copy or download it again")
         with path.open("rb"):
-            pass
+            return told
     except OSError as error:
         raise VideoError(f"'{path}' cannot be read ({error.strerror})", expected, "check its permissions") from error
 

@@ -10,6 +10,7 @@ import numpy as np
 from longpanda.errors import VideoError
 from longpanda.video import clock as clocks
 from longpanda.video.clock import ClockJump, Flags
+from longpanda.video.encryption import is_encrypted
 from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, KEY, NO_TIME, PacketTable, Ticks, demux, read_table
 from longpanda.video.source import Source, open_source
 from longpanda.video.timeline import LOST, Numbers, Timeline
@@ -33,16 +34,14 @@ def survey(source: Source) -> Timeline:
         VideoError: the file is encrypted, or the stream has no packet with a picture to show.
     """
     table = read_table(source)
-    if table.is_encrypted:
+    shown = np.flatnonzero(table.marks & (HIDDEN | EMPTY) == 0)
+    if is_encrypted(source, table, len(shown) > 0):
         raise VideoError(
             f"the video track of '{source.path}' is encrypted", "a track without copy protection", "decrypt it first"
         )
-    shown = np.flatnonzero(table.marks & (HIDDEN | EMPTY) == 0)
     if not len(shown):
         raise VideoError(
-            f"'{source.path}' has a video track without a picture",
-            "at least one that is not encrypted",
-            "export or decrypt it again",
+            f"'{source.path}' has a video track without a picture", "at least one", "export, or download, it again"
         )
     return _Survey(source, table, shown).timeline(_times_mislead(source, table.pts[shown]))
 
@@ -121,10 +120,11 @@ class _Survey:
         unshifted = clocks.filled(dts, raw, lasting)
         most_seconds = clocks.JUMP_SECONDS if clock_may_jump else clocks.IMPOSSIBLE_SECONDS
         jump_ticks = int(max(most_seconds * self._second, _JUMP_INTERVALS * clocks.interval_of(unshifted)))
-        starts = clocks.jumps(unshifted, jump_ticks)
+        is_key = table.marks[shown] & KEY != 0
+        starts = clocks.jumps(unshifted, jump_ticks, is_key)
         self._table = _without_seams(table, shown[starts])
         may_wrap = clock_may_jump and stream.time_base == _MPEG_CLOCK
-        shown_at, is_key = np.where(raw == NO_TIME, unshifted, raw), table.marks[shown] & KEY != 0
+        shown_at = np.where(raw == NO_TIME, unshifted, raw)
         shifts = clocks.offsets(shown_at, unshifted, is_key, starts, may_wrap, jump_ticks)
         self._shift = np.repeat(shifts, np.diff([0, *starts, len(shown)]))
         self._clock = unshifted + self._shift

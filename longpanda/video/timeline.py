@@ -12,7 +12,7 @@ from longpanda.video.packets import KEY, PacketTable, Ticks
 
 LOST = -1
 _GAP, _EVEN = 1.75, 0.8
-"""Of the usual step between pictures, and how many of a group's have to be that."""
+"""Of the usual step between pictures, and how many of a group's, or a file's, have to be that."""
 _ROUNDING_SECONDS = Fraction(1, 1_000_000)  # a second computed from a picture's own time must find that picture
 
 Numbers = npt.NDArray[np.int64]
@@ -122,11 +122,19 @@ class Timeline:
         if np.any(self.numbers[places] == LOST):
             return True
         steps = np.diff(self.times[places])
+        if len(steps) and 0 < _GAP * self._even_step <= steps.max():
+            return True
         usual = float(np.median(steps)) if len(steps) else 0.0
         if usual <= 0 or steps.max() < _GAP * usual:
             return False
-        is_even = np.mean(np.abs(steps - usual) * 8 <= usual) >= _EVEN
-        return bool(is_even or steps.min() * 4 <= usual)
+        return _are_even(steps, usual) or bool(steps.min() * 4 <= usual)
+
+    @cached_property
+    def _even_step(self) -> float:
+        """The time from one picture to the next where nearly all of the file are evenly spaced; else 0."""
+        steps = np.diff(self.times)
+        usual = float(np.median(steps)) if len(steps) else 0.0
+        return usual if usual > 0 and _are_even(steps, usual) else 0.0
 
     @cached_property
     def key_places(self) -> Numbers:
@@ -152,3 +160,7 @@ class Timeline:
         shown = np.flatnonzero(self.numbers != LOST)
         places[self.numbers[shown]] = shown
         return places
+
+
+def _are_even(steps: Ticks, usual: float) -> bool:
+    return bool(np.mean(np.abs(steps - usual) * 8 <= usual) >= _EVEN)

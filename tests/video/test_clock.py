@@ -26,8 +26,8 @@ def reordered(count, depth=4):
 def test_a_clock_that_begins_again_jumps_once():
     times = np.arange(100, dtype=np.int64) * STEP
     joined = np.concatenate([times, times, times + 7 * SECOND])
-    assert clock.jumps(joined, 30 * 3600 * SECOND) == [100]
-    assert clock.jumps(joined, 2 * SECOND) == [100, 200]
+    assert clock.jumps(joined, 30 * 3600 * SECOND, np.zeros(len(joined), bool)) == [100]
+    assert clock.jumps(joined, 2 * SECOND, np.zeros(len(joined), bool)) == [100, 200]
 
 
 @pytest.mark.parametrize("at", [0, 1, 50, 98, 99])
@@ -35,14 +35,27 @@ def test_a_clock_that_begins_again_jumps_once():
 def test_one_wrong_time_is_no_jump(at, by):
     times = np.arange(100, dtype=np.int64) * STEP
     times[at] += by
-    assert clock.jumps(times, 10 * SECOND) == []
+    assert clock.jumps(times, 10 * SECOND, np.zeros(len(times), bool)) == []
+    if (at, by) not in [(0, abs(by)), (99, -abs(by))]:  # a keyframe there may be a recording of one picture
+        assert clock.jumps(times, 10 * SECOND, np.ones(len(times), bool)) == []
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (2, 50), (50, 2), (50, 1), (50, 2, 50), (2, 2, 2)])
+def test_pieces_of_one_or_two_packets_are_pieces_where_they_begin_with_a_keyframe(counts):
+    pieces = [np.arange(count, dtype=np.int64) * STEP for count in counts]
+    joined, starts = np.concatenate(pieces), np.cumsum([0, *counts])[:-1]
+    is_key = np.isin(np.arange(len(joined)), starts)
+    assert clock.jumps(joined, 10 * SECOND, is_key) == starts[1:].tolist()
+    assert len(clock.jumps(joined, 10 * SECOND, ~is_key)) < len(counts) - 1
+    shifts = clock.offsets(joined, joined, is_key, starts[1:].tolist(), False, 10 * SECOND)
+    np.testing.assert_array_equal(joined + np.repeat(shifts, counts), np.arange(len(joined)) * STEP)
 
 
 def test_a_long_picture_is_no_jump_where_formats_have_them():
     times = np.arange(100, dtype=np.int64) * STEP
     times[50:] += 3600 * SECOND
-    assert clock.jumps(times, 30 * 3600 * SECOND) == []
-    assert clock.jumps(times, 10 * SECOND) == [50]
+    assert clock.jumps(times, 30 * 3600 * SECOND, np.zeros(len(times), bool)) == []
+    assert clock.jumps(times, 10 * SECOND, np.zeros(len(times), bool)) == [50]
 
 
 def test_pieces_follow_one_another_without_a_gap():
@@ -56,7 +69,7 @@ def test_a_wrapped_clock_goes_on_where_it_was():
     times = 2**33 - 50 * STEP + np.arange(100, dtype=np.int64) * STEP
     times[60:] += 2 * STEP  # a pause, just behind the wrap, that is kept
     wrapped = times % 2**33
-    assert clock.jumps(wrapped, 10 * SECOND) == [50]
+    assert clock.jumps(wrapped, 10 * SECOND, np.zeros(len(wrapped), bool)) == [50]
     assert clock.offsets(wrapped, wrapped, np.ones(100, bool), [50], True, 10 * SECOND) == [0, 2**33]
 
 

@@ -150,6 +150,31 @@ def test_a_jump_of_the_clock_is_said(corpus):
     assert "and 35 more)" in often.notice
 
 
+DAMAGED = ["sprinkled.mp4", "sprinkled.mkv", "sprinkled.ts"]
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_pictures_of_damaged_groups_do_not_depend_on_what_else_is_asked_for(corpus, name):
+    """Pictures that none refers to may be dropped only where nothing is patched up from them."""
+    path = made(corpus, name)
+    times = [frame.pts_seconds for frame in iter_frames(path)]
+    together = {frame.pts_seconds: frame.pixels for frame in iter_frames(path, times)}
+    for frame in iter_frames(path):
+        np.testing.assert_array_equal(frame.pixels, together[frame.pts_seconds])
+    for second in times[::2]:
+        alone = decode(path, [second])
+        np.testing.assert_array_equal(alone.frames[0], together[float(alone.pts_seconds[0])])
+
+
+def test_a_stream_that_appears_on_the_way_ends_no_reading(corpus):
+    """In chained Ogg, a seek finds a stream of another serial number, and PyAV's end is an IndexError."""
+    path = made(corpus, "jump_two_clocks.ogv")
+    times = [frame.pts_seconds for frame in iter_frames(path)]
+    together = decode(path, times)
+    for at in (0, 70, 119):
+        np.testing.assert_array_equal(decode(path, times[at : at + 1]).frames[0], together.frames[at])
+
+
 CROPPED = {  # rows and columns of the 96 x 128 pixels that are left
     "cropped.mkv": (slice(16, 88), slice(None)),
     "cropped.mp4": (slice(12, 84), slice(8, 120)),

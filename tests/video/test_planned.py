@@ -156,6 +156,24 @@ def test_a_seek_is_not_taken_on_trust(plain, monkeypatch, kind):
     check(plain, shown, [3.1])
 
 
+@pytest.mark.parametrize("failures", [1, 2, 9])
+def test_seeking_goes_on_until_it_has_failed_three_times(plain, monkeypatch, failures):
+    shown, tried = every_frame(plain), []
+
+    def seek(container, offset, **options):
+        tried.append(offset)
+        if len(tried) <= 2 * failures:  # by either time of the keyframe
+            raise av.error.PermissionError(1, "no")
+        container.seek(offset, **options)
+
+    monkeypatch.setattr("longpanda.video.packets.seek", seek)
+    with OpenVideo(Wish(plain)) as video:
+        for second in (8.1, 6.1, 4.1, 2.1, 0.1):
+            (frame,) = video.at([second])
+            np.testing.assert_array_equal(frame.pixels, shown.pixels[shown.at([second])[0]])
+    assert len(tried) == {1: 2 + 4, 2: 4 + 3, 9: 6}[failures]
+
+
 @pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "mp4"), ("mpeg2video", "mp4"), ("libx264", "nut")])
 def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path, codec, suffix):
     options = {"g": "30", "bf": "0"} | ({} if codec == "libx264" else {"b": "4000000"})
@@ -173,6 +191,53 @@ def test_a_container_that_calls_every_packet_a_keyframe_is_not_believed(tmp_path
     for second in (0.3, 0.9, 1.4, 2.7):
         check(lying, shown, [second])
     check(lying, shown, [0.3, 0.9, 1.4, 2.7])
+
+
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory):
+    """HEVC of which two pictures can be read to their half only, which its decoder does not say of itself."""
+    folder = tmp_path_factory.mktemp("cut_off")
+    texture = np.random.default_rng(7).integers(0, 255, (24, 34, 3), np.uint8).repeat(12, 0).repeat(12, 1)
+    frames = [np.roll(texture, (3 * n, 5 * n), (0, 1))[:256, :384] for n in range(80)]
+    options = {"x265-params": "keyint=40:bframes=4:log-level=none"}
+    try:
+        whole = write_movie(folder / "whole.mp4", frames, codec="libx265", options=options)
+    except av.codec.codec.UnknownCodecError:
+        pytest.skip("this FFmpeg has no encoder libx265")
+    with av.open(str(whole)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(whole.read_bytes())
+    for place, size in (packets[5], packets[60]):
+        content[place + size // 2 : place + size] = bytes(size - size // 2)
+    path = folder / "cut_off.mp4"
+    path.write_bytes(content)
+    return path, every_frame(whole)
+
+
+def test_of_hevc_pictures_that_are_cut_off_nothing_is_shown(cut_off):
+    path, shown = cut_off
+    times = shown.pts_seconds + 0.001
+    together = {frame.number: frame for frame in iter_frames(path, times)}
+    assert 10 < len(together) < 70
+    for number, frame in together.items():
+        np.testing.assert_array_equal(frame.pixels, shown.pixels[number])
+    for step in (3, 7):
+        some = {frame.number * step: frame.pixels for frame in iter_frames(path, times[::step])}
+        assert set(some) == set(together) & set(range(0, 80, step))
+    for number in range(0, 80, 9):
+        assert len([*iter_frames(path, [times[number]])]) == (number in together)
+
+
+def test_hevc_that_is_in_error_from_its_first_picture_on_is_shown_as_it_comes(cut_off, tmp_path):
+    """It may be merely odd: decoders pass over much that encoders write wrongly."""
+    content, path = bytearray(cut_off[0].read_bytes()), tmp_path / "odd.mp4"
+    with av.open(str(cut_off[0])) as container:
+        first = next(container.demux(video=0))
+        place, size = first.pos, first.size
+    content[place + size // 2 : place + size] = bytes(size - size // 2)
+    path.write_bytes(content)
+    assert len([*iter_frames(path)]) == 80
+    assert len(decode(path, [0.0, 1.0, 2.5])) == 3
 
 
 def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
@@ -200,6 +265,20 @@ def test_a_tolerance_gives_the_nearest_keyframe_within_it(plain, tmp_path, suffi
 def test_with_a_tolerance_keyframes_alone_are_decoded(plain, monkeypatch):
     fed, pts_seconds = decoded_by(monkeypatch, plain, [0.4, 3.7, 5.6, 8.3], tolerance_seconds=0.5)
     assert (fed, pts_seconds) == (4, [0.0, 4.0, 6.0, 8.0])
+
+
+def test_where_the_keyframe_near_is_damaged_the_exact_picture_is_given(plain, tmp_path):
+    with av.open(str(plain)) as container:
+        key = [packet for packet in container.demux(video=0) if packet.is_keyframe][1]
+        place, size = key.pos, key.size
+    content = bytearray(plain.read_bytes())
+    content[place + size // 4 : place + size] = bytes(size - size // 4)  # its header is whole
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(content)
+    shown, seconds = every_frame(plain), [1.91, 1.97, 2.03, 4.1]
+    clip = decode(damaged, seconds, tolerance_seconds=0.2)
+    np.testing.assert_allclose(clip.pts_seconds, [57 / 30, 59 / 30, 4.0], atol=1e-3)
+    np.testing.assert_array_equal(clip.frames, shown.pixels[[57, 59, 120]])
 
 
 @pytest.mark.parametrize("tolerance_seconds", [-1.0, float("nan"), float("inf")])

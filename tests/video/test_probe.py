@@ -76,9 +76,61 @@ def _nothing_decodable(path, plain):
     return path
 
 
+KEY = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
+
+
 def _encrypted(path):
-    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
-    return write_movie(path, [numbered(n) for n in range(10)], mux_options=key)
+    return write_movie(path, [numbered(n) for n in range(10)], mux_options=KEY)
+
+
+def _encrypted_later(path):
+    """The first fragment is in the clear, and says nothing of its samples."""
+    fragments = {"movflags": "frag_keyframe+empty_moov"}
+    frames, options = [numbered(n) for n in range(10)], {"g": "5", "bf": "0"}
+    clear = write_movie(path.with_name("clear.mp4"), frames, options=options, mux_options=fragments).read_bytes()
+    content = bytearray(write_movie(path, frames, options=options, mux_options=fragments | KEY).read_bytes())
+    size = int.from_bytes(clear[clear.index(b"mdat") - 4 :][:4], "big") - 8
+    places = [data.index(b"mdat") + 4 for data in (content, clear)]
+    content[places[0] : places[0] + size] = clear[places[1] : places[1] + size]
+    for box in (b"senc", b"saiz", b"saio"):
+        at = content.index(box)
+        content[at : at + 4] = b"free"
+    path.write_bytes(content)
+    return path
+
+
+def _element(name, *payload):
+    content = b"".join(payload)
+    return bytes.fromhex(name) + bytes([0x80 | len(content)]) + content
+
+
+def _encrypted_matroska(path):
+    """A ContentEncryption (AES, with the identity of a key) in the place of the track's title."""
+    title = "x" * 60
+    write_movie(path, [numbered(n) for n in range(10)], prepare=lambda stream: stream.metadata.update(title=title))
+    encryption = _element("5035", _element("47e1", b"\5"), _element("47e2", bytes(range(16))))
+    encoding = _element("6240", _element("5032", b"\1"), _element("5033", b"\1"), encryption)
+    written, wanted = _element("536e", title.encode()), _element("6d80", encoding)
+    content = path.read_bytes()
+    assert content.count(written) == 1
+    padding = _element("ec", bytes(len(written) - len(wanted) - 2))
+    path.write_bytes(content.replace(written, wanted + padding))
+    return path
+
+
+def _scrambled(path, plain):
+    """MPEG-TS whose video packets say that they are scrambled, and are."""
+    with av.open(str(remux(plain, path))) as container:
+        pid = container.streams.video[0].id
+    content, size = bytearray(path.read_bytes()), 192 if path.suffix == ".m2ts" else 188
+    for end in range(size, len(content) + 1, size):
+        at = end - 188
+        if int.from_bytes(content[at + 1 : at + 3], "big") & 0x1FFF == pid:
+            content[at + 3] |= 0x80
+            body = at + 4 + (1 + content[at + 4] if content[at + 3] & 0x20 else 0)
+            content[body:end] = bytes(byte ^ 0x5A for byte in content[body:end])
+    path.write_bytes(content)
+    return path
 
 
 def _files(tmp_path, plain):
@@ -101,13 +153,18 @@ def _files(tmp_path, plain):
         "cover": (_cover_only(tmp_path / "cover.m4a"), "only a cover picture"),
         "undecodable": (_nothing_decodable(tmp_path / "zero.mp4", plain), "no picture of"),
         "encrypted": (_encrypted(tmp_path / "encrypted.mp4"), "is encrypted"),
+        "encrypted later": (_encrypted_later(tmp_path / "later.mp4"), "is encrypted"),
+        "encrypted matroska": (_encrypted_matroska(tmp_path / "encrypted.mkv"), "is encrypted"),
+        "scrambled": (_scrambled(tmp_path / "scrambled.ts", plain), "is encrypted"),
+        "scrambled m2ts": (_scrambled(tmp_path / "scrambled.m2ts", plain), "is encrypted"),
     }
 
 
+ENCRYPTED = ["encrypted", "encrypted later", "encrypted matroska", "scrambled", "scrambled m2ts"]
 KINDS = ["missing", "directory", "empty", "pipe", "text", "noise", "headless", "subtitle", "sound", "cover"]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "undecodable", "encrypted"])
+@pytest.mark.parametrize("kind", [*KINDS, "undecodable", *ENCRYPTED])
 def test_what_is_no_video_is_refused_by_name(tmp_path, plain, kind):
     path, message = _files(tmp_path, plain)[kind]
     for call in (probe, lambda file: decode(file, [0.0])):

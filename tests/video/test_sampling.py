@@ -29,11 +29,18 @@ def test_at_fps_counts_up_from_zero_below_the_duration(duration, fps, count):
     np.testing.assert_allclose(np.diff(times), 1 / fps)
 
 
-@pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf])
 def test_impossible_durations_and_rates_are_refused(bad):
-    for call in (lambda: uniform(bad, 4), lambda: at_fps(bad, 1.0), lambda: at_fps(10.0, bad)):
+    for call in (lambda: uniform(bad, 4), lambda: at_fps(bad, 1.0), lambda: at_fps(10.0, bad), lambda: at_fps(9, 0)):
         with pytest.raises(ConfigError, match="expected a positive, finite number"):
             call()
+
+
+@pytest.mark.parametrize("wish", [{"frames": 4}, {"fps": 1.0}, {"fps": 1.0, "max_frames": 4}])
+def test_where_a_file_has_no_length_the_error_says_what_can_be_asked(wish):
+    with pytest.raises(ConfigError, match=r"without a length.*name the seconds to look at \(0 is the first picture\)"):
+        Sampling(**wish).seconds_for(0.0)
+    np.testing.assert_array_equal(Sampling(seconds=(0.0,)).seconds_for(0.0), [0.0])
 
 
 @pytest.mark.parametrize("bad", [0, -3, 2.5, math.nan, True])

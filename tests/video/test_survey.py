@@ -1,11 +1,16 @@
 """No order, no length and no jump of a clock hangs on the time of one packet."""
 
+import os
+import shutil
+
 import av
 import numpy as np
 import pytest
 from movies import B_FRAMES, number_in, numbered, remux, write_movie
 
 from longpanda.video import decode, iter_frames, probe
+from longpanda.video.packets import read_table
+from longpanda.video.source import open_source
 
 COUNT = 120
 
@@ -80,3 +85,27 @@ def test_a_picture_now_and_then_is_no_jump_of_the_clock(tmp_path, interval_secon
     assert probe(path).clock_jumps == ()
     times = [frame.pts_seconds for frame in iter_frames(path)]
     np.testing.assert_allclose(times, np.arange(40) * interval_seconds, atol=0.001)
+
+
+@pytest.mark.parametrize("counts", [(2, 60), (60, 2), (60, 1), (60, 2, 60)])
+def test_recordings_of_a_picture_or_two_are_joined_as_others_are(tmp_path, counts):
+    joined = b""
+    for count, first in zip(counts, np.cumsum([0, *counts]).tolist(), strict=False):
+        frames = [numbered(first + n) for n in range(count)]
+        joined += write_movie(tmp_path / "part.ts", frames, options={"bf": "0", "g": "60"}).read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(joined)
+    assert numbers_of(path) == list(range(sum(counts)))
+    times = [frame.pts_seconds for frame in iter_frames(path)]
+    np.testing.assert_allclose(times, np.arange(sum(counts)) / 30, atol=0.001)
+    assert len(probe(path).clock_jumps) == len(counts) - 1
+
+
+def test_a_file_that_takes_the_place_of_an_open_one_is_not_taken_for_it(with_b, plain, tmp_path):
+    path, other = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    shutil.copy(with_b, path)
+    shutil.copy(plain, other)
+    with open_source(path) as source:
+        os.replace(other, path)
+        assert len(read_table(source)) == COUNT
+    assert numbers_of(path) == list(range(300))
