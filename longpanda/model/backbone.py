@@ -153,7 +153,7 @@ class Backbone:
         readable = self.readable(mask, dtype)
         if not self.separates:
             found = f"several questions side by side on a '{self.name}', which does not keep them apart"
-            raise ConfigError(found, "positions and a mask that the language model keeps to", "ask one at a time")
+            raise ConfigError(found, "a mask and positions that it keeps to", "one question a lesson")
         return readable
 
     def readable(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
@@ -163,7 +163,7 @@ class Backbone:
             return mask
         if attention != "eager":
             found = f"several questions side by side with attn_implementation='{attention}'"
-            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or ask one question at a time")
+            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or one question a lesson")
         return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
 
 
@@ -195,6 +195,4 @@ def _check_full_attention(text: Any, length: int) -> None:
         return
     found = f"{length} tokens of questions side by side on '{text.model_type}' with "
     found += f"a sliding window of {window}" if slides else f"layers of {', '.join(sorted(kinds)) or 'no attention'}"
-    raise ConfigError(
-        found, "full attention in every layer", "ask fewer questions, one at a time, or use shorter clips"
-    )
+    raise ConfigError(found, "full attention in every layer", "one question a lesson, or shorter clips")

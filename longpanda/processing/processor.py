@@ -203,9 +203,10 @@ class LongPandaProcessor(ProcessorMixin):
         """A training batch: all questions of a clip side by side, sharing its visual tokens but not seeing each other.
 
         Returns:
-            As `__call__`, padded on the right, with labels and position_ids [B, L] and a bool attention_mask
-            [B, 1, L, L]. Every question has the logits it would have alone. Where any lesson has them, also cell_labels
-            [N, A], one row per visual token. Without any question, pictures and cell_labels only.
+            As `__call__`, padded on the right, with labels [B, L]. Where a lesson has several questions, also
+            position_ids [B, L], and the attention_mask is bool [B, 1, L, L]: every question has the logits it would
+            have alone. Where none has, any causal language model can be taught. Where any lesson has them, also
+            cell_labels [N, A], one row per visual token. Without any question, pictures and cell_labels only.
 
         Raises:
             PromptError: a question is empty, or the chat template writes a prompt otherwise when its answer follows.
@@ -226,6 +227,9 @@ class LongPandaProcessor(ProcessorMixin):
             for key, value in pad.items()
         }
         block = padded.pop("block")
+        if all(len(lesson.samples) <= 1 for lesson in lessons):
+            del padded["position_ids"]  # those that every language model counts by itself: padding comes last
+            return BatchFeature({**padded, "attention_mask": (block >= 0).long(), **vision})
         same = (block[:, :, None] == block[:, None, :]) | (block[:, None, :] == 0)
         causal = torch.ones(length, length, dtype=torch.bool).tril()
         return BatchFeature({**padded, "attention_mask": (same & causal)[:, None], **vision})

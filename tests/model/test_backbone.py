@@ -146,6 +146,39 @@ def test_questions_side_by_side_are_equal_to_alone_or_refused(name) -> None:
         model(**processor.lessons([lesson]))
 
 
+@pytest.mark.parametrize("name", ["mamba", "bloom", "jamba", "rwkv", "gemma3_text", "gpt2"])
+def test_lessons_of_one_question_teach_every_language_model(name) -> None:
+    """The loss is the language model's own of each answer alone, whatever pads the shorter row, and it falls."""
+    model, processor = around(name)
+    lessons = [Lesson(noise(4), (asked(QUESTIONS[0], "42"),)), Lesson(noise(2, seed=1), (asked(QUESTIONS[1], "left"),))]
+    batch = processor.lessons(lessons)
+    with torch.no_grad():
+        before = model(**batch).loss
+        alone = torch.cat([answer_losses(model, processor, lesson) for lesson in lessons]).mean()
+    torch.testing.assert_close(before, alone, atol=1e-4, rtol=1e-4)
+    learner = torch.optim.SGD(model.train().parameters(), lr=0.02)
+    torch.manual_seed(0)
+    for _ in range(2):
+        learner.zero_grad()
+        model(**batch).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        learner.step()
+    with torch.no_grad():
+        assert model.eval()(**batch).loss < before
+
+
+def answer_losses(model, processor, lesson):
+    """Of each token of an answer and of its end, by the language model to the bare prompt."""
+    (sample,) = lesson.samples
+    inputs = processor(processor.chat(sample.question, sample.target), [lesson.clip])
+    pictures = [inputs[key] for key in ("pixel_values", "patch_boxes", "frame_windows")]
+    embeddings = model.place(inputs["input_ids"], model.visual_embeddings(*pictures))
+    logits = model.language_model(inputs_embeds=embeddings, use_cache=False).logits[0, :-1]
+    asked_tokens = processor(processor.chat(sample.question), [lesson.clip])["input_ids"].shape[1]
+    targets = inputs["input_ids"][0, 1:]
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="none")[asked_tokens - 1 :]
+
+
 def test_prompts_of_several_lengths_are_equal_to_alone_or_refused() -> None:
     model, processor = around("rwkv")
     texts, clips = [processor.chat(question) for question in QUESTIONS], [[noise(2)], [noise(3)]]
@@ -153,7 +186,24 @@ def test_prompts_of_several_lengths_are_equal_to_alone_or_refused() -> None:
         model.generate(**processor(texts, clips), max_new_tokens=2)
     with pytest.raises(ConfigError, match="prompts of several lengths"):
         model(**processor(texts, clips))
-    model.generate(**processor([texts[0]] * 2, [clips[0]] * 2), max_new_tokens=2)
+    equal = processor([texts[0]] * 2, [clips[0]] * 2)
+    model.generate(**equal, max_new_tokens=2)
+    equal["attention_mask"][1, 4] = 0
+    with pytest.raises(ConfigError, match="prompts of several lengths"):
+        model(**equal)
+
+
+@torch.no_grad()
+def test_padding_before_a_cache_is_seen() -> None:
+    """A cache that is empty, or holds the beginning, changes nothing: neither positions nor what is refused."""
+    model, processor = around("gpt2")
+    batch = processor([processor.chat(question) for question in QUESTIONS], [[noise(2)], [noise(3)]])
+    whole = model(**batch).logits
+    cache = DynamicCache()
+    first = {**batch, "input_ids": batch["input_ids"][:, :-3], "attention_mask": batch["attention_mask"][:, :-3]}
+    torch.testing.assert_close(model(**first, past_key_values=cache).logits, whole[:, :-3], atol=1e-4, rtol=1e-4)
+    rest = {"input_ids": batch["input_ids"][:, -3:], "attention_mask": batch["attention_mask"]}
+    torch.testing.assert_close(model(**rest, past_key_values=cache).logits, whole[:, -3:], atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
