@@ -57,6 +57,15 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self._backbones: dict[Any, Backbone] = {}
         self.post_init()  # leaves alone what was loaded
 
+    def initialize_weights(self) -> None:
+        """transformers' own; the language model's first, as when it is loaded alone.
+
+        What is in no file is made here when a model is loaded. Of a class outside transformers, as this one, it takes
+        parts without weights of their own for loaded, and so Falcon-H1's constants stayed what memory held.
+        """
+        self.language_model.initialize_weights()
+        super().initialize_weights()
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
