@@ -71,7 +71,9 @@ def clips_of(
         PromptError: media that is missing, or of an unknown kind.
         VideoError: a file that is no video.
     """
-    parts = [part for one in conversation if not isinstance(one.get("content"), str) for part in one.get("content") or ()]
+    parts = [
+        part for one in conversation if not isinstance(one.get("content"), str) for part in one.get("content") or ()
+    ]
     return [_clip(part, num_frames, fps) for part in parts if part["type"] in MEDIA]
 
 

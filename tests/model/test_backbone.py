@@ -31,14 +31,14 @@ def around(name):
 
 
 def disturbed(when):
-    """A language model whose logits are changed by a thousandth of what they are, where `when` says so."""
+    """A language model whose logits are changed by a hundredth of what they are, where `when` says so."""
     model = tiny()[0].language_model
     seen = []
 
     def change(_module, _arguments, given, output):
         seen.append(given.get("inputs_embeds"))
         if when(given, seen):
-            output.logits = output.logits + 1e-3 * output.logits.roll(1, -1)
+            output.logits = output.logits + 1e-2 * output.logits.roll(1, -1)
 
     model.register_forward_hook(change, with_kwargs=True)
     return Backbone(model)
@@ -69,9 +69,9 @@ def test_a_language_model_without_fault_passes() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_a_thousandth_is_found_and_named(fault) -> None:
+def test_a_fault_of_a_hundredth_is_found_and_named(fault) -> None:
     when = FAULTS[fault]
-    with pytest.raises(ConfigError, match=f"a language model of type 'qwen2' that {fault}.*; choose another"):
+    with pytest.raises(ConfigError, match=f"type 'qwen2' that {fault}.*; choose another one, or another quantisation"):
         disturbed(when).check()
 
 
@@ -112,6 +112,8 @@ def test_trying_leaves_the_model_and_the_random_numbers_as_they_were() -> None:
         ("llama", True, True, True, True),
         ("qwen3_next", True, False, True, False),
         ("bamba", True, False, True, False),
+        ("nemotron_h", True, False, True, False),
+        ("zamba2", True, False, True, False),
         ("jamba", False, False, True, False),
         ("mamba2", False, False, True, False),
         ("rwkv", False, False, False, False),
@@ -127,6 +129,41 @@ def test_what_each_kind_can_do(name, continues, crops, pads, separates) -> None:
         pads,
         separates,
     )
+
+
+@torch.no_grad()
+def test_time_steps_keep_their_limits_one_token_at_a_time() -> None:
+    """And what is said to a whole text is what it was; trying twice, or a copy, adds nothing."""
+    model = tiny_model("zamba2", word_tokenizer(vocabulary()))
+    ids = torch.arange(20, 44)[None]
+    before = model(ids, use_cache=False).logits
+    for _ in range(2):
+        Backbone(model).check()
+    copied = copy.deepcopy(model)
+    clamped = [layer for layer in copied.modules() if hasattr(layer, "time_step_limit")]
+    assert [len(layer.in_proj._forward_hooks) for layer in clamped] == [1] * len(clamped)
+    assert {id(next(iter(layer.in_proj._forward_hooks.values())).layer) for layer in clamped} == set(map(id, clamped))
+    whole = copied(ids, use_cache=False).logits
+    torch.testing.assert_close(whole, before, atol=1e-4, rtol=1e-4)
+    cache, steps = DynamicCache(config=copied.config), []
+    for token in ids.T[:, None]:
+        steps.append(copied(token, past_key_values=cache).logits)
+    torch.testing.assert_close(torch.cat(steps, 1), whole, atol=1e-3, rtol=1e-3)
+
+
+def test_a_quantisation_by_tensor_is_refused_with_what_can_be_done() -> None:
+    """One scale for all tokens lets each of them see those that come after it."""
+    model = tiny_model("llama", word_tokenizer(vocabulary()))
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(in_eight_bits)
+    with pytest.raises(ConfigError, match=r"tokens see those that come after.*; .* another quantisation where"):
+        Backbone(model).check()
+
+
+def in_eight_bits(_module, arguments):
+    scale = arguments[0].abs().max() / 127
+    return ((arguments[0] / scale).round() * scale,)
 
 
 def test_half_precision_is_no_fault() -> None:

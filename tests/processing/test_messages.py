@@ -45,7 +45,11 @@ def test_parts_are_the_text_that_the_model_learned_from(panda):
 
 def test_parts_of_text_follow_each_other_as_they_are_written(panda):
     processor = panda[1]
-    parts = [{"type": "video"}, {"type": "text", "text": " What number is "}, {"type": "text", "text": "on the card?\n"}]
+    parts = [
+        {"type": "video"},
+        {"type": "text", "text": " What number is "},
+        {"type": "text", "text": "on the card?\n"},
+    ]
     said = processor.apply_chat_template([{"role": "user", "content": parts}], add_generation_prompt=True)
     assert said == processor.chat("What number is on the card?")
 

@@ -43,7 +43,9 @@ def test_a_chat_format_of_its_own_says_itself_where_a_text_begins():
 @pytest.mark.parametrize("name", bundled())
 def test_bundled_models_are_asked_as_they_were_taught(name):
     processor = load(name).processor
-    tokens = processor.tokenizer.convert_ids_to_tokens(processor(processor.chat("Where is the key?", clips=0))["input_ids"][0])
+    tokens = processor.tokenizer.convert_ids_to_tokens(
+        processor(processor.chat("Where is the key?", clips=0))["input_ids"][0]
+    )
     assert tokens == ["<|question|>", "where", " is", " the", " key", "?", "<|answer|>"]
 
 
@@ -58,5 +60,5 @@ def test_a_template_that_is_no_jinja_is_named():
 def test_messages_that_a_template_refuses_are_named():
     processor = with_template(PLAIN_TEMPLATE, adds_bos=False)
     processor.chat_template = "{{ raise_exception('roles must alternate') }}"
-    with pytest.raises(PromptError, match="does not take: roles must alternate; .*another chat_template"):
+    with pytest.raises(PromptError, match=r"does not take: roles must alternate; .*another chat_template"):
         processor.chat("where?")
