@@ -1,6 +1,6 @@
 """Every causal language model of transformers behind LongPanda: works, or is refused by name; never silently wrong.
 
-    python -m benchmarks.backbones                # all of them, about six minutes on one core
+    python -m benchmarks.backbones                # all of them, about eight minutes on one core
     python -m benchmarks.backbones llama mamba    # some, to look at: nothing is written
 
 Each is made small with random weights, saved, composed and asked. Written to benchmarks/results/backbones.json, which
