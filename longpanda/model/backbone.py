@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 WINDOWS = ("sliding_window", "sliding_window_size", "window_size", "attention_window_size", "attention_chunk_size")
 """Fields for how far a layer sees."""
 _ANOTHER = "choose another one"
+_APART = "give each lesson one question (in a recipe: one family, questions: 1)"
 
 
 class Backbone:
@@ -154,7 +155,7 @@ class Backbone:
         readable = self.readable(mask, dtype)
         if not self.separates:
             found = f"several questions side by side on a '{self.name}', which does not keep them apart"
-            raise ConfigError(found, "a mask and positions that it keeps to", "one question a lesson")
+            raise ConfigError(found, "a mask and positions that it keeps to", _APART)
         return readable
 
     def readable(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
@@ -164,7 +165,7 @@ class Backbone:
             return mask
         if attention != "eager":
             found = f"several questions side by side with attn_implementation='{attention}'"
-            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or one question a lesson")
+            raise ConfigError(found, "'sdpa' or 'eager'", f"choose one of them, or {_APART}")
         return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
 
 
@@ -197,4 +198,4 @@ def _check_full_attention(text: Any, length: int) -> None:
         return
     found = f"{length} tokens of questions side by side on '{text.model_type}' with "
     found += f"a sliding window of {window}" if slides else f"layers of {', '.join(sorted(kinds)) or 'no attention'}"
-    raise ConfigError(found, "full attention in every layer", "one question a lesson, or shorter clips")
+    raise ConfigError(found, "full attention in every layer", f"{_APART}, or use shorter clips")

@@ -132,13 +132,24 @@ class LongPandaProcessor(ProcessorMixin):
         texts = written(self.tokenizer, [plain(one) for one in conversations], template, **kwargs)
         if not tokenize:
             return texts if several else texts[0]
-        wanted = {name: value for name, value in options.items() if value not in (None, False, "auto")}
-        inputs = self(texts, [clips_of(one, **rate) for one in conversations], **wanted)
+        options = {name: value for name, value in options.items() if value is not None and value is not False}
+        if options.get("return_tensors") == "auto":
+            del options["return_tensors"]
+        inputs = self(texts, [clips_of(one, **rate) for one in conversations], **options)
         return inputs if return_dict else inputs["input_ids"]
 
     def _template(self, chosen: str | None) -> str:
-        """A chat template by its text or its name; None is the processor's own."""
+        """A chat template by its text or its name; None is the processor's own.
+
+        Raises:
+            ConfigError: of several, none is the default.
+        """
         own = self.chat_template if isinstance(self.chat_template, dict) else {"default": self.chat_template}
+        if chosen is None and "default" not in own:
+            found = f"chat templates {', '.join(own)}, none of them 'default'"
+            raise ConfigError(
+                found, "one of them", "name it with chat_template=, or set processor.chat_template to one"
+            )
         return str(own.get(chosen or "default", chosen))
 
     def __call__(

@@ -273,8 +273,9 @@ class _Collate:
         batch = dict(self.processor.lessons(lessons))
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
-            usual = batch.get("position_ids", counted(batch["attention_mask"]))
-            batch["position_ids"] = spread(usual, ids, lessons, placeholder, self.positions)
+            if "position_ids" not in batch:
+                batch["position_ids"] = counted(batch["attention_mask"])
+            batch["position_ids"] = spread(batch["position_ids"], ids, lessons, placeholder, self.positions)
         return batch
 
 

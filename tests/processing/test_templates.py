@@ -62,3 +62,14 @@ def test_messages_that_a_template_refuses_are_named():
     processor.chat_template = "{{ raise_exception('roles must alternate') }}"
     with pytest.raises(PromptError, match=r"does not take: roles must alternate; .*another chat_template"):
         processor.chat("where?")
+
+
+def test_of_several_templates_one_is_named():
+    processor = with_template(PLAIN_TEMPLATE, adds_bos=False)
+    messages = [{"role": "user", "content": "where?"}]
+    processor.chat_template = {"short": "{{ messages[0]['content'] }}", "default": PLAIN_TEMPLATE}
+    assert processor.apply_chat_template(messages, "short") == "where?"
+    assert processor.apply_chat_template(messages) == "User: where?\n"
+    del processor.chat_template["default"]
+    with pytest.raises(ConfigError, match="chat templates short, none of them 'default'"):
+        processor.chat("where?")
