@@ -31,8 +31,8 @@ class Limits:
     unable to do something, which costs time, and the third where it is refused.
 
     The least is in the gap that all causal language models of transformers 5.23 leave, made small: in float32 the same
-    sums differ by up to 0.0001 of what another prompt changes, other sums by 0.03 and more. In half precision there is
-    no gap (up to 0.4, where a router decides by a hair; 0.03 and more): docs/backbones.md says what follows.
+    sums differ by up to 0.00005 of what another prompt changes (hrm_text, which iterates, by more), other sums by 0.03
+    and more. In half precision there is no gap: docs/backbones.md says what follows.
 
     Args:
         model: gives logits [B, L, V] for embeddings [B, L, D].

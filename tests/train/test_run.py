@@ -498,19 +498,3 @@ def test_a_start_of_another_size_is_refused(whole, tmp_path):
     recipe = dataclasses.replace(RECIPE, start=str(whole[1][0]), model=model)
     with pytest.raises(ConfigError, match="a model of other parts or sizes"):
         train(recipe, tmp_path / "further")
-
-
-MAMBA = {"model_type": "mamba", "hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 32, "state_size": 4}
-
-
-@pytest.mark.parametrize("positions", [0, 4000])
-def test_a_language_model_without_attention_learns_from_one_question_a_clip(tmp_path, positions):
-    """Positions it has none of, so moving them is refused."""
-    stage = StageRecipe("one", steps=2, frames=(1, 2), families=("needle",), questions=1, positions=positions, **QUICK)
-    recipe = dataclasses.replace(RECIPE, model=ModelRecipe("nano", MAMBA, {"frames": 4}, notice=""), stages=(stage,))
-    if positions:
-        with pytest.raises(ConfigError, match="position_ids for a 'mamba', which would ignore it"):
-            train(recipe, tmp_path)
-    else:
-        folder, _ = train(recipe, tmp_path)
-        assert type(load(str(folder)).model.language_model).__name__ == "MambaForCausalLM"
