@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from tiny import asked, noise, tiny
+from tiny import SMALLEST_TEXT, asked, noise, tiny
 
+from longpanda.cli.train import lessons_of
+from longpanda.errors import ConfigError
+from longpanda.index import load
+from longpanda.longwatch import vocabulary
+from longpanda.longwatch.lessons import CELL_ATTRIBUTES
+from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.train import run
 from longpanda.train.positions import spread
+from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 from longpanda.types import Lesson
 
 QUESTIONS = (asked("What number is on the red circle?", "42"), asked("Where is the key at the end?", "left"))
@@ -59,3 +67,21 @@ def test_a_lesson_without_questions_may_be_spread(processor):
     batch, moved = spread_lessons(processor, [Lesson(noise(6), ()), lessons(1)[0]])
     assert moved.shape == batch["position_ids"].shape
     assert np.all(moved.numpy() >= 0)
+
+
+MAMBA = {"model_type": "mamba", "hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 32, "state_size": 4}
+
+
+@pytest.mark.parametrize(("text", "positions"), [(MAMBA, 0), (MAMBA, 4000), (SMALLEST_TEXT, 4000)])
+def test_one_question_a_clip_teaches_what_knows_no_positions(tmp_path, text, positions):
+    """Where they are to be moved, that is refused of a language model without any."""
+    stage = StageRecipe(
+        "one", 2, frames=(1, 2), families=("needle",), questions=1, positions=positions, batch=2, learning_rate=1e-3
+    )
+    recipe = Recipe(name="test", model=ModelRecipe("nano", text, {"frames": 4}, notice=""), stages=(stage,), workers=0)
+    arguments = recipe, word_tokenizer(vocabulary()), lessons_of, list(CELL_ATTRIBUTES.values()), tmp_path, str
+    if text is MAMBA and positions:
+        with pytest.raises(ConfigError, match="position_ids for a 'mamba', which would ignore it"):
+            run.train(*arguments)
+    else:
+        assert load(str(run.train(*arguments))).model.language_model.config.model_type == text["model_type"]
