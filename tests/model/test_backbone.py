@@ -129,6 +129,34 @@ def test_what_each_kind_can_do(name, continues, crops, pads, separates) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["llama", "qwen2", "qwen3_moe", "flex_olmo", "bloom"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_that_tell_what_seeing_less_does_pass_also_where_experts_change(name, dtype) -> None:
+    assert Backbone(tiny_model(name, word_tokenizer(vocabulary())).to(dtype)).unexplained == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("hrm_text", "whose gradients do not tell what it says when it sees less"),  # most cycles run without any
+        ("minicpm3", "that keeps no values of tokens, but what keys are made of as well"),
+        ("deepseek_v3", "that keeps no values of tokens, but what keys are made of as well"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_that_would_mislead_are_found_and_named(name, why, dtype) -> None:
+    model = tiny_model(name, word_tokenizer(vocabulary())).to(dtype)
+    assert Backbone(model).unexplained == why
+
+
+def test_gradients_that_cannot_be_tried_are_named() -> None:
+    backbone = Backbone(tiny()[0].language_model)
+    backbone.trial.model.register_forward_pre_hook(
+        lambda *_: (_ for _ in ()).throw(ValueError("no such layer\nat all"))
+    )
+    assert backbone.unexplained == "whose gradients cannot be tried (ValueError: no such layer)"
+
+
 def test_half_precision_is_no_fault() -> None:
     """Nor is it one where the next token of a padded prompt is another, of two that are about as likely."""
     for name in ("llama", "qwen3_next", "mixtral", "gpt2"):
