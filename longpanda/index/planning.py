@@ -57,11 +57,12 @@ def evidence_bytes(model: "LongPandaForConditionalGeneration", tokens: int, rest
         rest: of them that follow the last visual token.
     """
     text = model.config.text_config
-    queries = text.num_attention_heads
+    embedding: Any = model.get_input_embeddings()
+    queries, words = text.num_attention_heads, embedding.weight.shape[0]
     shared = queries // (getattr(text, "num_key_value_heads", None) or queries)
     layer = tokens * _layer_bytes(text, model.dtype)
     weights = queries * rest * tokens * 4 if model.language_model.config._attn_implementation == "eager" else 0
-    return text.num_hidden_layers * layer, (4 + 2 * shared) * layer + 2 * rest * text.vocab_size * 4 + weights
+    return text.num_hidden_layers * layer, (4 + 2 * shared) * layer + 8 * rest * words + weights
 
 
 def plan_video(

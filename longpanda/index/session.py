@@ -143,9 +143,11 @@ class Session:
         backbone = self.model.backbone
         if backbone.unexplained:
             return f"No evidence is given: the language model is a '{backbone.name}' {backbone.unexplained}. "
+        if self.memory_bytes is None:
+            return ""
         rest = list(reversed(ids)).index(self.model.config.video_token_id)
         kept, more = evidence_bytes(self.model, len(ids), rest)
-        if self.memory_bytes is None or kept + more <= self.memory_bytes:
+        if kept + more <= self.memory_bytes:
             return ""
         kept_mib, more_mib, most_mib = (f"{size / 2**20:.1f} MiB" for size in (kept, more, self.memory_bytes))
         return (

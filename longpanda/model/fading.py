@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -57,7 +57,8 @@ def faded_logits(
     """
     end, faded = len(factors), DynamicCache()
     faded.layers = [FadedLayer(layer.keys[:, :, :end], layer.values[:, :, :end], factors) for layer in cache.layers]
-    with _arithmetic(in_float32), _run_again_on_the_way_back(language_model, in_float32):
+    as_written = torch.compiler.set_stance("force_eager")  # what was compiled knows neither of these two
+    with as_written, _arithmetic(in_float32), _run_again_on_the_way_back(language_model, in_float32):
         logits: Tensor = language_model(row, past_key_values=faded, use_cache=True).logits[0]
     return logits
 
@@ -71,7 +72,8 @@ def _run_again_on_the_way_back(language_model: nn.Module, in_float32: bool) -> I
     try:
         for layer in layers:
             layer.forward = partial(again, layer.forward)
-        yield
+        with set_checkpoint_early_stop(False):  # what loads a layer's weights takes them away at its end
+            yield
     finally:
         for layer, forward in zip(layers, replaced, strict=True):
             if forward is None:

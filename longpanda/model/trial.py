@@ -183,7 +183,8 @@ class Trial:
         factor, end = torch.tensor(seen, requires_grad=True), sum(PIECES)
         place = torch.arange(end)
         factors = torch.where((place >= VISUAL[0]) & (place < VISUAL[1]), factor, 1.0)
-        return factor, faded_logits(self.model, cache, self.ids[:, end:].clone(), factors, in_float32=True)
+        is_here = not any(weight.is_meta for weight in self.model.parameters())  # offloaded ones stay what they are
+        return factor, faded_logits(self.model, cache, self.ids[:, end:].clone(), factors, in_float32=is_here)
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Of every token of a whole prompt [1, L, D]."""

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from tiny import asked, noise, tiny, tiny_stab
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, StaticCache
 
@@ -147,6 +148,15 @@ def test_gradients_that_tell_what_seeing_less_does_pass_also_where_experts_chang
 def test_gradients_that_would_mislead_are_found_and_named(name, why, dtype) -> None:
     model = tiny_model(name, word_tokenizer(vocabulary())).to(dtype)
     assert Backbone(model).unexplained == why
+
+
+def test_gradients_are_tried_of_what_was_compiled_or_offloaded_and_leave_it_as_it_was() -> None:
+    model = tiny()[0].language_model.bfloat16()
+    assert Backbone(torch.compile(copy.deepcopy(model), backend="eager")).unexplained == ""
+    offloaded = cpu_offload(copy.deepcopy(model), execution_device="cpu")
+    before = [(one.dtype, one.device) for one in offloaded.parameters()]
+    assert Backbone(offloaded).unexplained == ""
+    assert [(one.dtype, one.device) for one in offloaded.parameters()] == before
 
 
 def test_gradients_that_cannot_be_tried_are_named() -> None:
