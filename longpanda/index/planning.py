@@ -48,8 +48,8 @@ def _layer_bytes(text: Any, dtype: torch.dtype) -> int:
 def evidence_bytes(model: "LongPandaForConditionalGeneration", tokens: int, rest: int) -> tuple[int, int]:
     """Memory that keys and values take, and what evidence takes beside them for a moment; at most, as measured.
 
-    That is four copies of one layer's keys and values, two for each query head that shares them, float32 logits twice,
-    and, where attention is not fused, its weights.
+    That is four copies of one layer's keys and values, two for each query head that shares them, and twice, in float32,
+    the logits and, where attention is not fused, its weights.
 
     Args:
         model: the network.
@@ -61,7 +61,7 @@ def evidence_bytes(model: "LongPandaForConditionalGeneration", tokens: int, rest
     queries, words = text.num_attention_heads, embedding.weight.shape[0]
     shared = queries // (getattr(text, "num_key_value_heads", None) or queries)
     layer = tokens * _layer_bytes(text, model.dtype)
-    weights = queries * rest * tokens * 4 if model.language_model.config._attn_implementation == "eager" else 0
+    weights = 8 * queries * rest * tokens if model.language_model.config._attn_implementation == "eager" else 0
     return text.num_hidden_layers * layer, (4 + 2 * shared) * layer + 8 * rest * words + weights
 
 
