@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
-from longpanda.errors import ConfigError
+from longpanda.model.fading import faded_logits
 from longpanda.shapes import Float
 from longpanda.types import Evidence
 
@@ -53,9 +52,6 @@ def group_effects(
         ids: a prompt and its answer.
         answered: how many of the last ids are the answer's.
         groups: that the visual tokens stand for.
-
-    Raises:
-        ConfigError: layers that autograd cannot pass, as those of some kinds of quantisation.
     """
     visual = torch.tensor(ids[: len(ids) - answered]) == model.config.video_token_id
     end = int(visual.nonzero()[-1, 0]) + 1
@@ -65,31 +61,10 @@ def group_effects(
     group_of[visual[:end]] = torch.arange(groups).repeat_interleave(int(visual.sum()) // groups)
     row = torch.tensor([list(ids)[end : first + written - 1]], device=model.device)
     factors = torch.cat([torch.full((groups,), FADED), torch.ones(1)]).requires_grad_()
-    faded = _faded(cache, end, factors, group_of)
-    logits = model.language_model(row, past_key_values=faded, use_cache=True).logits[0, -written:]
+    logits = faded_logits(model.language_model, cache, row, factors[group_of])[-written:]
     answer = torch.tensor(list(ids)[first : first + written], device=logits.device)
-    effects = None
-    if logits.requires_grad:
-        (effects,) = torch.autograd.grad(_log_odds(logits.float(), answer), factors, allow_unused=True)
-    if effects is None:
-        found = f"evidence from a '{model.backbone.name}' whose layers give no gradients"
-        raise ConfigError(found, "weights that are not quantised, or in a way that can be trained", "ask without it")
+    (effects,) = torch.autograd.grad(_log_odds(logits.float(), answer), factors)
     return effects[:groups].double().numpy()
-
-
-def _faded(cache: Any, end: int, factors: Float[Tensor, " G1"], group_of: Tensor) -> DynamicCache:
-    """The first keys and values of a cache, with each group's values multiplied by its factor."""
-    faded = DynamicCache()
-    for number, layer in enumerate(cache.layers):
-        keys, values = (_differentiable(one[:, :, :end]) for one in (layer.keys, layer.values))
-        factor = factors[group_of].to(values.device, values.dtype)
-        faded.update(keys, values * factor[:, None], number)
-    return faded
-
-
-def _differentiable(one: Tensor) -> Tensor:
-    """A tensor that autograd can keep: what was computed in inference mode has to be copied for that."""
-    return one.clone() if one.is_inference() else one
 
 
 def _log_odds(logits: Float[Tensor, "T V"], tokens: Tensor) -> Float[Tensor, ""]:

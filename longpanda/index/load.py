@@ -68,7 +68,9 @@ class LongPanda:
             sampling: which seconds of a video to look at; None takes the model's own, and fewer where they do not fit.
             budget_tokens: the most tokens that the visual part of a prompt may take.
             memory_bytes: the most memory that the language model's keys and values of one prompt may take; verifying
-                an answer keeps those of two.
+                an answer keeps those of two. Evidence takes about as much as one of the layers beside them, several
+                times over (`planning.evidence_bytes`); where both are more than this, none is given and the answer's
+                notice says so.
             answer_tokens: the longest answer.
             frames: how many frames to look at, in place of `sampling`.
 
@@ -91,7 +93,7 @@ class LongPanda:
             info = probe(path)
             sampling, plan = plan_video(info, *parts, sampling, budget_tokens, memory_bytes, answer_tokens)
             watched = watch_video(path, info, sampling, *parts)
-        return Session(self.name, *parts, watched, plan, answer_tokens=answer_tokens)
+        return Session(self.name, *parts, watched, plan, None, answer_tokens, memory_bytes)
 
     def index(
         self,

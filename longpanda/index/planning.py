@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -26,9 +26,6 @@ def costs_of(
 ) -> Costs:
     """What a model spends on a video that ends at second `end`, and whose groups have so many frames and tokens."""
     text, frames = model.config.text_config, processor.image_processor
-    queries = getattr(text, "num_attention_heads", 0)  # a recurrent model has none
-    heads = getattr(text, "num_key_value_heads", None) or queries
-    head_width = getattr(text, "head_dim", None) or text.hidden_size // max(queries, 1)
     return Costs(
         frames_per_group=group[0],
         tokens_per_group=group[1],
@@ -36,8 +33,36 @@ def costs_of(
         most_times=math.floor(end / frames.times_seconds) + 1 if frames.times_seconds else None,
         kept_free=QUESTION_TOKENS + answer_tokens,
         context_tokens=getattr(text, "max_position_embeddings", None),
-        cache_bytes_per_token=2 * text.num_hidden_layers * heads * head_width * torch.finfo(model.dtype).bits // 8,
+        cache_bytes_per_token=text.num_hidden_layers * _layer_bytes(text, model.dtype),
     )
+
+
+def _layer_bytes(text: Any, dtype: torch.dtype) -> int:
+    """Keys and values of a token in a layer."""
+    queries = getattr(text, "num_attention_heads", 0)  # a recurrent model has none
+    heads = getattr(text, "num_key_value_heads", None) or queries
+    head_width = getattr(text, "head_dim", None) or text.hidden_size // max(queries, 1)
+    return int(2 * heads * head_width * dtype.itemsize)
+
+
+def evidence_bytes(model: "LongPandaForConditionalGeneration", tokens: int, rest: int) -> tuple[int, int]:
+    """Memory that keys and values take, and what evidence takes beside them for a moment; at most, as measured.
+
+    That is four copies of one layer's keys and values, two for each query head that shares them, and twice, in float32,
+    the logits and, where attention is not fused, its weights.
+
+    Args:
+        model: the network.
+        tokens: of a prompt and its answer.
+        rest: of them that follow the last visual token.
+    """
+    text = model.config.text_config
+    embedding: Any = model.get_input_embeddings()
+    queries, words = text.num_attention_heads, embedding.weight.shape[0]
+    shared = queries // (getattr(text, "num_key_value_heads", None) or queries)
+    layer = tokens * _layer_bytes(text, model.dtype)
+    weights = 8 * queries * rest * tokens if model.language_model.config._attn_implementation == "eager" else 0
+    return text.num_hidden_layers * layer, (4 + 2 * shared) * layer + 8 * rest * words + weights
 
 
 def plan_video(

@@ -90,9 +90,13 @@ class PrefixCache:
         """By how much each group of frames speaks for an answer: [G]. Arguments and result as of `group_effects`.
 
         Raises:
-            ConfigError: layers that forget, whose attention does not reach the whole video.
+            ConfigError: layers that forget, whose attention does not reach the whole video, or gradients that do not
+                tell what the video does (`Backbone.unexplained`).
         """
         self.require_memory("evidence from")
+        if why := self._model.backbone.unexplained:
+            found = f"evidence from a '{self._model.backbone.name}' {why}"
+            raise ConfigError(found, "gradients that tell what seeing less changes", "ask without it")
         with torch.inference_mode():
             cache = self._ready(list(ids)[: len(ids) - answered])
         return group_effects(self._model, cache, ids, answered, groups)

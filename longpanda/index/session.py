@@ -13,6 +13,7 @@ from torch import Tensor
 from longpanda.errors import ConfigError, ContextError, counted
 from longpanda.index.encode import clock
 from longpanda.index.evidence import intervals, surrounded
+from longpanda.index.planning import evidence_bytes
 from longpanda.index.prefix import PrefixCache
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.index.watched import Watched
@@ -40,6 +41,8 @@ class Session:
         plan: how many of them go into the prompt.
         groups: which groups of them, in order; None takes as many as the plan says, evenly.
         answer_tokens: the longest answer.
+        memory_bytes: the most that keys and values of a prompt may take, with what evidence takes beside them; None is
+            no limit.
     """
 
     def __init__(
@@ -51,10 +54,11 @@ class Session:
         plan: Plan,
         groups: Sequence[int] | None = None,
         answer_tokens: int = ANSWER_TOKENS,
+        memory_bytes: int | None = None,
     ) -> None:
         self.name, self.model, self.processor, self.watched, self.plan = name, model, processor, watched, plan
         self.groups = evenly(len(watched.tokens), plan.groups).tolist() if groups is None else list(groups)
-        self.answer_tokens = answer_tokens
+        self.answer_tokens, self.memory_bytes = answer_tokens, memory_bytes
         self._spent = dict(watched.seconds)
         self._prefix = PrefixCache(model, self._embeddings)
 
@@ -73,13 +77,14 @@ class Session:
         Args:
             question: what you want to know.
             history: what was asked and answered before, where the question builds on it.
-            evidence: say where in the video the answer comes from, or that no part of it stands out.
+            evidence: say where in the video the answer comes from; or, in the notice, why no evidence is given: no part
+                of the video stands out, the language model's gradients do not tell, or memory does not suffice.
             verify: ask again with the evidence alone, and without it; says where, too.
 
         Raises:
             PromptError: the question is empty.
             ContextError: the prompt leaves no room in the context for an answer.
-            ConfigError: evidence of a language model with layers that forget, or that give no gradients.
+            ConfigError: evidence of a language model with layers that forget.
         """
         if evidence or verify:
             self._prefix.require_memory("evidence from")
@@ -88,7 +93,8 @@ class Session:
         new = self._generate(ids)
         text = self._text(new)
         is_cut, explained = self._is_cut(new), bool(text) and (evidence or verify)
-        found, inside = self._evidence(ids, new) if explained else ((), [])
+        why = self._unexplained([*ids, *new]) if explained else ""
+        found, inside = self._evidence(ids, new) if explained and not why else ((), [])
         checked = self._verification(_Said(text, not is_cut), inside, question, history) if verify and inside else None
         spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
         tokens = self.watched.tokens
@@ -101,7 +107,7 @@ class Session:
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
             path=str(self.watched.path),
-            notice=self._notice(question, text, is_cut, explained and not found),
+            notice=self._notice(question, text, is_cut, why or (NO_EVIDENCE if explained and not found else "")),
             evidence=found,
             verification=checked,
             is_cut=is_cut,
@@ -131,6 +137,23 @@ class Session:
     def _text(self, ids: Sequence[int]) -> str:
         text: str = self.processor.tokenizer.decode(ids, skip_special_tokens=True)
         return text.strip()
+
+    def _unexplained(self, ids: Sequence[int]) -> str:
+        """Why no evidence of an answer can be given; "" where it can be looked for."""
+        backbone = self.model.backbone
+        if backbone.unexplained:
+            return f"No evidence is given: the language model is a '{backbone.name}' {backbone.unexplained}. "
+        if self.memory_bytes is None:
+            return ""
+        rest = list(reversed(ids)).index(self.model.config.video_token_id)
+        kept, more = evidence_bytes(self.model, len(ids), rest)
+        if kept + more <= self.memory_bytes:
+            return ""
+        kept_mib, more_mib, most_mib = (f"{size / 2**20:.1f} MiB" for size in (kept, more, self.memory_bytes))
+        return (
+            f"No evidence is given: it takes {more_mib} beside keys and values of {kept_mib}, and {most_mib} "
+            "may be taken for both; allow more memory, or fewer tokens. "
+        )
 
     def _evidence(self, ids: Sequence[int], new: Sequence[int]) -> tuple[tuple[Evidence, ...], list[int]]:
         """The stretches that an answer comes from, and which of the groups in the prompt they are."""
@@ -200,7 +223,7 @@ class Session:
             expected = f"some of 0 to {count - 1}, each once, in order"
             raise ConfigError(f"groups {chosen[:8]}", expected, "choose groups of the video's tokens")
         parts = self.name, self.model, self.processor, self.watched, self.plan
-        return Session(*parts, chosen, self.answer_tokens)
+        return Session(*parts, chosen, self.answer_tokens, self.memory_bytes)
 
     @property
     def _key(self) -> str:
@@ -213,13 +236,13 @@ class Session:
         projected: Tensor = self.model.projector(values.flatten(0, 1))
         return projected
 
-    def _notice(self, question: str, answer: str, is_cut: bool, is_unexplained: bool) -> str:
+    def _notice(self, question: str, answer: str, is_cut: bool, no_evidence: str) -> str:
         cut = f"The answer was cut off after {counted(self.answer_tokens, 'token')}, the most that were asked for. "
         parts = [
             self.watched.notice,
             self._amount(),
             cut if is_cut else "",
-            NO_EVIDENCE if is_unexplained else "",
+            no_evidence,
             self._not_understood(question, answer),
             self.model.config.notice,
         ]

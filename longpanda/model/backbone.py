@@ -94,8 +94,7 @@ class Backbone:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # whatever its code does not expect
-            line = next(iter(str(error).strip().splitlines()), "")
-            self._refuse(f"that fails when given embeddings ({type(error).__name__}: {line[:200]})", _ANOTHER)
+            self._refuse(f"that fails when given embeddings ({_line(error)})", _ANOTHER)
         if why:
             self._refuse(why, f"{_ANOTHER}, or another quantisation where its weights are quantised")
 
@@ -114,6 +113,17 @@ class Backbone:
         layers = self.new_cache().layers
         kept = all(hasattr(layer, "keys") and not getattr(layer, "is_sliding", False) for layer in layers)
         return kept and self._works(Trial.cut_back)
+
+    @cached_property
+    def unexplained(self) -> str:
+        """Why evidence of what it says would be wrong, of one that can be cut back; "" where it would be right."""
+        try:
+            return self.trial.misled()
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # whatever its code does not expect
+            _log.debug("the gradients of a '%s' cannot be tried", self.name, exc_info=True)
+            return f"whose gradients cannot be tried ({_line(error)})"
 
     @cached_property
     def pads(self) -> bool:
@@ -167,6 +177,11 @@ class Backbone:
             found = f"several questions side by side with attn_implementation='{attention}'"
             raise ConfigError(found, "'sdpa' or 'eager'", f"choose one of them, or {_APART}")
         return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
+
+
+def _line(error: Exception) -> str:
+    """What kind it is, and what it says first."""
+    return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')[:200]}"
 
 
 def _prepare(language_model: PreTrainedModel) -> None:

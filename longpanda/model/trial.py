@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from longpanda.model.fading import faded_logits
+
 if TYPE_CHECKING:
     from longpanda.model.backbone import Backbone
 
@@ -21,6 +23,11 @@ PIECES = (10, 9)
 NEW_TOKENS = 5
 ROUNDINGS, LEAST_SHARE, MOST_SHARE, REFUSED_SHARE = 32.0, 2e-3, 0.1, 0.25
 """How far logits may be apart that should be one (`Limits`)."""
+SEEN, STEPS = (0.5, 0.4, 0.6), (2**-9, 2**-3)
+"""How much is seen of the visual tokens where a gradient is tried, and steps to try it with: one so small that a
+mixture seldom turns to another expert on the way, and one for layers that round whatever they are given."""
+MOST_OFF = 0.1
+"""Share of what a step changes by which a gradient may miss it at one of the places."""
 
 
 class Limits:
@@ -179,6 +186,41 @@ class Trial:
             output = self.model(inputs_embeds=embeddings, attention_mask=readable, position_ids=place, use_cache=False)
             alone = self.logits(torch.cat([embeddings[:, :begin], embeddings[:, begin + first :]], 1))
             return self.same(output.logits[:, begin + first :], alone[:, begin:])
+
+    def misled(self) -> str:
+        """What is wrong with gradients by how much is seen of visual tokens, "" where they tell what that changes."""
+        with _quiet(self.model):
+            cache = self._begun()
+            rank = getattr(self.model.config, "kv_lora_rank", None)
+            if any(layer.keys.shape[1::2] == (1, rank) for layer in cache.layers):
+                return "that keeps no values of tokens, but what keys are made of as well"
+            if any(self._tells(cache, step) for step in STEPS):
+                return ""
+        return "whose gradients do not tell what it says when it sees less"
+
+    def _tells(self, cache: Any, step: float) -> bool:
+        """Does the gradient agree with a step at two of three places? Experts that change make logits jump at one."""
+        agree = [self._off(cache, seen, step) <= MOST_OFF for seen in SEEN[:2]]
+        return all(agree) or (any(agree) and self._off(cache, SEEN[2], step) <= MOST_OFF)
+
+    @torch.inference_mode(False)
+    def _off(self, cache: Any, seen: float, step: float) -> float:
+        """By what share of what a step changes a gradient misses it, all logits together, along the change itself."""
+        (_, less), (factor, logits), (_, more) = (self._seeing(cache, seen + way * step) for way in (-1, 0, 1))
+        change = (more - less).detach()
+        along = (logits * change).sum() + 0 * factor  # which it may not depend on
+        (slope,) = torch.autograd.grad(along, factor)
+        return abs(float(2 * step * slope / change.pow(2).sum() - 1))  # no number, and no agreement, where none changes
+
+    @torch.inference_mode(False)
+    @torch.enable_grad()
+    def _seeing(self, cache: Any, seen: float) -> tuple[Tensor, Tensor]:
+        """How much is seen of the visual tokens, and what the model says to the rest of the prompt then."""
+        factor, end = torch.tensor(seen, requires_grad=True), sum(PIECES)
+        place = torch.arange(end)
+        factors = torch.where((place >= VISUAL[0]) & (place < VISUAL[1]), factor, 1.0)
+        is_here = not any(weight.is_meta for weight in self.model.parameters())  # offloaded ones stay what they are
+        return factor, faded_logits(self.model, cache, self.ids[:, end:].clone(), factors, in_float32=is_here)
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Of every token of a whole prompt [1, L, D]."""

@@ -11,8 +11,9 @@ from longpanda.errors import ConfigError
 from longpanda.index import LongPanda, load
 from longpanda.index import session as session_module
 from longpanda.index.evidence import FADED, MOST_INTERVALS, READ_TOKENS, intervals
+from longpanda.index.planning import evidence_bytes
 from longpanda.index.prefix import PrefixCache
-from longpanda.types import Evidence, Verification
+from longpanda.types import ANSWER_TOKENS, Evidence, Verification
 from longpanda.video import Sampling
 from longpanda.video import encode as write_video
 
@@ -250,12 +251,63 @@ def test_layers_that_forget_give_no_evidence(film, monkeypatch):
         panda.watch(film).ask(QUESTION, evidence=True)
 
 
-def test_layers_without_gradients_give_no_evidence(model_folder, film):
+def without_gradients(layer):
+    layer.self_attn.o_proj.register_forward_hook(lambda _layer, _given, output: output.detach())
+
+
+def partly_without_gradients(layer):
+    layer.mlp.forward = torch.no_grad()(layer.mlp.forward)
+
+
+class Int8(torch.nn.Module):
+    """A linear layer as some quantisations have it: int8 weights, and a kernel that autograd does not know."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.scale = linear.weight.detach().abs().max() / 127
+        self.weight = torch.nn.Buffer((linear.weight.detach() / self.scale).round().to(torch.int8))
+
+    @torch.no_grad()
+    def forward(self, given):
+        return torch.nn.functional.linear(given, self.weight.to(given.dtype) * self.scale)
+
+
+def partly_quantised(layer):
+    layer.mlp.down_proj = Int8(layer.mlp.down_proj)
+
+
+@pytest.mark.parametrize("change", [without_gradients, partly_without_gradients, partly_quantised])
+def test_gradients_that_would_mislead_give_no_evidence_and_the_answer_says_why(model_folder, film, change):
+    why = "whose gradients do not tell what it says when it sees less"
     panda = load(str(model_folder))
     for layer in panda.model.language_model.model.layers:
-        layer.self_attn.o_proj.register_forward_hook(lambda _layer, _given, output: output.detach())
-    with pytest.raises(ConfigError, match=r"evidence from a 'qwen2' whose layers give no gradients; .*; ask without"):
-        panda.watch(film).ask(QUESTION, evidence=True)
+        change(layer)
+    session = panda.watch(film)
+    answer = session.ask(QUESTION, verify=True)
+    assert answer.text == session.ask(QUESTION).text != ""
+    assert (answer.evidence, answer.verification) == ((), None)
+    assert f"No evidence is given: the language model is a 'qwen2' {why}. " in answer.notice
+    assert "stands out" not in answer.notice
+    assert "evidence" not in session.ask(QUESTION).notice
+    ids = session.prompt_ids(QUESTION)
+    with pytest.raises(ConfigError, match=rf"evidence from a 'qwen2' {why}; .*; ask without"):
+        session._prefix.effects([*ids, 3, 4], 2, len(session.groups))
+
+
+def test_evidence_that_memory_has_no_room_for_is_not_looked_for(panda, film, monkeypatch):
+    ids = panda.watch(film).prompt_ids(QUESTION)
+    kept, more = evidence_bytes(panda.model, len(ids) + ANSWER_TOKENS, 100)
+    room = panda.watch(film, memory_bytes=kept + more)
+    assert "No evidence is given" not in room.ask(QUESTION, evidence=True).notice
+    monkeypatch.setattr(PrefixCache, "effects", lambda *_: pytest.fail("looked for"))
+    most = 600 * kept // (len(ids) + ANSWER_TOKENS)  # room for any question, and so for this prompt
+    tight = panda.watch(film, memory_bytes=most)
+    answer = tight.ask(QUESTION, verify=True)
+    assert answer.text
+    assert (answer.evidence, answer.verification) == ((), None)
+    assert "No evidence is given: it takes 0." in answer.notice
+    assert "allow more memory, or fewer tokens" in answer.notice
+    assert tight.only([1, 2]).memory_bytes == most
 
 
 def test_no_answer_has_no_evidence(panda, film, monkeypatch):

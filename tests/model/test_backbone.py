@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from tiny import asked, noise, tiny, tiny_stab
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, StaticCache
 
@@ -164,6 +165,43 @@ def test_a_quantisation_by_tensor_is_refused_with_what_can_be_done() -> None:
 def in_eight_bits(_module, arguments):
     scale = arguments[0].abs().max() / 127
     return ((arguments[0] / scale).round() * scale,)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen2", "qwen3_moe", "flex_olmo", "bloom"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_that_tell_what_seeing_less_does_pass_also_where_experts_change(name, dtype) -> None:
+    assert Backbone(tiny_model(name, word_tokenizer(vocabulary())).to(dtype)).unexplained == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("hrm_text", "whose gradients do not tell what it says when it sees less"),  # most cycles run without any
+        ("minicpm3", "that keeps no values of tokens, but what keys are made of as well"),
+        ("deepseek_v3", "that keeps no values of tokens, but what keys are made of as well"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_that_would_mislead_are_found_and_named(name, why, dtype) -> None:
+    model = tiny_model(name, word_tokenizer(vocabulary())).to(dtype)
+    assert Backbone(model).unexplained == why
+
+
+def test_gradients_are_tried_of_what_was_compiled_or_offloaded_and_leave_it_as_it_was() -> None:
+    model = tiny()[0].language_model.bfloat16()
+    assert Backbone(torch.compile(copy.deepcopy(model), backend="eager")).unexplained == ""
+    offloaded = cpu_offload(copy.deepcopy(model), execution_device="cpu")
+    before = [(one.dtype, one.device) for one in offloaded.parameters()]
+    assert Backbone(offloaded).unexplained == ""
+    assert [(one.dtype, one.device) for one in offloaded.parameters()] == before
+
+
+def test_gradients_that_cannot_be_tried_are_named() -> None:
+    backbone = Backbone(tiny()[0].language_model)
+    backbone.trial.model.register_forward_pre_hook(
+        lambda *_: (_ for _ in ()).throw(ValueError("no such layer\nat all"))
+    )
+    assert backbone.unexplained == "whose gradients cannot be tried (ValueError: no such layer)"
 
 
 def test_half_precision_is_no_fault() -> None:

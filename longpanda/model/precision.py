@@ -1,0 +1,30 @@
+"""Float32 arithmetic with weights in half precision, of which one at a time is there in float32."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+class InFloat32(TorchFunctionMode):
+    """For as long as it lasts, what is in half precision is taken for float32 by every operation.
+
+    So rounding does not hide what differences of a language model's logits tell. Slow; for trials of a few tokens.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        args, kwargs = tree_map(_widened, (args, kwargs or {}))
+        return func(*args, **kwargs)
+
+
+def _widened(value: Any) -> Any:
+    if isinstance(value, Tensor) and value.dtype in HALF:
+        return value.float()
+    return torch.float32 if isinstance(value, torch.dtype) and value in HALF else value
