@@ -81,7 +81,7 @@ def test_needles_are_asked_once_at_each_depth(panda, tmp_path, monkeypatch):
     monkeypatch.setattr(rendered, "watch", lambda *_: pytest.fail("it was asked already"))
     assert long_nano.on_needles(panda, 60, 2, tmp_path) == scores
     other = LongPanda("tiny", *tiny(temporal_config=TEMPORAL | {"grid": [1, 1]}))
-    with pytest.raises(ConfigError, match="results with another language"):
+    with pytest.raises(ConfigError, match="language was"):
         long_nano.on_needles(other, 60, 2, tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_a_suite_is_asked_through_indexes(panda, tmp_path, monkeypatch):
     assert [len(score.reply.frames_seconds) for score in scores] == [18, 18, 24, 24]
     monkeypatch.setattr(LongPanda, "watch", lambda *_: pytest.fail("it was asked already"))
     assert long_nano.on_suite(panda, tmp_path / "suite", tmp_path, 0.1) == scores
-    with pytest.raises(ConfigError, match="results with another fps"):
+    with pytest.raises(ConfigError, match="fps was"):
         long_nano.on_suite(panda, tmp_path / "suite", tmp_path, 0.2)
 
 
