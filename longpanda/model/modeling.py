@@ -13,13 +13,15 @@ from longpanda.errors import ConfigError, PromptError
 from longpanda.model.attention import FoldedLinear, VideoToken
 from longpanda.model.backbone import Backbone
 from longpanda.model.configuration import LongPandaConfig
+from longpanda.model.front_ends.stab import StabFrontEnd
 from longpanda.model.local_encoding import LocalEncoding
 from longpanda.model.mamba import Mamba2Mixer
 from longpanda.model.pooling import SpatialPool, TemporalPool
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, FrameTokens, Stab, channels_of
-from longpanda.model.stream import ClipTokens
+from longpanda.model.stab import CLIP_MEAN, CLIP_STD, Stab, channels_of
 from longpanda.model.temporal import TemporalCompressor
+from longpanda.model.tokens import FrameBatch
+from longpanda.model.visual import Reducer, VisualEncoder
 
 PICTURES = ("pixel_values", "patch_boxes", "frame_windows")
 TIMES = ("frame_seconds", "clip_frames")
@@ -37,6 +39,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     main_input_name = "input_ids"
     input_modalities = ("image", "video", "text")
     supports_gradient_checkpointing = True
+    reducer: Reducer | None = None
+    """Leaves tokens out behind the compressor; None keeps all."""
     shown: Tensor | None = None
     """Visual tokens [N, D] of a prompt, for as long as `generate` verifies what an assistant proposes."""
     _no_split_modules = ("Stab",)
@@ -112,6 +116,11 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Replace the language model's head."""
         self.language_model.set_output_embeddings(value)
 
+    @property
+    def visual(self) -> VisualEncoder:
+        """The one path from frames to visual tokens before the projector."""
+        return VisualEncoder(StabFrontEnd(self.stab), self.temporal, self.reducer)
+
     def visual_embeddings(
         self,
         pixel_values: Tensor,
@@ -126,43 +135,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             PromptError: pixels of another type than uint8, frames and boxes of different numbers, or a compressor
                 without the times of the frames.
         """
-        if self.temporal is None:
-            tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
-            kept = tokens.values[tokens.mask]
-        else:
-            clips = self.clip_tokens(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
-            kept = torch.cat([groups.values.flatten(0, 1) for groups in self.temporal(clips)])
-        projected: Tensor = self.projector(kept)
+        frames = FrameBatch(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
+        projected: Tensor = self.projector(torch.cat([clip.values for clip in self.visual.forward(frames)]))
         return projected
-
-    def clip_tokens(
-        self,
-        pixel_values: Tensor,
-        patch_boxes: Tensor,
-        frame_windows: Tensor,
-        frame_seconds: Tensor | None = None,
-        clip_frames: Tensor | None = None,
-    ) -> list[ClipTokens]:
-        """What the compressor takes, of each clip. Raises PromptError as `visual_embeddings`."""
-        if frame_seconds is None or clip_frames is None:
-            found = "frames without their times for a model with a compressor"
-            raise PromptError(found, "frame_seconds and clip_frames", "pass all that the processor gives")
-        if frame_seconds.dtype not in (torch.float64, torch.float32):
-            found = f"frame_seconds of {frame_seconds.dtype}, which has no room for seconds of a long video"
-            raise PromptError(found, "float64", "pass what LongPandaProcessor gives as it is")
-        tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
-        cell_px = self.config.stab_config.cell_px
-        grid = (pixel_values.shape[2] // cell_px, pixel_values.shape[3] // cell_px)
-        parts = (torch.split(part, clip_frames.tolist()) for part in (tokens.values, frame_seconds, tokens.mask))
-        return [ClipTokens(values, grid, seconds, mask) for values, seconds, mask in zip(*parts, strict=True)]
-
-    def frame_tokens(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> FrameTokens:
-        """STAB's tokens of every frame. Raises PromptError as `visual_embeddings`."""
-        if pixel_values.dtype != torch.uint8 or len(pixel_values) != len(patch_boxes):
-            found = f"{pixel_values.dtype} pixel_values of {len(pixel_values)} frames, {len(patch_boxes)} patch_boxes"
-            raise PromptError(found, "uint8 pixels, and a box for each frame", "pass what LongPandaProcessor gives")
-        tokens: FrameTokens = self.stab(pixel_values, patch_boxes, frame_windows)
-        return tokens
 
     def place(self, input_ids: Tensor, visual: Tensor | None) -> Tensor:
         """Embeddings [B, L, D] of a prompt, with visual tokens [N, D] in place of the placeholders.
