@@ -8,17 +8,26 @@ from benchmarks.blocks import Result
 OUTCOMES = ("works", "refused", "not made", "WRONG", "FAULT")
 
 
+COLUMNS = {
+    "kept": "question after a kept prefix",
+    "batch": "batch of several lengths",
+    "taught": "lessons of one question",
+    "side_by_side": "lessons of several",
+    "saved": "saved",
+}
+"""What was tried, by its name in a row."""
+
+
 def backbones(result: Result) -> str:
     """Those that work with what each can do, then those refused and those that were not made, with the reason."""
     rows: list[dict[str, Any]] = result["rows"]
     counts = Counter(row["outcome"] for row in rows)
     said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome] or outcome == "WRONG")
     lines = [f"transformers {result['transformers']}, torch {result['torch']}: {len(rows)} types; {said}.", ""]
-    lines += ["| type | question after a kept prefix | batch of several lengths | side by side, for training | saved |"]
-    lines += ["|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(('type', *COLUMNS.values()))} |", f"|{'---|' * (1 + len(COLUMNS))}"]
     for row in rows:
         if row["outcome"] == "works":
-            cells = [_short(row[name]) for name in ("kept", "batch", "side_by_side", "saved")]
+            cells = [_short(row[name]) for name in COLUMNS]
             lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     lines += ["", "| type | outcome | reason |", "|---|---|---|"]
     for row in rows:
@@ -28,7 +37,9 @@ def backbones(result: Result) -> str:
 
 
 def _short(said: str) -> str:
-    return "refused" if said.startswith("refused") else said
+    """Of a refusal, how its message ends."""
+    mark = next((mark for mark in (", which ", " with ") if mark in said), None)
+    return f"refused: {said.rpartition(mark)[2]}" if said.startswith("refused") and mark else said
 
 
 def _reason(row: dict[str, Any]) -> str:

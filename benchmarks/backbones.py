@@ -31,14 +31,13 @@ from longpanda.index import prefix as prefix_module
 from longpanda.index.prefix import PrefixCache
 from longpanda.longwatch import vocabulary
 from longpanda.model.configuration import StabConfig
+from longpanda.model.trial import Limits, apart
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.types import Lesson, Sample, VideoClip
 
 RESULTS = Path(__file__).parent / "results" / "backbones.json"
 QUESTIONS = ("What number is on the red circle?", "Where is the key?")
 STAB = StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16)
-TOLERANCE = 2e-3
-"""Logits may differ by this share of what another video changes: sums in another order."""
 PIECE_TOKENS = 24
 
 
@@ -54,20 +53,32 @@ class Row:
     def __init__(self, panda: LongPanda) -> None:
         self.panda, self.model, self.processor = panda, panda.model, panda.processor
         self.inputs = [self._inputs(question, 6, 0) for question in QUESTIONS]
-        other = self._whole(self._inputs(QUESTIONS[0], 6, 1))
-        self.allowed = TOLERANCE * _size(other - self._whole(self.inputs[0]))
+        both = (self._embeddings(self._inputs(QUESTIONS[0], 6, seed)) for seed in (0, 1))
+        self.limits = Limits(self._logits, *both)
 
     def _inputs(self, question: str, frames: int, seed: int) -> Any:
         return self.processor(self.processor.chat(question), [clip(frames, seed)])
 
+    def _embeddings(self, inputs: Any) -> torch.Tensor:
+        visual = self.model.visual_embeddings(inputs["pixel_values"], inputs["patch_boxes"], inputs["frame_windows"])
+        embeddings: torch.Tensor = self.model.place(inputs["input_ids"], visual)
+        return embeddings
+
+    def _logits(self, embeddings: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model.language_model(inputs_embeds=embeddings.clone(), use_cache=False).logits
+        return logits
+
     def _whole(self, inputs: Any, more: torch.Tensor | None = None) -> torch.Tensor:
         """Logits of a whole prompt, and of tokens after it, by the bare language model."""
-        visual = self.model.visual_embeddings(inputs["pixel_values"], inputs["patch_boxes"], inputs["frame_windows"])
-        embeddings = self.model.place(inputs["input_ids"], visual)
+        embeddings = self._embeddings(inputs)
         if more is not None:
             embeddings = torch.cat([embeddings, self.model.get_input_embeddings()(more)], 1)
-        logits: torch.Tensor = self.model.language_model(inputs_embeds=embeddings, use_cache=False).logits
-        return logits
+        return self._logits(embeddings)
+
+    def _equal(self, one: torch.Tensor, other: torch.Tensor) -> str:
+        if self.limits.within(one, other):
+            return "equal"
+        return f"DIFFERS by {apart(one, other) / self.limits.changed:.2g} of what another video changes"
 
     def _generated(self, inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
         settings: dict[str, Any] = {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False}
@@ -77,13 +88,13 @@ class Row:
     def repeats(self) -> str:
         """The same question twice."""
         first, second = (self._generated(self.inputs[0])[1] for _ in range(2))
-        return _equal(first, second, self.allowed)
+        return self._equal(first, second)
 
     def cached(self) -> str:
         """With a cache as without."""
         new, logits = self._generated(self.inputs[0])
         whole = self._whole(self.inputs[0], new)[:, -new.shape[1] - 1 : -1]
-        return _equal(logits, whole, self.allowed)
+        return self._equal(logits, whole)
 
     def kept(self) -> str:
         """Questions after a kept prefix, read in pieces, as each whole prompt: also the first one again."""
@@ -105,7 +116,7 @@ class Row:
         new = prefix.generate(inputs["input_ids"][0].tolist(), max_new_tokens=4, min_new_tokens=4, do_sample=False)
         hook.remove()
         whole = self._whole(inputs, torch.tensor([new]))[:, -len(new) - 1 : -1]
-        return _equal(torch.stack(seen[-len(new) :], 1), whole, self.allowed)
+        return self._equal(torch.stack(seen[-len(new) :], 1), whole)
 
     def batch(self) -> str:
         """Prompts of two lengths in a batch, as each alone."""
@@ -114,7 +125,7 @@ class Row:
         together = self._generated(self.processor(texts, clips))[1]
         for row, (text, group) in enumerate(zip(texts, clips, strict=True)):
             alone = self._generated(self.processor(text, group))[1]
-            if (said := _equal(together[row : row + 1], alone, self.allowed)) != "equal":
+            if (said := self._equal(together[row : row + 1], alone)) != "equal":
                 return said
         return "equal"
 
@@ -125,14 +136,35 @@ class Row:
         answers = [batch["labels"][0] >= 0 for batch in (both, alone)]
         count = int(answers[1].sum())
         logits = [self.model(**batch).logits[0][at][-count:] for batch, at in zip((both, alone), answers, strict=True)]
-        return _equal(logits[0], logits[1], self.allowed)
+        return self._equal(logits[0], logits[1])
+
+    def taught(self) -> str:
+        """Lessons of one question each, and of two lengths: answers as alone, and two steps with a gradient."""
+        samples = [Sample(question, "42", "needle") for question in QUESTIONS]
+        lessons = [Lesson(clip(4 - 2 * row, row), (sample,)) for row, sample in enumerate(samples)]
+        batch = self.processor.lessons(lessons)
+        logits = self.model(**batch).logits
+        for row, (lesson, sample) in enumerate(zip(lessons, samples, strict=True)):
+            alone = self._whole(self.processor(self.processor.chat(sample.question, "42"), [lesson.clip]))
+            if (said := self._equal(logits[row : row + 1, : alone.shape[1]], alone)) != "equal":
+                return said
+        learner = torch.optim.SGD(self.model.train().parameters(), lr=1e-3)
+        for _ in range(2):
+            with torch.enable_grad():
+                self.model(**batch).loss.backward()
+            size = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            if not 0 < size < torch.inf:
+                return f"not taught: a gradient of {size}"
+            learner.step()
+            learner.zero_grad()
+        return "equal"
 
     def saved(self) -> str:
-        """Saved and loaded, and given to the model as a Trainer that resumes does: to the bit."""
+        """Saved and loaded, and given to the model as a Trainer that resumes does: to the bit, constants too."""
         with tempfile.TemporaryDirectory() as folder:
             for part in (self.model, self.processor):
                 part.save_pretrained(folder)
-            again, mine = longpanda.load(folder).model.state_dict(), self.model.state_dict()
+            again, mine = (_tensors(model) for model in (longpanda.load(folder).model, self.model))
             wrong = [name for name in mine if name not in again or not torch.equal(mine[name], again[name])]
             result = self.model.load_state_dict(load_file(f"{folder}/model.safetensors"), strict=False)
             wrong += result.unexpected_keys
@@ -141,25 +173,21 @@ class Row:
         return f"not the same: {wrong[0]} and {len(wrong) - 1} others" if wrong else "equal"
 
 
-TRIED = ("repeats", "cached", "kept", "batch", "side_by_side", "saved")
+TRIED = ("repeats", "cached", "kept", "batch", "side_by_side", "saved", "taught")
 
 
 def _note_last(seen: list[torch.Tensor], _module: Any, _arguments: Any, output: Any) -> None:
     seen.append(output.logits[:, -1].clone())
 
 
+def _tensors(model: Any) -> dict[str, torch.Tensor]:
+    """Weights, and constants that no file holds."""
+    return {**model.state_dict(), **dict(model.named_buffers())}
+
+
 def _is_shared(model: Any, name: str) -> bool:
     state = model.state_dict()
     return any(other != name and state[other].data_ptr() == state[name].data_ptr() for other in state)
-
-
-def _size(difference: torch.Tensor) -> float:
-    return float(difference.pow(2).mean().sqrt())
-
-
-def _equal(one: torch.Tensor, other: torch.Tensor, allowed: float) -> str:
-    off = _size(one - other)
-    return "equal" if off <= allowed else f"DIFFERS by {off / allowed * TOLERANCE:.2g} of what another video changes"
 
 
 def tried(name: str) -> dict[str, Any]:
@@ -214,6 +242,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="model types, to look at these alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True, warn_only=True)  # memory that nobody wrote to holds no numbers
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
     transformers.logging.set_verbosity_error()

@@ -39,6 +39,7 @@ SMALL: dict[str, Any] = {
     **dict.fromkeys(("state_size", "ssm_state_size", "time_step_rank"), 8),
     **dict.fromkeys(("mamba_n_groups", "n_groups"), 1),
     **dict.fromkeys(("sliding_window", "sliding_window_size", "window_size", "attention_window_size"), 16),
+    **dict.fromkeys(("attention_chunk_size", "chunk_size", "mamba_chunk_size"), 16),
     "is_decoder": True,
     **dict.fromkeys(("initializer_range", "init_std"), 0.3),
 }
@@ -114,6 +115,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
         "attn_config": {"kv_n_heads": 2, "rope_theta": 1e4, "clip_qkv": 8},
     },
     "dots1": {"n_shared_experts": 1, "n_routed_experts": 4, "num_experts_per_tok": 2},
+    "lfm2": {"layer_types": ["conv", "full_attention"] * 2, "num_hidden_layers": 4},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
     "longcat_flash": LATENT | {"ffn_hidden_size": 48, "expert_ffn_hidden_size": 16, "zero_expert_num": 2},
     "reformer": {

@@ -59,6 +59,7 @@ class LongPanda:
         budget_tokens: int | None = None,
         memory_bytes: int | None = None,
         answer_tokens: int = ANSWER_TOKENS,
+        frames: int | None = None,
     ) -> Session:
         """Read a video, or open an index of one, to ask it as many questions as you like.
 
@@ -69,13 +70,14 @@ class LongPanda:
             memory_bytes: the most memory that the language model's keys and values of one prompt may take; verifying
                 an answer keeps those of two.
             answer_tokens: the longest answer.
+            frames: how many frames to look at, in place of `sampling`.
 
         Raises:
             VideoError: the file is missing or holds no pictures.
             IndexFileError: the index is missing, damaged, or another model's.
-            ConfigError: `sampling` with an index, more than may be spent, or no room for an answer.
+            ConfigError: `sampling` with an index, or that is none, more than may be spent, or no room for an answer.
         """
-        path = Path(path)
+        path, sampling = Path(path), _sampling(sampling, frames)
         if answer_tokens < 1:
             raise ConfigError(f"an answer of at most {answer_tokens} tokens", "at least 1", "allow more")
         parts = self.model, self.processor
@@ -104,9 +106,20 @@ class LongPanda:
         """Stream a video into an index on disk. Arguments and errors as of `Builder` and `Builder.build`."""
         return Builder(self, video, out, fps, storage, tokens_per_frame, workers).build(append)
 
-    def ask(self, path: str | Path, question: str, sampling: Sampling | None = None) -> Answer:
+    def ask(
+        self, path: str | Path, question: str, sampling: Sampling | None = None, frames: int | None = None
+    ) -> Answer:
         """Read a video or an index and answer one question. Raises as `watch`, and PromptError."""
-        return self.watch(path, sampling).ask(question)
+        return self.watch(path, sampling, frames=frames).ask(question)
+
+
+def _sampling(sampling: Sampling | None, frames: int | None) -> Sampling | None:
+    """Which seconds to look at, said in one of two ways. Raises ConfigError for both, or for what is no Sampling."""
+    if sampling is not None and (frames is not None or not isinstance(sampling, Sampling)):
+        found = f"sampling={sampling!r}" + (f" and frames={frames!r}" if frames is not None else "")
+        remedy = "pass frames=8, or sampling=longpanda.video.Sampling(fps=0.5)"
+        raise ConfigError(found, "a Sampling, or a number of frames", remedy)
+    return sampling if frames is None else Sampling(frames=frames)
 
 
 def bundled() -> dict[str, Path]:

@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from transformers import DynamicCache, GenerationMixin, PreTrainedModel
 
 from longpanda.errors import ConfigError
+from longpanda.model.time_step import keep_limits
 from longpanda.model.trial import Trial
 
 _log = logging.getLogger(__name__)
 
 WINDOWS = ("sliding_window", "sliding_window_size", "window_size", "attention_window_size", "attention_chunk_size")
 """Fields for how far a layer sees."""
+_ANOTHER = "choose another one"
 
 
 class Backbone:
@@ -85,21 +87,20 @@ class Backbone:
         width, embedding = getattr(self.model.config, "hidden_size", None), self.model.get_input_embeddings()
         weight = getattr(embedding, "weight", None)
         if weight is None or weight.shape[-1] != width or not self.takes("inputs_embeds"):
-            self._refuse(f"whose embeddings are not {width} numbers for each token", "it takes no visual tokens")
+            self._refuse(f"whose embeddings are not {width} numbers for each token", _ANOTHER)
         try:
             why = self.trial.fault()
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # whatever its code does not expect
             line = next(iter(str(error).strip().splitlines()), "")
-            self._refuse(f"that fails when given embeddings ({type(error).__name__}: {line[:200]})", "")
+            self._refuse(f"that fails when given embeddings ({type(error).__name__}: {line[:200]})", _ANOTHER)
         if why:
-            self._refuse(why, "")
+            self._refuse(why, f"{_ANOTHER}, or another quantisation where its weights are quantised")
 
-    def _refuse(self, found: str, why: str) -> None:
+    def _refuse(self, found: str, remedy: str) -> None:
         found = f"a language model of type '{self.name}' {found}"
-        expected = "one that can be given visual tokens in place of text, and keeps to them"
-        raise ConfigError(found, expected, f"{why}; choose another language model" if why else "choose another one")
+        raise ConfigError(found, "one that can be given visual tokens in place of text, and keeps to them", remedy)
 
     @cached_property
     def continues(self) -> bool:
@@ -153,7 +154,7 @@ class Backbone:
         readable = self.readable(mask, dtype)
         if not self.separates:
             found = f"several questions side by side on a '{self.name}', which does not keep them apart"
-            raise ConfigError(found, "positions and a mask that the language model keeps to", "ask one at a time")
+            raise ConfigError(found, "a mask and positions that it keeps to", "one question a lesson")
         return readable
 
     def readable(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
@@ -163,12 +164,13 @@ class Backbone:
             return mask
         if attention != "eager":
             found = f"several questions side by side with attn_implementation='{attention}'"
-            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or ask one question at a time")
+            raise ConfigError(found, "'sdpa' or 'eager'", "choose one of them, or one question a lesson")
         return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
 
 
 def _prepare(language_model: PreTrainedModel) -> None:
-    """Let `generate` take embeddings and a cache where a class's own preparation of inputs stands in the way."""
+    """Mend what stands in the way: a class's own preparation of inputs, and time steps without their limits."""
+    keep_limits(language_model)
     own = inspect.signature(type(language_model).prepare_inputs_for_generation).parameters
     if hasattr(language_model.config, "original_max_position_embeddings"):
         # LongRoPE's own forgets the cache where a prompt passes that length and its factors turn, and reads ids again,
@@ -195,6 +197,4 @@ def _check_full_attention(text: Any, length: int) -> None:
         return
     found = f"{length} tokens of questions side by side on '{text.model_type}' with "
     found += f"a sliding window of {window}" if slides else f"layers of {', '.join(sorted(kinds)) or 'no attention'}"
-    raise ConfigError(
-        found, "full attention in every layer", "ask fewer questions, one at a time, or use shorter clips"
-    )
+    raise ConfigError(found, "full attention in every layer", "one question a lesson, or shorter clips")

@@ -61,6 +61,15 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self._backbones: dict[Any, Backbone] = {}
         self.post_init()  # leaves alone what was loaded
 
+    def initialize_weights(self) -> None:
+        """transformers' own; the language model's first, as when it is loaded alone.
+
+        What is in no file is made here when a model is loaded. Of a class outside transformers, as this one, it takes
+        parts without weights of their own for loaded, and so Falcon-H1's constants stayed what memory held.
+        """
+        self.language_model.initialize_weights()
+        super().initialize_weights()
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
@@ -184,8 +193,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             frame_windows: long [W, t], frames that stand together, -1 for none.
             frame_seconds: float64 [F], when each frame is shown; only for a model with a compressor.
             clip_frames: long [clips], how many frames are each clip's; only for a model with a compressor.
-            attention_mask: [B, L], or [B, 1, L, L] for several questions on one video side by side.
-            position_ids: long [B, L].
+            attention_mask: [B, L], behind a cache with what that holds; or [B, 1, L, L] for several questions on one
+                video side by side.
+            position_ids: long [B, L]; None counts those that attention_mask shows.
             past_key_values: the key-value cache.
             inputs_embeds: [B, L, D] in place of input_ids and pixels.
             labels: long [B, L], -100 where nothing is learned.
@@ -199,7 +209,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             if self.shown is not None and (input_ids == self.config.video_token_id).any():
                 visual = self.shown
             inputs_embeds = self.place(input_ids, visual)
-        arguments = self._arguments(attention_mask, position_ids, past_key_values, inputs_embeds.dtype)
+        arguments = self._arguments(attention_mask, position_ids, past_key_values, inputs_embeds)
         if labels is not None:
             arguments["labels"] = labels
         if self.backbone.takes("logits_to_keep"):
@@ -207,18 +217,18 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         output: ModelOutput = self.language_model(inputs_embeds=inputs_embeds, **arguments, **kwargs)
         return output
 
-    def _arguments(self, mask: Any, position_ids: Tensor | None, cache: Any, dtype: torch.dtype) -> dict[str, Any]:
+    def _arguments(self, mask: Any, position_ids: Tensor | None, cache: Any, embeddings: Tensor) -> dict[str, Any]:
         """What is given of these, under the names by which the language model takes them.
 
         Raises:
             ConfigError: one that it would take without a word and ignore, or padding that it does not keep apart.
         """
         if isinstance(mask, Tensor) and mask.ndim == 4 and mask.dtype == torch.bool:
-            mask = self.backbone.block_mask(mask, dtype)
-        elif isinstance(mask, Tensor) and mask.ndim == 2 and cache is None and not mask[:, 0].all():
-            self.backbone.require_padding()
+            mask = self.backbone.block_mask(mask, embeddings.dtype)
+        elif isinstance(mask, Tensor) and mask.ndim == 2 and (mask.long().diff(dim=1) > 0).any():
+            self.backbone.require_padding()  # what is hidden comes before what is not: as padding on the left
             if position_ids is None and self.backbone.takes("position_ids"):
-                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)
+                position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -embeddings.shape[1] :]
         given = {"attention_mask": mask, "position_ids": position_ids, self.backbone.cache_name: cache}
         given = {name: value for name, value in given.items() if value is not None}
         for name in given:

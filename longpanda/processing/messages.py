@@ -31,25 +31,30 @@ class ModelInputs(BatchFeature):
 def plain(conversation: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages whose contents are text, with a marker where a picture or video stands, as in `LongPandaProcessor.chat`.
 
+    Parts of text follow each other as they are, as in the chat templates of transformers' own models.
+
     Raises:
         PromptError: a part of a kind that is none of text, image and video.
     """
-    return [{**message, "content": _text(message)} for message in conversation]
+    return [
+        {key: _text(message) if key == "content" else value for key, value in message.items() if value is not None}
+        for message in conversation
+    ]
 
 
 def _text(message: dict[str, Any]) -> Any:
     content = message["content"]
-    if content is None or isinstance(content, str):
+    if isinstance(content, str):
         return content
     text, breaks = "", message["role"] == "user"
     for part in content:
         kind = part.get("type")
         if kind not in ("text", *MEDIA):
             raise PromptError(f"a part of type '{kind}' in a message", "text, image or video", "leave it out")
-        said = VIDEO_TOKEN if kind in MEDIA else part["text"].strip() if breaks else part["text"]
-        starts = not text or text.endswith(VIDEO_TOKEN)
-        text += f"\n{said}" if breaks and starts and kind == "text" else said
-    return text
+        said = VIDEO_TOKEN if kind in MEDIA else part["text"]
+        starts = breaks and kind == "text" and (not text or text.endswith(VIDEO_TOKEN))
+        text += "\n" + said.lstrip() if starts else said
+    return text.rstrip() if breaks else text
 
 
 def clips_of(
@@ -66,7 +71,9 @@ def clips_of(
         PromptError: media that is missing, or of an unknown kind.
         VideoError: a file that is no video.
     """
-    parts = [part for one in conversation if not isinstance(one["content"], str) for part in one["content"] or ()]
+    parts = [
+        part for one in conversation if not isinstance(one.get("content"), str) for part in one.get("content") or ()
+    ]
     return [_clip(part, num_frames, fps) for part in parts if part["type"] in MEDIA]
 
 

@@ -13,11 +13,14 @@ from longpanda.model.configuration import LongPandaConfig, cells_of, own_fields
 from longpanda.processing.frames import FrameProcessor
 from longpanda.processing.messages import ModelInputs, clips_of, plain, together
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
+from longpanda.processing.templates import names_in, written
 from longpanda.types import Lesson, Prompt, Timeline, VideoClip
 
 IGNORED = -100
 ALWAYS = (("return_tensors", "pt"), ("return_tensors", None), ("padding", True), ("padding", "longest"))
 """Options of transformers' processors that say what is done anyway."""
+OF_TEMPLATES = ("tools", "documents", "add_generation_prompt", "continue_final_message")
+"""Options of `apply_chat_template` that every chat template may use."""
 
 
 class LongPandaProcessor(ProcessorMixin):
@@ -77,7 +80,8 @@ class LongPandaProcessor(ProcessorMixin):
             history: questions and answers before this one.
 
         Raises:
-            PromptError: the question is empty, or bytes that are no text.
+            PromptError: the question is empty, or bytes that are no text, or the chat template refuses it.
+            ConfigError: the chat template is no Jinja.
         """
         if not isinstance(question, str) or not question.strip():
             found = (
@@ -91,10 +95,7 @@ class LongPandaProcessor(ProcessorMixin):
         for message in messages[::2]:
             message["content"] = "\n" + message["content"]
         messages[0]["content"] = VIDEO_TOKEN * clips + messages[0]["content"]
-        text: str = self.tokenizer.apply_chat_template(
-            messages, chat_template=self.chat_template, tokenize=False, add_generation_prompt=answer is None
-        )
-        return text
+        return written(self.tokenizer, [messages], self._template(None), add_generation_prompt=answer is None)[0]
 
     def apply_chat_template(
         self,
@@ -113,21 +114,32 @@ class LongPandaProcessor(ProcessorMixin):
             chat_template: in place of the processor's own.
             tokenize: give inputs rather than text.
             return_dict: give all inputs rather than the ids alone.
-            **kwargs: as transformers' own, such as `add_generation_prompt`, `num_frames` and `fps`.
+            **kwargs: as transformers' own, such as `add_generation_prompt`, `num_frames` and `fps`, or names that the
+                chat template uses. The rest is for `__call__`, as is what `processor_kwargs` holds.
 
         Raises:
-            PromptError: a part of another kind, or media that cannot be read.
+            PromptError: a part of another kind, media that cannot be read, options of inputs that are not given, or
+                messages that the chat template refuses.
+            ConfigError: the chat template is no Jinja.
         """
         several = bool(conversation) and not isinstance(conversation[0], dict)
         conversations = conversation if several else [conversation]
+        template = self._template(chat_template)
+        known = {*OF_TEMPLATES, *names_in(template)}
         options = dict(kwargs.pop("processor_kwargs", None) or {})
-        rate = {name: options.pop(name, kwargs.pop(name, None)) for name in ("num_frames", "fps")}
-        kwargs.pop("return_tensors", None)
-        texts = super().apply_chat_template([plain(one) for one in conversations], chat_template, **kwargs)
+        options |= {name: kwargs.pop(name) for name in set(kwargs) - known}
+        rate = {name: options.pop(name, None) for name in ("num_frames", "fps")}
+        texts = written(self.tokenizer, [plain(one) for one in conversations], template, **kwargs)
         if not tokenize:
             return texts if several else texts[0]
-        inputs = self(texts, [clips_of(one, **rate) for one in conversations])
+        wanted = {name: value for name, value in options.items() if value not in (None, False, "auto")}
+        inputs = self(texts, [clips_of(one, **rate) for one in conversations], **wanted)
         return inputs if return_dict else inputs["input_ids"]
+
+    def _template(self, chosen: str | None) -> str:
+        """A chat template by its text or its name; None is the processor's own."""
+        own = self.chat_template if isinstance(self.chat_template, dict) else {"default": self.chat_template}
+        return str(own.get(chosen or "default", chosen))
 
     def __call__(
         self,
@@ -203,9 +215,10 @@ class LongPandaProcessor(ProcessorMixin):
         """A training batch: all questions of a clip side by side, sharing its visual tokens but not seeing each other.
 
         Returns:
-            As `__call__`, padded on the right, with labels and position_ids [B, L] and a bool attention_mask
-            [B, 1, L, L]. Every question has the logits it would have alone. Where any lesson has them, also cell_labels
-            [N, A], one row per visual token. Without any question, pictures and cell_labels only.
+            As `__call__`, padded on the right, with labels [B, L]. Where a lesson has several questions, also
+            position_ids [B, L], and the attention_mask is bool [B, 1, L, L]: every question has the logits it would
+            have alone. Where none has, any causal language model can be taught. Where any lesson has them, also
+            cell_labels [N, A], one row per visual token. Without any question, pictures and cell_labels only.
 
         Raises:
             PromptError: a question is empty, or the chat template writes a prompt otherwise when its answer follows.
@@ -226,6 +239,9 @@ class LongPandaProcessor(ProcessorMixin):
             for key, value in pad.items()
         }
         block = padded.pop("block")
+        if all(len(lesson.samples) <= 1 for lesson in lessons):
+            del padded["position_ids"]  # those that every language model counts by itself: padding comes last
+            return BatchFeature({**padded, "attention_mask": (block >= 0).long(), **vision})
         same = (block[:, :, None] == block[:, None, :]) | (block[:, None, :] == 0)
         causal = torch.ones(length, length, dtype=torch.bool).tril()
         return BatchFeature({**padded, "attention_mask": (same & causal)[:, None], **vision})

@@ -20,11 +20,13 @@ CHAT_TEMPLATE = (
 """The bundled model's."""
 
 PLAIN_TEMPLATE = (
+    "{% if begins_with_bos %}{{ bos_token }}{% endif %}"
     "{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
-"""For tokenizers of language models that never learned a chat format."""
+"""For tokenizers of language models that never learned a chat format. It writes bos_token where the tokenizer
+would put that before a text by itself."""
 
 
 def timestamp(second: float) -> str:

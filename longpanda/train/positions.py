@@ -17,6 +17,11 @@ from longpanda.types import Lesson
 MOST_SKIPS = 8
 
 
+def counted(attention_mask: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+    """The positions that a language model gives to rows padded on the right, 0 for padding."""
+    return (attention_mask.cumsum(1) - 1) * attention_mask
+
+
 def spread(
     position_ids: Int[Tensor, "B L"],
     input_ids: Int[Tensor, "B L"],

@@ -26,7 +26,7 @@ from longpanda.processing.tokenizer import with_words
 from longpanda.train.build import build
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, check_recipe, claim, record
-from longpanda.train.positions import spread
+from longpanda.train.positions import counted, spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.start import start_from
 from longpanda.train.taught import TaughtPanda, sharpened
@@ -273,7 +273,8 @@ class _Collate:
         batch = dict(self.processor.lessons(lessons))
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
-            batch["position_ids"] = spread(batch["position_ids"], ids, lessons, placeholder, self.positions)
+            usual = batch.get("position_ids", counted(batch["attention_mask"]))
+            batch["position_ids"] = spread(usual, ids, lessons, placeholder, self.positions)
         return batch
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny import noise, tiny_stab, tiny_text
-from transformers import AutoModelForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM
 
 import longpanda
 from benchmarks.tiny_backbones import tiny_model
@@ -111,6 +111,8 @@ def saved(model, folder, template=True):
 
 def test_a_tokenizer_without_a_chat_template_takes_one(tmp_path) -> None:
     folder = saved(tiny_model("llama", word_tokenizer(vocabulary())), tmp_path, template=False)
+    with pytest.raises(ConfigError, match="a chat template that is no Jinja"):
+        longpanda.compose(folder, STAB, chat_template="{{")
     with pytest.raises(ConfigError, match=r"has no chat template; .*chat_template=, for example .*PLAIN_TEMPLATE"):
         longpanda.compose(folder, STAB)
     panda = longpanda.compose(folder, STAB, chat_template=PLAIN_TEMPLATE)
@@ -118,6 +120,28 @@ def test_a_tokenizer_without_a_chat_template_takes_one(tmp_path) -> None:
     assert panda.processor.chat("where?", "left") == f"User: {VIDEO_TOKEN}\nwhere?\nAssistant: left<|end|>\n"
     assert panda.processor.end_token_id == panda.processor.tokenizer.eos_token_id
     panda.processor.lessons([Lesson(noise(2), (Sample("where is the key?", "left", "state"),))])
+
+
+@pytest.fixture
+def no_numbers_in_new_memory():
+    """What nobody wrote to memory is no number."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("no_numbers_in_new_memory")
+def test_constants_that_no_file_holds_are_there_however_a_model_is_loaded(tmp_path) -> None:
+    """Of Falcon-H1 these are factors before its state-space layers."""
+    panda = longpanda.compose(saved(tiny_model("falcon_h1", word_tokenizer(vocabulary())), tmp_path / "text"), STAB)
+    panda.model.save_pretrained(tmp_path / "panda")
+    panda.processor.save_pretrained(tmp_path / "panda")
+    mine = {**panda.model.state_dict(), **dict(panda.model.named_buffers())}
+    assert any(name.endswith("mup_vector") for name in mine)
+    for again in (longpanda.load(tmp_path / "panda").model, AutoModel.from_pretrained(tmp_path / "panda")):
+        loaded = {**again.state_dict(), **dict(again.named_buffers())}
+        assert loaded.keys() == mine.keys()
+        assert [name for name in mine if not torch.equal(mine[name], loaded[name])] == []
 
 
 @torch.no_grad()

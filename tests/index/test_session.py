@@ -62,6 +62,23 @@ def test_an_answer_is_what_processor_and_model_give(panda, film, sampling):
 
 
 @torch.no_grad()
+def test_a_number_of_frames_is_a_way_to_say_which(panda, film):
+    question = "What number is on the red circle?"
+    expected = panda.ask(film, question, Sampling(frames=7)).pts_seconds
+    assert panda.ask(film, question, frames=7).pts_seconds == expected
+    assert panda.watch(film, frames=7).ask(question).pts_seconds == expected
+
+
+@pytest.mark.parametrize(
+    "given", [{"sampling": 8}, {"sampling": {"fps": 1}}, {"sampling": Sampling(fps=1), "frames": 8}]
+)
+def test_what_is_no_sampling_is_refused_with_what_is_one(panda, film, given):
+    with pytest.raises(
+        ConfigError, match=r"sampling=.*; pass frames=8, or sampling=longpanda.video.Sampling\(fps=0.5\)"
+    ):
+        panda.watch(film, **given)
+
+
 def test_pictures_the_model_sees_are_the_same_from_a_session(panda, film):
     clip = decode(film, [1.0, 2.0])  # as stored: the processor makes it small
     media = panda.processor.image_processor.preprocess([clip])

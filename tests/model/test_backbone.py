@@ -31,14 +31,14 @@ def around(name):
 
 
 def disturbed(when):
-    """A language model whose logits are changed by a thousandth of what they are, where `when` says so."""
+    """A language model whose logits are changed by a hundredth of what they are, where `when` says so."""
     model = tiny()[0].language_model
     seen = []
 
     def change(_module, _arguments, given, output):
         seen.append(given.get("inputs_embeds"))
         if when(given, seen):
-            output.logits = output.logits + 1e-3 * output.logits.roll(1, -1)
+            output.logits = output.logits + 1e-2 * output.logits.roll(1, -1)
 
     model.register_forward_hook(change, with_kwargs=True)
     return Backbone(model)
@@ -69,9 +69,9 @@ def test_a_language_model_without_fault_passes() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_a_thousandth_is_found_and_named(fault) -> None:
+def test_a_fault_of_a_hundredth_is_found_and_named(fault) -> None:
     when = FAULTS[fault]
-    with pytest.raises(ConfigError, match=f"a language model of type 'qwen2' that {fault}.*; choose another"):
+    with pytest.raises(ConfigError, match=f"type 'qwen2' that {fault}.*; choose another one, or another quantisation"):
         disturbed(when).check()
 
 
@@ -112,6 +112,8 @@ def test_trying_leaves_the_model_and_the_random_numbers_as_they_were() -> None:
         ("llama", True, True, True, True),
         ("qwen3_next", True, False, True, False),
         ("bamba", True, False, True, False),
+        ("nemotron_h", True, False, True, False),
+        ("zamba2", True, False, True, False),
         ("jamba", False, False, True, False),
         ("mamba2", False, False, True, False),
         ("rwkv", False, False, False, False),
@@ -127,6 +129,41 @@ def test_what_each_kind_can_do(name, continues, crops, pads, separates) -> None:
         pads,
         separates,
     )
+
+
+@torch.no_grad()
+def test_time_steps_keep_their_limits_one_token_at_a_time() -> None:
+    """And what is said to a whole text is what it was; trying twice, or a copy, adds nothing."""
+    model = tiny_model("zamba2", word_tokenizer(vocabulary()))
+    ids = torch.arange(20, 44)[None]
+    before = model(ids, use_cache=False).logits
+    for _ in range(2):
+        Backbone(model).check()
+    copied = copy.deepcopy(model)
+    clamped = [layer for layer in copied.modules() if hasattr(layer, "time_step_limit")]
+    assert [len(layer.in_proj._forward_hooks) for layer in clamped] == [1] * len(clamped)
+    assert {id(next(iter(layer.in_proj._forward_hooks.values())).layer) for layer in clamped} == set(map(id, clamped))
+    whole = copied(ids, use_cache=False).logits
+    torch.testing.assert_close(whole, before, atol=1e-4, rtol=1e-4)
+    cache, steps = DynamicCache(config=copied.config), []
+    for token in ids.T[:, None]:
+        steps.append(copied(token, past_key_values=cache).logits)
+    torch.testing.assert_close(torch.cat(steps, 1), whole, atol=1e-3, rtol=1e-3)
+
+
+def test_a_quantisation_by_tensor_is_refused_with_what_can_be_done() -> None:
+    """One scale for all tokens lets each of them see those that come after it."""
+    model = tiny_model("llama", word_tokenizer(vocabulary()))
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(in_eight_bits)
+    with pytest.raises(ConfigError, match=r"tokens see those that come after.*; .* another quantisation where"):
+        Backbone(model).check()
+
+
+def in_eight_bits(_module, arguments):
+    scale = arguments[0].abs().max() / 127
+    return ((arguments[0] / scale).round() * scale,)
 
 
 def test_half_precision_is_no_fault() -> None:
@@ -146,6 +183,39 @@ def test_questions_side_by_side_are_equal_to_alone_or_refused(name) -> None:
         model(**processor.lessons([lesson]))
 
 
+@pytest.mark.parametrize("name", ["mamba", "bloom", "jamba", "rwkv", "gemma3_text", "gpt2"])
+def test_lessons_of_one_question_teach_every_language_model(name) -> None:
+    """The loss is the language model's own of each answer alone, whatever pads the shorter row, and it falls."""
+    model, processor = around(name)
+    lessons = [Lesson(noise(4), (asked(QUESTIONS[0], "42"),)), Lesson(noise(2, seed=1), (asked(QUESTIONS[1], "left"),))]
+    batch = processor.lessons(lessons)
+    with torch.no_grad():
+        before = model(**batch).loss
+        alone = torch.cat([answer_losses(model, processor, lesson) for lesson in lessons]).mean()
+    torch.testing.assert_close(before, alone, atol=1e-4, rtol=1e-4)
+    learner = torch.optim.SGD(model.train().parameters(), lr=0.02)
+    torch.manual_seed(0)
+    for _ in range(2):
+        learner.zero_grad()
+        model(**batch).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        learner.step()
+    with torch.no_grad():
+        assert model.eval()(**batch).loss < before
+
+
+def answer_losses(model, processor, lesson):
+    """Of each token of an answer and of its end, by the language model to the bare prompt."""
+    (sample,) = lesson.samples
+    inputs = processor(processor.chat(sample.question, sample.target), [lesson.clip])
+    pictures = [inputs[key] for key in ("pixel_values", "patch_boxes", "frame_windows")]
+    embeddings = model.place(inputs["input_ids"], model.visual_embeddings(*pictures))
+    logits = model.language_model(inputs_embeds=embeddings, use_cache=False).logits[0, :-1]
+    asked_tokens = processor(processor.chat(sample.question), [lesson.clip])["input_ids"].shape[1]
+    targets = inputs["input_ids"][0, 1:]
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="none")[asked_tokens - 1 :]
+
+
 def test_prompts_of_several_lengths_are_equal_to_alone_or_refused() -> None:
     model, processor = around("rwkv")
     texts, clips = [processor.chat(question) for question in QUESTIONS], [[noise(2)], [noise(3)]]
@@ -153,7 +223,24 @@ def test_prompts_of_several_lengths_are_equal_to_alone_or_refused() -> None:
         model.generate(**processor(texts, clips), max_new_tokens=2)
     with pytest.raises(ConfigError, match="prompts of several lengths"):
         model(**processor(texts, clips))
-    model.generate(**processor([texts[0]] * 2, [clips[0]] * 2), max_new_tokens=2)
+    equal = processor([texts[0]] * 2, [clips[0]] * 2)
+    model.generate(**equal, max_new_tokens=2)
+    equal["attention_mask"][1, 4] = 0
+    with pytest.raises(ConfigError, match="prompts of several lengths"):
+        model(**equal)
+
+
+@torch.no_grad()
+def test_padding_before_a_cache_is_seen() -> None:
+    """A cache that is empty, or holds the beginning, changes nothing: neither positions nor what is refused."""
+    model, processor = around("gpt2")
+    batch = processor([processor.chat(question) for question in QUESTIONS], [[noise(2)], [noise(3)]])
+    whole = model(**batch).logits
+    cache = DynamicCache()
+    first = {**batch, "input_ids": batch["input_ids"][:, :-3], "attention_mask": batch["attention_mask"][:, :-3]}
+    torch.testing.assert_close(model(**first, past_key_values=cache).logits, whole[:, :-3], atol=1e-4, rtol=1e-4)
+    rest = {"input_ids": batch["input_ids"][:, -3:], "attention_mask": batch["attention_mask"]}
+    torch.testing.assert_close(model(**rest, past_key_values=cache).logits, whole[:, -3:], atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()

@@ -296,7 +296,7 @@ def test_a_prompt_is_read_with_logits_for_its_last_token_only():
 )
 def test_side_by_side_questions_need_full_attention(backbone, settings, message):
     model, processor = tiny(backbone)
-    batch = lesson_batch(processor)
+    batch = processor.lessons([Lesson(noise(3), (asked(QUESTION, "42"), asked(QUESTION, "17")))])
     model(**batch)
     for key, value in settings.items():
         setattr(model.language_model.config, key, value)

@@ -9,6 +9,7 @@ from tiny import FAMOUS, asked, byte_tokenizer, noise, tiny
 
 from longpanda.errors import ConfigError, PromptError
 from longpanda.processing.processor import IGNORED
+from longpanda.train.positions import counted
 from longpanda.types import Lesson
 
 QUESTIONS = [
@@ -89,6 +90,21 @@ def test_a_lesson_without_questions_may_stand_beside_others():
     mixed = model(**batch, labels=labels).loss
     only = model(**processor.lessons([Lesson(noise(3, seed=1), tuple(QUESTIONS[:1]))])).loss
     torch.testing.assert_close(mixed, only)
+
+
+@torch.no_grad()
+def test_one_question_a_lesson_is_the_same_without_a_mask_of_blocks():
+    """Padding comes last, so positions are those of each row alone; `spread` may still move them."""
+    model, processor = tiny()
+    lessons = [Lesson(noise(5), (QUESTIONS[1],)), Lesson(noise(3, seed=1), (QUESTIONS[0],)), Lesson(noise(1), ())]
+    plain = processor.lessons(lessons)
+    blocks = processor.lessons([*lessons, Lesson(noise(1), tuple(QUESTIONS))])
+    assert "position_ids" not in plain
+    length = plain["input_ids"].shape[1]
+    assert torch.equal(counted(plain["attention_mask"]), blocks["position_ids"][:3, :length])
+    logits, expected = model(**plain).logits, model(**blocks).logits[:3, :length]
+    shown = plain["attention_mask"].bool()
+    torch.testing.assert_close(logits[shown], expected[shown], atol=1e-4, rtol=1e-4)
 
 
 def test_without_questions_there_are_pictures_only():

@@ -43,6 +43,40 @@ def test_parts_are_the_text_that_the_model_learned_from(panda):
     assert processor.apply_chat_template(talk, add_generation_prompt=True) == asked
 
 
+def test_parts_of_text_follow_each_other_as_they_are_written(panda):
+    processor = panda[1]
+    parts = [
+        {"type": "video"},
+        {"type": "text", "text": " What number is "},
+        {"type": "text", "text": "on the card?\n"},
+    ]
+    said = processor.apply_chat_template([{"role": "user", "content": parts}], add_generation_prompt=True)
+    assert said == processor.chat("What number is on the card?")
+
+
+OPTIONS = {
+    "processor_kwargs": {"truncation": True},
+    "return_tensors": "np",
+    "return_assistant_tokens_mask": True,
+    "max_length": 9,
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_that_would_be_ignored_are_refused(panda, name):
+    options, said = {name: OPTIONS[name]}, OPTIONS[name]
+    said = "truncation=True" if isinstance(said, dict) else f"{name}={said!r}"
+    with pytest.raises(PromptError, match=f"{said}; expected prompts padded on the left"):
+        panda[1].apply_chat_template(messages(), tokenize=True, **options)
+
+
+def test_options_that_say_what_is_done_anyway_change_nothing(panda):
+    apply, clip = panda[1].apply_chat_template, {"type": "video", "video": noise(2)}
+    usual = {"tokenize": True, "return_dict": True, "add_generation_prompt": True}
+    given = {"return_tensors": "pt", "processor_kwargs": {"padding": True, "add_special_tokens": False}}
+    assert same(apply(messages(clip), **usual, **given), apply(messages(clip), **usual))
+
+
 def test_messages_with_media_are_the_models_inputs(panda, picture, tmp_path):
     processor, film = panda[1], tmp_path / "film.mp4"
     encode(list(noise(8).frames), film, fps=2.0)

@@ -1,0 +1,64 @@
+"""Chat templates: what a language model is used to at a text's beginning, and what is wrong with a template."""
+
+import pytest
+from tiny import LLAMA_TEMPLATE, asked, byte_tokenizer, noise, tiny
+from tokenizers.processors import TemplateProcessing
+
+from longpanda.errors import ConfigError, PromptError
+from longpanda.index import load
+from longpanda.index.load import bundled
+from longpanda.processing import PLAIN_TEMPLATE
+from longpanda.types import Lesson
+
+
+def with_template(template, adds_bos):
+    """A processor whose tokenizer has a bos_token, and puts it before a text by itself or does not."""
+    tokenizer = byte_tokenizer(template, "</s>")
+    if adds_bos:
+        start = (tokenizer.bos_token, tokenizer.bos_token_id)
+        tokenizer._tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[start])
+    return tiny("llama", tokenizer=tokenizer)[1]
+
+
+@pytest.mark.parametrize("adds_bos", [True, False])
+def test_a_prompt_begins_as_the_tokenizer_begins_a_text(adds_bos):
+    processor = with_template(PLAIN_TEMPLATE, adds_bos)
+    bos = processor.tokenizer.bos_token_id
+    messages = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": "where?"}]}]
+    texts = [processor.chat("where?"), processor.apply_chat_template(messages, add_generation_prompt=True)]
+    lesson = processor.lessons([Lesson(noise(2), (asked("where?", "left"),))])
+    for ids in ([processor.tokenizer.encode(text, add_special_tokens=False) for text in texts], lesson["input_ids"]):
+        for row in ids:
+            assert [int(token) == bos for token in row[:2]] == [adds_bos, False]
+
+
+def test_a_chat_format_of_its_own_says_itself_where_a_text_begins():
+    processor = with_template(LLAMA_TEMPLATE, adds_bos=True)
+    ids = processor.tokenizer.encode(processor.chat("where?"), add_special_tokens=False)
+    assert ids.count(processor.tokenizer.bos_token_id) == 1
+    bare = with_template(LLAMA_TEMPLATE.replace("bos_token + ", ""), adds_bos=True)
+    assert bare.tokenizer.bos_token_id not in bare.tokenizer.encode(bare.chat("where?"), add_special_tokens=False)
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_bundled_models_are_asked_as_they_were_taught(name):
+    processor = load(name).processor
+    tokens = processor.tokenizer.convert_ids_to_tokens(
+        processor(processor.chat("Where is the key?", clips=0))["input_ids"][0]
+    )
+    assert tokens == ["<|question|>", "where", " is", " the", " key", "?", "<|answer|>"]
+
+
+def test_a_template_that_is_no_jinja_is_named():
+    processor = with_template(PLAIN_TEMPLATE, adds_bos=False)
+    for template in ("{{", "{{ ( }}", "{% if message %}"):
+        processor.chat_template = template
+        with pytest.raises(ConfigError, match=r"a chat template that is no Jinja: .* \(line 1\)"):
+            processor.chat("where?")
+
+
+def test_messages_that_a_template_refuses_are_named():
+    processor = with_template(PLAIN_TEMPLATE, adds_bos=False)
+    processor.chat_template = "{{ raise_exception('roles must alternate') }}"
+    with pytest.raises(PromptError, match=r"does not take: roles must alternate; .*another chat_template"):
+        processor.chat("where?")
