@@ -177,6 +177,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         frame_seconds: Tensor | None = None,
         clip_frames: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        block_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Any = None,
         inputs_embeds: Tensor | None = None,
@@ -193,8 +194,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             frame_windows: long [W, t], frames that stand together, -1 for none.
             frame_seconds: float64 [F], when each frame is shown; only for a model with a compressor.
             clip_frames: long [clips], how many frames are each clip's; only for a model with a compressor.
-            attention_mask: [B, L], behind a cache with what that holds; or [B, 1, L, L] for several questions on one
-                video side by side.
+            attention_mask: [B, L], behind a cache with what that holds.
+            block_ids: long [B, L], in place of a mask: which block each token belongs to, for several questions on one
+                video side by side. Block 0 is seen by all, -1 is padding behind the rest (`longpanda.model.blocks`).
             position_ids: long [B, L]; None counts those that attention_mask shows.
             past_key_values: the key-value cache.
             inputs_embeds: [B, L, D] in place of input_ids and pixels.
@@ -209,7 +211,13 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             if self.shown is not None and (input_ids == self.config.video_token_id).any():
                 visual = self.shown
             inputs_embeds = self.place(input_ids, visual)
-        arguments = self._arguments(attention_mask, position_ids, past_key_values, inputs_embeds)
+        mask = attention_mask
+        if block_ids is not None:
+            if attention_mask is not None or past_key_values is not None:
+                found = "block_ids beside an attention_mask or a cache"
+                raise PromptError(found, "one of them", "pass what LongPandaProcessor.lessons gives as it is")
+            mask = self.backbone.block_mask(block_ids, inputs_embeds.dtype)
+        arguments = self._arguments(mask, position_ids, past_key_values, inputs_embeds)
         if labels is not None:
             arguments["labels"] = labels
         if self.backbone.takes("logits_to_keep"):
@@ -223,9 +231,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Raises:
             ConfigError: one that it would take without a word and ignore, or padding that it does not keep apart.
         """
-        if isinstance(mask, Tensor) and mask.ndim == 4 and mask.dtype == torch.bool:
-            mask = self.backbone.block_mask(mask, embeddings.dtype)
-        elif isinstance(mask, Tensor) and mask.ndim == 2 and (mask.long().diff(dim=1) > 0).any():
+        if isinstance(mask, Tensor) and mask.ndim == 2 and (mask.long().diff(dim=1) > 0).any():
             self.backbone.require_padding()  # what is hidden comes before what is not: as padding on the left
             if position_ids is None and self.backbone.takes("position_ids"):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -embeddings.shape[1] :]
