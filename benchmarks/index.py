@@ -64,11 +64,11 @@ def peak_memory(video: Path, fps: float) -> Row:
 
 def stages(video: Path, tokens: float) -> Row:
     """CPU seconds of decoding, STAB and compressor for each hour of video at one frame a second."""
-    from longpanda.index.encode import LEAST_BLOCK_FRAMES
+    from longpanda.index.file_encoder import LEAST_BLOCK_FRAMES
     from longpanda.model.configuration import StabConfig, TemporalConfig, cells_of
     from longpanda.model.stab import Stab
-    from longpanda.model.stream import ClipTokens
     from longpanda.model.temporal import TemporalCompressor
+    from longpanda.model.tokens import ClipTokens
     from longpanda.processing import FrameProcessor
     from longpanda.types import VideoClip
     from longpanda.video import Sampling, iter_chunks, probe

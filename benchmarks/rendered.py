@@ -10,8 +10,7 @@ import numpy as np
 
 from longpanda.evaluate import Ask
 from longpanda.index import LongPanda
-from longpanda.index.encode import Block, Encoder
-from longpanda.index.fingerprint import encoder_fingerprint
+from longpanda.index.file_encoder import Block, FileEncoder, joined
 from longpanda.index.planning import plan_index
 from longpanda.index.prefix import language_fingerprint
 from longpanda.index.session import Session
@@ -51,9 +50,9 @@ def middles(frames: int, duration_seconds: float) -> Seconds:
 def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
     """What `longpanda ask` does with a file, block by block in the same way."""
     size_px = panda.model.config.stab_config.image_px
-    encoder = Encoder(panda.model, panda.processor, (size_px, size_px))
+    encoder = FileEncoder(panda.model, panda.processor, (size_px, size_px))
     parts = list(encoder.encode(_blocks(scene, seconds, encoder.block_frames, size_px)))
-    watched = Watched(encoder.joined(parts, seconds, scene.duration_seconds), Path(scene.name))
+    watched = Watched(joined(parts, seconds, scene.duration_seconds), Path(scene.name))
     plan = plan_index(watched, panda.model, panda.processor, AS_LONG_AS_THE_CONTEXT, None)
     return Session(panda.name, panda.model, panda.processor, watched, plan)
 
@@ -87,4 +86,4 @@ def _depth(sample: Sample, scene: Scene) -> float | None:
 
 def identity(panda: LongPanda) -> dict[str, str]:
     """Which model it is, whatever its folder is called: other weights give other answers."""
-    return {"encoder": encoder_fingerprint(panda.model), "language": language_fingerprint(panda.model)}
+    return {"encoder": panda.model.visual.fingerprint(), "language": language_fingerprint(panda.model)}

@@ -1,5 +1,6 @@
 """The values that cross package borders. All are frozen, validate themselves and print their shapes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 Frames = npt.NDArray[np.uint8]
 Seconds = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 INDEX_SUFFIX = ".vidx"
 ANSWER_TOKENS = 64
 """The longest answer, where nobody says."""
@@ -69,18 +71,26 @@ class VideoClip:
 
 @dataclass(frozen=True)
 class Timeline:
-    """How a clip stands in a prompt: groups of frames, each with its time and as many placeholders.
+    """How a clip stands in a prompt: groups of frames, each with its time and as many placeholders as it has tokens.
 
     Args:
         starts_seconds: when the first frame of each group is shown, never decreasing.
-        tokens_per_group: visual tokens of a group.
+        group_tokens: visual tokens of each group. A group without any is not in the prompt, nor is its time.
         times_seconds: least time from one written time to the next, 0 to write every group's; None writes none, as for
             a lone image.
+
+    Raises:
+        PromptError: groups and numbers of tokens do not match.
     """
 
     starts_seconds: tuple[float, ...]
-    tokens_per_group: int
+    group_tokens: tuple[int, ...]
     times_seconds: float | None = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.starts_seconds) != len(self.group_tokens):
+            found = f"{len(self.starts_seconds)} groups of frames, {len(self.group_tokens)} numbers of tokens"
+            raise PromptError(found, "a number of tokens for each group", "pass both")
 
     def __len__(self) -> int:
         return len(self.starts_seconds)
@@ -90,50 +100,85 @@ class Timeline:
 class VisualTokens:
     """What is kept of a video: its visual tokens, before the projector, with true times.
 
+    Groups of frames follow one another; they may have different numbers of tokens and of frames.
+
     Args:
-        values: [G, P, C]: P tokens for each of G groups of frames, in order.
-        starts_seconds: float64 [G], never decreasing: when the first frame of each group is shown.
-        ends_seconds: float64 [G]: when the last frame of each group is shown.
-        frames_seconds: float64 [F]: when each frame looked at is shown.
+        values: [V, C], the tokens of all groups.
+        token_offsets: int64 [G + 1], where in `values` each group begins, and where the last one ends.
+        frames_seconds: float64 [F], never decreasing: when each frame looked at is shown.
+        frame_offsets: int64 [G + 1], where in `frames_seconds` each group begins, and where the last one ends.
         duration_seconds: length of the video.
         seen_seconds: how far of it was looked at; less where the rest could not be read, or was not yet.
-        frames_per_group: frames that share their tokens; the last group may have fewer.
+
+    Raises:
+        VideoError: offsets that do not belong to the tokens and the frames, or times that decrease.
     """
 
     values: "Tensor"
-    starts_seconds: Seconds
-    ends_seconds: Seconds
+    token_offsets: Counts
     frames_seconds: Seconds
+    frame_offsets: Counts
     duration_seconds: float
     seen_seconds: float
-    frames_per_group: int = 1
 
     def __post_init__(self) -> None:
-        groups = len(self.starts_seconds)
-        if self.values.ndim != 3 or len(self.values) != groups or len(self.ends_seconds) != groups:
-            found = f"tokens {list(self.values.shape)} with {groups} starts and {len(self.ends_seconds)} ends"
-            raise VideoError(found, "[G, P, C] and a start and an end for each of G groups", "pass all three")
-        if np.any(np.diff(self.starts_seconds) < 0) or np.any(self.ends_seconds < self.starts_seconds):
-            raise VideoError("groups out of order", "starts that never decrease, ends after starts", "sort them")
+        tokens, frames = self.token_offsets, self.frame_offsets
+        if self.values.ndim != 2 or len(tokens) != len(frames) or _span(tokens) != (0, len(self.values)):
+            found = f"tokens {list(self.values.shape)}, {len(tokens)} and {len(frames)} offsets, {_span(tokens)}"
+            raise VideoError(found, "[V, C] and offsets from 0 to V, one more than groups", "pass both kinds")
+        if _span(frames) != (0, len(self.frames_seconds)) or np.any(np.diff(tokens) < 0) or np.any(np.diff(frames) < 1):
+            found = f"{len(self.frames_seconds)} frames with offsets {_span(frames)}"
+            raise VideoError(found, "offsets that grow, from 0 to the number of frames", "pass those of all groups")
+        if np.any(np.diff(self.frames_seconds) < 0):
+            raise VideoError("frames out of order", "times that never decrease", "sort them")
 
     def __repr__(self) -> str:
-        groups, per_group, width = self.values.shape
+        each = np.unique(self.group_tokens)
+        per_group = f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}"
         frames, minutes = counted(len(self.frames_seconds), "frame"), self.duration_seconds / 60
-        return f"VisualTokens({counted(groups, 'group')} of {per_group} x {width}, {frames} of {minutes:.1f} min)"
+        size = f"{counted(len(self), 'group')} of {per_group} x {self.values.shape[1]}"
+        return f"VisualTokens({size}, {frames} of {minutes:.1f} min)"
 
     def __len__(self) -> int:
-        return len(self.starts_seconds)
+        return len(self.token_offsets) - 1
 
-    def frames_of(self, groups: list[int]) -> Seconds:
+    @property
+    def group_tokens(self) -> Counts:
+        """Tokens of each group: int64 [G]."""
+        return np.diff(self.token_offsets)
+
+    @property
+    def starts_seconds(self) -> Seconds:
+        """When the first frame of each group is shown: float64 [G], never decreasing."""
+        return self.frames_seconds[self.frame_offsets[:-1]]
+
+    @property
+    def ends_seconds(self) -> Seconds:
+        """When the last frame of each group is shown: float64 [G]."""
+        return self.frames_seconds[self.frame_offsets[1:] - 1]
+
+    def frames_of(self, groups: Sequence[int]) -> Seconds:
         """When the frames of these groups are shown: float64, in the groups' order."""
-        k = self.frames_per_group
-        parts = [self.frames_seconds[group * k : (group + 1) * k] for group in groups]
-        return np.concatenate(parts) if parts else self.frames_seconds[:0]
+        return self.frames_seconds[_inside(self.frame_offsets, groups)]
+
+    def values_of(self, groups: Sequence[int]) -> "Tensor":
+        """The tokens of these groups [N, C], in the groups' order."""
+        return self.values[_inside(self.token_offsets, groups)]
 
     @property
     def count(self) -> int:
         """Visual tokens in all."""
-        return int(self.values.shape[0] * self.values.shape[1])
+        return len(self.values)
+
+
+def _span(offsets: Counts) -> tuple[int, int]:
+    return (int(offsets[0]), int(offsets[-1])) if len(offsets) else (-1, -1)
+
+
+def _inside(offsets: Counts, groups: Sequence[int]) -> Counts:
+    """Numbers of all that lies in these groups, one group after the other."""
+    parts = [np.arange(offsets[group], offsets[group + 1]) for group in groups]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)

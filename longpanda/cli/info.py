@@ -35,12 +35,12 @@ def describe(config: Any) -> dict[str, Any]:
     from longpanda.model.configuration import cells_of
     from longpanda.model.flops import (
         llm_flops_per_token,
-        parameters_by_part,
         projector_flops_per_token,
         stab_flops_per_frame,
         temporal_flops_per_frame,
         tokens_per_frame,
     )
+    from longpanda.model.parameters import parameters_by_part
 
     stab, temporal = config.stab_config, config.temporal_config
     frames = {}

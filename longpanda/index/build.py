@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from longpanda.errors import ConfigError, IndexFileError, counted
 from longpanda.index import storage
-from longpanda.index.encode import Encoder
-from longpanda.index.fingerprint import encoder_fingerprint, source_fingerprint
+from longpanda.index.file_encoder import FileEncoder
+from longpanda.index.fingerprint import source_fingerprint
 from longpanda.index.growth import check_same_video, workers_for
 from longpanda.index.store import HEADER, VERSION, Header, Store
-from longpanda.index.stream import Stream
 from longpanda.index.thumbnails import predicted_bytes
 from longpanda.index.video_index import VideoIndex
+from longpanda.index.writing import IndexWriter
 from longpanda.model.configuration import TemporalConfig, cells_of
 from longpanda.types import INDEX_SUFFIX
 from longpanda.video import Sampling, VideoInfo, alone_in, check_workers, probe
@@ -123,7 +123,7 @@ class Builder:
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
         frames = panda.processor.image_processor
         self._size_px: tuple[int, int] = frames.size_for(self.info.height_px, self.info.width_px)
-        self._encoder = Encoder(panda.model, panda.processor, self._size_px, self._rate(tokens_per_frame, there))
+        self._encoder = FileEncoder(panda.model, panda.processor, self._size_px, self._rate(tokens_per_frame, there))
 
     def _rate(self, tokens_per_frame: float | None, there: Header | None) -> TemporalConfig | None:
         """The compressor at the rate that is wished for, or that of an index which is there; None at its own.
@@ -138,7 +138,7 @@ class Builder:
                 found = f"{counted(tokens_per_frame, 'token')} per frame of a model without a compressor"
                 raise ConfigError(found, "a model with one (temporal_config)", "leave it out")
             return config.with_tokens_per_frame(tokens_per_frame, *cells)
-        if config is None or there is None or there.encoder != encoder_fingerprint(self.panda.model):
+        if config is None or there is None or there.encoder != self.panda.model.visual.fingerprint():
             return None
         return None if there.rate == config.rate(*cells) else config.at_rate(*there.rate)
 
@@ -175,8 +175,8 @@ class Builder:
             if state is not None and state.facts["source"] != self._source:
                 self._check_grown(append, store.header.video)
                 check_same_video(store, state, self.video, self.info, self._size_px)
-            stream = Stream(self._encoder, self.video, self.info, self.seconds, self.stored, self._workers)
-            stream.into(store, state, self._source, progress)
+            writer = IndexWriter(self._encoder, self.video, self.info, self.seconds, self.stored, self._workers)
+            writer.into(store, state, self._source, progress)
         return VideoIndex(self.folder)
 
     @cached_property
@@ -185,7 +185,7 @@ class Builder:
         return Header(
             version=VERSION,
             id=uuid.uuid4().hex,
-            encoder=encoder_fingerprint(self.panda.model),
+            encoder=self.panda.model.visual.fingerprint(),
             model=self.panda.name,
             video=self.video.name,
             fps=self.fps,
@@ -200,6 +200,7 @@ class Builder:
             width=self.panda.model.config.stab_config.width,
             storage=self.stored,
             longpanda=importlib.metadata.version("longpanda"),
+            preprocessing=self.panda.processor.image_processor.to_dict(),
             dtype=str(self.panda.model.stab.patch.weight.dtype).removeprefix("torch."),
         )
 
@@ -224,6 +225,9 @@ class Builder:
         if not Store.is_begun(self.folder):
             return Store.create(self.folder, self._header)
         store = Store.open(self.folder)
+        if store.header.version != VERSION:
+            found = f"'{self.folder}', an index of version {store.header.version}, which can be asked only"
+            raise IndexFileError(found, f"version {VERSION} to go on with", "use another --out, or delete it")
         remedy = "index with the model that made it, use another --out, or delete it"
         VideoIndex(self.folder).check_encoder(self._header.encoder, self.panda.name, remedy)
         for option, said in DECIDED.items():

@@ -35,7 +35,11 @@ MOST_INTERVALS = 8
 @torch.inference_mode(False)
 @torch.enable_grad()
 def group_effects(
-    model: "LongPandaForConditionalGeneration", cache: Any, ids: Sequence[int], answered: int, groups: int
+    model: "LongPandaForConditionalGeneration",
+    cache: Any,
+    ids: Sequence[int],
+    answered: int,
+    group_tokens: Sequence[int],
 ) -> npt.NDArray[np.float64]:
     """By how much each group of frames raises the log-odds of an answer's tokens: [G], below 0 where it lowers them.
 
@@ -51,14 +55,15 @@ def group_effects(
         cache: keys and values of `ids` up to the last visual token, at least; stays as it is.
         ids: a prompt and its answer.
         answered: how many of the last ids are the answer's.
-        groups: that the visual tokens stand for.
+        group_tokens: [G], how many of the visual tokens are of each group; a group without any has no effect.
     """
+    groups = len(group_tokens)
     visual = torch.tensor(ids[: len(ids) - answered]) == model.config.video_token_id
     end = int(visual.nonzero()[-1, 0]) + 1
     written = min(max(1, answered - 1), READ_TOKENS)
     first = len(ids) - answered
     group_of = torch.full((end,), groups)  # text, such as written times, has a factor of its own: 1
-    group_of[visual[:end]] = torch.arange(groups).repeat_interleave(int(visual.sum()) // groups)
+    group_of[visual[:end]] = torch.arange(groups).repeat_interleave(torch.tensor(group_tokens))
     row = torch.tensor([list(ids)[end : first + written - 1]], device=model.device)
     factors = torch.cat([torch.full((groups,), FADED), torch.ones(1)]).requires_grad_()
     logits = faded_logits(model.language_model, cache, row, factors[group_of])[-written:]

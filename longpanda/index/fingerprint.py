@@ -1,37 +1,10 @@
-"""What tells that an index belongs to a model and to a video."""
+"""What tells that an index belongs to a video."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-
-from longpanda.model.configuration import own_fields
-
-if TYPE_CHECKING:
-    from longpanda.model.modeling import LongPandaForConditionalGeneration
-
-RATE = ("grid", "pool_frames")
 _EDGE_BYTES = 2**16
-
-
-def encoder_fingerprint(model: "LongPandaForConditionalGeneration") -> str:
-    """Of everything that visual tokens before the projector depend on: sizes and weights of STAB and the compressor.
-
-    The rate of the compressor (grid, frames of a group) does not count: an index has its own. Weights count as bfloat16
-    reads them, so that a model is the same in float32 on one machine and bfloat16 on another.
-    """
-    digest = hashlib.sha256()
-    for config, part in ((model.config.stab_config, model.stab), (model.config.temporal_config, model.temporal)):
-        if config is None or part is None:
-            continue
-        sizes = {name: value for name, value in own_fields(config).items() if name not in RATE}
-        digest.update(json.dumps(sizes, sort_keys=True).encode())
-        for name, weight in sorted(part.state_dict().items()):
-            digest.update(f"{name} {list(weight.shape)}".encode())
-            digest.update(weight.detach().cpu().to(torch.bfloat16).contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def source_fingerprint(video: Path) -> dict[str, Any]:

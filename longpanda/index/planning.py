@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from longpanda.errors import ConfigError, counted
@@ -114,7 +115,8 @@ def plan_index(
 ) -> Plan:
     """How many of an index's groups to look at. Raises ConfigError where not even one may be."""
     tokens = watched.tokens
-    group = tokens.frames_per_group, tokens.values.shape[1]  # the index's own rate, which may not be the model's
+    # The index's own rate, which may not be the model's.
+    group = int(np.diff(tokens.frame_offsets).max()), int(tokens.group_tokens.max())
     costs = costs_of(model, processor, group, tokens.duration_seconds, answer_tokens)
     budget = budget_of(costs, wish_tokens, memory_bytes, model.config.sampling.get("max_frames"))
-    return thin(len(tokens.frames_seconds), tokens.seen_seconds, len(tokens), costs, budget)
+    return thin(len(tokens.frames_seconds), tokens.seen_seconds, tokens.group_tokens, costs, budget)

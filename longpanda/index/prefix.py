@@ -86,7 +86,7 @@ class PrefixCache:
             self._ids = self._ids[: cache.get_seq_length()]
         return new
 
-    def effects(self, ids: Sequence[int], answered: int, groups: int) -> npt.NDArray[np.float64]:
+    def effects(self, ids: Sequence[int], answered: int, group_tokens: Sequence[int]) -> npt.NDArray[np.float64]:
         """By how much each group of frames speaks for an answer: [G]. Arguments and result as of `group_effects`.
 
         Raises:
@@ -99,7 +99,7 @@ class PrefixCache:
             raise ConfigError(found, "gradients that tell what seeing less changes", "ask without it")
         with torch.inference_mode():
             cache = self._ready(list(ids)[: len(ids) - answered])
-        return group_effects(self._model, cache, ids, answered, groups)
+        return group_effects(self._model, cache, ids, answered, group_tokens)
 
     @torch.inference_mode()
     def prepare(self, ids: Sequence[int]) -> None:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from longpanda.errors import ConfigError, ContextError, counted
-from longpanda.index.encode import clock
 from longpanda.index.evidence import intervals, surrounded
+from longpanda.index.file_encoder import clock
 from longpanda.index.planning import evidence_bytes
 from longpanda.index.prefix import PrefixCache
 from longpanda.index.thumbnails import Thumbnail
@@ -67,8 +67,8 @@ class Session:
         """How the video stands in a prompt."""
         tokens = self.watched.tokens
         timed = len(tokens.frames_seconds) > 1
-        starts = tokens.starts_seconds[self.groups].tolist()
-        timeline: Timeline = self.processor.image_processor.timeline_of(starts, tokens.values.shape[1], timed)
+        starts, counts = (one[self.groups].tolist() for one in (tokens.starts_seconds, tokens.group_tokens))
+        timeline: Timeline = self.processor.image_processor.timeline_of(starts, counts, timed)
         return timeline
 
     def ask(self, question: str, history: Sequence[Turn] = (), evidence: bool = False, verify: bool = False) -> Answer:
@@ -102,7 +102,7 @@ class Session:
             text=text,
             pts_seconds=tuple(tokens.frames_of(self.groups).tolist()),
             duration_seconds=tokens.duration_seconds,
-            visual_tokens=len(self.groups) * tokens.values.shape[1],
+            visual_tokens=sum(self.timeline.group_tokens),
             seconds=spent | {"generate": clock(self.model) - started},
             peak_memory_bytes=peak_memory_bytes(),
             model=self.name,
@@ -158,7 +158,7 @@ class Session:
     def _evidence(self, ids: Sequence[int], new: Sequence[int]) -> tuple[tuple[Evidence, ...], list[int]]:
         """The stretches that an answer comes from, and which of the groups in the prompt they are."""
         tokens = self.watched.tokens
-        effects = self._prefix.effects([*ids, *new], len(new), len(self.groups))
+        effects = self._prefix.effects([*ids, *new], len(new), self.timeline.group_tokens)
         starts = tokens.starts_seconds
         later = np.append(starts, max(tokens.seen_seconds, tokens.ends_seconds[-1]))
         ends = later[np.searchsorted(starts, starts, side="right")]  # the next that begins later: one picture may last
@@ -232,8 +232,8 @@ class Session:
     @torch.inference_mode()
     def _embeddings(self) -> Tensor:
         """The chosen groups at the language model's width [N, D]."""
-        values = self.watched.tokens.values[self.groups].to(self.model.device)
-        projected: Tensor = self.model.projector(values.flatten(0, 1))
+        values = self.watched.tokens.values_of(self.groups).to(self.model.device)
+        projected: Tensor = self.model.projector(values)
         return projected
 
     def _notice(self, question: str, answer: str, is_cut: bool, no_evidence: str) -> str:

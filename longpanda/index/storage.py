@@ -25,7 +25,7 @@ def bytes_per_token(storage: str, width: int) -> int:
     return BYTES_PER_VALUE[storage] * width + (SCALE_BYTES if storage == "int8" else 0)
 
 
-def pack(values: Float[Tensor, "G P C"], storage: str) -> dict[str, Tensor]:
+def pack(values: Float[Tensor, "N C"], storage: str) -> dict[str, Tensor]:
     """Tokens as tensors to be written.
 
     int8 takes each token's largest magnitude for 127, so that no value is off by more than 1/254 of it (and the
@@ -41,7 +41,7 @@ def pack(values: Float[Tensor, "G P C"], storage: str) -> dict[str, Tensor]:
     return {"tokens": whole.to(torch.int8), "scales": scales}
 
 
-def unpack(tensors: Mapping[str, Tensor]) -> Float[Tensor, "G P C"]:
+def unpack(tensors: Mapping[str, Tensor]) -> Float[Tensor, "N C"]:
     """Tokens as they were, as near as their storage keeps them: bfloat16 or float32."""
     tokens = tensors["tokens"]
     return tokens * tensors["scales"][..., None] if tokens.dtype == torch.int8 else tokens

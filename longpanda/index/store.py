@@ -1,7 +1,8 @@
 """A `.vidx` folder: what one model saw of one video, written block by block and never half.
 
-    header.json             which model, which frames, how stored: written first, never changed
-    block-000000.safetensors, ...   some 64 frames each: tokens, times, thumbnails
+    header.json             which model, which frames, how prepared and stored: written first, never changed
+    video.safetensors       when each picture of the file is shown, and which are keyframes
+    block-000000.safetensors, ...   some 64 frames each: tokens, where each group's begin, times, thumbnails
     state-000002.safetensors        after two blocks: the compressor's state, and the tokens of the frames beyond them
 
 A block and the state behind it belong together. The state is written first and the block appears under its name last,
@@ -12,7 +13,7 @@ checksum of its contents.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from torch import Tensor
 from longpanda.errors import IndexFileError
 from longpanda.video import write_whole
 
-VERSION = 2
-HEADER, PREFIX = "header.json", "prefix.safetensors"
+VERSION = 3
+READ_VERSIONS = (2, 3)
+"""Version 2 has groups of one size and knows nothing of the file; it can be asked, and not gone on with."""
+HEADER, PREFIX, VIDEO = "header.json", "prefix.safetensors", "video.safetensors"
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,12 @@ class Header:
         grid_rows: of tokens that a frame's cells are pooled to.
         grid_columns: the same.
         frames_per_group: frames that share their tokens.
-        tokens_per_group: visual tokens of a group.
+        tokens_per_group: visual tokens of a group, at most.
         width: channels of a token.
         storage: how tokens are stored.
         longpanda: version of the package.
         dtype: number format in which STAB and the compressor made the tokens, however they are stored.
+        preprocessing: configuration of the frame processor.
     """
 
     version: int
@@ -71,6 +75,7 @@ class Header:
     storage: str
     longpanda: str
     dtype: str = "float32"
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rate(self) -> tuple[tuple[int, int], int]:
@@ -122,16 +127,16 @@ class Store:
         try:
             values = json.loads(path.read_text())
             version = values["version"]
-            if version == VERSION:
+            if version in READ_VERSIONS:
                 return cls(folder, Header(**values))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise IndexFileError(f"'{path}' cannot be read ({error})", expected, "make the index again") from error
         found = f"'{folder}' is an index of version {version}"
-        raise IndexFileError(found, f"version {VERSION}, of this longpanda", "make it again with this version")
+        raise IndexFileError(found, f"version {VERSION}, of this longpanda", "index the video again with this version")
 
     def clear(self) -> None:
         """Remove what a killed writer left half done; for the process that holds the folder."""
-        for kind in ("block-", "state-", HEADER, PREFIX):
+        for kind in ("block-", "state-", HEADER, PREFIX, VIDEO):
             for left in self.folder.glob(f".{kind}*"):
                 left.unlink()
 
@@ -155,6 +160,14 @@ class Store:
         """Replace the state behind the last block, with the tokens of the frames beyond it."""
         self._write(self._state(self.blocks), state)
         (self.folder / PREFIX).unlink(missing_ok=True)  # it is of other tokens
+
+    def write_video(self, video: Piece) -> None:
+        """Write what was found out about the file. Raises ConfigError where the disk is full or refuses."""
+        self._write(self.folder / VIDEO, video)
+
+    def video(self) -> Piece | None:
+        """What was found out about the file; None in an index of version 2. Raises IndexFileError as `block`."""
+        return self._read(self.folder / VIDEO) if self.header.version > 2 else None
 
     def block(self, number: int) -> Piece:
         """A block. Raises IndexFileError where it is damaged or another index's."""

@@ -1,20 +1,26 @@
 """A stored index, read: tokens, times and thumbnails of everything on disk."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from longpanda.errors import IndexFileError
 from longpanda.index import storage, thumbnails
-from longpanda.index.store import Piece, Store
+from longpanda.index.store import Header, Piece, Store
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.types import VisualTokens
+from longpanda.video import FrameTimes
 
 STATE, TAIL = "state.", "tail."
 """Prefixes of what a state file holds: the compressor's state, and the tokens of frames that are in no block yet."""
+GROUPS = ("token_offsets", "frame_offsets", "frames_seconds")
+"""What a block says of its groups."""
+PICTURES = ("seconds", "is_keyframe")
+"""What is kept of the pictures of the file."""
 TRIES = 5
 
 
@@ -54,7 +60,8 @@ class VideoIndex:
         count, state = self._written
         blocks = [self.store.block(number) for number in range(count)]
         beyond = [] if state is None or TAIL + "tokens" not in state.tensors else [part_of(state, TAIL)]
-        return blocks + beyond
+        pieces = blocks + beyond
+        return [_as_version_3(piece, self.header) for piece in pieces] if self.header.version == 2 else pieces
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -80,12 +87,9 @@ class VideoIndex:
             remedy = "wait for the first frames, or run `longpanda index` again"
             raise IndexFileError(f"'{self.path}' holds no frames yet", "an index with at least one block", remedy)
         values = torch.cat([storage.unpack(piece.tensors) for piece in pieces])
-        frames, starts, ends = (
-            np.concatenate([piece.tensors[name].numpy() for piece in pieces])
-            for name in ("frames_seconds", "starts_seconds", "ends_seconds")
-        )
-        length, seen = self.facts["duration_seconds"], self.facts["seen_seconds"]
-        return VisualTokens(values, starts, ends, frames, length, seen, self.header.frames_per_group)
+        groups = together([{name: piece.tensors[name] for name in GROUPS} for piece in pieces])
+        tokens, frames, times = (groups[name].numpy() for name in GROUPS)
+        return VisualTokens(values, tokens, times, frames, self.facts["duration_seconds"], self.facts["seen_seconds"])
 
     @property
     def frames(self) -> int:
@@ -94,8 +98,20 @@ class VideoIndex:
 
     @property
     def token_count(self) -> int:
-        """Visual tokens that are in it, counted without reading them."""
+        """Visual tokens that are in it, counted without reading them; in an index of version 2, from its frames."""
+        if (tokens := self.facts.get("tokens_read", self.facts.get("tokens"))) is not None:
+            return int(tokens)
         return -(-self.frames // self.header.frames_per_group) * self.header.tokens_per_group
+
+    @cached_property
+    def frame_times(self) -> FrameTimes | None:
+        """When each picture of the file was shown when it was last indexed; None in an index of version 2.
+
+        Raises:
+            IndexFileError: the file that holds this is damaged.
+        """
+        video = self.store.video()
+        return None if video is None else FrameTimes(*(video.tensors[name].numpy() for name in PICTURES))
 
     @cached_property
     def thumbnails(self) -> list[Thumbnail]:
@@ -119,3 +135,29 @@ class VideoIndex:
 def part_of(piece: Piece, prefix: str) -> Piece:
     """The tensors whose names begin with a prefix, under the rest of their names."""
     return Piece({n.removeprefix(prefix): t for n, t in piece.tensors.items() if n.startswith(prefix)}, piece.facts)
+
+
+def together(pieces: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of several blocks as those of one; offsets of later blocks go on behind earlier ones."""
+    whole = {}
+    for name in pieces[0]:
+        parts = [piece[name] for piece in pieces]
+        if name.endswith("_offsets"):
+            sizes = torch.cat([part.diff() for part in parts])
+            whole[name] = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+        else:
+            whole[name] = torch.cat(parts)
+    return whole
+
+
+def _as_version_3(piece: Piece, header: Header) -> Piece:
+    """A block of version 2: [G, P, C] tokens of groups of one size."""
+    tensors = dict(piece.tensors)
+    groups, tokens, _ = tensors["tokens"].shape
+    frames, per_group = len(tensors["frames_seconds"]), header.frames_per_group
+    for name in ("tokens", "scales"):
+        if name in tensors:
+            tensors[name] = tensors[name].flatten(0, 1)
+    tensors["token_offsets"] = torch.arange(groups + 1) * tokens
+    tensors["frame_offsets"] = (torch.arange(groups + 1) * per_group).clamp(max=frames)
+    return Piece(tensors, piece.facts)

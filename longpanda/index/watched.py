@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longpanda.errors import counted
-from longpanda.index.encode import Encoder, refuse_unreadable
-from longpanda.index.fingerprint import encoder_fingerprint
+from longpanda.index.file_encoder import FileEncoder, joined, refuse_unreadable
 from longpanda.index.growth import workers_for
 from longpanda.index.store import Header
 from longpanda.index.thumbnails import Thumbnail
@@ -61,7 +60,7 @@ def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: st
     started = time.perf_counter()
     index = VideoIndex(path)
     remedy = "ask with the model that made it, in float32 or bfloat16, or index again, to another --out"
-    index.check_encoder(encoder_fingerprint(model), name, remedy)
+    index.check_encoder(model.visual.fingerprint(), name, remedy)
     tokens = index.tokens
     notice = f"The index is not finished: it ends at {tokens.ends_seconds[-1]:.1f} s. "
     if index.is_complete:
@@ -85,21 +84,21 @@ def watch_video(
         CutVideoError: there is no picture at the seconds that `sampling` names.
     """
     seconds = sampling.seconds_for(info.duration_seconds)
-    encoder = Encoder(model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
+    encoder = FileEncoder(model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
     watched = _read(path, encoder, seconds, info.duration_seconds)
     missing = len(seconds) - len(watched.tokens.frames_seconds)
     notice = f"{missing} of {counted(len(seconds), 'frame')} could not be read from this file. " if missing else ""
     return replace(watched, notice=notice + info.notice)
 
 
-def _read(path: Path, encoder: Encoder, seconds: Seconds, duration_seconds: float) -> Watched:
+def _read(path: Path, encoder: FileEncoder, seconds: Seconds, duration_seconds: float) -> Watched:
     """These seconds of a file. Raises CutVideoError where no frame of them can be read."""
     started = time.perf_counter()
     with closing(encoder.video(path, seconds, duration_seconds, workers_for(path))) as encoded:
         parts = list(encoded)
     if not parts:
         refuse_unreadable(path, seconds, encoder.size_px)
-    tokens = encoder.joined(parts, seconds, duration_seconds)
+    tokens = joined(parts, seconds, duration_seconds)
     encoding = sum(part.seconds for part in parts)
     spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
     return Watched(tokens, path, seconds=spent, thumbnails=tuple(small for part in parts for small in part.thumbnails))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, GenerationMixin, PreTrainedModel
 
 from longpanda.errors import ConfigError
+from longpanda.model.blocks import readable
 from longpanda.model.time_step import keep_limits
 from longpanda.model.trial import Trial
 
@@ -155,28 +156,30 @@ class Backbone:
             found = f"prompts of several lengths for a '{self.name}', which does not keep padding apart"
             raise ConfigError(found, "one prompt at a time, or prompts of one length", "ask them one by one")
 
-    def block_mask(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
-        """A boolean mask [B, 1, L, L] as this language model's attention reads it.
+    def block_mask(self, blocks: Tensor, dtype: torch.dtype) -> Any:
+        """Block ids [B, L] (`blocks`) as the mask that this language model's attention reads.
 
         Raises:
             ConfigError: an attention that knows no such masks, or layers that would not keep to it.
         """
-        _check_full_attention(self.model.config, mask.shape[-1])
-        readable = self.readable(mask, dtype)
+        _check_full_attention(self.model.config, blocks.shape[-1])
+        mask = self.readable(blocks, dtype)
         if not self.separates:
             found = f"several questions side by side on a '{self.name}', which does not keep them apart"
             raise ConfigError(found, "a mask and positions that it keeps to", _APART)
-        return readable
+        return mask
 
-    def readable(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
+    def readable(self, blocks: Tensor, dtype: torch.dtype) -> Any:
         """As `block_mask`, not tried yet."""
         attention = self.model.config._attn_implementation
-        if attention == "sdpa":
-            return mask
-        if attention != "eager":
+        if attention == "flex_attention" and blocks.device.type == "cpu" and torch.is_grad_enabled():
+            found = "questions side by side with attn_implementation='flex_attention', learned from on a CPU"
+            raise ConfigError(found, "a GPU, or attention that has gradients there", "use 'sdpa'")
+        mask = readable(blocks, attention, dtype)
+        if mask is None:
             found = f"several questions side by side with attn_implementation='{attention}'"
-            raise ConfigError(found, "'sdpa' or 'eager'", f"choose one of them, or {_APART}")
-        return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
+            raise ConfigError(found, "'sdpa', 'eager' or 'flex_attention'", f"choose one of them, or {_APART}")
+        return mask
 
 
 def _line(error: Exception) -> str:
@@ -204,7 +207,7 @@ def _with_embeddings(model: Any, input_ids: Tensor, inputs_embeds: Tensor | None
 
 
 def _check_full_attention(text: Any, length: int) -> None:
-    """Refuse layers that a [B, 1, L, L] mask does not reach: recurrent ones, and windows shorter than the sequence."""
+    """Refuse layers that a mask between tokens does not reach: recurrent ones, and windows shorter than a sequence."""
     kinds = set(getattr(text, "layer_types", None) or ["full_attention"]) - {"full_attention"}
     windows = [value for name in WINDOWS if isinstance(value := getattr(text, name, None), int)]
     window = min(windows, default=length)

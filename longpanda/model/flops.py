@@ -1,10 +1,8 @@
-"""What a model costs, from its configuration alone: parameters, and floating point operations by part.
+"""Floating point operations of a model by part, from its configuration alone.
 
 A multiply-add counts as two operations, in matrix products and convolutions only, as `torch.utils.flop_counter` counts.
 Tests hold these formulas to that counter.
 """
-
-from collections import Counter
 
 import torch
 from torch import nn
@@ -13,35 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 from longpanda.errors import ModelError
 from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig, cells_of
 from longpanda.model.local_encoding import ALIGNED_CHANNELS
-from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.model.pooling import windows_of
-
-STAB_PARTS = {
-    "patch": "patch embedding",
-    "local": "local encoding",
-    "video": "video token",
-    "downsample": "downsampling",
-    "cell_position": "downsampling",
-    "frame": "frame token",
-    "frame_query": "frame token",
-    "balance": "frame token",
-    "frame_norm": "frame token",
-    "frame_out": "frame token",
-    "split_token": "row ends",
-}
-"""The part of the paper's figure that each module or parameter of `Stab` belongs to."""
-
-
-def parameters_by_part(config: LongPandaConfig) -> dict[str, int]:
-    """Parameters of STAB's parts ("stab: ..."), the projector and the language model; tied weights count once."""
-    with torch.device("meta"):
-        model = LongPandaForConditionalGeneration(config)
-    counts: Counter[str] = Counter()
-    for name, parameter in model.named_parameters():
-        part, _, rest = name.partition(".")
-        label = f"stab: {STAB_PARTS[rest.split('.')[0]]}" if part == "stab" else part.replace("_", " ")
-        counts[label] += parameter.numel()
-    return dict(counts)
 
 
 def tokens_per_frame(

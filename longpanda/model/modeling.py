@@ -13,13 +13,15 @@ from longpanda.errors import ConfigError, PromptError
 from longpanda.model.attention import FoldedLinear, VideoToken
 from longpanda.model.backbone import Backbone
 from longpanda.model.configuration import LongPandaConfig
+from longpanda.model.front_ends.stab import StabFrontEnd
 from longpanda.model.local_encoding import LocalEncoding
 from longpanda.model.mamba import Mamba2Mixer
 from longpanda.model.pooling import SpatialPool, TemporalPool
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, FrameTokens, Stab, channels_of
-from longpanda.model.stream import ClipTokens
+from longpanda.model.stab import CLIP_MEAN, CLIP_STD, Stab, channels_of
 from longpanda.model.temporal import TemporalCompressor
+from longpanda.model.tokens import FrameBatch
+from longpanda.model.visual import Reducer, VisualEncoder
 
 PICTURES = ("pixel_values", "patch_boxes", "frame_windows")
 TIMES = ("frame_seconds", "clip_frames")
@@ -37,6 +39,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     main_input_name = "input_ids"
     input_modalities = ("image", "video", "text")
     supports_gradient_checkpointing = True
+    reducer: Reducer | None = None
+    """Leaves tokens out behind the compressor; None keeps all."""
     shown: Tensor | None = None
     """Visual tokens [N, D] of a prompt, for as long as `generate` verifies what an assistant proposes."""
     _no_split_modules = ("Stab",)
@@ -121,6 +125,11 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Replace the language model's head."""
         self.language_model.set_output_embeddings(value)
 
+    @property
+    def visual(self) -> VisualEncoder:
+        """The one path from frames to visual tokens before the projector."""
+        return VisualEncoder(StabFrontEnd(self.stab), self.temporal, self.reducer)
+
     def visual_embeddings(
         self,
         pixel_values: Tensor,
@@ -135,43 +144,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             PromptError: pixels of another type than uint8, frames and boxes of different numbers, or a compressor
                 without the times of the frames.
         """
-        if self.temporal is None:
-            tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
-            kept = tokens.values[tokens.mask]
-        else:
-            clips = self.clip_tokens(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
-            kept = torch.cat([groups.values.flatten(0, 1) for groups in self.temporal(clips)])
-        projected: Tensor = self.projector(kept)
+        frames = FrameBatch(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
+        projected: Tensor = self.projector(torch.cat([clip.values for clip in self.visual.forward(frames)]))
         return projected
-
-    def clip_tokens(
-        self,
-        pixel_values: Tensor,
-        patch_boxes: Tensor,
-        frame_windows: Tensor,
-        frame_seconds: Tensor | None = None,
-        clip_frames: Tensor | None = None,
-    ) -> list[ClipTokens]:
-        """What the compressor takes, of each clip. Raises PromptError as `visual_embeddings`."""
-        if frame_seconds is None or clip_frames is None:
-            found = "frames without their times for a model with a compressor"
-            raise PromptError(found, "frame_seconds and clip_frames", "pass all that the processor gives")
-        if frame_seconds.dtype not in (torch.float64, torch.float32):
-            found = f"frame_seconds of {frame_seconds.dtype}, which has no room for seconds of a long video"
-            raise PromptError(found, "float64", "pass what LongPandaProcessor gives as it is")
-        tokens = self.frame_tokens(pixel_values, patch_boxes, frame_windows)
-        cell_px = self.config.stab_config.cell_px
-        grid = (pixel_values.shape[2] // cell_px, pixel_values.shape[3] // cell_px)
-        parts = (torch.split(part, clip_frames.tolist()) for part in (tokens.values, frame_seconds, tokens.mask))
-        return [ClipTokens(values, grid, seconds, mask) for values, seconds, mask in zip(*parts, strict=True)]
-
-    def frame_tokens(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> FrameTokens:
-        """STAB's tokens of every frame. Raises PromptError as `visual_embeddings`."""
-        if pixel_values.dtype != torch.uint8 or len(pixel_values) != len(patch_boxes):
-            found = f"{pixel_values.dtype} pixel_values of {len(pixel_values)} frames, {len(patch_boxes)} patch_boxes"
-            raise PromptError(found, "uint8 pixels, and a box for each frame", "pass what LongPandaProcessor gives")
-        tokens: FrameTokens = self.stab(pixel_values, patch_boxes, frame_windows)
-        return tokens
 
     def place(self, input_ids: Tensor, visual: Tensor | None) -> Tensor:
         """Embeddings [B, L, D] of a prompt, with visual tokens [N, D] in place of the placeholders.
@@ -202,6 +177,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         frame_seconds: Tensor | None = None,
         clip_frames: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        block_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Any = None,
         inputs_embeds: Tensor | None = None,
@@ -218,8 +194,9 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             frame_windows: long [W, t], frames that stand together, -1 for none.
             frame_seconds: float64 [F], when each frame is shown; only for a model with a compressor.
             clip_frames: long [clips], how many frames are each clip's; only for a model with a compressor.
-            attention_mask: [B, L], behind a cache with what that holds; or [B, 1, L, L] for several questions on one
-                video side by side.
+            attention_mask: [B, L], behind a cache with what that holds.
+            block_ids: long [B, L], in place of a mask: which block each token belongs to, for several questions on one
+                video side by side. Block 0 is seen by all, -1 is padding behind the rest (`longpanda.model.blocks`).
             position_ids: long [B, L]; None counts those that attention_mask shows.
             past_key_values: the key-value cache.
             inputs_embeds: [B, L, D] in place of input_ids and pixels.
@@ -234,7 +211,13 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             if self.shown is not None and (input_ids == self.config.video_token_id).any():
                 visual = self.shown
             inputs_embeds = self.place(input_ids, visual)
-        arguments = self._arguments(attention_mask, position_ids, past_key_values, inputs_embeds)
+        mask = attention_mask
+        if block_ids is not None:
+            if attention_mask is not None or past_key_values is not None:
+                found = "block_ids beside an attention_mask or a cache"
+                raise PromptError(found, "one of them", "pass what LongPandaProcessor.lessons gives as it is")
+            mask = self.backbone.block_mask(block_ids, inputs_embeds.dtype)
+        arguments = self._arguments(mask, position_ids, past_key_values, inputs_embeds)
         if labels is not None:
             arguments["labels"] = labels
         if self.backbone.takes("logits_to_keep"):
@@ -248,9 +231,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         Raises:
             ConfigError: one that it would take without a word and ignore, or padding that it does not keep apart.
         """
-        if isinstance(mask, Tensor) and mask.ndim == 4 and mask.dtype == torch.bool:
-            mask = self.backbone.block_mask(mask, embeddings.dtype)
-        elif isinstance(mask, Tensor) and mask.ndim == 2 and (mask.long().diff(dim=1) > 0).any():
+        if isinstance(mask, Tensor) and mask.ndim == 2 and (mask.long().diff(dim=1) > 0).any():
             self.backbone.require_padding()  # what is hidden comes before what is not: as padding on the left
             if position_ids is None and self.backbone.takes("position_ids"):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -embeddings.shape[1] :]

@@ -14,7 +14,7 @@ from longpanda.errors import ConfigError, counted
 from longpanda.model.configuration import TemporalConfig
 from longpanda.model.mamba import Mamba2Block
 from longpanda.model.pooling import SpatialPool, TemporalPool
-from longpanda.model.stream import ClipTokens, CompressorState, TokenGroups
+from longpanda.model.tokens import ClipTokens, CompressorState, TokenGroups
 from longpanda.shapes import Float
 
 PIECE_TOKENS = 8192

@@ -178,11 +178,9 @@ class Trial:
             embeddings = self.embeddings(self.ids)[:, :BLOCK_TOKENS]  # few: windows are no part of this question
             block = torch.zeros(BLOCK_TOKENS, dtype=torch.long, device=self.ids.device)
             block[begin : begin + first], block[begin + first :] = 1, 2
-            seen = (block[:, None] == block) | (block == 0)
-            mask = (seen & torch.ones_like(seen).tril())[None, None]
             place = torch.arange(BLOCK_TOKENS, device=self.ids.device)
             place = torch.where(block == 2, place - first, place)[None]
-            readable = self.backbone.readable(mask, embeddings.dtype)
+            readable = self.backbone.readable(block[None], embeddings.dtype)
             output = self.model(inputs_embeds=embeddings, attention_mask=readable, position_ids=place, use_cache=False)
             alone = self.logits(torch.cat([embeddings[:, :begin], embeddings[:, begin + first :]], 1))
             return self.same(output.logits[:, begin + first :], alone[:, begin:])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from longpanda.errors import ConfigError, counted
+from longpanda.types import Counts
 
 QUESTION_TOKENS = 448
 """Room kept for a question and what was said before."""
@@ -19,7 +20,7 @@ class Costs:
 
     Args:
         frames_per_group: frames that share their tokens.
-        tokens_per_group: visual tokens of a group.
+        tokens_per_group: visual tokens of a group, at most.
         time_tokens: tokens of a written time, at most.
         most_times: written in a prompt at most; None is one for every group.
         kept_free: tokens for the question and the answer.
@@ -35,10 +36,11 @@ class Costs:
     context_tokens: int | None
     cache_bytes_per_token: int
 
-    def prompt_tokens(self, groups: int) -> int:
-        """Visual tokens and written times of so many groups."""
+    def prompt_tokens(self, groups: int, visual_tokens: int | None = None) -> int:
+        """Visual tokens and written times of so many groups, which have the most tokens where nothing else is said."""
         times = groups if self.most_times is None else min(groups, self.most_times)
-        return groups * self.tokens_per_group + times * self.time_tokens
+        visual = groups * self.tokens_per_group if visual_tokens is None else visual_tokens
+        return visual + times * self.time_tokens
 
     def most_groups(self, tokens: int) -> int:
         """As many groups as fit into so many tokens."""
@@ -69,7 +71,7 @@ class Plan:
         frames: looked at.
         wanted_frames: would be looked at, if they fitted.
         fps: frames per second of video.
-        tokens_per_group: visual tokens of a group.
+        tokens_per_group: visual tokens of a group, at most.
         visual_tokens: in the prompt.
         prompt_tokens: visual tokens and written times.
         budget: what they had to fit into.
@@ -88,7 +90,8 @@ class Plan:
     def __str__(self) -> str:
         part = "all " if self.groups == self.of_groups > 1 else ""
         part = part if self.groups == self.of_groups else f"{self.groups:,} of "
-        groups = f"{part}{counted(self.of_groups, 'group')} of {counted(self.tokens_per_group, 'token')}"
+        most = "" if self.visual_tokens == self.groups * self.tokens_per_group else "at most "
+        groups = f"{part}{counted(self.of_groups, 'group')} of {most}{counted(self.tokens_per_group, 'token')}"
         return (
             f"{counted(self.frames, 'frame')}, one every {1 / self.fps:.3g} s, {groups}: "
             f"{counted(self.visual_tokens, 'visual token')}, {self.prompt_tokens:,} with times, "
@@ -151,11 +154,25 @@ def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> P
     return Plan(groups, groups, frames, wanted, rate, *tokens, budget)
 
 
-def thin(frames: int, duration_seconds: float, groups: int, costs: Costs, budget: Budget) -> Plan:
-    """As many of an index's groups as the budget allows: its frames were looked at already."""
-    kept = min(groups, costs.most_groups(budget.tokens))
-    rate, visual = frames / max(duration_seconds, 1e-9), kept * costs.tokens_per_group
-    return Plan(kept, groups, frames, frames, rate, costs.tokens_per_group, visual, costs.prompt_tokens(kept), budget)
+def thin(frames: int, duration_seconds: float, group_tokens: Counts, costs: Costs, budget: Budget) -> Plan:
+    """As many of an index's groups, evenly spread, as the budget allows: its frames were looked at already.
+
+    Args:
+        frames: looked at.
+        duration_seconds: that they are spread over.
+        group_tokens: [G], visual tokens of each group.
+        costs: of a group with the most tokens.
+        budget: what may be spent.
+    """
+    groups = len(group_tokens)
+    kept, most = min(groups, costs.most_groups(budget.tokens)), groups  # so many fit even if all are of the largest
+    while kept < most:
+        middle = (kept + most + 1) // 2
+        visual = int(group_tokens[evenly(groups, middle)].sum())
+        kept, most = (middle, most) if costs.prompt_tokens(middle, visual) <= budget.tokens else (kept, middle - 1)
+    visual = int(group_tokens[evenly(groups, kept)].sum())
+    rate, prompt = frames / max(duration_seconds, 1e-9), costs.prompt_tokens(kept, visual)
+    return Plan(kept, groups, frames, frames, rate, costs.tokens_per_group, visual, prompt, budget)
 
 
 def evenly(count: int, kept: int) -> npt.NDArray[np.int64]:

@@ -57,12 +57,13 @@ class FrameProcessor(BaseImageProcessor):
 
     def timeline(self, clip: VideoClip) -> Timeline:
         """How a clip stands in a prompt; a lone image has no time."""
+        starts = clip.pts_seconds[:: self.frames_per_group].tolist()
         tokens = self.tokens_per_group(clip.frames.shape[1], clip.frames.shape[2])
-        return self.timeline_of(clip.pts_seconds[:: self.frames_per_group].tolist(), tokens, len(clip) > 1)
+        return self.timeline_of(starts, [tokens] * len(starts), len(clip) > 1)
 
-    def timeline_of(self, starts_seconds: Sequence[float], tokens_per_group: int, timed: bool = True) -> Timeline:
-        """How groups of frames stand in a prompt."""
-        return Timeline(tuple(starts_seconds), tokens_per_group, self.times_seconds if timed else None)
+    def timeline_of(self, starts_seconds: Sequence[float], group_tokens: Sequence[int], timed: bool = True) -> Timeline:
+        """How groups of frames stand in a prompt. Raises PromptError as `Timeline`."""
+        return Timeline(tuple(starts_seconds), tuple(group_tokens), self.times_seconds if timed else None)
 
     @property
     def frames_per_group(self) -> int:

@@ -228,9 +228,10 @@ class LongPandaProcessor(ProcessorMixin):
 
         Returns:
             As `__call__`, padded on the right, with labels [B, L]. Where a lesson has several questions, also
-            position_ids [B, L], and the attention_mask is bool [B, 1, L, L]: every question has the logits it would
-            have alone. Where none has, any causal language model can be taught. Where any lesson has them, also
-            cell_labels [N, A], one row per visual token. Without any question, pictures and cell_labels only.
+            position_ids [B, L], and in place of the attention_mask block_ids [B, L], 0 for what all questions share
+            and -1 for padding: every question has the logits it would have alone. Where none has, any causal language
+            model can be taught. Where any lesson has them, also cell_labels [N, A], one row per visual token. Without
+            any question, pictures and cell_labels only.
 
         Raises:
             PromptError: a question is empty, or the chat template writes a prompt otherwise when its answer follows.
@@ -254,9 +255,7 @@ class LongPandaProcessor(ProcessorMixin):
         if all(len(lesson.samples) <= 1 for lesson in lessons):
             del padded["position_ids"]  # those that every language model counts by itself: padding comes last
             return BatchFeature({**padded, "attention_mask": (block >= 0).long(), **vision})
-        same = (block[:, :, None] == block[:, None, :]) | (block[:, None, :] == 0)
-        causal = torch.ones(length, length, dtype=torch.bool).tril()
-        return BatchFeature({**padded, "attention_mask": (same & causal)[:, None], **vision})
+        return BatchFeature({**padded, "block_ids": block, **vision})
 
     def _token_labels(self, lesson: Lesson, attributes: int) -> torch.Tensor:
         """Cell labels [T, cells, A] as one row for each of a frame's tokens [N, A]; the frame token has none.

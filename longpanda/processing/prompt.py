@@ -38,11 +38,11 @@ def media_ids(tokenizer: Any, timeline: Timeline, placeholder_id: int) -> list[i
     """Ids of one clip: a group's time as text, where one is written, and then its placeholders."""
     ids: list[int] = []
     apart, written = timeline.times_seconds, -math.inf
-    for second in timeline.starts_seconds:
-        if apart is not None and second - written >= apart:
+    for second, tokens in zip(timeline.starts_seconds, timeline.group_tokens, strict=True):
+        if tokens and apart is not None and second - written >= apart:
             ids.extend(_text_ids(tokenizer, timestamp(second)))
             written = second
-        ids.extend([placeholder_id] * timeline.tokens_per_group)
+        ids.extend([placeholder_id] * tokens)
     return ids
 
 

@@ -13,16 +13,13 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from longpanda.errors import ConfigError
 from longpanda.model.configuration import LongPandaConfig, cells_of
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.model.stab import FrameTokens
-from longpanda.model.stream import ClipTokens
+from longpanda.model.tokens import ClipTokens, FrameBatch
 from longpanda.processing.processor import IGNORED
 from longpanda.train.naming import CellNames, GroupNames, group_labels
 from longpanda.train.recipe import PARTS
 
 TEACHERS = ("cell_names", "group_names")
 """Parts that are used in training only."""
-BLOCK_WINDOWS = 16
-"""Windows that a STAB that learns nothing reads at once: bounds the memory of a long clip."""
 
 
 @dataclass
@@ -65,21 +62,6 @@ class TaughtPanda(LongPandaForConditionalGeneration):
         self._stab_learns = "stab" not in parts
         self.cell_names.requires_grad_(self._stab_learns or self.temporal is None)
 
-    def frame_tokens(self, pixel_values: Tensor, patch_boxes: Tensor, frame_windows: Tensor) -> FrameTokens:
-        """As the model's own; a STAB that learns nothing reads block by block, and keeps nothing for a gradient."""
-        if self._stab_learns:
-            return super().frame_tokens(pixel_values, patch_boxes, frame_windows)
-        blocks, frames = [], []
-        with torch.no_grad():
-            for windows in torch.split(frame_windows, BLOCK_WINDOWS):
-                inside = windows >= 0
-                frames.append(windows[inside])
-                local = torch.full_like(windows, -1)
-                local[inside] = torch.arange(len(frames[-1]), device=windows.device)
-                blocks.append(super().frame_tokens(pixel_values[frames[-1]], patch_boxes[frames[-1]], local))
-        order = torch.cat(frames).argsort()
-        return FrameTokens(*(torch.cat([getattr(b, name) for b in blocks])[order] for name in ("values", "mask")))
-
     def forward(  # type: ignore[override] # lessons come whole: no cache, no embeddings
         self,
         input_ids: Tensor | None = None,
@@ -97,13 +79,13 @@ class TaughtPanda(LongPandaForConditionalGeneration):
         assert pixel_values is not None
         assert patch_boxes is not None
         assert frame_windows is not None
-        if self.temporal is None:
-            visual = self.visual_embeddings(pixel_values, patch_boxes, frame_windows)
-            parts = {} if cell_labels is None else self._named_cells(visual, cell_labels)
-        else:
-            clips = self.clip_tokens(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
-            visual = self.projector(torch.cat([one.values.flatten(0, 1) for one in self.temporal(clips)]))
-            parts = {} if cell_labels is None else self._named_clips(clips, visual, cell_labels)
+        frames = FrameBatch(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
+        clips = self.visual.clips(frames)
+        visual = self.projector(torch.cat([one.values for one in self.visual.compressed(clips)]))
+        parts = {}
+        if cell_labels is not None:
+            whole = self.temporal is None
+            parts = self._named_cells(visual, cell_labels) if whole else self._named_clips(clips, visual, cell_labels)
         loss = visual.new_zeros((), dtype=torch.float32)
         loss = loss + cell_weight * sum(parts[name] for name in ("cell_loss", "group_loss") if name in parts)
         if input_ids is not None and labels is not None:

@@ -4,6 +4,7 @@ from longpanda.video.chunks import FrameChunk, iter_chunks
 from longpanda.video.crew import check_workers
 from longpanda.video.decode import decode, iter_frames
 from longpanda.video.encode import encode
+from longpanda.video.frame_times import FrameTimes, frame_times
 from longpanda.video.frames import Geometry
 from longpanda.video.info import VideoInfo
 from longpanda.video.letterbox import CLIP_MEAN_RGB, Letterbox, letterbox, letterbox_box, resize
@@ -15,6 +16,7 @@ from longpanda.video.whole import alone_in, check_writable, write_whole
 __all__ = [
     "CLIP_MEAN_RGB",
     "FrameChunk",
+    "FrameTimes",
     "Geometry",
     "Letterbox",
     "Sampling",
@@ -27,6 +29,7 @@ __all__ = [
     "decode",
     "encode",
     "explicit",
+    "frame_times",
     "iter_chunks",
     "iter_frames",
     "letterbox",

@@ -13,11 +13,12 @@ from benchmarks import ablation, ablation_rows, ablation_tables, finished, long_
 from longpanda.errors import ConfigError
 from longpanda.evaluate import read_records
 from longpanda.index import LongPanda
-from longpanda.index.encode import LEAST_BLOCK_FRAMES
+from longpanda.index.file_encoder import LEAST_BLOCK_FRAMES
 from longpanda.index.prefix import PrefixCache
 from longpanda.longwatch import Split, render, scene_seed, vocabulary
 from longpanda.longwatch.make import make
 from longpanda.longwatch.suite import SuitePlan
+from longpanda.model.tokens import FrameBatch
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train.build import build
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
@@ -46,8 +47,8 @@ def check_read_at_once(panda, scene, session):
     seconds = session.watched.tokens.frames_seconds
     clip = VideoClip(render(scene, seconds, 48), seconds, scene.duration_seconds)
     with torch.inference_mode():
-        (tokens,) = panda.model.clip_tokens(**panda.processor.image_processor.preprocess([clip]))
-        expected = panda.model.temporal.whole(tokens).values
+        (tokens,) = panda.model.visual.clips(FrameBatch(**panda.processor.image_processor.preprocess([clip])))
+        expected = panda.model.temporal.whole(tokens).values.flatten(0, 1)
     torch.testing.assert_close(session.watched.tokens.values, expected)
 
 
@@ -56,7 +57,7 @@ def test_a_drawn_scene_is_read_in_blocks_as_a_whole(panda, monkeypatch):
     scene, frames = rendered.film(scene_seed(Split.DEV, 0), 70, 1.0)
     session = rendered.watch(panda, scene, rendered.middles(frames, scene.duration_seconds))
     assert session.plan.groups == 70 > LEAST_BLOCK_FRAMES
-    assert session.watched.tokens.values.shape == (70, 4, 32)
+    assert session.watched.tokens.values.shape == (70 * 4, 32)
     check_read_at_once(panda, scene, session)
 
 

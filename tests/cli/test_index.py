@@ -111,7 +111,7 @@ def test_an_index_is_asked_like_a_video(film, index, model_folder, capsys):
 
 
 def test_ask_says_what_it_looks_at_where_and_whether_that_is_why(index, model_folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, groups: np.eye(groups)[2] * 5)  # noqa: ARG005
+    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, counts: np.eye(len(counts))[2] * 5)  # noqa: ARG005
     pictures = tmp_path / "pictures"
     options = ["--explain", "--verify", "--thumbnails", str(pictures), "--budget", "100"]
     assert main(["ask", index, QUESTION, "Where is the key?", "--model", model_folder, *options]) == 0
@@ -130,14 +130,14 @@ def test_ask_says_what_it_looks_at_where_and_whether_that_is_why(index, model_fo
 
 def test_the_verdict_is_in_json_and_so_is_that_nothing_stands_out(index, model_folder, capsys, monkeypatch):
     command = ["ask", index, QUESTION, "--model", model_folder, "--verify"]
-    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, groups: np.eye(groups)[2] * 5)  # noqa: ARG005
+    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, counts: np.eye(len(counts))[2] * 5)  # noqa: ARG005
     assert main([*command, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     checked = answer["verification"]
     assert len(answer["evidence"]) == 1
     words = {True: "supported", False: "not supported", None: "unknown whether supported"}
     assert checked["verdict"].startswith(words[checked["is_supported"]] + ", ")
-    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, groups: np.ones(groups))  # noqa: ARG005
+    monkeypatch.setattr(PrefixCache, "effects", lambda _, ids, answered, counts: np.ones(len(counts)))  # noqa: ARG005
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "\nevidence" not in said

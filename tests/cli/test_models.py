@@ -15,7 +15,6 @@ from longpanda.cli.main import main
 from longpanda.cli.models import DTYPES, devices, loaded
 from longpanda.errors import ConfigError
 from longpanda.index import VideoIndex, load
-from longpanda.index.fingerprint import encoder_fingerprint
 from longpanda.index.session import NO_EVIDENCE
 from longpanda.video import encode
 
@@ -151,7 +150,7 @@ def test_half_precision_makes_the_same_tokens_and_is_the_same_model(film, squeez
     assert len({index.header.encoder for index in indexes.values()}) == 1
     half = load(squeezer, dtype=torch.float16)
     assert (half.model.dtype, half.model.stab.patch.weight.dtype) == (torch.float16, torch.float32)
-    assert encoder_fingerprint(half.model) == indexes["float32"].header.encoder
+    assert half.model.visual.fingerprint() == indexes["float32"].header.encoder
     assert {weight.dtype for weight in half.model.language_model.parameters()} == {torch.float16}
     theirs = "language_model.model.layers.0.temporal_block.linear_y.weight"  # RecurrentGemma's
     assert not any(re.search(kept, theirs) for kept in half.model._keep_in_fp32_modules)

@@ -32,8 +32,8 @@ def telling(monkeypatch):
     """Evidence that lies in these of the groups shown, with so many nats each."""
 
     def place(groups: list[int], nats: float = 5.0) -> None:
-        def effects(self: PrefixCache, ids: list[int], answered: int, count: int) -> np.ndarray:
-            return np.isin(np.arange(count), groups) * nats
+        def effects(self: PrefixCache, ids: list[int], answered: int, counts: tuple[int, ...]) -> np.ndarray:
+            return np.isin(np.arange(len(counts)), groups) * nats
 
         monkeypatch.setattr(PrefixCache, "effects", effects)
 
@@ -64,7 +64,7 @@ def test_effects_are_the_growth_of_the_log_odds(model_folder, film):
     for question in (QUESTION, "Where is the key?", QUESTION):  # of one kept prefix
         ids = session.prompt_ids(question)
         new = session._generate(ids)
-        found = session._prefix.effects([*ids, *new], len(new), 5)
+        found = session._prefix.effects([*ids, *new], len(new), session.timeline.group_tokens)
         for group in range(5):
             more, less = np.full((2, 5), FADED)
             more[group] += STEP
@@ -93,8 +93,8 @@ def test_evidence_is_the_same_from_a_prefix_that_was_kept(panda, film, tmp_path)
     for question in (QUESTION, "Where is the key?"):
         ids = one.prompt_ids(question)
         new = one._generate(ids)
-        of_kept = other._prefix.effects([*ids, *new], len(new), len(other.groups))
-        np.testing.assert_array_equal(of_kept, one._prefix.effects([*ids, *new], len(new), len(one.groups)))
+        of_kept = other._prefix.effects([*ids, *new], len(new), other.timeline.group_tokens)
+        np.testing.assert_array_equal(of_kept, one._prefix.effects([*ids, *new], len(new), one.timeline.group_tokens))
 
 
 def test_intervals_are_stretches_that_speak_for_the_answer():

@@ -85,10 +85,11 @@ def test_an_interrupted_question_leaves_nothing_half_done(panda, film, layer, qu
     session = panda.watch(film, Sampling(frames=6))
     prefix = PrefixCache(panda.model, session._embeddings)
     first, second = map(session.prompt_ids, QUESTIONS[:2])
+    counts = session.timeline.group_tokens
     prefix.generate(first, **SETTINGS)
     stopped = panda.model.language_model.model.layers[layer].mlp.register_forward_hook(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        prefix.generate(second, **SETTINGS) if question else prefix.effects([*second, 5, 6], 2, 6)
+        prefix.generate(second, **SETTINGS) if question else prefix.effects([*second, 5, 6], 2, counts)
     stopped.remove()
     assert prefix.generate(second, **SETTINGS) == alone(session, second)
 

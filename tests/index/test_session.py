@@ -10,9 +10,9 @@ import torch
 from tiny import save, scenery, squeezing, tiny
 
 from longpanda.errors import ConfigError, CutVideoError, PromptError, VideoError
-from longpanda.index import LongPanda, load
-from longpanda.index import encode as encode_module
+from longpanda.index import LongPanda, file_encoder, load
 from longpanda.index.planning import costs_of
+from longpanda.model.tokens import FrameBatch
 from longpanda.types import ANSWER_TOKENS, Timeline
 from longpanda.video import Sampling, decode, encode
 
@@ -27,11 +27,11 @@ def panda(model_folder):
 def test_two_questions_decode_and_encode_once(panda, film, monkeypatch):
     decoded, encoded, projected = [], [], []
     real_decode, real_stab, real_projector = (
-        encode_module.iter_frames,
+        file_encoder.iter_frames,
         panda.model.stab.forward,
         panda.model.projector.forward,
     )
-    monkeypatch.setattr(encode_module, "iter_frames", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
+    monkeypatch.setattr(file_encoder, "iter_frames", lambda *a, **k: (decoded.append(a), real_decode(*a, **k))[1])
     monkeypatch.setattr(panda.model.stab, "forward", lambda *a: (encoded.append(a), real_stab(*a))[1])
     monkeypatch.setattr(panda.model.projector, "forward", lambda *a: (projected.append(a), real_projector(*a))[1])
     seen = panda.watch(film)
@@ -82,7 +82,7 @@ def test_what_is_no_sampling_is_refused_with_what_is_one(panda, film, given):
 def test_pictures_the_model_sees_are_the_same_from_a_session(panda, film):
     clip = decode(film, [1.0, 2.0])  # as stored: the processor makes it small
     media = panda.processor.image_processor.preprocess([clip])
-    tokens = panda.model.frame_tokens(**media).values
+    tokens = torch.cat([one.values for one in panda.model.visual.forward(FrameBatch(**media))])
     assert torch.equal(panda.watch(film, Sampling(seconds=(1.0, 2.0))).watched.tokens.values, tokens)
 
 
@@ -214,7 +214,7 @@ def test_a_prompt_is_as_long_as_planned(film, apart):
     model, processor = tiny()
     processor.image_processor.times_seconds = apart
     session = LongPanda("tiny", model, processor).watch(film, Sampling(frames=12))
-    question = len(processor.prompt(processor.chat("Where is the key?"), [Timeline((), 7)]).input_ids)
+    question = len(processor.prompt(processor.chat("Where is the key?"), [Timeline((), ())]).input_ids)
     taken = len(session.prompt_ids("Where is the key?")) - question
     assert session.plan.prompt_tokens == taken + (2 if apart == 4.0 else 0)  # at 12 s another could have been written
 
@@ -289,14 +289,14 @@ def test_a_real_file_with_half_a_second_of_35(panda):
 
 
 def test_frames_beyond_the_context_are_refused_before_they_are_decoded(panda, film, monkeypatch):
-    monkeypatch.setattr(encode_module, "iter_frames", lambda *_, **__: pytest.fail("decoded what does not fit"))
+    monkeypatch.setattr(file_encoder, "iter_frames", lambda *_, **__: pytest.fail("decoded what does not fit"))
     with pytest.raises(ConfigError, match=r"look at no more than \d+ frames"):
         panda.watch(film, Sampling(frames=5000))
 
 
 def test_a_clip_encoded_in_blocks_has_the_same_tokens(panda, film, monkeypatch):
     whole = panda.watch(film, Sampling(frames=10)).watched.tokens.values
-    monkeypatch.setattr(encode_module, "LEAST_BLOCK_FRAMES", 4)
+    monkeypatch.setattr(file_encoder, "LEAST_BLOCK_FRAMES", 4)
     blocks = panda.watch(film, Sampling(frames=10)).watched.tokens.values
     # float32 sums in matrix products of other heights: 1e-5 is 100 times what was seen.
     torch.testing.assert_close(blocks, whole, atol=1e-5, rtol=1e-5)

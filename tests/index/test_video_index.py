@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny import save, scenery, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError, LongPandaError
-from longpanda.index import Builder, VideoIndex, encode, load, storage, store
+from longpanda.index import Builder, VideoIndex, file_encoder, load, storage, store
 from longpanda.index.thumbnails import EVERY_SECONDS
 from longpanda.model.local_encoding import LocalEncoding
 from longpanda.video import Sampling, crew
@@ -34,7 +34,7 @@ def panda(request, model_folder, compressed_folder):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """So that 12 seconds are many blocks, for as many workers as are asked for."""
-    monkeypatch.setattr(encode, "LEAST_BLOCK_FRAMES", 16)
+    monkeypatch.setattr(file_encoder, "LEAST_BLOCK_FRAMES", 16)
     monkeypatch.setattr(crew, "SEVERAL_KEYFRAMES", 0)
 
 
@@ -82,7 +82,7 @@ def test_an_index_gives_the_tokens_and_answers_of_the_video(panda, film, tmp_pat
 
 def test_blocks_of_any_size_give_the_tokens_of_the_whole(squeezed, film, monkeypatch):
     blocks = squeezed.watch(film, Sampling(fps=FPS)).watched.tokens.values
-    monkeypatch.setattr(encode, "LEAST_BLOCK_FRAMES", 1000)
+    monkeypatch.setattr(file_encoder, "LEAST_BLOCK_FRAMES", 1000)
     whole = squeezed.watch(film, Sampling(fps=FPS)).watched.tokens.values
     # float32 sums in matrix products of other heights, carried through the scan: 1e-4 is 20 times what was seen.
     torch.testing.assert_close(blocks, whole, atol=1e-4, rtol=1e-4)
@@ -386,8 +386,9 @@ def test_pictures_to_come_change_nothing_before_their_window(squeezed, film, tmp
         squeezed.index(path, tmp_path / f"{path.stem}.vidx", fps=FPS, storage="float32").tokens.values
         for path in (film, tmp_path / "changed.mp4")
     )
+    after, before = after.view(60, -1), before.view(60, -1)
     assert torch.equal(after[: 68 // 2], before[: 68 // 2])
-    assert (after[68 // 2 :] - before[68 // 2 :]).abs().amax((1, 2)).min() > 1e-4
+    assert (after[68 // 2 :] - before[68 // 2 :]).abs().amax(1).min() > 1e-4
 
 
 def test_what_a_killed_writer_leaves_is_cleared(panda, film, tmp_path):
@@ -438,7 +439,7 @@ def test_a_missing_file_is_named(panda, film, tmp_path, name):
 
 def test_a_short_video_that_is_another_is_refused(panda, film, tmp_path, monkeypatch):
     """Shorter than a block: the tail's thumbnail tells."""
-    monkeypatch.setattr(encode, "LEAST_BLOCK_FRAMES", 1000)
+    monkeypatch.setattr(file_encoder, "LEAST_BLOCK_FRAMES", 1000)
     video, index = tmp_path / "film.mp4", tmp_path / "film.vidx"
     shutil.copy(film, video)
     panda.index(video, index, fps=FPS)
@@ -493,5 +494,5 @@ def test_groups_that_are_left_out_give_no_frames(panda, film, tmp_path):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
     session = panda.watch(tmp_path / "film.vidx", budget_tokens=100)
     answer = session.ask(QUESTION)
-    assert len(answer.pts_seconds) == len(session.groups) * session.watched.tokens.frames_per_group < 120
+    assert len(answer.pts_seconds) == len(session.groups) * panda.model.visual.frames_per_group < 120
     assert answer.pts_seconds[0] == session.timeline.starts_seconds[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.index import Builder, encode, growth
+from longpanda.index import Builder, file_encoder, growth
 from longpanda.video import Sampling
 
 FPS = 10.0
@@ -23,8 +23,8 @@ def test_workers_are_for_the_cores_and_one_for_a_recording(
     recording, asked = Path(shutil.copy(film, tmp_path)), []
     os.utime(recording, (time.time() - age_seconds,) * 2)
     monkeypatch.setattr(growth, "_cores", lambda: cores)
-    original = encode.iter_frames
-    monkeypatch.setattr(encode, "iter_frames", lambda *a, **k: asked.append(k["workers"]) or original(*a, **k))
+    original = file_encoder.iter_frames
+    monkeypatch.setattr(file_encoder, "iter_frames", lambda *a, **k: asked.append(k["workers"]) or original(*a, **k))
     squeezed.index(recording, fps=FPS)
     squeezed.watch(recording, Sampling(fps=FPS))
     assert asked == [workers, workers]

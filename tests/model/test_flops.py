@@ -11,17 +11,17 @@ from longpanda.errors import ModelError
 from longpanda.model.configuration import STAB_SIZES, LongPandaConfig, StabConfig, TemporalConfig
 from longpanda.model.flops import (
     llm_flops_per_token,
-    parameters_by_part,
     projector_flops_per_token,
     stab_flops_per_frame,
     temporal_flops_per_frame,
     tokens_per_frame,
 )
+from longpanda.model.parameters import parameters_by_part
 from longpanda.model.projector import Projector
 from longpanda.model.stab import Stab
 from longpanda.model.stab_reference import reference_forward
-from longpanda.model.stream import ClipTokens
 from longpanda.model.temporal import TemporalCompressor
+from longpanda.model.tokens import ClipTokens
 
 TINY_LLM = {"vocab_size": 64, "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 16}
 TINY_LLM |= {"num_attention_heads": 4, "num_key_value_heads": 2}

@@ -328,5 +328,5 @@ def test_the_published_configuration_is_letterboxed():
     assert batch["patch_boxes"].tolist() == [[0, 4, 0, 6]] * 2 + [[0, 6, 0, 4]]
     assert batch["pixel_values"][0, :, -1, 0].tolist() == [122, 116, 104]
     tokens = Stab(stab).eval()(batch["pixel_values"], batch["patch_boxes"], batch["frame_windows"])
-    counts = [frames.timeline(clip).tokens_per_group for clip in (wide, wide, tall)]
+    counts = [frames.timeline(clip).group_tokens[0] for clip in (wide, wide, tall)]
     assert tokens.mask.sum(1).tolist() == counts

@@ -15,8 +15,8 @@ from longpanda.model import temporal
 from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.model.pooling import SpatialPool, windows_of
-from longpanda.model.stream import ClipTokens, CompressorState, TokenGroups
 from longpanda.model.temporal import TemporalCompressor
+from longpanda.model.tokens import ClipTokens, CompressorState, TokenGroups
 
 SIZES = {"width": 24, "layers": 2, "state_width": 6, "head_width": 6, "chunk": 8, "grid": (2, 2), "pool_frames": 3}
 KINDS = {

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
 from longpanda.errors import ConfigError
@@ -60,7 +61,7 @@ def test_two_hours_fit():
 
 
 def test_an_index_is_thinned_evenly():
-    planned = thin(7200, 2 * HOUR, 7200, costs(), budget_of(costs(), 4096))
+    planned = thin(7200, 2 * HOUR, np.full(7200, 16), costs(), budget_of(costs(), 4096))
     assert (planned.groups, planned.of_groups, planned.frames) == (4096 // 20, 7200, 7200)
     kept = evenly(7200, planned.groups)
     gaps = {int(b - a) for a, b in itertools.pairwise(kept)}
@@ -70,7 +71,7 @@ def test_an_index_is_thinned_evenly():
 
 
 def test_a_plan_explains_itself():
-    text = str(thin(7200, 2 * HOUR, 7200, costs(), budget_of(costs(), 4096)))
+    text = str(thin(7200, 2 * HOUR, np.full(7200, 16), costs(), budget_of(costs(), 4096)))
     assert text == (
         "7,200 frames, one every 1 s, 204 of 7,200 groups of 16 tokens: 3,264 visual tokens, 4,080 with times, "
         "of 4,096 (a budget of 4,096 tokens)"
@@ -79,6 +80,16 @@ def test_a_plan_explains_itself():
 
 def test_a_model_has_a_limit_of_its_own_where_nothing_is_wished_for():
     own = budget_of(costs(), own_frames=96)
-    assert thin(7200, 2 * HOUR, 7200, costs(), own).groups == 96
+    assert thin(7200, 2 * HOUR, np.full(7200, 16), costs(), own).groups == 96
     assert own.limit == "96 frames, this model's own limit"
     assert budget_of(costs(), 8000, own_frames=96).tokens == 8000
+
+
+def test_groups_of_different_sizes_are_counted_as_they_are():
+    sizes = np.tile([16, 1, 1, 1], 500)
+    budget = budget_of(costs(), 2000)
+    planned = thin(2000, 2000.0, sizes, costs(), budget)
+    kept = evenly(2000, planned.groups)
+    assert planned.visual_tokens == sizes[kept].sum()
+    assert planned.prompt_tokens == costs().prompt_tokens(planned.groups, planned.visual_tokens) <= 2000
+    assert planned.groups > costs().most_groups(2000), "as many as if all were of the largest"

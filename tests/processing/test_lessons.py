@@ -38,7 +38,7 @@ def test_questions_side_by_side_are_questions_alone(backbone, attention):
     labels = batch.pop("labels")
     logits = model(**batch).logits
     for row, lesson in enumerate(lessons):
-        visual = (processor.image_processor.timeline(lesson.clip).tokens_per_group + 2) * len(lesson.clip)
+        visual = sum(processor.image_processor.timeline(lesson.clip).group_tokens) + 2 * len(lesson.clip)
         start = visual
         for sample in lesson.samples:
             ids, expected = alone(panda, lesson.clip, sample)

@@ -24,7 +24,7 @@ def pieces(processor, ids):
     [(0.0, [0, 3, 6, 9, 12, 40, 41]), (3.0, [0, 3, 6, 9, 12, 40]), (5.0, [0, 6, 12, 40]), (30.0, [0, 40]), (None, [])],
 )
 def test_times_are_written_so_far_apart_at_least(processor, apart, written):
-    timeline = Timeline((0.0, 3.0, 6.0, 9.0, 12.0, 40.0, 41.0), 2, apart)
+    timeline = Timeline((0.0, 3.0, 6.0, 9.0, 12.0, 40.0, 41.0), (2,) * 7, apart)
     tokens = pieces(processor, processor.prompt("<|video|>", [timeline]).input_ids)
     assert [int(token[:-1]) for token in tokens if token.endswith("]")] == written
     assert tokens.count("<|video|>") == 14

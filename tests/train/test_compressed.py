@@ -13,12 +13,14 @@ from longpanda.errors import ConfigError, ModelError
 from longpanda.index import load
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES, of_stage
+from longpanda.model.front_ends import stab as front_end
+from longpanda.model.tokens import FrameBatch
 from longpanda.processing.processor import IGNORED
 from longpanda.processing.tokenizer import word_tokenizer
-from longpanda.train import run, taught
+from longpanda.train import run
 from longpanda.train.naming import GroupNames, group_labels
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
-from longpanda.train.taught import TaughtPanda
+from longpanda.train.taught import TEACHERS, TaughtPanda
 from longpanda.video import encode
 
 TEMPORAL = {"grid": [2, 2], "layers": 1, "head_width": 96, "state_width": 4, "pool_frames": 2}
@@ -80,10 +82,10 @@ def test_a_compressor_survives_saving_and_indexing(whole, tmp_path):
     panda = load(str(whole[1][0]))
     assert panda.model.config.temporal_config.pool_frames == 2
     assert panda.model.config.times_seconds == panda.processor.image_processor.times_seconds == 1.5
-    assert not any(name.partition(".")[0] in taught.TEACHERS for name in panda.model.state_dict())
+    assert not any(name.partition(".")[0] in TEACHERS for name in panda.model.state_dict())
     encode(scenery(3), tmp_path / "film.mp4", 10)
     index = panda.index(tmp_path / "film.mp4", tmp_path / "film.vidx", fps=2.0)
-    assert index.tokens.values.shape == (3, 4, 192)
+    assert index.tokens.values.shape == (3 * 4, 192)
     answer = panda.watch(tmp_path / "film.vidx").ask("How many cards were shown?")
     assert answer.visual_tokens == 12
 
@@ -105,7 +107,7 @@ def test_frozen_parts_get_no_gradient(freeze):
     model(**batch).loss.backward()
     got = {name.partition(".")[0] for name, weight in model.named_parameters() if weight.grad is not None}
     resting = {"cell_names"} if "stab" in freeze else set()
-    assert got == {"stab", "temporal", "projector", "language_model", *taught.TEACHERS} - set(freeze) - resting
+    assert got == {"stab", "temporal", "projector", "language_model", *TEACHERS} - set(freeze) - resting
 
 
 @pytest.mark.parametrize(
@@ -132,16 +134,17 @@ def test_all_that_learns_gets_a_gradient(temporal, stage):
 
 def test_a_stab_that_learns_nothing_reads_in_blocks_what_it_reads_at_once(monkeypatch):
     model, batch = built(TEMPORAL, freeze=("stab",))
-    media = [batch[name] for name in ("pixel_values", "patch_boxes", "frame_windows")]
-    monkeypatch.setattr(taught, "BLOCK_WINDOWS", 1)
-    blocks = model.frame_tokens(*media)
+    frames = FrameBatch(**{field.name: batch[field.name] for field in dataclasses.fields(FrameBatch)})
+    monkeypatch.setattr(front_end, "BLOCK_WINDOWS", 1)
+    blocks = model.visual.clips(frames)
     model.freeze(())
-    at_once = model.frame_tokens(*media)
-    assert at_once.values.requires_grad
-    assert not blocks.values.requires_grad
-    assert len(media[2]) > 2
-    torch.testing.assert_close(blocks.values, at_once.values)
-    assert torch.equal(blocks.mask, at_once.mask)
+    at_once = model.visual.clips(frames)
+    assert len(frames.frame_windows) > 2
+    for one, other in zip(blocks, at_once, strict=True):
+        assert other.values.requires_grad
+        assert not one.values.requires_grad
+        torch.testing.assert_close(one.values, other.values)
+        assert torch.equal(one.mask, other.mask)
 
 
 def test_labels_of_groups_name_every_frame_of_them():

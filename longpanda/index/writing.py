@@ -11,15 +11,18 @@ import numpy as np
 import torch
 
 from longpanda.index import storage, thumbnails
-from longpanda.index.encode import Encoded, Encoder, refuse_unreadable, seen_seconds
+from longpanda.index.file_encoder import EncodedBlock, FileEncoder, offsets, refuse_unreadable, seen_seconds
 from longpanda.index.growth import SETTLED_SECONDS
 from longpanda.index.store import Piece, Store
-from longpanda.index.video_index import STATE, TAIL, part_of
-from longpanda.model.stream import CompressorState
+from longpanda.index.video_index import GROUPS, PICTURES, STATE, TAIL, part_of, together
+from longpanda.model.tokens import CompressorState
 from longpanda.types import Seconds
-from longpanda.video import VideoInfo
+from longpanda.video import VideoInfo, frame_times
 
 Tensors = dict[str, torch.Tensor]
+
+
+_PLACE = ("next_number", "frames", "tokens")
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,15 @@ class _Waiting:
     state: Tensors
     next_number: int
     frames: int
+    tokens: int
+
+    @property
+    def place(self) -> dict[str, int]:
+        """How far the index reaches with this block: the next second, frames and tokens so far."""
+        return {name: getattr(self, name) for name in _PLACE}
 
 
-class Stream:
+class IndexWriter:
     """What is left of a video, into its index.
 
     A block is written when a picture `SETTLED_SECONDS` later than its last second was read: so close to the end of a
@@ -50,7 +59,7 @@ class Stream:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: FileEncoder,
         video: Path,
         info: VideoInfo,
         seconds: Seconds,
@@ -82,37 +91,44 @@ class Stream:
             "is_complete": False,
         }
         known = {} if state is None else state.facts
-        place = {name: int(known.get(name, 0)) for name in ("next_number", "frames")}
+        place = {name: int(known.get(name, 0)) for name in _PLACE}
+        self._write_video(store)
         kept = {} if state is None else {n: t for n, t in state.tensors.items() if n.startswith(STATE)}
-        blocks, frames, reached = store.blocks, place["frames"], place["next_number"]
+        blocks, reached = store.blocks, place
         if progress is not None:
             progress(place["next_number"])
-        with closing(self._encoded(place["next_number"], frames, _restored(kept))) as encoded:
+        with closing(self._encoded(place, _restored(kept))) as encoded:
             for waiting in encoded:
                 self._waiting.append(waiting)
-                frames, reached = waiting.frames, waiting.next_number
+                reached = waiting.place
                 while (settled := self._settled()) is not None:
-                    place = {"next_number": settled.next_number, "frames": settled.frames}
-                    kept = settled.state
+                    place, kept = settled.place, settled.state
                     about = facts | place | self._seen(settled.next_number)
                     store.commit(blocks, Piece(settled.tensors, {}), Piece(kept, about))
                     blocks += 1
                 if progress is not None:
                     progress(waiting.next_number)
-        if not frames:
+        if not reached["frames"]:
             refuse_unreadable(self._video, self._seconds, self._encoder.size_px)
-        counts = {"frames_wanted": len(self._seconds), "frames_read": frames, "is_complete": True}
-        store.finish(Piece({**kept, **self._beyond()}, facts | place | counts | self._seen(reached)))
+        counts = {"frames_wanted": len(self._seconds), "frames_read": reached["frames"], "is_complete": True}
+        counts |= {"tokens_read": reached["tokens"]}
+        store.finish(Piece({**kept, **self._beyond()}, facts | place | counts | self._seen(reached["next_number"])))
 
-    def _encoded(self, first: int, frames: int, state: CompressorState | None) -> Generator[_Waiting]:
+    def _write_video(self, store: Store) -> None:
+        """Keep what the packets of the file say of its pictures."""
+        found = frame_times(self._video)
+        store.write_video(Piece({name: torch.from_numpy(getattr(found, name)) for name in PICTURES}, {}))
+
+    def _encoded(self, place: dict[str, int], state: CompressorState | None) -> Generator[_Waiting]:
         """Blocks of what is left, as they are written."""
+        first, frames, tokens = (place[name] for name in _PLACE)
         rest, length = self._seconds[first:], self._info.duration_seconds
         with closing(self._encoder.video(self._video, rest, length, self._workers, state)) as parts:
             for encoded in parts:
-                frames += len(encoded.frames_seconds)
+                frames, tokens = frames + len(encoded.frames_seconds), tokens + len(encoded.tokens.values)
                 memory = {} if encoded.state is None else encoded.state.to_tensors()
                 after = {STATE + name: value.cpu() for name, value in memory.items()}
-                yield _Waiting(self._tensors(encoded), after, first + encoded.next_number, frames)
+                yield _Waiting(self._tensors(encoded), after, first + encoded.next_number, frames, tokens)
 
     def _settled(self) -> _Waiting | None:
         """The block that waits longest, taken out, if it can be written."""
@@ -129,14 +145,13 @@ class Stream:
     def _beyond(self) -> Tensors:
         """What waits still, as one."""
         pieces = [waiting.tensors for waiting in self._waiting]
-        return {TAIL + name: torch.cat([piece[name] for piece in pieces]) for name in (pieces[0] if pieces else ())}
+        return {TAIL + name: value for name, value in together(pieces).items()} if pieces else {}
 
-    def _tensors(self, encoded: Encoded) -> Tensors:
-        """Tokens with their times and thumbnails, as they are written."""
-        starts, ends = self._encoder.spans(encoded.frames_seconds)
-        times = {"frames_seconds": encoded.frames_seconds, "starts_seconds": starts, "ends_seconds": ends}
-        as_tensors = {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in times.items()}
-        return storage.pack(encoded.values, self._stored) | thumbnails.pack(encoded.thumbnails) | as_tensors
+    def _tensors(self, encoded: EncodedBlock) -> Tensors:
+        """Tokens with their groups, times and thumbnails, as they are written."""
+        kept = offsets(encoded.tokens.group_tokens), offsets(encoded.tokens.group_frames), encoded.frames_seconds
+        groups = {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in zip(GROUPS, kept, strict=True)}
+        return storage.pack(encoded.tokens.values, self._stored) | thumbnails.pack(encoded.thumbnails) | groups
 
 
 def _restored(kept: Tensors) -> CompressorState | None:

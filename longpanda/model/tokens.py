@@ -1,6 +1,7 @@
-"""What goes into the temporal compressor, comes out of it, and is kept between two calls.
+"""What passes through the visual path: frames, tokens of frames, tokens of groups of frames, and a stream's state.
 
-Letters: T frames, N tokens of a frame as STAB gives them, P pooled tokens of a frame, G groups, C width, m open frames.
+Letters: F frames of all clips, T frames of one clip, N tokens of a frame, P pooled tokens of a frame, G groups,
+V tokens of all groups, W windows, t frames of a window, C width, m open frames.
 """
 
 from collections.abc import Sequence
@@ -9,14 +10,57 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from longpanda.errors import ConfigError, counted
+from longpanda.errors import ConfigError, PromptError, counted
 from longpanda.model.mamba import BlockState
 from longpanda.shapes import Bool, Float
 
 
 @dataclass(frozen=True)
+class FrameBatch:
+    """Frames of one or several clips, as `FrameProcessor.preprocess` prepares them.
+
+    Args:
+        pixel_values: uint8 [F, 3, H, W], the frames of all clips on one canvas.
+        patch_boxes: [F, 4], the picture inside each canvas: first and last row, first and last column, in patches.
+        frame_windows: [W, t], frames that stand together, -1 for none.
+        frame_seconds: float64 [F], when each frame is shown; None where nobody asks for times.
+        clip_frames: [clips], how many frames are each clip's; None with `frame_seconds`.
+
+    Raises:
+        PromptError: pixels of another type than uint8, frames and boxes of different numbers, or times that are not
+            float64 or float32.
+    """
+
+    pixel_values: Tensor
+    patch_boxes: Tensor
+    frame_windows: Tensor
+    frame_seconds: Tensor | None = None
+    clip_frames: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        pixels, boxes, seconds = self.pixel_values, self.patch_boxes, self.frame_seconds
+        if pixels.dtype != torch.uint8 or len(pixels) != len(boxes):
+            found = f"{pixels.dtype} pixel_values of {len(pixels)} frames, {len(boxes)} patch_boxes"
+            raise PromptError(found, "uint8 pixels, and a box for each frame", "pass what LongPandaProcessor gives")
+        if seconds is not None and seconds.dtype not in (torch.float64, torch.float32):
+            found = f"frame_seconds of {seconds.dtype}, which has no room for seconds of a long video"
+            raise PromptError(found, "float64", "pass what LongPandaProcessor gives as it is")
+
+    @property
+    def has_times(self) -> bool:
+        """Are the times of the frames known, and which clip each frame is of?"""
+        return self.frame_seconds is not None and self.clip_frames is not None
+
+    def require_times(self) -> None:
+        """Refuse frames whose times are not known. Raises PromptError."""
+        if not self.has_times:
+            found = "frames without their times for a model with a compressor"
+            raise PromptError(found, "frame_seconds and clip_frames", "pass all that the processor gives")
+
+
+@dataclass(frozen=True)
 class ClipTokens:
-    """STAB's tokens of a piece of one video, with the true time of each frame.
+    """A front end's tokens of a piece of one video, with the true time of each frame.
 
     Args:
         values: [T, N, C]: frame token, then cells row by row; split tokens at the ends of rows are left out.
@@ -88,7 +132,7 @@ def joined(clips: Sequence[ClipTokens]) -> ClipTokens:
 
 @dataclass(frozen=True)
 class TokenGroups:
-    """Tokens of groups of frames.
+    """What a compressor makes of frames: groups of one size.
 
     Args:
         values: [G, P, C].
@@ -97,6 +141,48 @@ class TokenGroups:
 
     values: Float[Tensor, "G P C"]
     spans_seconds: Float[Tensor, "G 2"]
+
+
+@dataclass(frozen=True)
+class RaggedTokens:
+    """Visual tokens of groups of frames, before the projector. Groups may have different numbers of tokens.
+
+    Args:
+        values: [V, C], group after group.
+        group_tokens: [G], how many tokens each group has.
+        group_frames: [G], how many frames each group stands for.
+
+    Raises:
+        ConfigError: numbers that do not belong together.
+    """
+
+    values: Float[Tensor, "V C"]
+    group_tokens: tuple[int, ...]
+    group_frames: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if sum(self.group_tokens) != len(self.values) or len(self.group_tokens) != len(self.group_frames):
+            found = f"{len(self.values)} tokens, {len(self.group_tokens)} groups of {sum(self.group_tokens)} tokens"
+            expected = "as many tokens as the groups have, and a number of frames for each group"
+            raise ConfigError(f"{found}, {len(self.group_frames)} numbers of frames", expected, "pass all of them")
+
+    def __len__(self) -> int:
+        return len(self.group_tokens)
+
+    @classmethod
+    def of_groups(cls, values: Float[Tensor, "G P C"], group_frames: Sequence[int]) -> "RaggedTokens":
+        """Groups that all have P tokens."""
+        groups, tokens, _ = values.shape
+        return cls(values.flatten(0, 1), (tokens,) * groups, tuple(group_frames))
+
+    @classmethod
+    def joined(cls, parts: Sequence["RaggedTokens"]) -> "RaggedTokens":
+        """Pieces of one video as one. There is at least one."""
+        tokens, frames = (tuple(n for one in parts for n in getattr(one, name)) for name in _PER_GROUP)
+        return cls(torch.cat([one.values for one in parts]), tokens, frames)
+
+
+_PER_GROUP = ("group_tokens", "group_frames")
 
 
 @dataclass(frozen=True)
