@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from longpanda.model.fading import faded_logits
+from longpanda.model.token_map import TokenMap
 from longpanda.shapes import Float
 from longpanda.types import Evidence
 
@@ -37,6 +38,7 @@ MOST_INTERVALS = 8
 def group_effects(
     model: "LongPandaForConditionalGeneration",
     cache: Any,
+    held: TokenMap,
     ids: Sequence[int],
     answered: int,
     group_tokens: Sequence[int],
@@ -53,6 +55,7 @@ def group_effects(
     Args:
         model: the network.
         cache: keys and values of `ids` up to the last visual token, at least; stays as it is.
+        held: which tokens of `ids` its layers hold.
         ids: a prompt and its answer.
         answered: how many of the last ids are the answer's.
         group_tokens: [G], how many of the visual tokens are of each group; a group without any has no effect.
@@ -66,7 +69,7 @@ def group_effects(
     group_of[visual[:end]] = torch.arange(groups).repeat_interleave(torch.tensor(group_tokens))
     row = torch.tensor([list(ids)[end : first + written - 1]], device=model.device)
     factors = torch.cat([torch.full((groups,), FADED), torch.ones(1)]).requires_grad_()
-    logits = faded_logits(model.language_model, cache, row, factors[group_of])[-written:]
+    logits = faded_logits(model.language_model, cache, row, factors[group_of], held)[-written:]
     answer = torch.tensor(list(ids)[first : first + written], device=logits.device)
     (effects,) = torch.autograd.grad(_log_odds(logits.float(), answer), factors)
     return effects[:groups].double().numpy()

@@ -18,6 +18,7 @@ from torch import Tensor
 from longpanda.errors import ConfigError, IndexFileError
 from longpanda.index.evidence import group_effects
 from longpanda.index.store import checksum
+from longpanda.model.token_map import TokenMap, cut_back, masks_by_layer, part_of
 from longpanda.shapes import Float
 from longpanda.video.whole import appearing_whole, not_writable
 
@@ -40,14 +41,25 @@ class PrefixCache:
     Args:
         model: the network.
         embed: the visual tokens of the prompt at the language model's width [N, D], computed when needed.
+        keep: which tokens of the visual prefix each layer is to hold, of those that were read; None keeps all.
+
+    Raises:
+        ConfigError: `keep` with layers that forget by themselves.
     """
 
-    def __init__(self, model: "LongPandaForConditionalGeneration", embed: Callable[[], Float[Tensor, "N D"]]) -> None:
-        self._model, self._embed = model, embed
-        self._ids: list[int] = []
+    def __init__(
+        self,
+        model: "LongPandaForConditionalGeneration",
+        embed: Callable[[], Float[Tensor, "N D"]],
+        keep: Callable[[TokenMap], TokenMap] | None = None,
+    ) -> None:
+        self._model, self._embed, self._keep = model, embed, keep
+        self._held = TokenMap(())
         self._cache: Any = None
         self._prefix: tuple[list[int], Any] | None = None
         self._forgets = not (model.backbone.continues and model.backbone.crops)
+        if keep is not None:
+            self.require_memory("layers that hold a part of what was read, of")
 
     def require_memory(self, wish: str) -> None:
         """Refuse what layers that forget cannot give. Raises ConfigError."""
@@ -72,7 +84,7 @@ class PrefixCache:
             )
             return list(output[0, len(prompt) :].tolist())
         cache = self._ready(prompt)
-        with self._whole_or_none():
+        with self._whole_or_none(), masks_by_layer(self._model.language_model, cache):
             output = self._model.generate(
                 row,
                 attention_mask=torch.ones_like(row),
@@ -81,9 +93,10 @@ class PrefixCache:
                 **settings,
             )
         new: list[int] = output[0, len(prompt) :].tolist()
-        self._ids, self._cache = (prompt + new)[: len(prompt) + len(new) - 1], cache
+        read = (prompt + new)[: len(prompt) + len(new) - 1]
         if not self._forgets:
-            self._ids = self._ids[: cache.get_seq_length()]
+            read = read[: cache.get_seq_length()]
+        self._held, self._cache = self._held.and_read(read[len(self._held) :]), cache
         return new
 
     def effects(self, ids: Sequence[int], answered: int, group_tokens: Sequence[int]) -> npt.NDArray[np.float64]:
@@ -99,7 +112,7 @@ class PrefixCache:
             raise ConfigError(found, "gradients that tell what seeing less changes", "ask without it")
         with torch.inference_mode():
             cache = self._ready(list(ids)[: len(ids) - answered])
-        return group_effects(self._model, cache, ids, answered, group_tokens)
+        return group_effects(self._model, cache, self._held, ids, answered, group_tokens)
 
     @torch.inference_mode()
     def prepare(self, ids: Sequence[int]) -> None:
@@ -115,17 +128,20 @@ class PrefixCache:
             key: says which visual tokens they are of.
 
         Raises:
-            ConfigError: there are none yet, none to cut, or the file cannot be written.
+            ConfigError: there are none yet, none to cut, a part of them alone, or the file cannot be written.
         """
         self.require_memory("a kept prefix of")
-        end = self._visual_end(self._ids)
+        end = self._visual_end(self._held.ids)
         if self._cache is None or not end:
             raise ConfigError("no prompt to keep anything of", "a prefix that was prepared", "ask something first")
+        if not self._held.is_whole:
+            found = "layers that hold a part of a prefix"
+            raise ConfigError(found, "a prefix that is held as it was read", "ask without keeping it")
         kept = {}
         for number, layer in enumerate(self._cache.layers):
             kept[f"{number}.keys"] = layer.keys[:, :, :end].cpu().contiguous()
             kept[f"{number}.values"] = layer.values[:, :, :end].cpu().contiguous()
-        about = self._about(key, self._ids[:end])
+        about = self._about(key, self._held.ids[:end])
         with appearing_whole(path) as name:
             try:
                 save_file(kept, name, about | {"sha256": checksum(about, kept)})
@@ -165,7 +181,7 @@ class PrefixCache:
         cache = self._model.backbone.new_cache()
         for number in range(len(tensors) // 2):
             cache.update(tensors[f"{number}.keys"], tensors[f"{number}.values"], number)
-        self._ids, self._cache = prompt, cache
+        self._held, self._cache = TokenMap(tuple(prompt)), cache
         return True
 
     def _about(self, key: str, prefix: Sequence[int]) -> dict[str, str]:
@@ -180,17 +196,21 @@ class PrefixCache:
     def _ready(self, prompt: list[int]) -> Any:
         """A cache that holds a beginning of the prompt, at least its visual prefix and not all of it."""
         end = self._visual_end(prompt)
-        shared = _shared(self._ids, prompt)
+        shared = self._held.shared(prompt)
         if self._cache is not None and shared >= end:
             if not self._forgets:
                 keep = min(shared, len(prompt) - 1)
-                self._cache.crop(keep - self._cache.get_seq_length())
-                self._ids = prompt[:keep]
+                cut_back(self._cache, self._held, keep)
+                self._held = self._held.cut(keep)
                 return self._cache
             if self._prefix is not None and self._prefix[0] == prompt[:end]:
+                self._held = self._held.cut(end)
                 return copy.deepcopy(self._prefix[1])
         self._cache = self._read(prompt[:end]) if end else self._model.backbone.new_cache()
-        self._ids = prompt[:end]
+        self._held = TokenMap(tuple(prompt[:end]))
+        if self._keep is not None and end:
+            self._held = self._keep(self._held)
+            self._cache = part_of(self._cache, self._held)
         if self._forgets:
             self._prefix = (prompt[:end], copy.deepcopy(self._cache))
         return self._cache
@@ -201,7 +221,7 @@ class PrefixCache:
         try:
             yield
         except BaseException:
-            self._ids, self._cache = [], None
+            self._held, self._cache = TokenMap(()), None
             raise
 
     def _read(self, ids: list[int]) -> Any:
@@ -212,12 +232,6 @@ class PrefixCache:
         for start in range(0, len(ids), PREFILL_TOKENS):
             self._model.backbone.read(embeddings[:, start : start + PREFILL_TOKENS], cache, start)
         return cache
-
-
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """Tokens that two prompts begin with alike."""
-    pairs = zip(one, other, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _without_names(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A language model that sees less of what lies before: what its layers keep of it, with values that are multiplied."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from longpanda.model.precision import InFloat32
+from longpanda.model.token_map import PartLayer, TokenMap, masks_by_layer
 from longpanda.shapes import Float, Int
 
 
-class FadedLayer(DynamicLayer):
+class FadedLayer(PartLayer):
     """What a layer keeps of a prompt's beginning. What it gives to attention is made anew each time, and not kept.
 
     So a layer may be run again on the way back, and only the one that is at work has copies of keys and values.
@@ -25,14 +25,14 @@ class FadedLayer(DynamicLayer):
         keys: [1, H, L, K].
         values: [1, H, L, V].
         factors: what the values of each token are multiplied by.
+        read: tokens that were read, of which the layer holds L.
     """
 
     def __init__(
-        self, keys: Float[Tensor, "1 H L K"], values: Float[Tensor, "1 H L V"], factors: Float[Tensor, " L"]
+        self, keys: Float[Tensor, "1 H L K"], values: Float[Tensor, "1 H L V"], factors: Float[Tensor, " L"], read: int
     ) -> None:
-        super().__init__()
-        self.keys, self.values, self._factors = keys, values, factors
-        self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
+        super().__init__(keys, values, read)
+        self._factors = factors
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Keys and values of the beginning, faded, and of what follows it."""
@@ -44,31 +44,44 @@ class FadedLayer(DynamicLayer):
 @torch.inference_mode(False)
 @torch.enable_grad()
 def faded_logits(
-    language_model: Any, cache: Any, row: Int[Tensor, "1 T"], factors: Float[Tensor, " L"], in_float32: bool = False
+    language_model: Any,
+    cache: Any,
+    row: Int[Tensor, "1 T"],
+    factors: Float[Tensor, " L"],
+    held: TokenMap | None = None,
+    in_float32: bool = False,
 ) -> Float[Tensor, "T V"]:
     """What a language model says behind a beginning of which it sees less, to be differentiated by the factors.
 
     Args:
         language_model: a causal one of transformers.
-        cache: keys and values of the beginning, at least, in layers that keep all of it; stays as it is.
+        cache: keys and values of the beginning, at least; stays as it is.
         row: the tokens after the beginning.
         factors: of each token of the beginning; attention takes its values times this.
+        held: which tokens of the beginning each layer holds; None where all of them.
         in_float32: compute so, whatever type the weights have.
     """
     end, faded = len(factors), DynamicCache()
-    faded.layers = [FadedLayer(layer.keys[:, :, :end], layer.values[:, :, :end], factors) for layer in cache.layers]
+    for number, layer in enumerate(cache.layers):
+        places = slice(None) if held is None or held.is_whole else torch.from_numpy(held.held(number, end))
+        mine = factors[places]
+        kept = layer.keys[:, :, : len(mine)], layer.values[:, :, : len(mine)]
+        faded.layers.append(FadedLayer(*kept, mine, end))
     as_written = torch.compiler.set_stance("force_eager")  # what was compiled knows neither of these two
-    with as_written, _arithmetic(in_float32), _run_again_on_the_way_back(language_model, in_float32):
+    around = partial(_around, language_model, faded, in_float32)
+    with as_written, around(), _run_again_on_the_way_back(language_model, around):
         logits: Tensor = language_model(row, past_key_values=faded, use_cache=True).logits[0]
     return logits
 
 
 @contextmanager
-def _run_again_on_the_way_back(language_model: nn.Module, in_float32: bool) -> Iterator[None]:
+def _run_again_on_the_way_back(
+    language_model: nn.Module, around: Callable[[], AbstractContextManager[Any]]
+) -> Iterator[None]:
     """Each layer keeps what goes into it alone. transformers' own way to do so drops the cache, and is for training."""
     layers = [module for module in language_model.modules() if isinstance(module, GradientCheckpointingLayer)]
     replaced = [vars(layer).get("forward") for layer in layers]  # accelerate puts its own there
-    again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=partial(_ways, in_float32))
+    again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=partial(_ways, around))
     try:
         for layer in layers:
             layer.forward = partial(again, layer.forward)
@@ -82,10 +95,15 @@ def _run_again_on_the_way_back(language_model: nn.Module, in_float32: bool) -> I
                 layer.forward = forward
 
 
-def _ways(in_float32: bool) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+def _ways(
+    around: Callable[[], AbstractContextManager[Any]],
+) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Around a layer on the way there, where `faded_logits` has seen to it, and on the way back."""
-    return nullcontext(), _arithmetic(in_float32)
+    return nullcontext(), around()
 
 
-def _arithmetic(in_float32: bool) -> AbstractContextManager[Any]:
-    return InFloat32() if in_float32 else nullcontext()
+@contextmanager
+def _around(language_model: nn.Module, faded: DynamicCache, in_float32: bool) -> Iterator[None]:
+    """Masks as long as what each layer holds, and the arithmetic that was asked for."""
+    with InFloat32() if in_float32 else nullcontext(), masks_by_layer(language_model, faded):
+        yield
