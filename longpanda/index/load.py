@@ -24,8 +24,11 @@ ASSETS = Path(__file__).parent.parent / "assets"
 DEFAULT_FPS = 1.0
 MODEL_FILES = ["*.json", "*.jinja", "*.safetensors", "*.model", "*.txt"]
 """What is fetched of a hub repository."""
-TRAINED_WITH_TEACHERS = "TaughtPanda"
-"""What checkpoints of `longpanda train` are of; those of a plain transformers Trainer are of the model alone."""
+TRAINING_CLASSES = {"PandaForTraining", "TaughtPanda"}
+"""What checkpoints of `longpanda train` are of, now and before.
+
+Those of a plain transformers Trainer are of the model alone.
+"""
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def _check_kind(folder: Path) -> None:
         raise ModelError(f"'{config}' cannot be read ({first_line(error)})", expected, "save it again") from error
     if kind != "longpanda":
         raise ModelError(f"a model of type '{kind}' in '{folder}'", "type 'longpanda'", "train one, or load 'nano'")
-    if TRAINED_WITH_TEACHERS in (saved.get("architectures") or ()):
+    if TRAINING_CLASSES & set(saved.get("architectures") or ()):
         found = f"'{folder}' is a checkpoint of a training run"
         raise ModelError(found, expected, f"use '{folder.parent.parent / 'model'}', which the run writes at its end")
 

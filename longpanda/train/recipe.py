@@ -124,8 +124,8 @@ class Recipe:
         stages: in order; each starts from the last one's weights with a fresh optimiser.
         start: a saved model (bundled name, folder or hub id) whose weights the first stage begins with; "" for none.
         words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
-        attention_scale: the finished model's attention logits are multiplied by this, see `sharpened`; that of `start`
-            is left behind.
+        attention_scale: the finished model's attention logits are multiplied by this, see `scale_attention`; that of
+            `start` is left behind.
         times_seconds: least time between two times written in the finished model's prompts; lessons have every group's.
         seed: of the initial weights.
         weight_decay: AdamW's.

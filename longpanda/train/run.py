@@ -29,8 +29,8 @@ from longpanda.train.claim import check, check_recipe, claim, record
 from longpanda.train.positions import spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.start import start_from
-from longpanda.train.taught import TaughtPanda, sharpened
 from longpanda.train.trainer import LessonTrainer
+from longpanda.train.training_model import PandaForTraining, scale_attention
 from longpanda.types import Lesson
 from longpanda.video.whole import appearing_whole, not_writable
 
@@ -88,27 +88,27 @@ def train(
     model, processor = _new(recipe, tokenizer, cell_classes)
     if recipe.start:
         report(str(start_from(model, recipe.start, processor.tokenizer)))
-    sharpened(model.config.text_config, recipe.attention_scale)  # what cannot be is refused now
+    scale_attention(model.config.text_config, recipe.attention_scale)  # what cannot be is refused now
     sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
     for pair in zip(recipe.stages, sources, strict=True):
         _check_lessons(*pair)
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair, use_cpu) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
-    if not _is_first(arguments[0]):
+    if not is_main_process(arguments[0]):
         check(out, recipe, arguments[0].world_size)
-    with claim(out, recipe, arguments[0].world_size) if _is_first(arguments[0]) else nullcontext():
+    with claim(out, recipe, arguments[0].world_size) if is_main_process(arguments[0]) else nullcontext():
         if all((folder / "done.pt").exists() for folder in folders) and (out / "model/run.json").exists():
             report("every stage was done before, and the model is there")
             return out / "model"
-        if _is_first(arguments[0]):
+        if is_main_process(arguments[0]):
             record(out, recipe, arguments[0].world_size)
         runner = partial(_run_stage, model=model, processor=processor, progress=progress, stop=stop)
         if not _run_stages(recipe, arguments[: last + 1], sources, runner, report) or last + 1 < len(recipe.stages):
             return None
-        if not _is_first(arguments[0]):
+        if not is_main_process(arguments[0]):
             return out / "model"
-        return _save(_graduated(model, processor, recipe), processor, out)
+        return _save(_finished(model, processor, recipe), processor, out)
 
 
 def model_after(
@@ -132,7 +132,7 @@ def model_after(
         raise ConfigError(f"stage '{stage}' in '{out}', which is not done", "one that is", "train it first")
     model, processor = _new(recipe, tokenizer, cell_classes)
     model.load_state_dict(_weights_of(done))
-    return _graduated(model, processor, recipe).eval(), processor
+    return _finished(model, processor, recipe).eval(), processor
 
 
 def _number_of(stage: str, recipe: Recipe) -> int:
@@ -144,15 +144,17 @@ def _number_of(stage: str, recipe: Recipe) -> int:
 
 def _new(
     recipe: Recipe, tokenizer: PreTrainedTokenizerBase, cell_classes: Sequence[int]
-) -> tuple[TaughtPanda, LongPandaProcessor]:
+) -> tuple[PandaForTraining, LongPandaProcessor]:
     """The model of a recipe with its teachers, and random weights."""
     tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
-    return build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
+    return build(recipe.model, tokenizer, partial(PandaForTraining, cell_classes=cell_classes))
 
 
-def _graduated(model: TaughtPanda, processor: LongPandaProcessor, recipe: Recipe) -> LongPandaForConditionalGeneration:
+def _finished(
+    model: PandaForTraining, processor: LongPandaProcessor, recipe: Recipe
+) -> LongPandaForConditionalGeneration:
     """The trained model without its teachers, as the recipe has it finished; its processor is changed to fit."""
-    finished = model.graduate(recipe.attention_scale)
+    finished = model.strip_heads(recipe.attention_scale)
     finished.config.times_seconds = processor.image_processor.times_seconds = recipe.times_seconds
     return finished
 
@@ -177,7 +179,7 @@ def _run_stages(
     return True
 
 
-def _is_first(arguments: TrainingArguments) -> bool:
+def is_main_process(arguments: TrainingArguments) -> bool:
     """Whether this is the process that writes, of those that `torchrun` started."""
     return bool(arguments.process_index == 0)
 
@@ -221,7 +223,7 @@ def _run_stage(
     stop: threading.Event | None,
 ) -> int | None:
     """Train one stage in place, or load its weights when it is done already; the step at which it was ended, if so."""
-    folder, is_first = Path(arguments.output_dir), _is_first(arguments)
+    folder, is_main = Path(arguments.output_dir), is_main_process(arguments)
     done = folder / "done.pt"
     if done.exists():
         model.load_state_dict(_weights_of(done))
@@ -236,9 +238,9 @@ def _run_stage(
         stop=stop,
         progress=None if progress is None else partial(progress, stage.name),
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_main))
     step: int = trainer.state.global_step
-    if is_first and step == stage.steps:
+    if is_main and step == stage.steps:
         with appearing_whole(done) as name:
             try:
                 torch.save(model.state_dict(), name)

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from longpanda.errors import ConfigError
 from longpanda.index import load
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.train.taught import TEACHERS
+from longpanda.train.training_model import HEADS
 
 NEW_PARTS = ("temporal",)
 """Parts that a saved model may lack."""
@@ -56,7 +56,7 @@ def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: P
     """
     old = load(name)
     saved, turned = old.model.state_dict(), _turned(old.model, model)
-    own = {key: value for key, value in model.state_dict().items() if _part(key) not in TEACHERS}
+    own = {key: value for key, value in model.state_dict().items() if _part(key) not in HEADS}
     lexical = _lexical(model)
     _check_same(name, saved, own, lexical)
     known: dict[str, int] = old.processor.tokenizer.get_vocab()

@@ -15,16 +15,16 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from longpanda.errors import ConfigError
 from longpanda.index.load import first_line
-from longpanda.train.taught import TaughtOutput
+from longpanda.train.training_model import TrainingOutput
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Told of every step: its number, of how many, and the last losses that were logged."""
 
-LOGGED = [field.name for field in fields(TaughtOutput) if field.name.endswith(("_loss", "_accuracy"))]
+LOGGED = [field.name for field in fields(TrainingOutput) if field.name.endswith(("_loss", "_accuracy"))]
 
 
 class LessonTrainer(Trainer):
-    """Trains a `TaughtPanda` on lessons.
+    """Trains a `PandaForTraining` on lessons.
 
     Args:
         *args: as the Trainer's.
@@ -59,7 +59,7 @@ class LessonTrainer(Trainer):
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
         """The model's loss, with its parts noted for the log."""
-        output: TaughtOutput = model(**inputs, cell_weight=self.cell_weight)
+        output: TrainingOutput = model(**inputs, cell_weight=self.cell_weight)
         for name in LOGGED:
             if (value := getattr(output, name)) is not None:
                 self.parts.setdefault(name, []).append(value.detach())

@@ -18,9 +18,9 @@ from longpanda.model.tokens import FrameBatch
 from longpanda.processing.processor import IGNORED
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
-from longpanda.train.naming import GroupNames, group_labels
+from longpanda.train.objectives.probes import GroupProbe, group_labels
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
-from longpanda.train.taught import TEACHERS, TaughtPanda
+from longpanda.train.training_model import HEADS, PandaForTraining
 from longpanda.video import encode
 
 TEMPORAL = {"grid": [2, 2], "layers": 1, "head_width": 96, "state_width": 4, "pool_frames": 2}
@@ -57,7 +57,7 @@ def built(temporal, **stage):
     """A model in training, and a batch of its lessons."""
     recipe = dataclasses.replace(RECIPE.model, temporal=temporal)
     model, processor = run.build(
-        recipe, word_tokenizer(vocabulary()), lambda config: TaughtPanda(config, cell_classes=CLASSES)
+        recipe, word_tokenizer(vocabulary()), lambda config: PandaForTraining(config, cell_classes=CLASSES)
     )
     stage = dataclasses.replace(RECIPE.stages[1], **stage)
     model.freeze(stage.frozen)
@@ -82,7 +82,7 @@ def test_a_compressor_survives_saving_and_indexing(whole, tmp_path):
     panda = load(str(whole[1][0]))
     assert panda.model.config.temporal_config.pool_frames == 2
     assert panda.model.config.times_seconds == panda.processor.image_processor.times_seconds == 1.5
-    assert not any(name.partition(".")[0] in TEACHERS for name in panda.model.state_dict())
+    assert not any(name.partition(".")[0] in HEADS for name in panda.model.state_dict())
     encode(scenery(3), tmp_path / "film.mp4", 10)
     index = panda.index(tmp_path / "film.mp4", tmp_path / "film.vidx", fps=2.0)
     assert index.tokens.values.shape == (3 * 4, 192)
@@ -97,7 +97,7 @@ def test_stages_move_what_they_do_not_freeze(whole):
     moved = {
         part for part in parts for name in ask if name.startswith(part) and not torch.equal(cells[name], ask[name])
     }
-    assert moved == {"stab", "temporal", "language_model", "cell_names", "group_names"}
+    assert moved == {"stab", "temporal", "language_model", "cell_probe", "group_probe"}
     assert set(parts) == {name.partition(".")[0] for name in model.state_dict()}
 
 
@@ -106,8 +106,8 @@ def test_frozen_parts_get_no_gradient(freeze):
     model, batch = built(TEMPORAL, freeze=freeze)
     model(**batch).loss.backward()
     got = {name.partition(".")[0] for name, weight in model.named_parameters() if weight.grad is not None}
-    resting = {"cell_names"} if "stab" in freeze else set()
-    assert got == {"stab", "temporal", "projector", "language_model", *TEACHERS} - set(freeze) - resting
+    resting = {"cell_probe"} if "stab" in freeze else set()
+    assert got == {"stab", "temporal", "projector", "language_model", *HEADS} - set(freeze) - resting
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_labels_of_groups_name_every_frame_of_them():
 def test_frames_of_a_group_are_told_apart():
     """Two tokens that show one thing each, as two frames: the teacher learns to name both."""
     torch.manual_seed(0)
-    names = GroupNames(8, [4], tokens=2, frames=2, cells=1)
+    names = GroupProbe(8, [4], tokens=2, frames=2, cells=1)
     shown = torch.randint(4, (64, 2))
     groups = torch.nn.functional.one_hot(shown, 8).float()
     optimizer = torch.optim.Adam(names.parameters(), 0.1)

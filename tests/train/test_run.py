@@ -110,7 +110,7 @@ def test_a_recipe_becomes_a_model_that_answers(whole, tmp_path):
     encode(scenery(2), tmp_path / "film.mp4", 10)
     panda = load(str(folder))
     assert panda.model.generation_config.eos_token_id == panda.processor.tokenizer.eos_token_id
-    assert not any(name.startswith("cell_names") for name in panda.model.state_dict())
+    assert not any(name.startswith("cell_probe") for name in panda.model.state_dict())
     answer = panda.ask(tmp_path / "film.mp4", "How many cards were shown?")
     assert len(answer.pts_seconds) == 4
     cut = "The answer was cut off after 64 tokens, the most that were asked for. "

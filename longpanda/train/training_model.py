@@ -15,15 +15,15 @@ from longpanda.model.configuration import LongPandaConfig, cells_of
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.model.tokens import ClipTokens, FrameBatch
 from longpanda.processing.processor import IGNORED
-from longpanda.train.naming import CellNames, GroupNames, group_labels
+from longpanda.train.objectives.probes import CellProbe, GroupProbe, group_labels
 from longpanda.train.recipe import PARTS
 
-TEACHERS = ("cell_names", "group_names")
+HEADS = ("cell_probe", "group_probe")
 """Parts that are used in training only."""
 
 
 @dataclass
-class TaughtOutput(CausalLMOutputWithPast):
+class TrainingOutput(CausalLMOutputWithPast):
     """What one step learned: `loss` is the answers' loss plus the weighted naming losses; parts may be None."""
 
     answer_loss: Tensor | None = None
@@ -34,23 +34,23 @@ class TaughtOutput(CausalLMOutputWithPast):
     group_accuracy: Tensor | None = None
 
 
-class TaughtPanda(LongPandaForConditionalGeneration):
-    """A LongPanda model in training; `graduate` gives the model alone.
+class PandaForTraining(LongPandaForConditionalGeneration):
+    """A LongPanda model in training; `strip_heads` gives the model alone.
 
-    `CellNames` teaches STAB, by its own projected tokens. A model with a compressor has a second teacher:
-    `GroupNames` reads every cell from the tokens that are left, so that pooling, too, is taught by a gradient that does
+    `CellProbe` teaches STAB, by its own projected tokens. A model with a compressor has a second teacher:
+    `GroupProbe` reads every cell from the tokens that are left, so that pooling, too, is taught by a gradient that does
     not pass through the language model. Where such a model's STAB learns nothing, its teacher rests.
     """
 
     def __init__(self, config: LongPandaConfig, cell_classes: Sequence[int]) -> None:
         super().__init__(config)
         width, stab, temporal = config.text_config.hidden_size, config.stab_config, config.temporal_config
-        self.cell_names = CellNames(width, cell_classes)
-        self.group_names: GroupNames | None = None
+        self.cell_probe = CellProbe(width, cell_classes)
+        self.group_probe: GroupProbe | None = None
         if temporal is not None:
             grid = cells_of(1, 1, stab)  # labels are of square frames
             sizes = temporal.tokens_per_group(*grid), temporal.pool_frames, grid[0] * grid[1]
-            self.group_names = GroupNames(width, cell_classes, *sizes)
+            self.group_probe = GroupProbe(width, cell_classes, *sizes)
         self._stab_learns = True
 
     def freeze(self, parts: Collection[str]) -> None:
@@ -60,7 +60,7 @@ class TaughtPanda(LongPandaForConditionalGeneration):
             if part is not None:
                 part.requires_grad_(name not in parts)
         self._stab_learns = "stab" not in parts
-        self.cell_names.requires_grad_(self._stab_learns or self.temporal is None)
+        self.cell_probe.requires_grad_(self._stab_learns or self.temporal is None)
 
     def forward(  # type: ignore[override] # lessons come whole: no cache, no embeddings
         self,
@@ -74,7 +74,7 @@ class TaughtPanda(LongPandaForConditionalGeneration):
         cell_labels: Tensor | None = None,
         cell_weight: float = 1.0,
         **inputs: Any,
-    ) -> TaughtOutput:
+    ) -> TrainingOutput:
         """Losses of a batch of `LongPandaProcessor.lessons`: of its answers, of what its cells show, or of both."""
         assert pixel_values is not None
         assert patch_boxes is not None
@@ -92,35 +92,35 @@ class TaughtPanda(LongPandaForConditionalGeneration):
             output = super().forward(inputs_embeds=self.place(input_ids, visual), labels=labels, **inputs)
             parts |= {"answer_loss": output.loss, "answer_accuracy": answer_accuracy(output.logits, labels)}
             loss = loss + output.loss
-        return TaughtOutput(loss=loss, **parts)
+        return TrainingOutput(loss=loss, **parts)
 
     def _named_cells(self, visual: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        loss, right = self.cell_names(visual, labels)
+        loss, right = self.cell_probe(visual, labels)
         return {"cell_loss": loss, "cell_accuracy": right}
 
     def _named_clips(self, clips: list[ClipTokens], visual: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """What a compressor leaves of clips is named, and what STAB gave it where STAB learns."""
-        assert self.group_names is not None
+        assert self.group_probe is not None
         parts = {}
         if self._stab_learns:
             raw = [clip.values.flatten(0, 1) if clip.mask is None else clip.values[clip.mask] for clip in clips]
             parts = self._named_cells(self.projector(torch.cat(raw)), labels)
-        wanted = group_labels(labels, [len(clip.seconds) for clip in clips], self.group_names.frames)
-        loss, right = self.group_names(visual.view(len(wanted), -1, visual.shape[-1]), wanted)
+        wanted = group_labels(labels, [len(clip.seconds) for clip in clips], self.group_probe.frames)
+        loss, right = self.group_probe(visual.view(len(wanted), -1, visual.shape[-1]), wanted)
         return {**parts, "group_loss": loss, "group_accuracy": right}
 
-    def graduate(self, attention_scale: float = 1.0) -> LongPandaForConditionalGeneration:
-        """The trained model without its teachers. Arguments and errors as of `sharpened`."""
+    def strip_heads(self, attention_scale: float = 1.0) -> LongPandaForConditionalGeneration:
+        """The trained model without its teachers. Arguments and errors as of `scale_attention`."""
         config = copy.deepcopy(self.config)
-        config.text_config = sharpened(config.text_config, attention_scale)
+        config.text_config = scale_attention(config.text_config, attention_scale)
         config.__dict__.pop("use_cache", None)  # the Trainer turns it off for training, and would for good
         model = LongPandaForConditionalGeneration(config)
         mine = self.state_dict()
-        model.load_state_dict({name: value for name, value in mine.items() if name.partition(".")[0] not in TEACHERS})
+        model.load_state_dict({name: value for name, value in mine.items() if name.partition(".")[0] not in HEADS})
         return model
 
 
-def sharpened(config: Any, attention_scale: float) -> Any:
+def scale_attention(config: Any, attention_scale: float) -> Any:
     """A language model that looks harder: its attention logits times a number, by the temperature of YaRN.
 
     Attention that learned to find one frame among 128 spreads over 10,000: with n times as many that do not match, the

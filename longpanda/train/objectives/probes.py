@@ -16,7 +16,7 @@ from longpanda.processing.processor import IGNORED
 from longpanda.shapes import Float, Int
 
 
-class CellNames(nn.Module):
+class CellProbe(nn.Module):
     """A linear probe that names what a visual token shows."""
 
     def __init__(self, width: int, classes: Sequence[int]) -> None:
@@ -29,7 +29,7 @@ class CellNames(nn.Module):
         return _named(self.probe(visual), labels, self.classes)
 
 
-class GroupNames(nn.Module):
+class GroupProbe(nn.Module):
     """A linear probe that names what each cell shows in each frame of a group, from all of the group's tokens.
 
     It reads the tokens side by side, so that they may share the cells among them as they like. Every frame of a group
