@@ -123,6 +123,11 @@ class ConfigError(LongPandaError):
     """A recipe, override or option with an unknown key or an impossible value."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error says first, or its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     """A remedy that names the known key closest to `name`, or lists the known ones when none is close.
 

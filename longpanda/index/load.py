@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ConfigError, ModelError, nearest
+from longpanda.errors import ConfigError, ModelError, first_line, nearest
 from longpanda.index.adapter import PROCESSOR, base_of, merged
 from longpanda.index.build import Builder
 from longpanda.index.planning import plan_index, plan_video
+from longpanda.index.saving import check_target, save_model
 from longpanda.index.session import Session
 from longpanda.index.video_index import VideoIndex
 from longpanda.index.watched import watch_index, watch_video
@@ -111,6 +112,19 @@ class LongPanda:
         """Read a video or an index and answer one question. Raises as `watch`, and PromptError."""
         return self.watch(path, sampling).ask(question)
 
+    def save(self, folder: str | Path) -> None:
+        """Write model and processor to a folder, for `longpanda.load` and as the `start` of a training run.
+
+        Args:
+            folder: a new one, an empty one, or that of a model, which gives way once the new one is whole.
+
+        Raises:
+            ConfigError: a file, a folder that holds anything but a model, or no room.
+        """
+        target = Path(folder).absolute()
+        check_target(target)
+        save_model(self.model, self.processor, target)
+
 
 def bundled() -> dict[str, Path]:
     """Models that ship with the package, by name."""
@@ -149,11 +163,6 @@ def _fetch(name: str, revision: str | None, files: list[str]) -> Path:
     except (OSError, ValueError) as error:
         found = f"no folder '{name}', and it cannot be fetched from the hub ({first_line(error)})"
         raise ModelError(found, "a model folder or a hub id", "check the name and your connection") from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error says first, or its type where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _why(error: Exception) -> str:
