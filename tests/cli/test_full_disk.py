@@ -29,7 +29,13 @@ RECIPE = {
         "sampling": {"frames": 2},
     },
     "stages": [
-        {"name": "one", "steps": 4, "batch": 1, "learning_rate": 1e-3, "frames": [2], "families": ["count"]},
+        {
+            "name": "one",
+            "steps": 4,
+            "batch": 1,
+            "learning_rate": 1e-3,
+            "data": {"kind": "longwatch", "frames": [2], "families": ["count"]},
+        },
     ],
     "workers": 0,
     "threads": 1,

@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from longpanda.errors import ConfigError
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.train.training_model import scale_attention
+from longpanda.train.attention_scale import scale_attention
 
 
 @pytest.mark.parametrize("backbone", ["qwen2", "llama", "phi3"])
