@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,31 +13,47 @@ from longpanda.video.whole import not_writable
 
 WRITTEN = ("*.json", "*.jinja", "*.safetensors", "*.model", "*.txt", "*.md", "*.py", ".gitattributes")
 """What may lie in a model's folder."""
+WORK = ".saving-"
+"""How the name begins of a folder in which a model is being written."""
 
 
 def save_model(model: Any, processor: Any, folder: Path, beside: Iterable[Path] = ()) -> None:
     """Write model, processor and files that belong to them; what lay in `folder` before gives way, and goes last.
 
+    All of it is written to a hidden folder beside, `WORK`, which is gone at the end unless the process is killed.
+
     Raises:
         ConfigError: it cannot be written. What was there before stays.
     """
-    temporary, old = (folder.with_name(f"{folder.name}.{end}") for end in ("tmp", "old"))
-    shutil.rmtree(temporary, ignore_errors=True)
     from safetensors import SafetensorError
 
     try:
-        model.save_pretrained(temporary)
-        processor.save_pretrained(temporary)
+        work = Path(tempfile.mkdtemp(prefix=f"{WORK}{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise not_writable(folder, error) from error
+    try:
+        model.save_pretrained(work / "new")
+        processor.save_pretrained(work / "new")
         for path in beside:
-            shutil.copy(path, temporary)
+            shutil.copy(path, work / "new")
+        _swap(work, folder)
     except (OSError, SafetensorError, RuntimeError) as error:  # safetensors and tokenizers have errors of their own
-        shutil.rmtree(temporary, ignore_errors=True)
         raise not_writable(folder, OSError(0, first_line(error))) from error
-    shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _swap(work: Path, folder: Path) -> None:
+    """Move the new one to its place; where that fails, the old one back."""
+    old = work / "old"
     if folder.exists():
         os.replace(folder, old)
-    os.replace(temporary, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        os.replace(work / "new", folder)
+    except OSError:
+        if old.exists():
+            os.replace(old, folder)
+        raise
 
 
 def check_target(folder: Path) -> None:

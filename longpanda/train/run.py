@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import pickle
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
 from longpanda.errors import ConfigError, first_line, nearest
-from longpanda.index.saving import save_model
+from longpanda.index.saving import WORK, save_model
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.attention_scale import scale_attention
@@ -310,6 +311,8 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path, use_cpu: bool) 
 
 
 def _save(model: Any, processor: LongPandaProcessor, out: Path) -> Path:
-    """Write model, processor and what made them."""
+    """Write model, processor and what made them; what a run that was killed here left goes."""
+    for left in [*out.glob(f"{WORK}*"), *out.glob("model.*")]:
+        shutil.rmtree(left, ignore_errors=True)
     save_model(model, processor, out / "model", [out / name for name in ("recipe.json", "run.json")])
     return out / "model"

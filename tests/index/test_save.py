@@ -7,7 +7,7 @@ from tiny import noise, save, squeezing, tiny
 
 import longpanda
 from longpanda.errors import ConfigError
-from longpanda.index import load
+from longpanda.index import load, saving
 from longpanda.index.load import LongPanda
 
 
@@ -39,6 +39,13 @@ def test_a_model_or_an_empty_folder_gives_way(panda, tmp_path):
         assert load(tmp_path / name).model.config.temporal_config is not None
         assert not (tmp_path / name / "README.md").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "model"]
+
+
+def test_folders_with_like_names_stay(panda, tmp_path):
+    for name in ("model.old", "model.tmp"):
+        (tmp_path / name).mkdir()
+    panda.save(tmp_path / "model")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.old", "model.tmp"]
 
 
 def test_a_relative_name_is_one_of_the_current_folder(panda, tmp_path, monkeypatch):
@@ -73,14 +80,19 @@ def test_a_file_and_a_folder_that_is_not_there_are_refused(panda, tmp_path):
         panda.save(tmp_path / "none/model")
 
 
-def test_where_writing_fails_the_old_model_stays(panda, tmp_path, monkeypatch):
+@pytest.mark.parametrize("where", ["writing", "moving"])
+def test_where_saving_fails_the_old_model_stays(panda, tmp_path, monkeypatch, where):
     save(tiny(), tmp_path / "model")
     before = load_file(tmp_path / "model/model.safetensors")
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(panda.processor), "save_pretrained", full)
+    if where == "writing":
+        monkeypatch.setattr(type(panda.processor), "save_pretrained", full)
+    else:  # the old one is out of the way already
+        replace = saving.os.replace
+        monkeypatch.setattr(saving.os, "replace", lambda a, b: full() if a.name == "new" else replace(a, b))
     with pytest.raises(ConfigError, match=r"model' cannot be written \(.*No space left"):
         panda.save(tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -15,6 +15,7 @@ from transformers import TrainerCallback, set_seed
 import longpanda
 from longpanda.errors import ConfigError
 from longpanda.index import load
+from longpanda.index.saving import WORK
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import LongWatchData
 from longpanda.processing.tokenizer import word_tokenizer
@@ -317,10 +318,11 @@ def test_a_model_gives_way_to_the_next_in_one_step(whole, tmp_path):
     (out / "model/leftover").write_text("")
     (out / "model.old").mkdir()  # as left by a run that was killed here
     (out / "model.old/config.json").write_text("")
+    (out / f"{WORK}model.abc/new").mkdir(parents=True)
     folder, _ = train(RECIPE, out)
     assert_same(weights(folder), weights(whole[1][0]))
     assert not (folder / "leftover").exists()
-    assert not list(out.glob("model.*"))
+    assert not [*out.glob("model.*"), *out.glob(f"{WORK}*")]
 
 
 def changed(**values):
