@@ -23,7 +23,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ from longpanda.errors import ConfigError
 from longpanda.index import LongPanda, load
 from longpanda.index.load import locate
 from longpanda.longwatch import Scene, Split, generate, scene_seed
-from longpanda.longwatch.lessons import CELL_ATTRIBUTES, Lessons, of_stage
-from longpanda.processing import LongPandaProcessor
-from longpanda.train.recipe import Recipe, StageRecipe, load_recipe
+from longpanda.model.configuration import StabConfig
+from longpanda.train.data_kinds import ExampleSource
+from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe, load_recipe
 from longpanda.train.run import model_after, train
 from longpanda.types import Sample, Score
 
@@ -93,13 +93,21 @@ class Trial:
 
     def recipe(self, base: Recipe) -> Recipe:
         """The recipe with this compressor and seed; widths of the scan are the recipe's own."""
-        fields = (base.model.temporal or {}) | TOKENS[self.tokens] | MIXING[self.mixing]
-        model = dataclasses.replace(base.model, temporal=fields)
+        fields = (_model(base).temporal or {}) | TOKENS[self.tokens] | MIXING[self.mixing]
+        model = dataclasses.replace(_model(base), temporal=fields)
         return dataclasses.replace(base, name=self.name, model=model, seed=base.seed + self.seed)
 
-    def lessons(self, stage: StageRecipe, number: int) -> Lessons:
+    def examples(self, base: Recipe, stage: StageRecipe, number: int) -> ExampleSource:
         """From scenes that no other seed sees."""
-        return of_stage(stage, number + STAGES_OF_A_SEED * self.seed)
+        image_px = StabConfig.of_size(_model(base).stab_size).image_px
+        return stage.data.source(stage.steps * stage.batch, number + STAGES_OF_A_SEED * self.seed, image_px)
+
+
+def _model(recipe: Recipe) -> ModelRecipe:
+    """What the recipe makes. Raises ConfigError where it goes on with its start's own model."""
+    if recipe.model is None:
+        raise ConfigError(f"recipe '{recipe.name}' without model", "one that takes a compressor", "describe it there")
+    return recipe.model
 
 
 @dataclass(frozen=True)
@@ -174,10 +182,10 @@ class Study:
 
         Scenes with few events are asked about before the last stage, which shows scripts alone.
         """
-        recipe, out, classes = trial.recipe(self.base), self.work / trial.name, list(CELL_ATTRIBUTES.values())
-        tokenizer, run = LongPandaProcessor.from_pretrained(locate(recipe.start)).tokenizer, out / "train"
-        panda = load(str(train(recipe, tokenizer, trial.lessons, classes, run, print)))
-        before = LongPanda(trial.name, *model_after(self.asked_after[FEW], recipe, tokenizer, classes, run))
+        recipe, out = trial.recipe(self.base), self.work / trial.name
+        run = out / "train"
+        panda = load(str(train(recipe, run, report=print, examples=partial(trial.examples, self.base))))
+        before = LongPanda(trial.name, *model_after(self.asked_after[FEW], recipe, run))
         scores = self._asked(trial, before, FEW, out / "few.jsonl")
         scores += self._asked(trial, panda, SCRIPT, out / "scripts.jsonl")
         starts = json.loads((run / "run.json").read_text())

@@ -11,7 +11,7 @@ def ablation(result: Result) -> str:
     kinds = list(dict.fromkeys(one["shows"] for one in result["rows"]))
     asked = dict.fromkeys((one["shows"], one["family"]) for one in result["rows"])
     columns = sorted(asked, key=lambda column: kinds.index(column[0]))
-    trained = max(count for stage in result["recipe"]["stages"] for count in stage["frames"])
+    trained = max(count for stage in result["recipe"]["stages"] for count in stage["data"]["frames"])
     exam = result["exam"]
     lengths = ", ".join(map(str, exam["lengths"]))
     notes = [

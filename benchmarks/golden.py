@@ -27,6 +27,7 @@ import longpanda
 from benchmarks.measure import machine, write_json
 from longpanda.cli.main import main as command
 from longpanda.longwatch import generate, render
+from longpanda.longwatch.lessons import LongWatchData
 from longpanda.train.recipe import load_recipe
 from longpanda.types import VideoClip
 
@@ -67,7 +68,8 @@ def trained(name: str, folder: Path) -> dict[str, Any]:
     stages = [
         f"stages.{number}.{field}"
         for number, stage in enumerate(recipe.stages)
-        for field in (f"steps={STEPS}", "batch=2", f"frames=[{min(max(stage.frames), 24)}]")
+        if isinstance(stage.data, LongWatchData)
+        for field in (f"steps={STEPS}", "batch=2", f"data.frames=[{min(max(stage.data.frames), 24)}]")
     ]
     run_command("train", name, *stages, "bf16=false", "log_steps=1", f"save_steps={STEPS}", "--out", str(folder))
     found: dict[str, Any] = {}

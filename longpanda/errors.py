@@ -141,6 +141,11 @@ def counted(number: float, noun: str, plural: str = "") -> str:
     return f"{shown} {noun if number == 1 else plural or noun + 's'}"
 
 
+def first_line(error: Exception) -> str:
+    """What an error says first, or its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     """A remedy that names the known key closest to `name`, or one that it is a part of, or lists all that are known.
 

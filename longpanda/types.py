@@ -242,8 +242,8 @@ class Lesson:
     Args:
         clip: the frames.
         samples: the questions; none teaches by `cell_labels` alone.
-        cell_labels: int64 [T, cells, A], the class of each of A attributes in each cell of a frame, row by row; None
-            where nothing is known of the cells, as with natural video.
+        cell_labels: int64 [T, rows, columns, A], the class of each of A attributes in each region of a frame, on a
+            grid of the labels' own; None where nothing is known of the regions, as with natural video.
     """
 
     clip: VideoClip

@@ -20,8 +20,8 @@ ROWS = (
     {"types"},
     {"video"},
     {"model", "processing"},
-    {"index", "data"},
-    {"train", "evaluate", "longwatch"},
+    {"index", "data", "longwatch"},
+    {"train", "evaluate"},
     {"study"},
     {"serve", "cli"},
     {"__main__"},
@@ -47,6 +47,7 @@ LIGHT_IMPORTS = (
     "import longpanda",
     "import longpanda.video",
     "import longpanda.longwatch",
+    "import longpanda.train.recipe",
     "import longpanda.cli.main; longpanda.cli.main.parser().format_help()",
 )
 MACHINE_PATH = re.compile(r"(^|[^A-Za-z0-9_.])/(work|farm|root|opt/wheels|home/\w+|Users/\w+)/")
@@ -212,7 +213,8 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
     (direction, "longpanda/processing/prompt.py", "import longpanda.model"),
     (direction, "longpanda/longwatch/film.py", "from longpanda.processing import LongPandaProcessor"),
     (direction, "longpanda/evaluate/runner.py", "from longpanda.index import load"),
-    (direction, "longpanda/train/run.py", "from longpanda.longwatch import generate"),
+    (direction, "longpanda/index/load.py", "from longpanda.longwatch import generate"),
+    (direction, "longpanda/longwatch/lessons.py", "from longpanda.train.recipe import Recipe"),
     (direction, "longpanda/errors.py", "if TYPE_CHECKING:\n    from longpanda.types import Sample"),
     (direction, "longpanda/train/run.py", "import longpanda"),
     (direction, "longpanda/train/run.py", "from longpanda import load"),
@@ -238,6 +240,7 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
     (machine_paths, "docs/notes.md", "cd {}home/someone/src".format("/")),
 )
 FINE: tuple[tuple[Rule, str, str], ...] = (
+    (direction, "longpanda/train/data_kinds.py", "from longpanda.longwatch.lessons import LongWatchData"),
     (direction, "longpanda/processing/prompt.py", "from longpanda.model.configuration import StabConfig"),
     (direction, "longpanda/cli/main.py", "from longpanda import __version__\nfrom longpanda.cli import ask"),
     (

@@ -7,7 +7,10 @@ import re
 import textwrap
 import typing
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from longpanda.train.parsing import Choice
 
 WIDTH: Final = 100
 _FIRST_SENTENCE: Final = re.compile(r"(.+?)[.:](?:\s|$)")
@@ -17,7 +20,7 @@ class Field(NamedTuple):
     """A field of a recipe.
 
     Args:
-        path: as an override names it; N is a number of a stage, from 0.
+        path: as an override names it; N is a number of a stage, M of one of its objectives, from 0.
         kind: its type.
         default: its value where a recipe has none; None for one that every recipe must have.
         about: what it means.
@@ -43,24 +46,60 @@ def recipes() -> dict[str, str]:
 
 
 def fields() -> list[Field]:
-    """All fields of a recipe, of its model and of its stages, in the order in which they are declared."""
+    """All fields of a recipe, its model, its stages and all kinds of what they choose, in the order of declaration."""
     from longpanda.train.recipe import Recipe
 
     return list(_fields_of(Recipe, ""))
 
 
 def _fields_of(kind: Any, prefix: str) -> Iterator[Field]:
-    hints, meanings = typing.get_type_hints(kind), _meanings(kind)
-    for one in dataclasses.fields(kind):
+    from longpanda.train.parsing import fields_of
+
+    hints, meanings = typing.get_type_hints(kind, include_extras=True), _meanings(kind)
+    for one in fields_of(kind):
         annotated = hints[one.name]
+        if choice := _choice_of(annotated):
+            yield from _fields_of_choice(one, choice, prefix, meanings[one.name])
+            continue
         inner = next(
             (part for part in (annotated, *typing.get_args(annotated)) if dataclasses.is_dataclass(part)), None
         )
         if inner is not None:
-            number = "" if inner is annotated else "N."
+            number = "N." if typing.get_origin(annotated) is tuple else ""
             yield from _fields_of(inner, f"{prefix}{one.name}.{number}")
             continue
         yield Field(prefix + one.name, _named(annotated), _default(one), meanings[one.name])
+
+
+def _choice_of(annotated: Any) -> "Choice | None":
+    """What may be chosen where a field, or each of a list, is one of several kinds."""
+    from longpanda.train.parsing import Choice
+
+    for one in (annotated, *typing.get_args(annotated)):
+        if typing.get_origin(one) is typing.Annotated:
+            return next((extra for extra in one.__metadata__ if isinstance(extra, Choice)), None)
+    return None
+
+
+def _fields_of_choice(field: Any, choice: "Choice", prefix: str, about: str) -> Iterator[Field]:
+    """The kinds, and the fields of each; what all kinds have is listed once."""
+    path, known = prefix + field.name, ", ".join(choice.kinds)
+    is_list = isinstance(field.default, tuple)
+    summaries = " ".join(f"{kind}: {_summary(made)}" for kind, made in choice.kinds.items())
+    if is_list:
+        default = f"[{', '.join(one.kind for one in field.default)}]"
+        yield Field(path, f"list of {known}; NAME or {{kind: NAME, ...}}", default, f"{about} {summaries}")
+    else:
+        yield Field(f"{path}.kind", f"one of {known}", None, f"{about} {summaries}")
+    inner = f"{path}.M." if is_list else f"{path}."
+    listed = {kind: list(_fields_of(made, inner)) for kind, made in choice.kinds.items()}
+    for one in dict.fromkeys(one for fields in listed.values() for one in fields):
+        owners = [kind for kind, fields in listed.items() if one in fields]
+        yield one if len(owners) == len(listed) else one._replace(about=f"{' and '.join(owners)}: {one.about}")
+
+
+def _summary(kind: Any) -> str:
+    return (inspect.getdoc(kind) or "").partition("\n")[0]
 
 
 def _named(kind: Any) -> str:
@@ -76,7 +115,7 @@ def _default(field: "dataclasses.Field[Any]") -> str | None:
 
 def _meanings(kind: Any) -> dict[str, str]:
     """What a docstring says of each argument."""
-    _, _, listed = (inspect.getdoc(kind) or "").partition("Args:\n")
+    listed = (inspect.getdoc(kind) or "").partition("Args:\n")[2].partition("\n\n")[0]
     paragraphs = re.split(r"\n    (?=\w+: )", "\n" + listed)
     named = (" ".join(paragraph.split()).partition(": ") for paragraph in paragraphs if paragraph.strip())
     return {name: about for name, _, about in named}

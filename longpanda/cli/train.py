@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,16 +39,12 @@ def run(options: argparse.Namespace) -> None:
     use_cpu, number_format = _on_cpu(options.device), _format(options.dtype)
     recipe = load_recipe(options.recipe, [*options.overrides, *number_format])
     from longpanda.cli.signals import held
-    from longpanda.longwatch import vocabulary
-    from longpanda.longwatch.lessons import CELL_ATTRIBUTES
-    from longpanda.processing.tokenizer import word_tokenizer
     from longpanda.train.run import train
 
-    tokenizer = _tokenizer_of(recipe.start) if recipe.start else word_tokenizer(vocabulary())
-    out, classes = options.out or Path("runs") / recipe.name, list(CELL_ATTRIBUTES.values())
+    out = options.out or Path("runs") / recipe.name
     with held() as stop, _Steps() as steps:
-        about = recipe, tokenizer, lessons_of, classes, out, steps.say, options.until
-        folder = train(*about, steps, stop.event, use_cpu)
+        watched = partial(train, report=steps.say, progress=steps, stop=stop.event)
+        folder = watched(recipe, out, until=options.until, use_cpu=use_cpu)
         if folder is None:
             stop.leave()
     if folder is None:
@@ -111,22 +108,7 @@ class _Steps:
             self._bar = None
 
 
-def _tokenizer_of(model: str) -> Any:
-    """A model that training starts from brings its words along; those it lacks stay unknown."""
-    from longpanda.index.load import locate
-    from longpanda.processing import LongPandaProcessor
-
-    return LongPandaProcessor.from_pretrained(locate(model)).tokenizer
-
-
 def _say(text: str) -> None:
     """Print, in the first of the processes that `torchrun` started."""
     if os.environ.get("RANK", "0") == "0":
         print(text, flush=True)
-
-
-def lessons_of(stage: Any, number: int) -> Any:
-    """The lessons of a stage, from scenes of the training split that no other stage sees."""
-    from longpanda.longwatch.lessons import of_stage
-
-    return of_stage(stage, number, int(os.environ.get("WORLD_SIZE", "1")))

@@ -3,11 +3,12 @@
 import copy
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ConfigError, LongPandaError, ModelError, counted
-from longpanda.index.load import LongPanda, first_line
+from longpanda.errors import ConfigError, LongPandaError, ModelError, counted, first_line
+from longpanda.index.load import LongPanda
 
 if TYPE_CHECKING:
-    from longpanda.model.configuration import StabConfig
+    from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig
+    from longpanda.processing import LongPandaProcessor
 
 SOURCE = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
 """Arguments that say where a model comes from: its tokenizer and configuration must come from there too."""
@@ -27,16 +28,23 @@ UNTRAINED = "The STAB and projector of this model have not been trained: its ans
 
 
 def compose(
-    backbone: str, stab: "StabConfig | str" = "base", *, chat_template: str | None = None, **kwargs: Any
+    backbone: str,
+    stab: "StabConfig | str" = "base",
+    *,
+    temporal: "TemporalConfig | dict[str, Any] | None" = None,
+    chat_template: str | None = None,
+    **kwargs: Any,
 ) -> LongPanda:
-    """Put a new STAB and projector in front of a pretrained language model; only these two have yet to learn.
+    """Put a new STAB and projector in front of a pretrained language model; only these have yet to learn.
 
     The placeholder token joins the tokenizer, and the embeddings where they have no spare row for it. Of a model with
     eyes or ears of its own the language model alone is taken. It is tried on a few tokens first (`Backbone.check`).
+    `save` of what is returned writes it, to be loaded again or to be the `start` of a training run.
 
     Args:
         backbone: a folder or hub id of any causal language model that transformers loads.
         stab: the visual block, or the name of one of `STAB_SIZES`.
+        temporal: a new compressor behind STAB, or its fields; None for none.
         chat_template: how questions and answers are written (Jinja), in place of the tokenizer's own; a tokenizer that
             has none needs one, such as `longpanda.processing.PLAIN_TEMPLATE`.
         **kwargs: passed to the language model's `from_pretrained`: dtype, revision, attn_implementation, ..., or fields
@@ -44,12 +52,30 @@ def compose(
 
     Raises:
         ModelError: the language model or its tokenizer cannot be loaded, or lacks weights.
-        ConfigError: an unknown size, a language model that cannot keep to visual tokens, positions that turn with the
-            length of the prompt, no chat template, or one that ends answers with no token to stop at.
+        ConfigError: an unknown size, a compressor of another width than STAB's, a language model that cannot keep to
+            visual tokens, positions that turn with the length of the prompt, no chat template, or one that ends
+            answers with no token to stop at.
     """
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+
+    config, processor, language_model = prepared(backbone, stab, temporal, chat_template, **kwargs)
+    model = LongPandaForConditionalGeneration(config, language_model)
+    for part in (model.stab, model.temporal, model.projector):
+        if part is not None:
+            part.to(language_model.device, language_model.dtype)
+    return LongPanda(backbone, model.eval(), processor)
+
+
+def prepared(
+    backbone: str,
+    stab: "StabConfig | str",
+    temporal: "TemporalConfig | dict[str, Any] | None",
+    chat_template: str | None,
+    **kwargs: Any,
+) -> "tuple[LongPandaConfig, LongPandaProcessor, Any]":
+    """Configuration, processor and language model of `compose`, which fit each other. Arguments and errors as there."""
     from longpanda.model.backbone import Backbone
     from longpanda.model.configuration import LongPandaConfig, StabConfig
-    from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
     block = StabConfig.of_size(stab) if isinstance(stab, str) else stab
@@ -61,15 +87,13 @@ def compose(
         raise ConfigError(found, "how questions and answers are written", remedy)
     Backbone(language_model).check()
     # A copy: sharing one, the language model would lose its attention implementation, and with it its causal mask.
-    config = LongPandaConfig(block, copy.deepcopy(language_model.config), notice=UNTRAINED)
+    text = copy.deepcopy(language_model.config)
+    config = LongPandaConfig(block, text, notice=UNTRAINED, temporal_config=temporal)
     rows = config.text_config.vocab_size
     processor = LongPandaProcessor.for_model(config, tokenizer)
     if config.text_config.vocab_size > rows:
         language_model.resize_token_embeddings(config.text_config.vocab_size)
-    model = LongPandaForConditionalGeneration(config, language_model)
-    for part in (model.stab, model.projector):
-        part.to(language_model.device, language_model.dtype)
-    return LongPanda(backbone, model.eval(), processor)
+    return config, processor, language_model
 
 
 def _loaded(backbone: str, kwargs: dict[str, Any]) -> tuple[Any, Any]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longpanda.errors import ConfigError, ModelError, counted, nearest
+from longpanda.errors import ConfigError, ModelError, counted, first_line, nearest
 from longpanda.index.adapter import PROCESSOR, base_of, merged
 from longpanda.index.build import Builder
 from longpanda.index.planning import plan_index, plan_video
+from longpanda.index.saving import check_target, save_model
 from longpanda.index.session import Session
 from longpanda.index.video_index import VideoIndex
 from longpanda.index.watched import watch_index, watch_video
@@ -24,8 +25,11 @@ ASSETS = Path(__file__).parent.parent / "assets"
 DEFAULT_FPS = 1.0
 MODEL_FILES = ["*.json", "*.jinja", "*.safetensors", "*.model", "*.txt"]
 """What is fetched of a hub repository."""
-TRAINED_WITH_TEACHERS = "TaughtPanda"
-"""What checkpoints of `longpanda train` are of; those of a plain transformers Trainer are of the model alone."""
+TRAINING_CLASSES = {"PandaForTraining", "TaughtPanda"}
+"""What checkpoints of `longpanda train` are of, now and before.
+
+Those of a plain transformers Trainer are of the model alone.
+"""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,19 @@ class LongPanda:
         """Read a video or an index and answer one question. Raises as `watch`, and PromptError."""
         return self.watch(path, sampling, frames=frames).ask(question)
 
+    def save(self, folder: str | Path) -> None:
+        """Write model and processor to a folder, for `longpanda.load` and as the `start` of a training run.
+
+        Args:
+            folder: a new one, an empty one, or that of a model, which gives way once the new one is whole.
+
+        Raises:
+            ConfigError: a file, a folder that holds anything but a model, or no room.
+        """
+        target = Path(folder).absolute()
+        check_target(target)
+        save_model(self.model, self.processor, target)
+
 
 def _sampling(sampling: Sampling | None, frames: int | None) -> Sampling | None:
     """Which seconds to look at, said in one of two ways. Raises ConfigError for both, or for what is no Sampling."""
@@ -184,11 +201,6 @@ def _fetch(name: str, revision: str | None, files: list[str]) -> Path:
         raise ModelError(found, "a model folder or a hub id", "check the name and your connection") from error
 
 
-def first_line(error: Exception) -> str:
-    """What an error says first, or its type where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
 def _why(error: Exception) -> str:
     """What is wrong with a folder, where transformers says it elsewhere or not at all."""
     if "ignore_mismatched_sizes" in str(error):
@@ -230,7 +242,7 @@ def _check_kind(folder: Path) -> None:
         raise ModelError(f"'{config}' cannot be read ({first_line(error)})", expected, "save it again") from error
     if kind != "longpanda":
         raise ModelError(f"a model of type '{kind}' in '{folder}'", "type 'longpanda'", "train one, or load 'nano'")
-    if TRAINED_WITH_TEACHERS in (saved.get("architectures") or ()):
+    if TRAINING_CLASSES & set(saved.get("architectures") or ()):
         found = f"'{folder}' is a checkpoint of a training run"
         raise ModelError(found, expected, f"use '{folder.parent.parent / 'model'}', which the run writes at its end")
 

@@ -1,8 +1,9 @@
-"""Scenes as lessons: clips rendered straight to arrays, with their questions and the content of every cell."""
+"""Scenes as training data: clips rendered straight to arrays, with their questions and the content of every cell."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +11,11 @@ import numpy.typing as npt
 from longpanda.errors import ConfigError, nearest
 from longpanda.longwatch import world
 from longpanda.longwatch.events import Card, Lamp, Move
-from longpanda.longwatch.families import FAMILIES, PRACTICE
+from longpanda.longwatch.families import FAMILIES, PRACTICE, vocabulary
 from longpanda.longwatch.gallery import gallery
 from longpanda.longwatch.generate import generate, generate_still
 from longpanda.longwatch.limits import LONGEST_MINUTES, require_known
-from longpanda.longwatch.render import render
+from longpanda.longwatch.render import SMALLEST_PX, render
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.script import Level
 from longpanda.longwatch.splits import Split, scene_seed
@@ -29,6 +30,8 @@ CELL_ATTRIBUTES: dict[str, int] = {
     "object": 1 + len(world.OBJECTS),
 }
 """What a cell is labelled with, and the number of classes of each; class 0 is "none"."""
+LABEL_GRID: Final = (3, 3)
+"""Rows and columns of the world's cells."""
 
 DWELL_STEPS: Final = 2.0
 """Steps between frames for which everything of a gallery film shows at least."""
@@ -39,43 +42,35 @@ _MOST_STILLS = 64
 """Stills of one clip; seeds of stills are multiples of it, so that no two clips share one."""
 
 SCENES_PER_STAGE: Final = 10**8
-STAGE_FIELDS: Final = (
-    "frames",
-    "stills",
-    "still_cards",
-    "scenes",
-    "start_minutes",
-    "step_seconds",
-    "families",
-    "questions",
-)
-"""What a stage of a recipe says of its lessons, as `LessonPlan` does."""
+"""Room for the scenes of one stage, so that stages do not share any."""
 
 _MOST_DRAWS = 200
 """Scenes tried for one lesson: enough even where one clip in ten holds anything to ask about."""
 
 
 @dataclass(frozen=True)
-class LessonPlan:
-    """What a stage of training shows and asks.
+class LongWatchData:
+    """Scenes of the generated world, with questions whose answers are exact and labels of what each cell shows.
 
     Args:
-        count: lessons in the stage.
-        frames: the clip lengths drawn from, in frames.
-        stills: every frame shows a still scene of its own, with cards; else a clip shows one film.
-        still_cards: most cards on a still, of which there is one at least.
+        frames: clip lengths drawn from, in frames.
+        stills: every frame shows a still scene of its own, with cards; else a clip is one film.
+        still_cards: most cards on a still, of which there is one at least; what fills all five cells is hard to keep in
+            one token (docs/log.md).
         scenes: what films show: "generate", short scenes with few events, or "gallery", all that a script of the
             benchmark holds, spread over the clip, each thing for at least two of its steps.
         start_minutes: half of the films begin at a random moment up to here, as pieces of a long video; the other half
             begin at 0.
         step_seconds: shortest and longest time between two frames.
-        families: the families asked; none teaches by cell labels alone.
+        families: question families asked; without any only the labels of cells teach.
         questions: most questions per clip and family.
-        size_px: side of the frames.
-        first_index: where in the training split the stage's scenes start, so that stages do not share scenes.
+        size_px: side of the frames; null takes the side that the model looks at.
+        kind: how a recipe names this kind of data.
+
+    Raises:
+        ConfigError: an unknown family or kind of scenes, or numbers that make no clips.
     """
 
-    count: int
     frames: tuple[int, ...] = (24,)
     stills: bool = False
     still_cards: int = len(world.CARD_CELLS)
@@ -84,44 +79,93 @@ class LessonPlan:
     step_seconds: tuple[float, float] = (5.0, 8.0)
     families: tuple[str, ...] = ()
     questions: int = 6
-    size_px: int = 96
-    first_index: int = 0
+    size_px: int | None = None
+    kind: str = field(default="longwatch", init=False)
 
     def __post_init__(self) -> None:
         known = {**FAMILIES, **PRACTICE}
         for name in self.families:
             if name not in known:
                 raise ConfigError(f"family '{name}'", "a family of LongWatch", nearest(name, known))
-        if self.stills and max(self.frames, default=1) > _MOST_STILLS:
-            raise ConfigError(f"clips of {max(self.frames)} stills", f"at most {_MOST_STILLS}", "show fewer")
-        if self.stills and self.families and max(self.frames, default=1) > 1:
-            raise ConfigError("questions on clips of several stills", "frames: [1]", "ask about one still at a time")
-        if min(self.count, self.questions, *self.frames) < 1 or not self.frames:
-            found = f"count={self.count}, questions={self.questions}, frames={self.frames}"
-            raise ConfigError(found, "at least 1 of each", "correct the recipe")
-        if not 1 <= self.still_cards <= len(world.CARD_CELLS):
-            found = f"still_cards={self.still_cards}"
-            raise ConfigError(found, f"1 to {len(world.CARD_CELLS)}", "correct the recipe")
+        self._require(min(self.frames, default=0) >= 1, "frames", "clip lengths of at least 1")
+        self._require(self.questions >= 1, "questions", "at least 1")
+        self._require(1 <= self.still_cards <= len(world.CARD_CELLS), "still_cards", f"1 to {len(world.CARD_CELLS)}")
+        self._require(0 <= self.start_minutes <= LONGEST_MINUTES, "start_minutes", f"0 to {LONGEST_MINUTES:g}")
+        shortest, longest = self.step_seconds
+        self._require(0 < shortest <= longest < math.inf, "step_seconds", "above 0, the shortest first")
+        self._require(self.size_px is None or self.size_px >= SMALLEST_PX, "size_px", f"at least {SMALLEST_PX}")
         require_known("kind of scenes", (self.scenes,), _FILMS)
+        self._check_clips()
+
+    def _check_clips(self) -> None:
+        """Raises ConfigError for fields that do not fit together."""
+        if self.stills and max(self.frames) > _MOST_STILLS:
+            raise ConfigError(f"clips of {max(self.frames)} stills", f"at most {_MOST_STILLS}", "show fewer")
+        if self.stills and self.families and max(self.frames) > 1:
+            raise ConfigError("questions on clips of several stills", "frames: [1]", "ask about one still at a time")
         if self.scenes == "gallery" and (self.stills or min(self.frames) < GALLERY_FRAMES):
             found = f"frames={self.frames}, stills={self.stills} of gallery scenes"
             raise ConfigError(found, f"films of at least {GALLERY_FRAMES} frames", "show more, or scenes: generate")
-        if not 0 <= self.start_minutes <= LONGEST_MINUTES:
-            found = f"start_minutes={self.start_minutes}"
-            raise ConfigError(found, f"0 to {LONGEST_MINUTES:g}", "correct the recipe")
-        shortest, longest = self.step_seconds
-        if not 0 < shortest <= longest < math.inf:
-            raise ConfigError(f"step_seconds={self.step_seconds}", "above 0, the shortest first", "correct the recipe")
+
+    def _require(self, holds: bool, name: str, expected: str) -> None:
+        if not holds:
+            raise ConfigError(f"{name}={getattr(self, name)}", expected, f"correct {name}")
+
+    @property
+    def asks(self) -> bool:
+        """Whether there are questions to learn from."""
+        return bool(self.families)
+
+    @property
+    def label_classes(self) -> Mapping[str, int]:
+        """What each cell is labelled with, and the number of classes of each."""
+        return CELL_ATTRIBUTES
+
+    @property
+    def label_grid(self) -> tuple[int, int]:
+        """Rows and columns of the labels of a frame."""
+        return LABEL_GRID
+
+    def vocabulary(self) -> Iterable[str]:
+        """All words of questions and answers."""
+        return vocabulary()
+
+    def source(self, count: int, number: int, size_px: int) -> "Lessons":
+        """The lessons of a run's `number`-th stage, from scenes that no other stage sees.
+
+        Args:
+            count: how many.
+            number: of the stage.
+            size_px: side of the frames where `self.size_px` says nothing.
+
+        Raises:
+            ConfigError: no lesson.
+        """
+        return Lessons(self, count, number * SCENES_PER_STAGE, self.size_px or size_px)
 
 
+@dataclass(frozen=True)
 class Lessons:
-    """A stage's lessons: an index gives the same lesson in any process, so that training resumes exactly."""
+    """A stage's lessons: an index gives the same lesson in any process, so that training resumes exactly.
 
-    def __init__(self, plan: LessonPlan) -> None:
-        self.plan = plan
+    Args:
+        data: what is shown and asked.
+        count: how many there are.
+        first_index: where in the training split their scenes start.
+        size_px: side of the frames.
+    """
+
+    data: LongWatchData
+    count: int
+    first_index: int = 0
+    size_px: int = 96
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ConfigError(f"count={self.count} lessons", "at least 1", "train for more steps")
 
     def __len__(self) -> int:
-        return self.plan.count
+        return self.count
 
     def __getitem__(self, index: int) -> Lesson:
         """The `index`-th lesson: scene, moments and wording all follow from its seed.
@@ -134,71 +178,55 @@ class Lessons:
             IndexError: beyond the stage's last, which ends a loop over it.
             ConfigError: no scene holds anything to ask about.
         """
-        plan = self.plan
-        if not 0 <= index < plan.count:
-            raise IndexError(f"lesson {index} of {plan.count}")
+        data = self.data
+        if not 0 <= index < self.count:
+            raise IndexError(f"lesson {index} of {self.count}")
         for draw in range(_MOST_DRAWS):
-            lesson = self._draw(plan.first_index + index + draw * plan.count)
-            if lesson.samples or not plan.families:
+            lesson = self._draw(self.first_index + index + draw * self.count)
+            if lesson.samples or not data.families:
                 return lesson
-        found = f"{_MOST_DRAWS} clips of {plan.frames} frames without a question of {', '.join(plan.families)}"
+        found = f"{_MOST_DRAWS} clips of {data.frames} frames without a question of {', '.join(data.families)}"
         raise ConfigError(found, "families that short clips can answer", "show more frames, or ask other families")
 
     def _draw(self, number: int) -> Lesson:
         """The lesson of the `number`-th scene of the training split, which may hold no question."""
-        plan = self.plan
+        data = self.data
         seed = scene_seed(Split.TRAIN, number)
         rng = np.random.Generator(np.random.PCG64((0x1E550, seed)))
-        frames = int(rng.choice(plan.frames))
-        if plan.stills:
+        frames = int(rng.choice(data.frames))
+        if data.stills:
             seeds = [scene_seed(Split.TRAIN, number * _MOST_STILLS + i) for i in range(frames)]
-            scene, clip, labels = _stills(seeds, rng, plan)
+            scene, clip, labels = _stills(seeds, rng, data, self.size_px)
         else:
-            scene, clip, labels = _film(seed, rng, frames, plan)
-        samples = [sample for name in plan.families for sample in _some(name, scene, rng, plan.questions)]
+            scene, clip, labels = _film(seed, rng, frames, data, self.size_px)
+        samples = [sample for name in data.families for sample in _some(name, scene, rng, data.questions)]
         return Lesson(clip, tuple(samples), labels)
 
 
-def of_stage(stage: Any, number: int, processes: int = 1) -> Lessons:
-    """The lessons of a run's `number`-th stage, from scenes that no other stage sees, for so many processes.
-
-    Args:
-        stage: of a recipe: its steps, its batch, and what `STAGE_FIELDS` names.
-        number: of the stage.
-        processes: that train side by side.
-
-    Raises:
-        ConfigError: as `LessonPlan`.
-    """
-    shown = {name: getattr(stage, name) for name in STAGE_FIELDS}
-    count = stage.steps * stage.batch * processes
-    return Lessons(LessonPlan(count=count, first_index=number * SCENES_PER_STAGE, **shown))
-
-
 def _stills(
-    seeds: list[int], rng: np.random.Generator, plan: LessonPlan
+    seeds: list[int], rng: np.random.Generator, data: LongWatchData, size_px: int
 ) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
     """A clip with one still scene after the other, its cell labels, and the first scene."""
-    scenes = [generate_still(seed, int(rng.integers(1, 1 + plan.still_cards))) for seed in seeds]
+    scenes = [generate_still(seed, int(rng.integers(1, 1 + data.still_cards))) for seed in seeds]
     span = scenes[0].duration_seconds
     moments = rng.uniform(0, span, len(scenes))
     shown = list(zip(scenes, moments[:, None], strict=True))
-    pixels = np.concatenate([render(scene, moment, plan.size_px) for scene, moment in shown])
+    pixels = np.concatenate([render(scene, moment, size_px) for scene, moment in shown])
     labels = np.concatenate([cell_labels(scene, moment) for scene, moment in shown])
     return scenes[0], VideoClip(pixels, moments + np.arange(len(scenes)) * span, span * len(scenes)), labels
 
 
 def _film(
-    seed: int, rng: np.random.Generator, frames: int, plan: LessonPlan
+    seed: int, rng: np.random.Generator, frames: int, data: LongWatchData, size_px: int
 ) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
     """A film, its frames at even steps, and their cell labels."""
-    step = rng.uniform(*plan.step_seconds)
+    step = rng.uniform(*data.step_seconds)
     moments = (rng.uniform() + np.arange(frames, dtype=np.float64)) * step
-    scene = _FILMS[plan.scenes](seed, frames, step)
-    if plan.start_minutes and rng.integers(2):
-        start_seconds = round(rng.uniform(0, 60 * plan.start_minutes), 3)
+    scene = _FILMS[data.scenes](seed, frames, step)
+    if data.start_minutes and rng.integers(2):
+        start_seconds = round(rng.uniform(0, 60 * data.start_minutes), 3)
         scene, moments = later(scene, start_seconds), moments + start_seconds
-    clip = VideoClip(render(scene, moments, plan.size_px), moments, scene.duration_seconds)
+    clip = VideoClip(render(scene, moments, size_px), moments, scene.duration_seconds)
     return scene, clip, cell_labels(scene, moments)
 
 
@@ -240,8 +268,8 @@ def _some(family: str, scene: Scene, rng: np.random.Generator, most: int) -> lis
 
 
 def cell_labels(scene: Scene, moments: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """What each of the 9 cells shows at each moment: int64 [T, 9, A], classes of `CELL_ATTRIBUTES`."""
-    labels = np.zeros((len(moments), 9, len(CELL_ATTRIBUTES)), np.int64)
+    """What each of the 3 x 3 cells shows at each moment: int64 [T, 3, 3, A], classes of `CELL_ATTRIBUTES`."""
+    labels = np.zeros((len(moments), LABEL_GRID[0] * LABEL_GRID[1], len(CELL_ATTRIBUTES)), np.int64)
     for event in scene.events:
         shown = (moments >= event.start_seconds) & (moments < event.end_seconds)
         match event:
@@ -254,4 +282,4 @@ def cell_labels(scene: Scene, moments: npt.NDArray[np.float64]) -> npt.NDArray[n
             case Move():
                 cell = 3 * world.BOX_ROW + world.PLACES.index(event.place)
                 labels[shown, cell, 5] = 1 + world.OBJECTS.index(event.thing)
-    return labels
+    return labels.reshape(len(moments), *LABEL_GRID, -1)

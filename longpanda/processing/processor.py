@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
 from longpanda.errors import ConfigError, PromptError, counted
-from longpanda.model.configuration import LongPandaConfig, cells_of, own_fields
+from longpanda.model.configuration import LongPandaConfig, own_fields
 from longpanda.processing.frames import FrameProcessor
+from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.processing.messages import ModelInputs, clips_of, plain, together
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
 from longpanda.processing.templates import names_in, written
 from longpanda.types import Lesson, Prompt, Timeline, VideoClip
 
-IGNORED = -100
 ALWAYS = (("return_tensors", "pt"), ("return_tensors", None), ("padding", True), ("padding", "longest"))
 """Options of transformers' processors that say what is done anyway."""
 OF_TEMPLATES = ("tools", "documents", "add_generation_prompt", "continue_final_message")
@@ -230,18 +229,16 @@ class LongPandaProcessor(ProcessorMixin):
             As `__call__`, padded on the right, with labels [B, L]. Where a lesson has several questions, also
             position_ids [B, L], and in place of the attention_mask block_ids [B, L], 0 for what all questions share
             and -1 for padding: every question has the logits it would have alone. Where none has, any causal language
-            model can be taught. Where any lesson has them, also cell_labels [N, A], one row per visual token. Without
-            any question, pictures and cell_labels only.
+            model can be taught. Where any lesson has cell labels, also those of `labels_of`. Without any question,
+            pictures and labels only.
 
         Raises:
             PromptError: a question is empty, or the chat template writes a prompt otherwise when its answer follows.
-            ConfigError: cell labels of other cells than the model's, or no end of an answer (see `end_token_id`).
+            ConfigError: labels that do not fit (see `labels_of`), or no end of an answer (see `end_token_id`).
         """
         vision = self.image_processor.preprocess([lesson.clip for lesson in lessons])
         timelines = [self.image_processor.timeline(lesson.clip) for lesson in lessons]
-        named = [lesson.cell_labels.shape[2] for lesson in lessons if lesson.cell_labels is not None]
-        if named:
-            vision["cell_labels"] = torch.cat([self._token_labels(lesson, named[0]) for lesson in lessons])
+        vision |= labels_of(lessons, self.image_processor.stab)
         if not any(lesson.samples for lesson in lessons):
             return vision
         rows = [self._lesson_row(lesson, timeline) for lesson, timeline in zip(lessons, timelines, strict=True)]
@@ -256,25 +253,6 @@ class LongPandaProcessor(ProcessorMixin):
             del padded["position_ids"]  # those that every language model counts by itself: padding comes last
             return BatchFeature({**padded, "attention_mask": (block >= 0).long(), **vision})
         return BatchFeature({**padded, "block_ids": block, **vision})
-
-    def _token_labels(self, lesson: Lesson, attributes: int) -> torch.Tensor:
-        """Cell labels [T, cells, A] as one row for each of a frame's tokens [N, A]; the frame token has none.
-
-        Raises:
-            ConfigError: labels of other frames, cells or attributes than the visual tokens stand for.
-        """
-        frames, height, width, _ = lesson.clip.frames.shape
-        cells = self.image_processor.stab.tokens_per_frame(*cells_of(height, width, self.image_processor.stab)) - 1
-        if lesson.cell_labels is None:
-            return torch.full((frames * (1 + cells), attributes), IGNORED)
-        shape = (frames, cells, attributes)
-        if lesson.cell_labels.shape != shape:
-            found = f"cell labels {list(lesson.cell_labels.shape)}"
-            raise ConfigError(
-                found, f"{list(shape)}: frames, cells, attributes", "use a STAB size with the labels' cells"
-            )
-        unnamed = np.full((frames, 1, attributes), IGNORED)
-        return torch.from_numpy(np.concatenate([unnamed, lesson.cell_labels], 1).reshape(-1, attributes))
 
     def _lesson_row(self, lesson: Lesson, timeline: Timeline) -> dict[str, list[int]]:
         """Ids, labels, positions and block numbers of one lesson; block 0 is the clip, question i is block i + 1."""

@@ -1,16 +1,25 @@
-"""A recipe's model with random weights, its processor, and the errors of a recipe that names no possible model."""
+"""A recipe's model in training and its processor, and the errors of a recipe that names no possible model."""
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
-from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase
+import torch
+from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase, set_seed
 
 from longpanda.errors import ConfigError, nearest
+from longpanda.index.compose import UNTRAINED, prepared
+from longpanda.index.load import LongPanda, load
 from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
-from longpanda.train.recipe import ModelRecipe
+from longpanda.processing.tokenizer import with_words, word_tokenizer
+from longpanda.train.recipe import ModelRecipe, Recipe
+from longpanda.train.start import Start, start_from
+from longpanda.train.training_model import PandaForTraining
 from longpanda.video import Sampling
 
 Model = TypeVar("Model", bound=LongPandaForConditionalGeneration)
@@ -19,12 +28,96 @@ _OLDER_KEYS = {"rope_theta", "rope_scaling", "partial_rotary_factor"}
 """Keys that transformers still takes without listing them in its configurations."""
 
 
+@dataclass(frozen=True)
+class NewModel:
+    """What a run begins with.
+
+    Args:
+        model: in training.
+        processor: its own; it writes the time of every group of frames.
+        started: what was taken over from a saved model, where there was one.
+        times_seconds: least time between two times in the prompts of the finished model.
+    """
+
+    model: PandaForTraining
+    processor: LongPandaProcessor
+    started: Start | None
+    times_seconds: float
+
+
+def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None = None) -> NewModel:
+    """The model of a recipe before its first stage; random weights follow from the recipe's seed.
+
+    Args:
+        recipe: of the run.
+        tokenizer: of a language model with random weights; None takes that of `start`, or one of whole words that knows
+            those of the stages' data.
+
+    Raises:
+        ModelError: there is no such start or backbone, or it lacks weights.
+        ConfigError: a recipe that names no possible model, or a start that does not fit it.
+    """
+    old = load(recipe.start, dtype="float32") if recipe.start else None
+    set_seed(recipe.seed)
+    times_seconds = recipe.times_seconds
+    if recipe.model is None:
+        assert old is not None  # the recipe has seen to it
+        times_seconds = old.model.config.times_seconds if times_seconds is None else times_seconds
+        model, processor = _as_started(recipe, old)
+    elif recipe.model.backbone:
+        model, processor = _pretrained(recipe, recipe.model)
+    else:
+        if tokenizer is None:
+            tokenizer = _word_tokenizer(recipe) if old is None else old.processor.tokenizer
+        tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
+        model, processor = build(recipe.model, tokenizer, partial(PandaForTraining.of_recipe, recipe))
+    started = None if old is None else start_from(model, old, processor.tokenizer)
+    return NewModel(model, processor, started, times_seconds or 0.0)
+
+
+def _word_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
+    """Of all words that any stage asks or answers with."""
+    return word_tokenizer(word for stage in recipe.stages for word in stage.data.vocabulary())
+
+
+def _as_started(recipe: Recipe, old: LongPanda) -> tuple[PandaForTraining, LongPandaProcessor]:
+    """A model as the saved one is, in float32, with the words that the recipe adds."""
+    config, processor = copy.deepcopy(old.model.config), old.processor
+    config.dtype = config.text_config.dtype = torch.float32
+    config.times_seconds = processor.image_processor.times_seconds = 0.0
+    if config.notice == UNTRAINED:
+        config.notice = ""
+    if recipe.words:
+        template = processor.chat_template
+        processor = LongPandaProcessor.for_model(config, with_words(processor.tokenizer, recipe.words))
+        processor.chat_template = template
+    return PandaForTraining.of_recipe(recipe, config), processor
+
+
+def _pretrained(recipe: Recipe, about: ModelRecipe) -> tuple[PandaForTraining, LongPandaProcessor]:
+    """A new STAB, compressor and projector in front of a pretrained language model, in float32."""
+    stab, temporal = _visual_configs(about)
+    config, processor, language_model = prepared(
+        about.backbone, stab, temporal, about.chat_template or None, dtype="float32"
+    )
+    config.sampling, config.notice, config.single_turn = about.sampling, about.notice, about.single_turn
+    return PandaForTraining.of_recipe(recipe, config, language_model), processor
+
+
+def _visual_configs(recipe: ModelRecipe) -> tuple[StabConfig, TemporalConfig | None]:
+    """STAB's and the compressor's. Raises ConfigError as `build`, also where the sampling is none."""
+    _check_fields(recipe.sampling, Sampling.__dataclass_fields__, "model.sampling")
+    Sampling(**recipe.sampling)
+    stab = StabConfig.of_size(recipe.stab_size)
+    return stab, None if recipe.temporal is None else _temporal_config(recipe.temporal, stab.width)
+
+
 def build(
     recipe: ModelRecipe,
     tokenizer: PreTrainedTokenizerBase,
     make: Callable[[LongPandaConfig], Model] = LongPandaForConditionalGeneration,
 ) -> tuple[Model, LongPandaProcessor]:
-    """A new model with random weights, and its processor.
+    """A new model with random weights in all its parts, and its processor.
 
     Args:
         recipe: the model.
@@ -32,26 +125,25 @@ def build(
         make: the class, where it is not the plain one.
 
     Raises:
-        ConfigError: an unknown size, backbone, sampling or field of the compressor, values that make no model, or a
-            language model that cannot keep to visual tokens.
+        ConfigError: an unknown size, language model, sampling or field of the compressor, values that make no model,
+            or a language model that cannot keep to visual tokens.
     """
-    _check_fields(recipe.sampling, Sampling.__dataclass_fields__, "model.sampling")
-    Sampling(**recipe.sampling)
-    stab, text = StabConfig.of_size(recipe.stab_size), _text_config(recipe.text, tokenizer)
+    stab, temporal = _visual_configs(recipe)
+    text = _text_config(recipe.text or {}, tokenizer)
     config = LongPandaConfig(
         stab,
         text,
         sampling=recipe.sampling,
         notice=recipe.notice,
         single_turn=recipe.single_turn,
-        temporal_config=None if recipe.temporal is None else _temporal_config(recipe.temporal, stab.width),
+        temporal_config=temporal,
     )
     processor = LongPandaProcessor.for_model(config, tokenizer)
     try:
         model = make(config)
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         found = f"model.text = {recipe.text} makes no model: {_one_line(error)}"
-        raise ConfigError(found, f"values that fit a {text.model_type}", "correct the recipe") from error
+        raise ConfigError(found, f"values that fit a {text.model_type}", "correct model.text") from error
     model.backbone.check()
     return model, processor
 
@@ -65,7 +157,7 @@ def _temporal_config(values: dict[str, Any], width: int) -> TemporalConfig:
         return TemporalConfig(**{"width": width, **values})
     except TypeError as error:
         found = f"model.temporal = {values}: {_one_line(error)}"
-        raise ConfigError(found, "values that fit a compressor", "correct the recipe") from error
+        raise ConfigError(found, "values that fit a compressor", "correct model.temporal") from error
 
 
 def _text_config(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
@@ -92,7 +184,7 @@ def _text_config(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> 
         return CONFIG_MAPPING[kind](**given, **from_tokenizer)
     except Exception as error:  # transformers' own kinds of validation errors share no base
         found = f"model.text = {values}: {_one_line(error)}"
-        raise ConfigError(found, f"values that fit a {kind}", "correct the recipe") from error
+        raise ConfigError(found, f"values that fit a {kind}", "correct model.text") from error
 
 
 def _one_line(error: Exception) -> str:

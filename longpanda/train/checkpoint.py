@@ -18,13 +18,14 @@ BROKEN = "broken-"
 _SHARDS = "model.safetensors.index.json"
 
 
-def last_whole_checkpoint(folder: Path, processes: int, is_first: bool) -> str | None:
+def last_whole_checkpoint(folder: Path, processes: int, is_main_process: bool) -> str | None:
     """The newest checkpoint in a stage's folder that every process wrote to its end.
 
     Args:
         folder: the stage's.
         processes: how many wrote it.
-        is_first: this is the process that writes, which sets aside the half-written ones; all processes choose alike.
+        is_main_process: this is the process that writes, which sets aside the half-written ones; all processes choose
+            alike.
 
     Raises:
         ConfigError: the system does not let a checkpoint be read.
@@ -33,7 +34,7 @@ def last_whole_checkpoint(folder: Path, processes: int, is_first: bool) -> str |
     for number in sorted(filter(str.isdecimal, numbered), key=int, reverse=True):
         if _is_whole(numbered[number], processes):
             return str(numbered[number])
-        if is_first:
+        if is_main_process:
             aside = folder / f"{BROKEN}{numbered[number].name}"
             shutil.rmtree(aside, ignore_errors=True)
             os.replace(numbered[number], aside)

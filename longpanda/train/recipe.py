@@ -3,15 +3,18 @@
 import dataclasses
 import math
 import re
-import types
-import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 
-from longpanda.errors import ConfigError, counted, nearest
+from longpanda.errors import ConfigError, nearest
+from longpanda.train.data_kinds import DATA_KINDS, DataKind
+from longpanda.train.objectives.kinds import DEFAULT_OBJECTIVES, OBJECTIVES, ObjectiveRecipe
+from longpanda.train.old_recipes import refuse_old_form
+from longpanda.train.parsing import Choice, build, override
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 PARTS = ("stab", "temporal", "projector", "language_model")
@@ -20,67 +23,71 @@ PARTS = ("stab", "temporal", "projector", "language_model")
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """The model to make.
+    """The model to make: a new STAB in front of a language model with random weights, or of a pretrained one.
 
     Args:
         stab_size: a name of `STAB_SIZES`.
-        text: configuration of the language model; `model_type` is any causal LM that transformers knows.
+        text: configuration of a language model with random weights; `model_type` is any causal LM that transformers
+            knows. Its words are those of the stages' data.
         sampling: how a video is read when the caller does not say.
         notice: a limit that every answer carries.
-        temporal: fields of `TemporalConfig`, at STAB's width; None makes a model without a compressor.
+        temporal: fields of `TemporalConfig`, at STAB's width; null makes a model without a compressor.
         single_turn: each lesson is one question: `longpanda chat` asks each by itself, too.
+        backbone: a folder or hub id of a pretrained causal language model, in place of `text`.
+        chat_template: how questions and answers are written (Jinja), where the backbone's tokenizer has no template.
+
+    Raises:
+        ConfigError: both `text` and `backbone`, or neither, or a `chat_template` without a `backbone`.
     """
 
     stab_size: str
-    text: dict[str, Any]
+    text: dict[str, Any] | None = None
     sampling: dict[str, Any] = field(default_factory=lambda: {"frames": 32})
     notice: str = ""
     temporal: dict[str, Any] | None = None
     single_turn: bool = False
+    backbone: str = ""
+    chat_template: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (not self.backbone):
+            found = f"model with {'neither text nor' if self.text is None else 'both text and'} backbone"
+            expected = "text (random weights) or backbone (pretrained)"
+            raise ConfigError(found, expected, "name one; leave out `model` to go on with that of `start`")
+        if self.chat_template and not self.backbone:
+            found = "model.chat_template for a language model with random weights"
+            raise ConfigError(found, "a chat template for a backbone", "leave it out")
 
 
 @dataclass(frozen=True)
 class StageRecipe:
-    """One stage: what is shown, for how long, how fast it learns.
+    """One stage: what is shown, what that teaches, for how long, how fast.
 
     Args:
         name: the stage's folder and its name in logs; unlike any other stage's.
         steps: optimiser steps.
         batch: clips per step and process.
         learning_rate: peak; linear warm-up, constant, then half a cosine to zero over the last `decay` of the steps.
+        data: what is shown and asked.
         warmup: share of the steps spent warming up.
         decay: share of the steps spent decaying.
-        frames: clip lengths drawn from.
-        stills: every frame shows a scene of its own; else a clip is one film.
-        still_cards: most cards on a still; what fills all five cells is hard to keep in one token (docs/log.md).
-        freeze_vision: STAB and projector keep their weights.
-        freeze: parts of the model that keep their weights, of `PARTS`, beside those of `freeze_vision`.
-        scenes: "generate" for short scenes with few events, "gallery" for those of the benchmark's long films.
-        start_minutes: half of the clips begin at a random moment up to here, as pieces of a long video.
-        step_seconds: shortest and longest time between two frames.
-        families: question families; none trains the visual front-end alone, by cell labels.
-        questions: most questions per clip and family.
-        cell_weight: weight of the cell-naming loss.
+        freeze: parts of the model that keep their weights, of `PARTS`; the language model does without questions, too.
+        objectives: the losses that are added up, each with its weight; what cannot teach anything in a stage rests.
         positions: spread the tokens of clips over so many positions, as in longer prompts; 0 leaves them together.
+
+    Raises:
+        ConfigError: a number that makes no training, an unknown part, or objectives that are none or named twice.
     """
 
     name: str
     steps: int
     batch: int
     learning_rate: float
+    data: Annotated[DataKind, Choice("data", DATA_KINDS)]
     warmup: float = 0.05
     decay: float = 0.3
-    frames: tuple[int, ...] = (24,)
-    stills: bool = False
-    still_cards: int = 5
-    freeze_vision: bool = False
     freeze: tuple[str, ...] = ()
-    scenes: str = "generate"
-    start_minutes: float = 0.0
-    step_seconds: tuple[float, float] = (5.0, 8.0)
-    families: tuple[str, ...] = ()
-    questions: int = 6
-    cell_weight: float = 1.0
+    objectives: tuple[Annotated[ObjectiveRecipe, Choice("objectives", OBJECTIVES)], ...] = DEFAULT_OBJECTIVES
     positions: int = 0
 
     def __post_init__(self) -> None:
@@ -88,13 +95,6 @@ class StageRecipe:
         self._require("steps", self.steps >= 1, "at least 1")
         self._require("batch", self.batch >= 1, "at least 1")
         self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
-        self._require("frames", min(self.frames, default=0) >= 1, "clip lengths of at least 1")
-        shortest, longest = self.step_seconds
-        self._require("step_seconds", 0 < shortest <= longest < math.inf, "above 0, the shortest first")
-        self._require("start_minutes", 0 <= self.start_minutes < math.inf, "at least 0")
-        self._require("still_cards", self.still_cards >= 1, "at least 1")
-        self._require("questions", self.questions >= 1, "at least 1")
-        self._require("cell_weight", 0 <= self.cell_weight < math.inf, "at least 0")
         self._require("positions", self.positions >= 0, "at least 0")
         shares = f"warmup = {self.warmup} and decay = {self.decay} of stage '{self.name}'"
         fits = min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1
@@ -103,12 +103,15 @@ class StageRecipe:
             if part not in PARTS:
                 found = f"freeze = {part!r} of stage '{self.name}'"
                 raise ConfigError(found, f"parts of {', '.join(PARTS)}", nearest(part, PARTS))
+        kinds = [one.kind for one in self.objectives]
+        named = f"objectives = [{', '.join(kinds)}] of stage '{self.name}'"
+        _require(bool(kinds) and len(set(kinds)) == len(kinds), named, "at least one, and each once")
 
     @property
     def frozen(self) -> frozenset[str]:
-        """The parts that keep their weights; without questions the language model does, which gets no gradient."""
-        vision = ("stab", "projector") if self.freeze_vision else ()
-        return frozenset((*self.freeze, *vision, *(() if self.families else ("language_model",))))
+        """The parts that keep their weights; the language model does where no objective reads its answers."""
+        speaks = self.data.asks and any(one.reads_answers for one in self.objectives)
+        return frozenset((*self.freeze, *(() if speaks else ("language_model",))))
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         _require(holds, f"{name} = {getattr(self, name)} of stage '{self.name}'", expected)
@@ -120,13 +123,14 @@ class Recipe:
 
     Args:
         name: the folder under `runs/` and the name of the model.
-        model: what to make.
         stages: in order; each starts from the last one's weights with a fresh optimiser.
+        model: what to make; null goes on with the model of `start` as it is.
         start: a saved model (bundled name, folder or hub id) whose weights the first stage begins with; "" for none.
         words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
-        attention_scale: the finished model's attention logits are multiplied by this, see `sharpened`; that of `start`
-            is left behind.
+        attention_scale: the finished model's attention logits are multiplied by this, see `scale_attention`; that of
+            `start` is left behind by a new `model`, and stays without one.
         times_seconds: least time between two times written in the finished model's prompts; lessons have every group's.
+            null is 0, or with no `model` what `start` has.
         seed: of the initial weights.
         weight_decay: AdamW's.
         beta2: AdamW's second moment.
@@ -139,12 +143,12 @@ class Recipe:
     """
 
     name: str
-    model: ModelRecipe
     stages: tuple[StageRecipe, ...]
+    model: ModelRecipe | None = None
     start: str = ""
     words: tuple[str, ...] = ()
     attention_scale: float = 1.0
-    times_seconds: float = 0.0
+    times_seconds: float | None = None
     seed: int = 0
     weight_decay: float = 0.01
     beta2: float = 0.98
@@ -164,7 +168,7 @@ class Recipe:
         _require(0 < self.beta2 < 1, f"beta2 = {self.beta2}", "between 0 and 1")
         scale = self.attention_scale
         _require(0 < scale < math.inf, f"attention_scale = {scale}", "above 0; 1 leaves attention as it was trained")
-        _require(0 <= self.times_seconds < math.inf, f"times_seconds = {self.times_seconds}", "at least 0")
+        _require(0 <= (self.times_seconds or 0) < math.inf, f"times_seconds = {self.times_seconds}", "at least 0")
         processes = f"workers = {self.workers} and threads = {self.threads}"
         _require(min(self.workers, self.threads) >= 0, processes, "at least 0 each")
         others = f"weight_decay = {self.weight_decay} and max_grad_norm = {self.max_grad_norm}"
@@ -172,9 +176,33 @@ class Recipe:
         _require(finite and min(self.weight_decay, self.max_grad_norm) >= 0, others, "at least 0 each")
         steps = f"save_steps = {self.save_steps} and log_steps = {self.log_steps}"
         _require(min(self.save_steps, self.log_steps) >= 1, steps, "at least 1 each")
+        self._check_model()
+        self._check_labels()
+
+    def _check_model(self) -> None:
+        """Raises ConfigError for a model that is none, or that a stage or a start does not fit."""
+        if self.model is None:
+            found = f"recipe '{self.name}' without model and start"
+            _require(bool(self.start), found, "a model to make, or start: a saved one to go on with")
+            return
+        if self.model.backbone:
+            _require(not self.start, "model.backbone beside start", "one pretrained language model")
+            _require(not self.words, "words beside model.backbone", "none, as its tokenizer has words of its own")
         for stage in self.stages if self.model.temporal is None else ():
             found = f"freeze = temporal of stage '{stage.name}', without model.temporal"
             _require("temporal" not in stage.freeze, found, "a part that the model has")
+
+    def _check_labels(self) -> None:
+        """Raises ConfigError where stages have labels of different kinds, or objectives of one kind that differ."""
+        labelled = [(s.name, s.data) for s in self.stages if s.data.label_classes]
+        for name, data in labelled[1:]:
+            first = labelled[0][1]
+            same = (dict(data.label_classes), data.label_grid) == (dict(first.label_classes), first.label_grid)
+            _require(same, f"stages '{labelled[0][0]}' and '{name}' with labels of two kinds", "one kind in a run")
+        first_of: dict[str, ObjectiveRecipe] = {}
+        for one in (one for stage in self.stages for one in stage.objectives):
+            same = dataclasses.replace(first_of.setdefault(one.kind, one), weight=one.weight) == one
+            _require(same, f"objectives {one.kind} that differ in more than their weight", "one kind in a run")
 
 
 def _require_name(name: str, whose: str) -> None:
@@ -203,7 +231,7 @@ def find_recipe(name: str) -> Path:
     return shipped[name]
 
 
-def load_recipe(name: str, overrides: typing.Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply overrides `path.to.field=value`, values in YAML.
 
     Raises:
@@ -216,80 +244,13 @@ def load_recipe(name: str, overrides: typing.Sequence[str] = ()) -> Recipe:
         raise ConfigError(f"'{path}' is not YAML", "a recipe", str(error).replace("\n", " ")) from error
     if not isinstance(tree, dict):
         raise ConfigError(f"'{path}' holds {type(tree).__name__}", "a mapping", "start from a shipped recipe")
-    for override in overrides:
-        _override(tree, override)
+    for one in overrides:
+        override(tree, one)
     return recipe_of(tree)
 
 
 def recipe_of(tree: Any) -> Recipe:
-    """A recipe from its parsed form. Raises ConfigError as `load_recipe`."""
-    recipe: Recipe = _build(Recipe, tree, "")
+    """A recipe from its parsed form. Raises ConfigError as `load_recipe`, and for one in the form of older versions."""
+    refuse_old_form(tree)
+    recipe: Recipe = build(Recipe, tree, "")
     return recipe
-
-
-def _override(tree: Any, text: str) -> None:
-    path, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"override '{text}'", "field=value", "write for example stages.0.steps=100")
-    node, keys = tree, path.split(".")
-    for depth, key in enumerate(keys[:-1]):
-        known = range(len(node)) if isinstance(node, list) else node
-        node_key = int(key) if isinstance(node, list) and key.isdigit() else key
-        at = ".".join(keys[: depth + 1])
-        if node_key not in known:
-            raise ConfigError(f"unknown field '{at}'", "a field of the recipe", nearest(key, map(str, known)))
-        if not isinstance(node[node_key], dict | list):
-            raise ConfigError(f"unknown field '{path}'", f"'{at}' alone, a single value", f"write {at}=VALUE")
-        node = node[node_key]
-    if isinstance(node, list):
-        raise ConfigError(f"override '{text}'", "the field of an element", f"write {path}.FIELD=value")
-    try:
-        node[keys[-1]] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"override '{text}'", "a value in YAML", f"quote it: {path}='...'") from error
-
-
-def _build(kind: Any, value: Any, path: str) -> Any:
-    """A value of the annotated kind from parsed YAML, checking keys and types on the way down."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:  # a kind or None
-        return None if value is None else _build(arguments[0], value, path)
-    if dataclasses.is_dataclass(kind):
-        return _build_dataclass(typing.cast(type[Any], kind), value, path)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ConfigError(f"{path} = {value!r}", "a list", "write [a, b]")
-        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
-        if len(kinds) != len(value):
-            raise ConfigError(f"{path} = {value!r}", counted(len(kinds), "value"), "correct it")
-        return tuple(_build(k, v, f"{path}.{i}") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
-    plain = origin or kind
-    if plain is float:
-        value = _as_float(value)
-    if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
-        raise ConfigError(f"{path} = {value!r}", f"a value of type {plain.__name__}", "correct the recipe or override")
-    return value
-
-
-def _as_float(value: Any) -> Any:
-    """Whole numbers, and 1e-3, which YAML 1.1 takes for text; anything else as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
-
-
-def _build_dataclass(kind: type[Any], value: Any, path: str) -> Any:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path or 'recipe'} = {value!r}", "a mapping", "correct the recipe")
-    hints, fields = typing.get_type_hints(kind), {f.name: f for f in dataclasses.fields(kind)}
-    for key in value:
-        if key not in fields:
-            dotted = f"{path}.{key}".lstrip(".")
-            raise ConfigError(f"unknown field '{dotted}'", f"a field of {kind.__name__}", nearest(str(key), fields))
-    for name, f in fields.items():
-        if name not in value and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{path or 'recipe'} has no '{name}'", f"every field of {kind.__name__}", f"add {name}")
-    return kind(**{k: _build(hints[k], v, f"{path}.{k}".lstrip(".")) for k, v in value.items()})

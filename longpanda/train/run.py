@@ -2,42 +2,41 @@
 
 import importlib.util
 import logging
-import os
 import pickle
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import PreTrainedTokenizerBase, TrainingArguments, set_seed
+from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
-from longpanda.errors import ConfigError, nearest
-from longpanda.index.load import first_line
+from longpanda.errors import ConfigError, first_line, nearest
+from longpanda.index.saving import WORK, save_model
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
-from longpanda.processing.tokenizer import with_words
-from longpanda.train.build import build
+from longpanda.train.attention_scale import scale_attention
+from longpanda.train.build import NewModel, new_model
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, check_recipe, claim, record
+from longpanda.train.data_kinds import ExampleSource
 from longpanda.train.positions import counted, spread
 from longpanda.train.recipe import Recipe, StageRecipe
-from longpanda.train.start import start_from
-from longpanda.train.taught import TaughtPanda, sharpened
 from longpanda.train.trainer import LessonTrainer
+from longpanda.train.training_model import PandaForTraining
 from longpanda.types import Lesson
 from longpanda.video.whole import appearing_whole, not_writable
 
 _log = logging.getLogger(__name__)
 
-LessonSource = Callable[[StageRecipe, int], Any]
-"""From a stage and its number to a sized, indexable source of `Lesson`s."""
+Examples = Callable[[StageRecipe, int], ExampleSource]
+"""From a stage and its number to what it learns from."""
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 """Told of every step: the stage's name, the step's number, of how many, and the last losses that were logged."""
 
@@ -46,23 +45,20 @@ _INSTALL = "pip install accelerate tensorboard, or make install in the source fo
 
 def train(
     recipe: Recipe,
-    tokenizer: PreTrainedTokenizerBase,
-    lessons: LessonSource,
-    cell_classes: Sequence[int],
     out: Path,
+    *,
     report: Callable[[str], None] = _log.info,
     until: str = "",
     progress: Progress | None = None,
     stop: threading.Event | None = None,
     use_cpu: bool = False,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    examples: Examples | None = None,
 ) -> Path | None:
     """Run all stages that are not done yet, in every process that `torchrun` started; the first alone writes.
 
     Args:
         recipe: the run.
-        tokenizer: the model's.
-        lessons: where each stage's lessons come from.
-        cell_classes: classes of each attribute in `Lesson.cell_labels`.
         out: folder of the run; each stage has its own below it.
         report: told of each stage that is done.
         until: the last stage to run now, "" for all; the next call may go on with another number of processes.
@@ -70,13 +66,16 @@ def train(
         stop: once somebody sets it, such as a signal handler, the step in work is the last one, and a checkpoint is
             written behind it.
         use_cpu: also where there is a GPU.
+        tokenizer: as for `new_model`.
+        examples: what each stage learns from, in place of what its data makes for so many processes.
 
     Returns:
         The folder of the finished model, for `longpanda.load`; one that was finished before stays as it is. None when
         stages are left.
 
     Raises:
-        ConfigError: a recipe that names no possible model or lessons, a folder that holds another run or that another
+        ModelError: as `new_model`.
+        ConfigError: a recipe that names no possible model or data, a folder that holds another run or that another
             process trains in, several GPUs for one process, packages that training needs are missing, or a full disk.
     """
     _check_packages()
@@ -84,55 +83,53 @@ def train(
     last = _number_of(until, recipe) if until else len(recipe.stages) - 1
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    set_seed(recipe.seed)
-    model, processor = _new(recipe, tokenizer, cell_classes)
-    if recipe.start:
-        report(str(start_from(model, recipe.start, processor.tokenizer)))
-    sharpened(model.config.text_config, recipe.attention_scale)  # what cannot be is refused now
-    sources = [lessons(stage, number) for number, stage in enumerate(recipe.stages)]
-    for pair in zip(recipe.stages, sources, strict=True):
-        _check_lessons(*pair)
+    new = new_model(recipe, tokenizer)
+    if new.started:
+        report(str(new.started))
+    scale_attention(new.model.config.text_config, recipe.attention_scale)  # what cannot be is refused now
+    for stage in recipe.stages:
+        new.model.taught(stage)
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair, use_cpu) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
-    if not _is_first(arguments[0]):
+    sources = _sources(recipe, examples or partial(_of_data, new.model, arguments[0].world_size))
+    is_main = is_main_process(arguments[0])
+    if not is_main:
         check(out, recipe, arguments[0].world_size)
-    with claim(out, recipe, arguments[0].world_size) if _is_first(arguments[0]) else nullcontext():
+    with claim(out, recipe, arguments[0].world_size) if is_main else nullcontext():
         if all((folder / "done.pt").exists() for folder in folders) and (out / "model/run.json").exists():
             report("every stage was done before, and the model is there")
             return out / "model"
-        if _is_first(arguments[0]):
+        if is_main:
             record(out, recipe, arguments[0].world_size)
-        runner = partial(_run_stage, model=model, processor=processor, progress=progress, stop=stop)
+        runner = partial(_run_stage, model=new.model, processor=new.processor, progress=progress, stop=stop)
         if not _run_stages(recipe, arguments[: last + 1], sources, runner, report) or last + 1 < len(recipe.stages):
             return None
-        if not _is_first(arguments[0]):
-            return out / "model"
-        return _save(_graduated(model, processor, recipe), processor, out)
+        return _save(_finished(new, recipe), new.processor, out) if is_main else out / "model"
 
 
 def model_after(
-    stage: str, recipe: Recipe, tokenizer: PreTrainedTokenizerBase, cell_classes: Sequence[int], out: Path
+    stage: str, recipe: Recipe, out: Path, tokenizer: PreTrainedTokenizerBase | None = None
 ) -> tuple[LongPandaForConditionalGeneration, LongPandaProcessor]:
     """The model as a stage of a run left it, ready to answer, and its processor.
 
     Args:
         stage: its name.
         recipe: of the run.
-        tokenizer: as for `train`.
-        cell_classes: as for `train`.
         out: folder of the run.
+        tokenizer: as for `train`.
 
     Raises:
+        ModelError: as `new_model`.
         ConfigError: no such stage, it is not done yet, its file is damaged, or the folder holds another run.
     """
     check_recipe(out, recipe)
     done = out / f"{_number_of(stage, recipe)}-{stage}" / "done.pt"
     if not done.exists():
         raise ConfigError(f"stage '{stage}' in '{out}', which is not done", "one that is", "train it first")
-    model, processor = _new(recipe, tokenizer, cell_classes)
-    model.load_state_dict(_weights_of(done))
-    return _graduated(model, processor, recipe).eval(), processor
+    new = new_model(recipe, tokenizer)
+    new.model.load_state_dict(_weights_of(done))
+    return _finished(new, recipe).eval(), new.processor
 
 
 def _number_of(stage: str, recipe: Recipe) -> int:
@@ -142,18 +139,10 @@ def _number_of(stage: str, recipe: Recipe) -> int:
     return names.index(stage)
 
 
-def _new(
-    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, cell_classes: Sequence[int]
-) -> tuple[TaughtPanda, LongPandaProcessor]:
-    """The model of a recipe with its teachers, and random weights."""
-    tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
-    return build(recipe.model, tokenizer, partial(TaughtPanda, cell_classes=cell_classes))
-
-
-def _graduated(model: TaughtPanda, processor: LongPandaProcessor, recipe: Recipe) -> LongPandaForConditionalGeneration:
-    """The trained model without its teachers, as the recipe has it finished; its processor is changed to fit."""
-    finished = model.graduate(recipe.attention_scale)
-    finished.config.times_seconds = processor.image_processor.times_seconds = recipe.times_seconds
+def _finished(new: NewModel, recipe: Recipe) -> LongPandaForConditionalGeneration:
+    """The trained model without its heads, as the recipe has it finished; its processor is changed to fit."""
+    finished = new.model.strip_heads(recipe.attention_scale)
+    finished.config.times_seconds = new.processor.image_processor.times_seconds = new.times_seconds
     return finished
 
 
@@ -177,23 +166,37 @@ def _run_stages(
     return True
 
 
-def _is_first(arguments: TrainingArguments) -> bool:
+def is_main_process(arguments: TrainingArguments) -> bool:
     """Whether this is the process that writes, of those that `torchrun` started."""
     return bool(arguments.process_index == 0)
 
 
-SHOWN = ("frames", "stills", "still_cards", "scenes", "start_minutes", "step_seconds", "families", "questions")
-"""What a stage says of its lessons."""
+def _of_data(model: PandaForTraining, processes: int, stage: StageRecipe, number: int) -> ExampleSource:
+    """What a stage learns from, for a model and so many processes."""
+    image_px = model.config.stab_config.image_px
+    return stage.data.source(stage.steps * stage.batch * processes, number, image_px)
 
 
-def _check_lessons(stage: StageRecipe, source: Any) -> None:
-    """Refuse lessons that were planned otherwise than their stage says: they would teach something else, unseen."""
-    plan = getattr(source, "plan", None)
-    for name in SHOWN if plan is not None else ():
-        wanted, there = getattr(stage, name), getattr(plan, name)
-        if there != wanted:
-            found = f"lessons of stage '{stage.name}' with {name} = {there!r}"
-            raise ConfigError(found, f"{wanted!r}, as the recipe says", "plan them with longwatch.lessons.of_stage")
+def _sources(recipe: Recipe, examples: Examples) -> list[ExampleSource]:
+    """What every stage learns from.
+
+    Raises:
+        ConfigError: examples of other data than their stage names: they would teach something else, unseen.
+    """
+    sources = [examples(stage, number) for number, stage in enumerate(recipe.stages)]
+    for stage, source in zip(recipe.stages, sources, strict=True):
+        there = getattr(source, "data", stage.data)
+        if there != stage.data:
+            found = f"examples of stage '{stage.name}' with {_difference(there, stage.data)}"
+            raise ConfigError(found, f"{_difference(stage.data, there)}, as the recipe says", "pass those of its data")
+    return sources
+
+
+def _difference(one: Any, other: Any) -> str:
+    """The first field in which data differ from other data."""
+    names = [field.name for field in fields(one)] if is_dataclass(one) and type(one) is type(other) else []
+    differs = [name for name in names if getattr(one, name) != getattr(other, name)]
+    return f"{differs[0]} = {getattr(one, differs[0])!r}" if differs else f"data {one!r}"
 
 
 def _check_packages() -> None:
@@ -221,24 +224,23 @@ def _run_stage(
     stop: threading.Event | None,
 ) -> int | None:
     """Train one stage in place, or load its weights when it is done already; the step at which it was ended, if so."""
-    folder, is_first = Path(arguments.output_dir), _is_first(arguments)
+    folder, is_main = Path(arguments.output_dir), is_main_process(arguments)
     done = folder / "done.pt"
     if done.exists():
         model.load_state_dict(_weights_of(done))
         return None
-    model.freeze(stage.frozen)
+    model.begin(stage)
     trainer = LessonTrainer(
         model=model,
         args=arguments,
         train_dataset=source,
-        data_collator=_Collate(processor, stage.positions),
-        cell_weight=stage.cell_weight,
+        data_collator=_Collate(processor, stage),
         stop=stop,
         progress=None if progress is None else partial(progress, stage.name),
     )
-    trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_first))
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_main))
     step: int = trainer.state.global_step
-    if is_first and step == stage.steps:
+    if is_main and step == stage.steps:
         with appearing_whole(done) as name:
             try:
                 torch.save(model.state_dict(), name)
@@ -264,12 +266,15 @@ class _Collate:
     checkpoint behind that.
     """
 
-    def __init__(self, processor: LongPandaProcessor, positions: int) -> None:
-        self.processor, self.positions = processor, positions
+    def __init__(self, processor: LongPandaProcessor, stage: StageRecipe) -> None:
+        self.processor, self.positions = processor, stage.positions
+        self.is_labelled = any(one.reads_labels for one in stage.objectives)
 
     def __call__(self, lessons: list[Lesson]) -> dict[str, Any]:
         if torch.utils.data.get_worker_info() is not None:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        if not self.is_labelled:  # of labels that do not fit the model either
+            lessons = [replace(lesson, cell_labels=None) for lesson in lessons]
         batch = dict(self.processor.lessons(lessons))
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
@@ -308,20 +313,8 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path, use_cpu: bool) 
 
 
 def _save(model: Any, processor: LongPandaProcessor, out: Path) -> Path:
-    """Write model, processor and what made them beside the target, then move them there; an old model goes last."""
-    folder, temporary, old = out / "model", out / "model.tmp", out / "model.old"
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        model.save_pretrained(temporary)
-        processor.save_pretrained(temporary)
-        for name in ("recipe.json", "run.json"):
-            shutil.copy(out / name, temporary)
-    except (OSError, SafetensorError, RuntimeError) as error:  # safetensors and tokenizers have errors of their own
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise not_writable(folder, OSError(0, first_line(error))) from error
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(temporary, folder)
-    shutil.rmtree(old, ignore_errors=True)
-    return folder
+    """Write model, processor and what made them; what a run that was killed here left goes."""
+    for left in [*out.glob(f"{WORK}*"), *out.glob("model.*")]:
+        shutil.rmtree(left, ignore_errors=True)
+    save_model(model, processor, out / "model", [out / name for name in ("recipe.json", "run.json")])
+    return out / "model"

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from longpanda.errors import ConfigError, counted
-from longpanda.index import load
+from longpanda.index.load import LongPanda
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.train.taught import TEACHERS
+from longpanda.train.training_model import HEADS
 
 NEW_PARTS = ("temporal",)
 """Parts that a saved model may lack."""
@@ -44,23 +44,22 @@ class Start:
         return f"started from '{self.name}': took over {_counts(self.taken)}; {new}{words} started new{self.turned}"
 
 
-def start_from(model: LongPandaForConditionalGeneration, name: str, tokenizer: PreTrainedTokenizerBase) -> Start:
-    """Give a new model the weights of a saved one. A compressor that has none starts new, and so do teachers.
+def start_from(model: LongPandaForConditionalGeneration, old: LongPanda, tokenizer: PreTrainedTokenizerBase) -> Start:
+    """Give a new model the weights of a saved one. A compressor that has none starts new, and so do heads.
 
     Embeddings are taken over word by word where the two do not have the same words.
 
     Args:
         model: the new one.
-        name: a bundled name, folder or hub id.
+        old: the saved one.
         tokenizer: the new one's.
 
     Raises:
-        ModelError: there is no such model, or its weights do not fit it.
         ConfigError: it has other parts or sizes.
     """
-    old = load(name)
+    name = old.name
     saved, turned = old.model.state_dict(), _turned(old.model, model)
-    own = {key: value for key, value in model.state_dict().items() if _part(key) not in TEACHERS}
+    own = {key: value for key, value in model.state_dict().items() if _part(key) != HEADS}
     lexical = _lexical(model)
     _check_same(name, saved, own, lexical)
     known: dict[str, int] = old.processor.tokenizer.get_vocab()

@@ -3,7 +3,6 @@
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,18 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
-from longpanda.errors import ConfigError
-from longpanda.index.load import first_line
-from longpanda.train.taught import TaughtOutput
+from longpanda.errors import ConfigError, first_line
+from longpanda.train.training_model import TrainingOutput
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Told of every step: its number, of how many, and the last losses that were logged."""
 
-LOGGED = [field.name for field in fields(TaughtOutput) if field.name.endswith(("_loss", "_accuracy"))]
-
 
 class LessonTrainer(Trainer):
-    """Trains a `TaughtPanda` on lessons.
+    """Trains a `PandaForTraining` on lessons.
 
     Args:
         *args: as the Trainer's.
-        cell_weight: weight of the cell-naming loss.
         stop: once it is set, in any of the processes, all end after the step that they are at, with a checkpoint. (The
             Trainer's `enable_jit_checkpoint` waits three seconds, knows SIGTERM alone, and lets processes part.)
         progress: told of every step, in the process that writes.
@@ -38,7 +33,6 @@ class LessonTrainer(Trainer):
     def __init__(
         self,
         *args: Any,
-        cell_weight: float,
         stop: threading.Event | None = None,
         progress: Progress | None = None,
         **kwargs: Any,
@@ -49,7 +43,6 @@ class LessonTrainer(Trainer):
             self.add_callback(_Told(progress))
         self.is_ended = False
         self.add_callback(_Ended(self, stop or threading.Event()))
-        self.cell_weight = cell_weight
         self.model_accepts_loss_kwargs = False
         self.parts: dict[str, list[Tensor]] = {}
 
@@ -59,10 +52,9 @@ class LessonTrainer(Trainer):
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
         """The model's loss, with its parts noted for the log."""
-        output: TaughtOutput = model(**inputs, cell_weight=self.cell_weight)
-        for name in LOGGED:
-            if (value := getattr(output, name)) is not None:
-                self.parts.setdefault(name, []).append(value.detach())
+        output: TrainingOutput = model(**inputs)
+        for name, value in (output.parts or {}).items():
+            self.parts.setdefault(name, []).append(value.detach())
         return (output.loss, output) if return_outputs else output.loss
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
@@ -96,7 +88,11 @@ class _Told(TrainerCallback):
 
     def on_log(self, _args: Any, _state: Any, _control: Any, logs: Mapping[str, Any], **_: Any) -> None:
         """The losses of some steps."""
-        self._losses = {name: value for name, value in logs.items() if name == "loss" or name in LOGGED}
+        self._losses = {
+            name: value
+            for name, value in logs.items()
+            if not name.startswith("train_") and name.endswith(("loss", "_accuracy"))
+        }
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """A step."""

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,12 +17,14 @@ from longpanda.index import LongPanda
 from longpanda.index.file_encoder import LEAST_BLOCK_FRAMES
 from longpanda.index.prefix import PrefixCache
 from longpanda.longwatch import Split, render, scene_seed, vocabulary
+from longpanda.longwatch.lessons import LongWatchData
 from longpanda.longwatch.make import make
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.model.tokens import FrameBatch
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train.build import build
-from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
+from longpanda.train.claim import difference
+from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe, load_recipe, recipe_of
 from longpanda.train.run import train
 from longpanda.types import Reply, Sample, Score, VideoClip
 from longpanda.video import Sampling
@@ -123,13 +126,12 @@ EXAM = ablation.Exam((24, 30), clips=1)
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """A recipe of two steps, and a model without a compressor to start from."""
-    stage = StageRecipe("read", steps=1, frames=(1,), stills=True, **QUICK)
-    recipe = Recipe("base", ModelRecipe("nano", TEXT), (stage,), workers=0, log_steps=1, save_steps=1)
+    stage = StageRecipe("read", steps=1, data=LongWatchData(frames=(1,), stills=True), **QUICK)
+    recipe = Recipe("base", (stage,), ModelRecipe("nano", TEXT), workers=0, log_steps=1, save_steps=1)
     out = tmp_path_factory.mktemp("base")
-    folder = train(
-        recipe, word_tokenizer(vocabulary()), ablation.of_stage, list(ablation.CELL_ATTRIBUTES.values()), out
-    )
-    last = StageRecipe("ask", steps=1, frames=(24,), scenes="gallery", families=("needle",), freeze=("stab",), **QUICK)
+    folder = train(recipe, out)
+    shown = LongWatchData(frames=(24,), scenes="gallery", families=("needle",))
+    last = StageRecipe("ask", steps=1, data=shown, freeze=("stab",), **QUICK)
     model = dataclasses.replace(recipe.model, temporal={"head_width": 96, "state_width": 4})
     return dataclasses.replace(recipe, start=str(folder), model=model, stages=(stage, last))
 
@@ -160,7 +162,7 @@ def ablation_model(recipe):
 def test_seeds_see_other_scenes_and_trials_of_a_seed_the_same(base):
     one, same, other = (ablation.Trial(*parts) for parts in (("mean", "4", 0), ("causal", "1", 0), ("mean", "4", 1)))
     stages = [(stage, number) for number, stage in enumerate(base.stages)]
-    firsts = [[trial.lessons(*pair).plan.first_index for pair in stages] for trial in (one, same, other)]
+    firsts = [[trial.examples(base, *pair).first_index for pair in stages] for trial in (one, same, other)]
     assert firsts[0] == firsts[1]
     assert not set(firsts[0]) & set(firsts[2])
 
@@ -221,7 +223,7 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
     assert "| seeds | few events: needle | script: needle | named |" in table
     assert result["asked_with_commits"] == [study.finished(first).asked_on["commit"]]
     assert all(len(study.finished(trial).trained_with_commits) == 1 for trial in (first, second))
-    monkeypatch.setattr(ablation, "train", lambda *_: pytest.fail("a run was done again"))
+    monkeypatch.setattr(ablation, "train", lambda *_, **__: pytest.fail("a run was done again"))
     (command / "ablation.json").unlink()
     shutil.rmtree(command / "work")  # another machine has what was kept, and not what was trained
     ablation.main()
@@ -255,6 +257,17 @@ def kept(base, tmp_path):
     return study, trial, tmp_path / "mean-4-0.json"
 
 
+def test_the_runs_that_are_kept_are_those_of_the_shipped_recipe():
+    study = ablation.Study(load_recipe(ablation.RECIPE), ablation.Exam(), Path("none"), ablation.RESULT.with_suffix(""))
+    paths = sorted(study.kept.glob("*.json"))
+    for path in paths:
+        there = json.loads(path.read_text())["configuration"]
+        there["recipe"] = dataclasses.asdict(recipe_of(there["recipe"]))
+        wanted = study.configuration(ablation.Trial(**there["trial"]))
+        assert difference(json.loads(json.dumps(there)), json.loads(json.dumps(wanted))) is None, path.name
+    assert len(paths) > 40
+
+
 def test_a_kept_run_is_read_as_it_was(kept):
     study, trial, _ = kept
     found = study.finished(trial)
@@ -284,7 +297,7 @@ def test_a_run_of_another_recipe_exam_or_start_is_not_taken_for_this(kept, other
 def test_fields_that_recipes_have_since_do_not_make_a_run_another(kept):
     study, trial, path = kept
     stored = json.loads(path.read_text())
-    assert stored["configuration"]["recipe"]["stages"][0].pop("still_cards")
+    assert stored["configuration"]["recipe"]["stages"][0]["data"].pop("still_cards")
     path.write_text(json.dumps(stored))
     assert study.finished(trial) is not None
 

@@ -74,7 +74,7 @@ QUESTION = "Where is the key?"
         (["train", "nano", "stages.0.stpes=3"], "did you mean 'steps'?"),
         (["train", "nano", "--out", "{none}", "sead=3"], "did you mean 'seed'?"),
         (["train", "nano", "--out", "{none}", "seed"], "unrecognized arguments: seed"),
-        (["train", "nano", "stages.0.families=[needel]", "--out", "{none}"], "did you mean 'needle'?"),
+        (["train", "nano", "stages.0.data.families=[needel]", "--out", "{none}"], "did you mean 'needle'?"),
         (["akk"], "no verb 'akk'; did you mean 'ask'?"),
         ([], "the following arguments are required: VERB"),
         (["--loud"], "the following arguments are required: VERB"),

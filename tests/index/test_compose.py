@@ -189,3 +189,12 @@ def test_a_mixture_of_experts_saved_under_its_makers_names_is_loaded_too(tmp_pat
     mine, again = panda.model.state_dict(), longpanda.load(str(tmp_path / "saved")).model.state_dict()
     assert {name for name in mine if not torch.equal(mine[name], again[name])} == set()
     assert {name for name in mine if not name.startswith("language_model.")} <= written
+
+
+def test_a_compressor_may_be_composed_too(backbone, tmp_path) -> None:
+    panda = longpanda.compose(str(backbone), STAB, temporal={"grid": [2, 2], "layers": 1, "head_width": 8})
+    assert panda.model.config.temporal_config.width == STAB.width
+    encode(list(noise(8).frames), tmp_path / "film.mp4", fps=2.0)
+    assert panda.ask(tmp_path / "film.mp4", "what number is it?", Sampling(frames=4)).visual_tokens == 16
+    with pytest.raises(ConfigError, match="temporal compressor of width 64 behind a STAB of width 32"):
+        longpanda.compose(str(backbone), STAB, temporal={"width": 64})

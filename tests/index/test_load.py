@@ -156,11 +156,12 @@ def test_missing_weights_are_refused_and_not_made_up(folder):
         load(str(folder))
 
 
-def test_a_run_and_its_checkpoint_lead_to_the_model(folder, tmp_path):
+@pytest.mark.parametrize("name", ["PandaForTraining", "TaughtPanda"])
+def test_a_run_and_its_checkpoint_lead_to_the_model(folder, tmp_path, name):
     run = tmp_path / "run"
     checkpoint = shutil.copytree(folder, run / "0-stage/checkpoint-4")
     config = json.loads((checkpoint / "config.json").read_text())
-    (checkpoint / "config.json").write_text(json.dumps(config | {"architectures": ["TaughtPanda"]}))
+    (checkpoint / "config.json").write_text(json.dumps(config | {"architectures": [name]}))
     shutil.copytree(folder, run / "model")
     for path in (run, checkpoint):
         with pytest.raises(ModelError, match=f"use '{run / 'model'}'"):

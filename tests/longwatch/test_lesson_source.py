@@ -9,16 +9,14 @@ from longpanda.errors import ConfigError
 from longpanda.longwatch import FAMILIES, Split, scene_seed, world
 from longpanda.longwatch.lessons import (
     CELL_ATTRIBUTES,
-    LessonPlan,
     Lessons,
+    LongWatchData,
     cell_labels,
     later,
-    of_stage,
     paced_gallery,
 )
-from longpanda.train.recipe import StageRecipe
 
-PLAN = LessonPlan(count=12, frames=(2,), families=("needle", "state"))
+PLAN = LongWatchData(frames=(2,), families=("needle", "state"))
 """Two frames: most clips show nothing that these families could ask about."""
 
 
@@ -30,14 +28,14 @@ def same(one, other):
 
 def test_a_lesson_follows_from_its_index():
     for index in range(4):
-        same(Lessons(PLAN)[index], Lessons(PLAN)[index])
-    assert not np.array_equal(Lessons(PLAN)[0].clip.frames, Lessons(PLAN)[1].clip.frames)
+        same(Lessons(PLAN, 12)[index], Lessons(PLAN, 12)[index])
+    assert not np.array_equal(Lessons(PLAN, 12)[0].clip.frames, Lessons(PLAN, 12)[1].clip.frames)
 
 
 def test_every_lesson_of_a_stage_with_families_asks():
-    lessons = Lessons(PLAN)
+    lessons = Lessons(PLAN, 12)
     first = [lessons._draw(index) for index in range(len(lessons))]
-    assert {bool(lesson.samples) for lesson in first} == {True, False}, "the plan must make both kinds"
+    assert {bool(lesson.samples) for lesson in first} == {True, False}, "the data must make both kinds"
     for index, drawn in enumerate(first):
         assert lessons[index].samples
         if drawn.samples:  # a lesson that had a question is the one it was
@@ -45,14 +43,14 @@ def test_every_lesson_of_a_stage_with_families_asks():
 
 
 def test_lessons_that_give_way_differ_from_all_others():
-    lessons = [Lessons(PLAN)[index] for index in range(len(Lessons(PLAN)))]
+    lessons = [Lessons(PLAN, 12)[index] for index in range(12)]
     assert len({lesson.clip.frames.tobytes() for lesson in lessons}) == len(lessons)
 
 
 def test_without_families_nothing_is_asked():
-    lesson = Lessons(LessonPlan(count=2, frames=(2,), stills=True))[0]
+    lesson = Lessons(LongWatchData(frames=(2,), stills=True), 2)[0]
     assert lesson.samples == ()
-    assert lesson.cell_labels.shape == (2, 9, len(CELL_ATTRIBUTES))
+    assert lesson.cell_labels.shape == (2, 3, 3, len(CELL_ATTRIBUTES))
 
 
 GALLERY = dataclasses.replace(
@@ -62,13 +60,12 @@ GALLERY = dataclasses.replace(
     families=("needle", "count", "state"),
     questions=9,
     start_minutes=110.0,
-    size_px=48,
     step_seconds=(0.7, 14.0),
 )
 
 
 def test_gallery_lessons_hold_all_of_a_script():
-    for lesson in (Lessons(GALLERY)[index] for index in range(4)):
+    for lesson in (Lessons(GALLERY, 12, size_px=48)[index] for index in range(4)):
         asked = [sample.family for sample in lesson.samples]
         assert (asked.count("needle"), asked.count("count")) == (6, 5), "as many as films of the benchmark are asked"
         step = np.diff(lesson.clip.pts_seconds)[0]
@@ -79,7 +76,7 @@ def test_gallery_lessons_hold_all_of_a_script():
 
 
 def test_half_of_the_clips_are_pieces_of_long_videos():
-    lessons = [Lessons(dataclasses.replace(GALLERY, count=40))._draw(index) for index in range(40)]
+    lessons = [Lessons(GALLERY, 40, size_px=48)._draw(index) for index in range(40)]
     starts = np.array([lesson.clip.pts_seconds[0] for lesson in lessons])
     steps = np.array([np.diff(lesson.clip.pts_seconds)[0] for lesson in lessons])
     assert 8 <= (starts > steps).sum() <= 32
@@ -105,40 +102,39 @@ def test_a_gallery_does_not_fit_into_a_few_frames():
 
 
 def test_lessons_of_a_stage_share_no_scene_with_another_stage():
-    stage = StageRecipe("one", steps=3, batch=2, learning_rate=1e-3, frames=(2,), start_minutes=5.0)
-    first, second = of_stage(stage, 0), of_stage(stage, 1, processes=2)
+    data = LongWatchData(frames=(2,), start_minutes=5.0)
+    first, second = data.source(6, 0, 96), data.source(12, 1, 96)
     assert (len(first), len(second)) == (6, 12)
-    assert first.plan.start_minutes == 5.0
+    assert first.data.start_minutes == 5.0
     assert not np.array_equal(first[0].clip.frames, second[0].clip.frames)
 
 
 def test_stills_show_as_many_cards_as_the_stage_says():
-    stage = StageRecipe("one", steps=10, batch=1, learning_rate=1e-3, frames=(8,), stills=True)
+    data = LongWatchData(frames=(8,), stills=True)
     for most in (2, 5):
-        lessons = of_stage(dataclasses.replace(stage, still_cards=most), 0)
-        cards = [(lesson.cell_labels[..., 0] > 0).sum(1) for lesson in lessons]  # a colour is a card's
+        lessons = dataclasses.replace(data, still_cards=most).source(10, 0, 96)
+        cards = [(lesson.cell_labels[..., 0] > 0).sum((1, 2)) for lesson in lessons]  # a colour is a card's
         assert set(np.concatenate(cards)) == set(range(1, most + 1))
-    assert StageRecipe("all", 1, 1, 1e-3).still_cards == len(world.CARD_CELLS)
+    assert LongWatchData().still_cards == len(world.CARD_CELLS)
 
 
 @pytest.mark.parametrize("index", [-1, 2])
 def test_beyond_its_ends_a_stage_has_no_lesson(index):
     with pytest.raises(IndexError, match=f"lesson {index} of 2"):
-        Lessons(LessonPlan(count=2, frames=(1,)))[index]
+        Lessons(LongWatchData(frames=(1,)), 2)[index]
 
 
 def test_families_that_no_clip_can_answer_are_refused():
-    plan = LessonPlan(count=2, frames=(1,), families=("order",))
+    data = LongWatchData(frames=(1,), families=("order",))
     with pytest.raises(
         ConfigError, match=r"200 clips of \(1,\) frames without a question of order; .*show more frames"
     ):
-        Lessons(plan)[0]
+        Lessons(data, 2)[0]
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"count": 0}, "count=0"),
         ({"frames": ()}, r"frames=\(\)"),
         ({"frames": (), "stills": True}, r"frames=\(\)"),
         ({"frames": (3, 0)}, r"frames=\(3, 0\)"),
@@ -157,8 +153,20 @@ def test_families_that_no_clip_can_answer_are_refused():
         ({"stills": True}, "questions on clips of several stills"),
         ({"still_cards": 0}, "still_cards=0; expected 1 to 5"),
         ({"still_cards": 6}, "still_cards=6"),
+        ({"size_px": 47}, "size_px=47; expected at least 48"),
     ],
 )
-def test_mistakes_in_a_plan_are_named(values, message):
+def test_mistakes_in_data_are_named(values, message):
     with pytest.raises(ConfigError, match=message):
         dataclasses.replace(PLAN, **values)
+
+
+def test_frames_are_as_large_as_the_model_looks_at_them_or_as_the_data_says():
+    data = LongWatchData(frames=(1,), stills=True)
+    assert data.source(1, 0, 224)[0].clip.frames.shape == (1, 224, 224, 3)
+    assert dataclasses.replace(data, size_px=48).source(1, 0, 224)[0].clip.frames.shape == (1, 48, 48, 3)
+
+
+def test_a_stage_of_no_lessons_is_refused():
+    with pytest.raises(ConfigError, match="count=0 lessons; expected at least 1"):
+        PLAN.source(0, 0, 96)

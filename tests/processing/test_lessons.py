@@ -1,6 +1,7 @@
 """Training batches: questions side by side are questions alone, and labels stand where they belong."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 from tiny import FAMOUS, asked, byte_tokenizer, noise, tiny
 
 from longpanda.errors import ConfigError, PromptError
-from longpanda.processing.processor import IGNORED
+from longpanda.model.configuration import StabConfig
+from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.train.positions import counted
 from longpanda.types import Lesson
 
@@ -114,7 +116,7 @@ def test_without_questions_there_are_pictures_only():
 
 
 def named_cells(frames):
-    return np.arange(frames * 9 * 2).reshape(frames, 9, 2)
+    return np.arange(frames * 9 * 2).reshape(frames, 3, 3, 2)
 
 
 def test_cell_labels_stand_beside_their_visual_tokens():
@@ -124,8 +126,8 @@ def test_cell_labels_stand_beside_their_visual_tokens():
     assert labels.shape == (30, 2)
     assert (labels[:10] == IGNORED).all(), "nothing is known of the first clip"
     assert (labels[[10, 20]] == IGNORED).all(), "frame tokens show no cell"
-    assert torch.equal(labels[11:20], torch.from_numpy(named_cells(2)[0]))
-    assert torch.equal(labels[21:30], torch.from_numpy(named_cells(2)[1]))
+    assert torch.equal(labels[11:20], torch.from_numpy(named_cells(2)[0].reshape(9, 2)))
+    assert torch.equal(labels[21:30], torch.from_numpy(named_cells(2)[1].reshape(9, 2)))
 
 
 def test_a_cell_label_names_what_its_token_sees():
@@ -148,11 +150,48 @@ def test_a_cell_label_names_what_its_token_sees():
     assert difference[1:].argmax() == 5
 
 
-@pytest.mark.parametrize("shape", [(2, 4, 2), (1, 9, 2)])
-def test_labels_of_other_cells_are_refused(shape):
+def test_labels_of_regions_stand_frame_by_frame():
     _, processor = tiny()
-    with pytest.raises(ConfigError, match=r"cell labels .*; expected \[2, 9, 2\]: frames, cells, attributes"):
+    regions = processor.lessons([Lesson(noise(2), (), named_cells(2)), Lesson(noise(1), ())])["region_labels"]
+    assert regions.shape == (3, 9, 2)
+    assert torch.equal(regions[:2], torch.from_numpy(named_cells(2).reshape(2, 9, 2)))
+    assert (regions[2] == IGNORED).all(), "nothing is known of the second clip"
+
+
+@pytest.mark.parametrize("split_tokens", [False, True])
+def test_on_a_finer_grid_what_lies_wholly_in_a_region_has_its_label(split_tokens):
+    """8 cells over 3 regions: cells 2 and 5 of a side show parts of two."""
+    stab = StabConfig(width=32, heads=4, patch_px=4, image_px=64, lste_width=16, split_tokens=split_tokens)
+    labels = labels_of([Lesson(noise(2, 64, 64), (), named_cells(2))], stab)["cell_labels"]
+    frames = labels.view(2, 1 + 8 * (8 + split_tokens), 2)
+    assert (frames[:, 0] == IGNORED).all(), "frame tokens show no cell"
+    cells = frames[:, 1:].view(2, 8, 8 + split_tokens, 2)
+    assert (cells[:, :, 8:] == IGNORED).all(), "nor do tokens at the ends of rows"
+    region = [0, 0, None, 1, 1, None, 2, 2]
+    for frame, row, column in itertools.product(range(2), range(8), range(8)):
+        known = region[row] is not None and region[column] is not None
+        wanted = named_cells(2)[frame, region[row], region[column]].tolist() if known else [IGNORED] * 2
+        assert cells[frame, row, column].tolist() == wanted
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 3, 2), (3, 3, 3, 2), (2, 9, 2)])
+def test_labels_of_other_frames_are_refused(shape):
+    _, processor = tiny()
+    with pytest.raises(ConfigError, match=r"cell labels \[.*; expected \[.*\]: frames, rows, columns, attributes"):
         processor.lessons([Lesson(noise(2), (), np.zeros(shape, np.int64))])
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 3, 4), (1, 1, 3, 2)])
+def test_labels_unlike_those_of_the_clip_before_are_refused(shape):
+    _, processor = tiny()
+    with pytest.raises(ConfigError, match=r"expected \[1, 3, 3, 2\]: frames, rows, columns, attributes"):
+        processor.lessons([Lesson(noise(2), (), named_cells(2)), Lesson(noise(1), (), np.zeros(shape, np.int64))])
+
+
+def test_labels_finer_than_the_models_cells_are_refused():
+    _, processor = tiny()
+    with pytest.raises(ConfigError, match=r"cell labels of 3 x 4 regions for 3 x 3 cells; .* use a larger STAB size"):
+        processor.lessons([Lesson(noise(2), (), np.zeros((2, 3, 4, 2), np.int64))])
 
 
 def test_a_prompt_that_changes_with_its_answer_is_refused():

@@ -26,12 +26,12 @@ def test_a_checkpoint_of_several_processes_needs_the_state_of_each(tmp_path):
     both = checkpoint(tmp_path, 90, ["rng_state_0.pth", "rng_state_1.pth"])
     alone = checkpoint(tmp_path, 100, ["rng_state_0.pth"])
     (tmp_path / "checkpoint-old").mkdir()
-    assert last_whole_checkpoint(tmp_path, 2, is_first=False) == str(both)
+    assert last_whole_checkpoint(tmp_path, 2, is_main_process=False) == str(both)
     assert alone.exists()
-    assert last_whole_checkpoint(tmp_path, 2, is_first=True) == str(both)
+    assert last_whole_checkpoint(tmp_path, 2, is_main_process=True) == str(both)
     assert not alone.exists()
-    assert last_whole_checkpoint(tmp_path, 1, is_first=False) is None
-    assert last_whole_checkpoint(tmp_path / "none", 1, is_first=True) is None
+    assert last_whole_checkpoint(tmp_path, 1, is_main_process=False) is None
+    assert last_whole_checkpoint(tmp_path / "none", 1, is_main_process=True) is None
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])
@@ -40,7 +40,7 @@ def test_a_checkpoint_with_a_short_file_gives_way_to_the_one_before(tmp_path, na
     good, bad = (checkpoint(tmp_path, step, ["rng_state.pth"]) for step in (2, 4))
     content = (bad / name).read_bytes()
     (bad / name).unlink() if left is None else (bad / name).write_bytes(content[: min(left, len(content) - 1)])
-    assert last_whole_checkpoint(tmp_path, 1, is_first=True) == str(good)
+    assert last_whole_checkpoint(tmp_path, 1, is_main_process=True) == str(good)
     assert not bad.exists()
     assert (tmp_path / "broken-checkpoint-4").exists()
 
@@ -50,8 +50,8 @@ def test_a_checkpoint_that_the_disk_does_not_give_stays(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(torch, "load", lambda *_, **__: (_ for _ in ()).throw(OSError(5, "Input/output error")))
         with pytest.raises(ConfigError, match=r"checkpoint-4' cannot be read \(Input/output error\).*try again"):
-            last_whole_checkpoint(tmp_path, 1, is_first=True)
-    assert last_whole_checkpoint(tmp_path, 1, is_first=True) == str(good)
+            last_whole_checkpoint(tmp_path, 1, is_main_process=True)
+    assert last_whole_checkpoint(tmp_path, 1, is_main_process=True) == str(good)
 
 
 def test_a_checkpoint_in_several_files_needs_each(tmp_path):
@@ -60,6 +60,6 @@ def test_a_checkpoint_in_several_files_needs_each(tmp_path):
     (good / "model.safetensors").rename(good / parts[0])
     index = {"weight_map": {"weight": parts[0], "bias": parts[1]}}
     (good / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert last_whole_checkpoint(tmp_path, 1, is_first=False) is None
+    assert last_whole_checkpoint(tmp_path, 1, is_main_process=False) is None
     shutil.copy(good / parts[0], good / parts[1])
-    assert last_whole_checkpoint(tmp_path, 1, is_first=False) == str(good)
+    assert last_whole_checkpoint(tmp_path, 1, is_main_process=False) == str(good)

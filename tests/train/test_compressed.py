@@ -1,4 +1,4 @@
-"""Models with a compressor: taught by their own teacher, started from models without one, resumed exactly."""
+"""Models with a compressor: taught by their own probe, started from models without one, resumed exactly."""
 
 import dataclasses
 import shutil
@@ -12,26 +12,28 @@ from transformers import TrainerCallback
 from longpanda.errors import ConfigError, ModelError
 from longpanda.index import load
 from longpanda.longwatch import vocabulary
-from longpanda.longwatch.lessons import CELL_ATTRIBUTES, of_stage
+from longpanda.longwatch.lessons import LongWatchData
 from longpanda.model.front_ends import stab as front_end
 from longpanda.model.tokens import FrameBatch
-from longpanda.processing.processor import IGNORED
+from longpanda.processing.labels import IGNORED
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
-from longpanda.train.naming import GroupNames, group_labels
+from longpanda.train.build import new_model
+from longpanda.train.objectives.probes import GroupProbe, group_labels
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
-from longpanda.train.taught import TEACHERS, TaughtPanda
+from longpanda.train.training_model import HEADS
 from longpanda.video import encode
 
 TEMPORAL = {"grid": [2, 2], "layers": 1, "head_width": 96, "state_width": 4, "pool_frames": 2}
-CLASSES = list(CELL_ATTRIBUTES.values())
+PROBES = {"cell_probe", "group_probe"}
 QUICK = {"batch": 2, "learning_rate": 1e-3}
+ASKED = LongWatchData(frames=(5, 8), families=("needle",))
 RECIPE = Recipe(
     name="test",
     model=ModelRecipe("nano", SMALLEST_TEXT, {"frames": 4}, temporal=TEMPORAL),
     stages=(
-        StageRecipe("cells", steps=2, frames=(3,), stills=True, freeze=("stab",), **QUICK),
-        StageRecipe("ask", steps=3, frames=(5, 8), families=("needle",), freeze=("projector",), **QUICK),
+        StageRecipe("cells", steps=2, data=LongWatchData(frames=(3,), stills=True), freeze=("stab",), **QUICK),
+        StageRecipe("ask", steps=3, data=ASKED, freeze=("projector",), **QUICK),
     ),
     times_seconds=1.5,
     workers=0,
@@ -41,28 +43,32 @@ RECIPE = Recipe(
 PLAIN = dataclasses.replace(
     RECIPE,
     model=dataclasses.replace(RECIPE.model, temporal=None),
-    stages=(dataclasses.replace(RECIPE.stages[0], freeze_vision=True, freeze=(), steps=1),),
+    stages=(dataclasses.replace(RECIPE.stages[0], freeze=("stab", "projector"), steps=1),),
 )
+
+
+def part_of(name):
+    """The part of a model in training that a weight is of; each of its heads is one."""
+    return name.removeprefix(f"{HEADS}.").partition(".")[0]
 
 
 def train(recipe, out, words=None, until=""):
     torch.set_num_threads(1)
     said = []
     tokenizer = word_tokenizer(vocabulary() if words is None else words)
-    folder = run.train(recipe, tokenizer, of_stage, CLASSES, out, said.append, until)
+    folder = run.train(recipe, out, report=said.append, until=until, tokenizer=tokenizer)
     return folder, said
 
 
 def built(temporal, **stage):
     """A model in training, and a batch of its lessons."""
-    recipe = dataclasses.replace(RECIPE.model, temporal=temporal)
-    model, processor = run.build(
-        recipe, word_tokenizer(vocabulary()), lambda config: TaughtPanda(config, cell_classes=CLASSES)
-    )
     stage = dataclasses.replace(RECIPE.stages[1], **stage)
-    model.freeze(stage.frozen)
-    lessons = of_stage(stage, 0)
-    return model, processor.lessons([lessons[0], lessons[1]])
+    about = dataclasses.replace(RECIPE.model, temporal=temporal)
+    recipe = dataclasses.replace(RECIPE, model=about, stages=(stage,))
+    new = new_model(recipe)
+    new.model.begin(stage)
+    examples = stage.data.source(2, 0, 96)
+    return new.model, new.processor.lessons([examples[0], examples[1]])
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +88,7 @@ def test_a_compressor_survives_saving_and_indexing(whole, tmp_path):
     panda = load(str(whole[1][0]))
     assert panda.model.config.temporal_config.pool_frames == 2
     assert panda.model.config.times_seconds == panda.processor.image_processor.times_seconds == 1.5
-    assert not any(name.partition(".")[0] in TEACHERS for name in panda.model.state_dict())
+    assert not any(part_of(name) in PROBES for name in panda.model.state_dict())
     encode(scenery(3), tmp_path / "film.mp4", 10)
     index = panda.index(tmp_path / "film.mp4", tmp_path / "film.vidx", fps=2.0)
     assert index.tokens.values.shape == (3 * 4, 192)
@@ -93,21 +99,21 @@ def test_a_compressor_survives_saving_and_indexing(whole, tmp_path):
 def test_stages_move_what_they_do_not_freeze(whole):
     model, _ = built(TEMPORAL)
     cells, ask = (torch.load(whole[0] / name / "done.pt") for name in ("0-cells", "1-ask"))
-    parts = dict.fromkeys(name.partition(".")[0] for name in ask)
+    parts = dict.fromkeys(map(part_of, ask))
     moved = {
-        part for part in parts for name in ask if name.startswith(part) and not torch.equal(cells[name], ask[name])
+        part for part in parts for name in ask if part_of(name) == part and not torch.equal(cells[name], ask[name])
     }
-    assert moved == {"stab", "temporal", "language_model", "cell_names", "group_names"}
-    assert set(parts) == {name.partition(".")[0] for name in model.state_dict()}
+    assert moved == {"stab", "temporal", "language_model", "cell_probe", "group_probe"}
+    assert set(parts) == {part_of(name) for name in model.state_dict()}
 
 
 @pytest.mark.parametrize("freeze", [("stab",), ("stab", "temporal", "projector"), ("language_model",)])
 def test_frozen_parts_get_no_gradient(freeze):
     model, batch = built(TEMPORAL, freeze=freeze)
     model(**batch).loss.backward()
-    got = {name.partition(".")[0] for name, weight in model.named_parameters() if weight.grad is not None}
-    resting = {"cell_names"} if "stab" in freeze else set()
-    assert got == {"stab", "temporal", "projector", "language_model", *TEACHERS} - set(freeze) - resting
+    got = {part_of(name) for name, weight in model.named_parameters() if weight.grad is not None}
+    resting = {"cell_probe"} if "stab" in freeze else set()
+    assert got == {"stab", "temporal", "projector", "language_model", *PROBES} - set(freeze) - resting
 
 
 @pytest.mark.parametrize(
@@ -120,16 +126,18 @@ def test_frozen_parts_get_no_gradient(freeze):
         {**TEMPORAL, "grid": None, "frame_token": True},
     ],
 )
-@pytest.mark.parametrize("stage", [{"freeze": ()}, {"freeze": ("stab",)}, {"families": (), "freeze": ("stab",)}])
+@pytest.mark.parametrize(
+    "stage", [{"freeze": ()}, {"freeze": ("stab",)}, {"data": LongWatchData(frames=(5, 8)), "freeze": ("stab",)}]
+)
 def test_all_that_learns_gets_a_gradient(temporal, stage):
     """Or training on several processes would stop."""
     model, batch = built(temporal, **stage)
     output = model(**batch)
     output.loss.backward()
     assert [name for name, one in model.named_parameters() if one.requires_grad and one.grad is None] == []
-    assert (output.answer_loss is not None) == (stage.get("families") is None)
-    assert (output.cell_loss is None) == ("stab" in stage["freeze"])
-    assert output.group_loss > 0
+    assert ("answer_loss" in output.parts) == ("data" not in stage)
+    assert ("cell_loss" not in output.parts) == ("stab" in stage["freeze"])
+    assert output.parts["group_loss"] > 0
 
 
 def test_a_stab_that_learns_nothing_reads_in_blocks_what_it_reads_at_once(monkeypatch):
@@ -137,7 +145,7 @@ def test_a_stab_that_learns_nothing_reads_in_blocks_what_it_reads_at_once(monkey
     frames = FrameBatch(**{field.name: batch[field.name] for field in dataclasses.fields(FrameBatch)})
     monkeypatch.setattr(front_end, "BLOCK_WINDOWS", 1)
     blocks = model.visual.clips(frames)
-    model.freeze(())
+    model.begin(dataclasses.replace(RECIPE.stages[1], freeze=()))
     at_once = model.visual.clips(frames)
     assert len(frames.frame_windows) > 2
     for one, other in zip(blocks, at_once, strict=True):
@@ -148,7 +156,7 @@ def test_a_stab_that_learns_nothing_reads_in_blocks_what_it_reads_at_once(monkey
 
 
 def test_labels_of_groups_name_every_frame_of_them():
-    labels = torch.arange(5 * 3 * 2).view(-1, 2)  # two clips of 3 and 2 frames, a frame token and 2 cells each
+    labels = torch.arange(5 * 3 * 2).view(5, 3, 2)[:, 1:]  # two clips of 3 and 2 frames, 2 regions each
     groups = group_labels(labels, [3, 2], 2)
     assert groups.shape == (3, 2, 2, 2)
     assert groups[0].tolist() == [[[2, 3], [4, 5]], [[8, 9], [10, 11]]]
@@ -157,18 +165,18 @@ def test_labels_of_groups_name_every_frame_of_them():
 
 
 def test_frames_of_a_group_are_told_apart():
-    """Two tokens that show one thing each, as two frames: the teacher learns to name both."""
+    """Two tokens that show one thing each, as two frames: the probe learns to name both."""
     torch.manual_seed(0)
-    names = GroupNames(8, [4], tokens=2, frames=2, cells=1)
+    names = GroupProbe(8, [4], tokens=2, frames=2, cells=1)
     shown = torch.randint(4, (64, 2))
     groups = torch.nn.functional.one_hot(shown, 8).float()
     optimizer = torch.optim.Adam(names.parameters(), 0.1)
     for _ in range(60):
         optimizer.zero_grad()
-        loss, accuracy = names(groups, shown[:, :, None, None])
-        loss.backward()
+        found = names.measure(groups, shown[:, :, None, None])
+        found.loss.backward()
         optimizer.step()
-    assert accuracy == 1.0
+    assert found.accuracy == 1.0
 
 
 class Killed(Exception):
@@ -291,14 +299,12 @@ def test_mistakes_in_the_compressor_are_found_before_the_first_step(tmp_path, te
     assert not (tmp_path / "run").exists()
 
 
-def test_lessons_that_leave_out_what_the_stage_says_are_refused(tmp_path):
-    stage = dataclasses.replace(RECIPE.stages[1], start_minutes=60.0)
+def test_examples_that_leave_out_what_the_stage_says_are_refused(tmp_path):
+    stage = dataclasses.replace(RECIPE.stages[1], data=dataclasses.replace(ASKED, start_minutes=60.0))
     recipe = dataclasses.replace(RECIPE, stages=(RECIPE.stages[0], stage))
-    with pytest.raises(ConfigError, match=r"lessons of stage 'ask' with start_minutes = 0.0; expected 60.0"):
+    with pytest.raises(ConfigError, match=r"examples of stage 'ask' with start_minutes = 0.0; expected .* = 60.0"):
         run.train(
             recipe,
-            word_tokenizer(vocabulary()),
-            lambda stage, number: of_stage(dataclasses.replace(stage, start_minutes=0.0), number),
-            CLASSES,
             tmp_path / "run",
+            examples=lambda stage, number: dataclasses.replace(stage.data, start_minutes=0.0).source(9, number, 96),
         )

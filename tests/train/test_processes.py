@@ -30,8 +30,20 @@ RECIPE = {
         "sampling": {"frames": 4},
     },
     "stages": [
-        {"name": "cells", "steps": 2, "batch": 1, "learning_rate": 1.0e-3, "frames": [1, 2], "stills": True},
-        {"name": "ask", "steps": 3, "batch": 1, "learning_rate": 1.0e-3, "frames": [2, 3], "families": ["needle"]},
+        {
+            "name": "cells",
+            "steps": 2,
+            "batch": 1,
+            "learning_rate": 1.0e-3,
+            "data": {"kind": "longwatch", "frames": [1, 2], "stills": True},
+        },
+        {
+            "name": "ask",
+            "steps": 3,
+            "batch": 1,
+            "learning_rate": 1.0e-3,
+            "data": {"kind": "longwatch", "frames": [2, 3], "families": ["needle"]},
+        },
     ],
 }
 MODULE = ["-m", "longpanda"]
@@ -95,7 +107,7 @@ def test_where_one_of_two_processes_is_asked_to_end_both_end_after_the_same_step
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
-    words = command(tmp_path, "stages.1.steps=100000", "stages.1.families=[count]", "save_steps=100000")
+    words = command(tmp_path, "stages.1.steps=100000", "stages.1.data.families=[count]", "save_steps=100000")
     processes = []
     for rank in ("0", "1"):
         each = os.environ | where | {"RANK": rank, "LOCAL_RANK": rank}

@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from longpanda.errors import ConfigError
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.train.taught import sharpened
+from longpanda.train.attention_scale import scale_attention
 
 
 @pytest.mark.parametrize("backbone", ["qwen2", "llama", "phi3"])
@@ -17,7 +17,7 @@ from longpanda.train.taught import sharpened
 def test_attention_logits_are_multiplied(backbone, attention_scale):
     plain, _ = tiny(backbone)
     config = copy.deepcopy(plain.config)
-    config.text_config = sharpened(config.text_config, attention_scale)
+    config.text_config = scale_attention(config.text_config, attention_scale)
     sharp = LongPandaForConditionalGeneration(config).eval()
     sharp.load_state_dict(plain.state_dict())
     ids = torch.arange(5, 45)[None]
@@ -42,5 +42,5 @@ def test_attention_logits_are_multiplied(backbone, attention_scale):
 def test_what_positions_do_not_reach_is_refused(backbone, settings):
     config = AutoConfig.for_model(backbone, **settings)
     with pytest.raises(ConfigError, match=f"attention_scale=2 of a '{backbone}' .* in every layer and channel"):
-        sharpened(config, 2.0)
-    assert sharpened(config, 1.0).to_dict() == config.to_dict()
+        scale_attention(config, 2.0)
+    assert scale_attention(config, 1.0).to_dict() == config.to_dict()

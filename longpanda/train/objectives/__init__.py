@@ -1,0 +1,1 @@
+"""What training may teach: each objective is one loss of a step."""
