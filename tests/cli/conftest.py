@@ -21,7 +21,8 @@ model:
   text: {model_type: llama, hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2}
   sampling: {frames: 2}
 stages:
-  - {name: one, steps: 2, batch: 1, learning_rate: 1e-3, data: {kind: longwatch, frames: [2], families: [needle, count]}}
+  - {name: one, steps: 2, batch: 1, learning_rate: 1e-3,
+     data: {kind: longwatch, frames: [2], families: [needle, count]}}
 workers: 0
 threads: 1
 """
