@@ -35,8 +35,8 @@ from benchmarks.long_nano import FAMILIES, asked
 from benchmarks.measure import command, keep_result, machine, short, write_json
 from benchmarks.rendered import Rendered, film, questions
 from longpanda.errors import ConfigError
-from longpanda.index import LongPanda, load
-from longpanda.index.load import locate
+from longpanda.inference import LongPanda, load
+from longpanda.inference.load import locate
 from longpanda.longwatch import Scene, Split, generate, scene_seed
 from longpanda.model.configuration import StabConfig
 from longpanda.train.data_kinds import ExampleSource

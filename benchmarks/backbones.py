@@ -26,9 +26,9 @@ from safetensors.torch import load_file
 import longpanda
 from benchmarks.tiny_backbones import names, tiny_model
 from longpanda.errors import LongPandaError
-from longpanda.index import LongPanda
-from longpanda.index import prefix as prefix_module
-from longpanda.index.prefix import PrefixCache
+from longpanda.inference import LongPanda
+from longpanda.inference import prefix as prefix_module
+from longpanda.inference.prefix import PrefixCache
 from longpanda.longwatch import vocabulary
 from longpanda.model.configuration import StabConfig
 from longpanda.model.trial import Limits, apart

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.measure import command, keep_result, machine, write_json
 from longpanda.evaluate import accuracy
-from longpanda.index import LongPanda, load
+from longpanda.inference import LongPanda, load
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.manifest import VIDEOS

@@ -43,14 +43,14 @@ Row = dict[str, Any]
 
 def peak_memory(video: Path, fps: float) -> Row:
     """Index with the bundled model."""
-    from longpanda.index import Builder, load
     from longpanda.index.growth import workers_for
+    from longpanda.inference import load
     from longpanda.memory import peak_memory_bytes
 
     with tempfile.TemporaryDirectory() as folder:
         panda = load("nano")
         before, cpu = peak_memory_bytes(), time.process_time()
-        index = Builder(panda, video, Path(folder) / "film.vidx", fps).build()
+        index = panda.index_builder(video, Path(folder) / "film.vidx", fps).build()
         return {  # reading the tokens back would count as indexing
             "minutes": index.facts["duration_seconds"] / 60,
             "frames": index.frames,
@@ -96,7 +96,7 @@ def stages(video: Path, tokens: float) -> Row:
 
 def asking(video: Path, fps: float) -> Row:
     """The first answer from a file, from its index, and every further one."""
-    from longpanda.index import load
+    from longpanda.inference import load
     from longpanda.video import Sampling
 
     panda, clock = load("nano"), _Clock()

@@ -22,7 +22,7 @@ from benchmarks.nano import Blind
 from longpanda.cli.provenance import suite_sha256
 from longpanda.evaluate import Accuracy, accuracy, read_notes, read_records, run
 from longpanda.evaluate.analysis import coverage
-from longpanda.index import load
+from longpanda.inference import load
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.audit import Row, audit
 from longpanda.longwatch.folder import read_questions

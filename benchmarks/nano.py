@@ -17,7 +17,7 @@ from tqdm import tqdm
 from benchmarks.measure import command, keep_result, machine, write_json
 from longpanda.errors import ConfigError
 from longpanda.evaluate import Accuracy, Ask, accuracy, run
-from longpanda.index import LongPanda, load
+from longpanda.inference import LongPanda, load
 from longpanda.longwatch import FAMILIES, Scene, Split, frame_hash, generate, read_scene, render, scene_seed
 from longpanda.longwatch.film import film
 from longpanda.types import Reply, Sample, Score

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from longpanda.evaluate import Ask
-from longpanda.index import LongPanda
 from longpanda.index.file_encoder import Block, FileEncoder, joined
-from longpanda.index.planning import plan_index
-from longpanda.index.prefix import language_fingerprint
-from longpanda.index.session import Session
-from longpanda.index.watched import Watched
+from longpanda.inference import LongPanda
+from longpanda.inference.planning import plan_index
+from longpanda.inference.prefix import language_fingerprint
+from longpanda.inference.session import Session
+from longpanda.inference.watched import Watched
 from longpanda.longwatch import FAMILIES, Scene, render
 from longpanda.longwatch.lessons import paced_gallery
 from longpanda.types import Sample, Seconds, VideoClip

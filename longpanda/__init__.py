@@ -17,14 +17,15 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from longpanda.index import Session, VideoIndex, compose, load
+    from longpanda.index import VideoIndex
+    from longpanda.inference import Session, compose, load
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
 _HOMES = {
-    "compose": "longpanda.index",
-    "load": "longpanda.index",
-    "Session": "longpanda.index",
+    "compose": "longpanda.inference",
+    "load": "longpanda.inference",
+    "Session": "longpanda.inference",
     "VideoIndex": "longpanda.index",
     "LongPandaForConditionalGeneration": "longpanda.model.modeling",
     "LongPandaProcessor": "longpanda.processing",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Ask
-    from longpanda.index import LongPanda
+    from longpanda.inference import LongPanda
     from longpanda.longwatch import Scene
     from longpanda.types import Reply, Sample
     from longpanda.video import Sampling

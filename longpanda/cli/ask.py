@@ -12,7 +12,7 @@ from longpanda.cli.streams import print_json
 from longpanda.errors import PromptError, counted
 
 if TYPE_CHECKING:
-    from longpanda.index import Session
+    from longpanda.inference import Session
     from longpanda.types import Answer
     from longpanda.video import Sampling
 

@@ -11,7 +11,7 @@ from longpanda.cli.streams import complain, require_input
 from longpanda.errors import ContextError, PromptError
 
 if TYPE_CHECKING:
-    from longpanda.index import Session
+    from longpanda.inference import Session
     from longpanda.types import Answer
 
 QUIT = {"exit", "quit"}

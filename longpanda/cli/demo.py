@@ -10,7 +10,7 @@ from longpanda.cli.models import DEFAULT, add_machine, loaded
 from longpanda.errors import counted
 
 if TYPE_CHECKING:
-    from longpanda.index import Session
+    from longpanda.inference import Session
     from longpanda.longwatch import Scene
     from longpanda.types import Answer
 

@@ -13,7 +13,7 @@ from longpanda.errors import counted
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from longpanda.index import Builder, IndexPlan, VideoIndex
+    from longpanda.index import IndexBuilder, IndexPlan, VideoIndex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,6 @@ def run(options: argparse.Namespace) -> None:
     if options.workers is not None:
         check_workers(options.workers)
     probe(options.video)  # a bad file is reported before the model is loaded
-    from longpanda.index import Builder
     from longpanda.index.build import beside
     from longpanda.index.store import Store
 
@@ -67,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
     model = model_of(options.model, out if is_begun else None, DEFAULT_OF_INDEXES)
     dtype = Store.open(out).header.dtype if is_begun and options.dtype is None else options.dtype
     panda = loaded(model, options.device, dtype)
-    builder = Builder(panda, options.video, out, *how)
+    builder = panda.index_builder(options.video, out, *how)
     if panda.model.config.notice:  # before the work: hours of it may be for nothing
         print(f"note: {panda.name}: {panda.model.config.notice}", file=sys.stderr)
     if options.append and not is_begun:
@@ -88,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
     print(_line(index, had_work))
 
 
-def _built(builder: "Builder", append: bool) -> "tuple[VideoIndex, bool]":
+def _built(builder: "IndexBuilder", append: bool) -> "tuple[VideoIndex, bool]":
     """The index, and whether there was anything left to do."""
     with _Bar(len(builder.seconds)) as bar:
         return builder.build(append, bar), bar.had_work

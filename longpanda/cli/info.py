@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Compute and print."""
-    from longpanda.index.load import load_config
+    from longpanda.inference.load import load_config
 
     config = load_config(options.model)
     values = {"model": options.model, **describe(config)}

@@ -14,7 +14,7 @@ from longpanda.cli.bars import bar
 from longpanda.errors import ConfigError, LongPandaError, nearest
 
 if TYPE_CHECKING:
-    from longpanda.index import Session
+    from longpanda.inference import Session
 
 _LOG = logging.getLogger(__name__)
 MANIFEST = ModelManifest("longpanda", chat_class_path=f"{__name__}.LongPandaModel")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from longpanda.index import LongPanda
+    from longpanda.inference import LongPanda
 
 DEFAULT = "nano"
 DEFAULT_OF_INDEXES = "nano-long"
@@ -51,7 +51,7 @@ def loaded(name: str, device: str | None = None, dtype: str | None = None) -> "L
         ModelError: no such model.
     """
     where, settings = check_device(device), check_dtype(dtype)
-    from longpanda.index import load
+    from longpanda.inference import load
 
     panda = load(name, **settings)
     panda.model.to(where)

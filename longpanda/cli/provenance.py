@@ -137,7 +137,7 @@ def _model_sha256(name: str) -> str:
     Raises:
         ModelError: no such model.
     """
-    from longpanda.index.load import MODEL_FILES, folders_of
+    from longpanda.inference.load import MODEL_FILES, folders_of
 
     files = ({path for pattern in MODEL_FILES for path in folder.glob(pattern)} for folder in folders_of(name))
     return _sha256_of(path for found in files for path in sorted(found))
@@ -145,7 +145,7 @@ def _model_sha256(name: str) -> str:
 
 def _saved_dtype(name: str) -> str:
     """The number format that a model was saved in, "" where it does not say. Raises ModelError for no such model."""
-    from longpanda.index.load import load_config
+    from longpanda.inference.load import load_config
 
     return str(load_config(name).dtype or "").removeprefix("torch.")
 

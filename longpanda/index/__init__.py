@@ -1,9 +1,6 @@
-"""Videos read once and asked often: in memory, or as an index on disk."""
+"""Visual tokens of a video on disk: the `.vidx` format, and how an index is built, resumed and gone on with."""
 
-from longpanda.index.build import Builder, IndexPlan
-from longpanda.index.compose import compose
-from longpanda.index.load import LongPanda, bundled, load
-from longpanda.index.session import Session
+from longpanda.index.build import IndexBuilder, IndexPlan
 from longpanda.index.video_index import VideoIndex
 
-__all__ = ["Builder", "IndexPlan", "LongPanda", "Session", "VideoIndex", "bundled", "compose", "load"]
+__all__ = ["IndexBuilder", "IndexPlan", "VideoIndex"]

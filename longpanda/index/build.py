@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longpanda.errors import ConfigError, IndexFileError, counted
 from longpanda.index import storage
@@ -22,9 +22,11 @@ from longpanda.types import INDEX_SUFFIX
 from longpanda.video import Sampling, VideoInfo, alone_in, check_workers, probe
 
 if TYPE_CHECKING:
-    from longpanda.index.load import LongPanda
+    from longpanda.model.modeling import LongPandaForConditionalGeneration
+    from longpanda.processing import LongPandaProcessor
 
 DEFAULT_STORAGE = "bfloat16"
+DEFAULT_FPS = 1.0
 DECIDED: dict[str, Callable[[Header], str]] = {
     "video": lambda one: f"{one.width_px} x {one.height_px} pixels",
     "--fps": lambda one: f"{one.fps} frames per second",
@@ -36,6 +38,11 @@ DECIDED: dict[str, Callable[[Header], str]] = {
     ),
 }
 """What stays as it is in an index, by what decides it."""
+
+
+def default_fps(sampling: Mapping[str, Any]) -> float:
+    """Frames per second of video at which a model that reads videos so indexes when nobody says."""
+    return Sampling(**sampling).fps or DEFAULT_FPS
 
 
 def beside(video: Path) -> Path:
@@ -78,11 +85,13 @@ class IndexPlan:
         return self.token_bytes + self.thumbnail_bytes
 
 
-class Builder:
+class IndexBuilder:
     """Indexes one video with one model.
 
     Args:
-        panda: the model.
+        model: the network.
+        processor: its processor.
+        name: what the model is called.
         video: the file.
         folder: the index, new or begun; None stands beside the video, as NAME.vidx.
         fps: frames looked at per second of video; None takes that of an index which is there, else the model's own.
@@ -100,7 +109,9 @@ class Builder:
 
     def __init__(
         self,
-        panda: "LongPanda",
+        model: "LongPandaForConditionalGeneration",
+        processor: "LongPandaProcessor",
+        name: str,
         video: str | Path,
         folder: str | Path | None = None,
         fps: float | None = None,
@@ -108,10 +119,11 @@ class Builder:
         tokens_per_frame: float | None = None,
         workers: int | None = None,
     ) -> None:
-        self.panda, self.video = panda, Path(video)
+        self._model, self._name, self.video = model, name, Path(video)
+        self._frames = processor.image_processor
         self.folder = Path(folder) if folder is not None else beside(self.video)
         there = Store.open(self.folder).header if Store.is_begun(self.folder) else None
-        self.fps = fps if fps is not None else (there.fps if there else panda.default_fps)
+        self.fps = fps if fps is not None else (there.fps if there else default_fps(model.config.sampling))
         if there and f"{self.fps:.3g}" == f"{there.fps:.3g}":
             self.fps = there.fps  # as it was shown
         self.stored = stored if stored is not None else (there.storage if there else DEFAULT_STORAGE)
@@ -121,9 +133,8 @@ class Builder:
         self._source = source_fingerprint(self.video)  # before its length is read: what it grows by later is noticed
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
-        frames = panda.processor.image_processor
-        self._size_px: tuple[int, int] = frames.size_for(self.info.height_px, self.info.width_px)
-        self._encoder = FileEncoder(panda.model, panda.processor, self._size_px, self._rate(tokens_per_frame, there))
+        self._size_px: tuple[int, int] = self._frames.size_for(self.info.height_px, self.info.width_px)
+        self._encoder = FileEncoder(model, processor, self._size_px, self._rate(tokens_per_frame, there))
 
     def _rate(self, tokens_per_frame: float | None, there: Header | None) -> TemporalConfig | None:
         """The compressor at the rate that is wished for, or that of an index which is there; None at its own.
@@ -131,14 +142,14 @@ class Builder:
         Raises:
             ConfigError: a rate that the compressor cannot have, or no compressor.
         """
-        config = self.panda.model.config.temporal_config
-        cells = cells_of(*self._size_px, self.panda.model.config.stab_config)
+        config = self._model.config.temporal_config
+        cells = cells_of(*self._size_px, self._model.config.stab_config)
         if tokens_per_frame is not None:
             if config is None:
                 found = f"{counted(tokens_per_frame, 'token')} per frame of a model without a compressor"
                 raise ConfigError(found, "a model with one (temporal_config)", "leave it out")
             return config.with_tokens_per_frame(tokens_per_frame, *cells)
-        if config is None or there is None or there.encoder != self.panda.model.visual.fingerprint():
+        if config is None or there is None or there.encoder != self._model.visual.fingerprint():
             return None
         return None if there.rate == config.rate(*cells) else config.at_rate(*there.rate)
 
@@ -147,7 +158,7 @@ class Builder:
         """What the whole index will hold."""
         frames = len(self.seconds)
         tokens = -(-frames // self._encoder.frames_per_group) * self._encoder.tokens_per_group
-        width: int = self.panda.model.config.stab_config.width
+        width: int = self._model.config.stab_config.width
         pictures = predicted_bytes(self.seconds, *self._size_px)
         return IndexPlan(self.video, self.info, self.fps, frames, tokens, width, self.stored, pictures)
 
@@ -185,8 +196,8 @@ class Builder:
         return Header(
             version=VERSION,
             id=uuid.uuid4().hex,
-            encoder=self.panda.model.visual.fingerprint(),
-            model=self.panda.name,
+            encoder=self._model.visual.fingerprint(),
+            model=self._name,
             video=self.video.name,
             fps=self.fps,
             height_px=self.info.height_px,
@@ -197,11 +208,11 @@ class Builder:
             grid_columns=self._encoder.grid[1],
             frames_per_group=self._encoder.frames_per_group,
             tokens_per_group=self._encoder.tokens_per_group,
-            width=self.panda.model.config.stab_config.width,
+            width=self._model.config.stab_config.width,
             storage=self.stored,
             longpanda=importlib.metadata.version("longpanda"),
-            preprocessing=self.panda.processor.image_processor.to_dict(),
-            dtype=str(self.panda.model.stab.patch.weight.dtype).removeprefix("torch."),
+            preprocessing=self._frames.to_dict(),
+            dtype=str(self._model.stab.patch.weight.dtype).removeprefix("torch."),
         )
 
     def _make_folder(self) -> None:
@@ -229,7 +240,7 @@ class Builder:
             found = f"'{self.folder}', an index of version {store.header.version}, which can be asked only"
             raise IndexFileError(found, f"version {VERSION} to go on with", "use another --out, or delete it")
         remedy = "index with the model that made it, use another --out, or delete it"
-        VideoIndex(self.folder).check_encoder(self._header.encoder, self.panda.name, remedy)
+        VideoIndex(self.folder).check_encoder(self._header.encoder, self._name, remedy)
         for option, said in DECIDED.items():
             there, wanted = said(store.header), said(self._header)
             if there != wanted:
@@ -243,5 +254,5 @@ class Builder:
             found = f"'{self.video}', which is not as '{made_of}' was when '{self.folder}' was made of it"
             raise IndexFileError(found, "the same file", "if it has only grown: --append; else use another --out")
         if not self._encoder.is_causal:
-            found = f"--append with '{self.panda.name}', whose compressor reads in both directions"
+            found = f"--append with '{self._name}', whose compressor reads in both directions"
             raise ConfigError(found, "a causal one", "index the video again, to another --out")

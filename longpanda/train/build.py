@@ -11,8 +11,8 @@ import torch
 from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedTokenizerBase, set_seed
 
 from longpanda.errors import ConfigError, nearest
-from longpanda.index.compose import UNTRAINED, prepared
-from longpanda.index.load import LongPanda, load
+from longpanda.inference.compose import UNTRAINED, prepared
+from longpanda.inference.load import LongPanda, load
 from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
 from longpanda.errors import ConfigError, first_line, nearest
-from longpanda.index.saving import WORK, save_model
+from longpanda.inference.saving import WORK, save_model
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.attention_scale import scale_attention

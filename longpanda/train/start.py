@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from longpanda.errors import ConfigError, counted
-from longpanda.index.load import LongPanda
+from longpanda.inference.load import LongPanda
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.train.training_model import HEADS
 

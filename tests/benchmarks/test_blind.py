@@ -5,7 +5,7 @@ import torch
 from tiny import tiny
 
 from benchmarks.nano import Blind, choices
-from longpanda.index import LongPanda
+from longpanda.inference import LongPanda
 from longpanda.longwatch import FAMILIES, Split, generate, scene_seed
 
 

@@ -13,9 +13,9 @@ from tiny import tiny
 from benchmarks import ablation, ablation_rows, ablation_tables, finished, long_nano, rendered, score_tables
 from longpanda.errors import ConfigError
 from longpanda.evaluate import read_records
-from longpanda.index import LongPanda
 from longpanda.index.file_encoder import LEAST_BLOCK_FRAMES
-from longpanda.index.prefix import PrefixCache
+from longpanda.inference import LongPanda
+from longpanda.inference.prefix import PrefixCache
 from longpanda.longwatch import Split, render, scene_seed, vocabulary
 from longpanda.longwatch.lessons import LongWatchData
 from longpanda.longwatch.make import make

@@ -12,7 +12,7 @@ from answering import NEVER
 
 from longpanda.cli.main import main
 from longpanda.evaluate import read_records
-from longpanda.index import load
+from longpanda.inference import load
 
 
 @contextmanager

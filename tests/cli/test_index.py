@@ -20,8 +20,8 @@ from safetensors.torch import load_file
 from tiny import scenery
 
 from longpanda.cli.main import main
-from longpanda.index import Session
-from longpanda.index.prefix import PrefixCache
+from longpanda.inference import Session
+from longpanda.inference.prefix import PrefixCache
 from longpanda.video import encode
 
 QUESTION = "What number is on the red circle?"

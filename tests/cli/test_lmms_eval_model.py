@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from longpanda.errors import ConfigError, ModelError
-from longpanda.index import load
+from longpanda.inference import load
 
 HOME = "longpanda.cli.lmms_eval"
 SETTINGS = {"until": [], "max_new_tokens": 64}

@@ -135,7 +135,7 @@ def test_results_of_something_else_are_refused_before_a_model_is_loaded(
     assert run(suite, out, "--oracle") == 0
     before = out.read_bytes()
     loaded = []
-    monkeypatch.setattr("longpanda.index.load", loaded.append)
+    monkeypatch.setattr("longpanda.inference.load", loaded.append)
     assert run(suite, out, "--model", model_folder) == 2
     said = capsys.readouterr().err
     assert f"other settings: model was not set and is now '{Path(model_folder).name}', model_sha256 was not set" in said

@@ -14,8 +14,9 @@ from tiny import save, scenery, squeezing
 from longpanda.cli.main import main
 from longpanda.cli.models import DTYPES, devices, loaded
 from longpanda.errors import ConfigError
-from longpanda.index import VideoIndex, load
-from longpanda.index.session import NO_EVIDENCE
+from longpanda.index import VideoIndex
+from longpanda.inference import load
+from longpanda.inference.session import NO_EVIDENCE
 from longpanda.video import encode
 
 QUESTION = "What number is on the red circle?"
@@ -197,7 +198,7 @@ def test_index_says_before_it_works_what_its_model_knows(film, model_folder, tmp
         said.append(capsys.readouterr().err)
         raise ConfigError("stopped here", "no work", "look at what was said")
 
-    monkeypatch.setattr("longpanda.index.Builder.build", build)
+    monkeypatch.setattr("longpanda.index.IndexBuilder.build", build)
     assert main(["index", film, "--out", str(tmp_path / "a.vidx"), "--model", model_folder]) == 2
     assert said == [f"note: {model_folder}: a random model\n"]
     capsys.readouterr()

@@ -98,7 +98,7 @@ def test_info_counts_what_a_compressor_leaves(tmp_path, capsys):
 
 
 def test_info_counts_the_parameters_there_are(model_folder, capsys):
-    from longpanda.index import load
+    from longpanda.inference import load
 
     main(["info", model_folder, "--json"])
     total = json.loads(capsys.readouterr().out)["parameters"]["total"]

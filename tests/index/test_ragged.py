@@ -12,8 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from longpanda.errors import IndexFileError
-from longpanda.index import VideoIndex, file_encoder, load, store
+from longpanda.index import VideoIndex, file_encoder, store
 from longpanda.index.store import checksum
+from longpanda.inference import load
 from longpanda.model.tokens import RaggedTokens
 from longpanda.video import Sampling
 

@@ -5,7 +5,8 @@ import torch
 from tiny import save, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError, counted
-from longpanda.index import Builder, VideoIndex, file_encoder, load
+from longpanda.index import VideoIndex, file_encoder
+from longpanda.inference import load
 
 QUESTION = "What number is on the red circle?"
 FPS = 10.0
@@ -41,7 +42,7 @@ def test_as_many_tokens_from_another_grid_are_another_rate(film, tmp_path, monke
             raise Killed
 
     with pytest.raises(Killed):
-        Builder(panda, film, tmp_path / "film.vidx", FPS, tokens_per_frame=begun).build(progress=kill)
+        panda.index_builder(film, tmp_path / "film.vidx", FPS, tokens_per_frame=begun).build(progress=kill)
     held = VideoIndex(tmp_path / "film.vidx")
     assert 0 < held.frames < whole.frames
     if wanted is not None:

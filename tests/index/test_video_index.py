@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from tiny import save, scenery, squeezing
 
 from longpanda.errors import ConfigError, IndexFileError, LongPandaError
-from longpanda.index import Builder, VideoIndex, file_encoder, load, storage, store
+from longpanda.index import VideoIndex, file_encoder, storage, store
 from longpanda.index.thumbnails import EVERY_SECONDS
+from longpanda.inference import load
 from longpanda.model.local_encoding import LocalEncoding
 from longpanda.video import Sampling, crew
 from longpanda.video import encode as write_video
@@ -91,13 +92,13 @@ def test_blocks_of_any_size_give_the_tokens_of_the_whole(squeezed, film, monkeyp
 @pytest.mark.parametrize("calls", [1, 4, 7])
 def test_an_index_that_was_stopped_goes_on_and_is_the_same(panda, film, tmp_path, calls):
     panda.index(film, tmp_path / "whole.vidx", fps=FPS)
-    builder = Builder(panda, film, tmp_path / "cut.vidx", FPS)
+    builder = panda.index_builder(film, tmp_path / "cut.vidx", FPS)
     with pytest.raises(Killed):
         builder.build(progress=StopAfter(calls))
     written = len(list((tmp_path / "cut.vidx").glob("block-*")))
     assert written == max(0, calls - 2), "blocks wait for a picture two seconds later"
     done: list[int] = []
-    index = Builder(panda, film, tmp_path / "cut.vidx", FPS, workers=2).build(progress=done.append)
+    index = panda.index_builder(film, tmp_path / "cut.vidx", FPS, workers=2).build(progress=done.append)
     assert done[0] == 16 * written, "no frame of a written block is looked at twice"
     assert done[-1] == 120
     assert index.is_complete
@@ -106,7 +107,7 @@ def test_an_index_that_was_stopped_goes_on_and_is_the_same(panda, film, tmp_path
 
 def test_an_index_can_be_asked_while_it_is_made(panda, film, tmp_path):
     with pytest.raises(Killed):
-        Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(5))
+        panda.index_builder(film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(5))
     session = panda.watch(tmp_path / "cut.vidx")
     answer = session.ask(QUESTION)
     assert answer.notice.startswith("The index is not finished: it ends at 4.7 s.")
@@ -132,13 +133,13 @@ def test_a_finished_index_is_left_alone(panda, film, tmp_path):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "film.vidx").glob("*.safetensors")}
     done: list[int] = []
-    Builder(panda, film, tmp_path / "film.vidx", FPS).build(progress=done.append)
+    panda.index_builder(film, tmp_path / "film.vidx", FPS).build(progress=done.append)
     assert not done
     assert before == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "film.vidx").glob("*.safetensors")}
 
 
 def test_the_plan_is_what_the_index_holds(panda, film, tmp_path):
-    builder = Builder(panda, film, tmp_path / "film.vidx", FPS)
+    builder = panda.index_builder(film, tmp_path / "film.vidx", FPS)
     index = builder.build()
     assert builder.plan.frames == len(index.tokens.frames_seconds) == 120
     assert builder.plan.tokens == index.tokens.count
@@ -328,7 +329,7 @@ def test_two_writers_are_one_too_many(panda, film, tmp_path):
         "import sys, fcntl; file = open(sys.argv[1], 'a'); fcntl.lockf(file, fcntl.LOCK_EX); print(1, flush=True);"
         " sys.stdin.read()"
     )
-    builder = Builder(panda, film, tmp_path / "film.vidx", FPS)
+    builder = panda.index_builder(film, tmp_path / "film.vidx", FPS)
     with pytest.raises(Killed):
         builder.build(progress=StopAfter(1))
     other = subprocess.Popen(
@@ -341,17 +342,17 @@ def test_two_writers_are_one_too_many(panda, film, tmp_path):
         other.stdout.readline()
         before = files_of(tmp_path / "film.vidx")
         with pytest.raises(ConfigError, match="another process is at work"):
-            Builder(panda, film, tmp_path / "film.vidx", FPS).build()
+            panda.index_builder(film, tmp_path / "film.vidx", FPS).build()
         assert files_of(tmp_path / "film.vidx") == before
     finally:
         os.kill(other.pid, signal.SIGKILL)
         other.communicate()
-    assert Builder(panda, film, tmp_path / "film.vidx", FPS).build().is_complete
+    assert panda.index_builder(film, tmp_path / "film.vidx", FPS).build().is_complete
 
 
 def test_an_index_with_nothing_in_it_yet_says_so(panda, film, tmp_path):
     with pytest.raises(Killed):
-        Builder(panda, film, tmp_path / "film.vidx", FPS).build(progress=StopAfter(0))
+        panda.index_builder(film, tmp_path / "film.vidx", FPS).build(progress=StopAfter(0))
     with pytest.raises(IndexFileError, match="holds no frames yet"):
         panda.watch(tmp_path / "film.vidx")
 
@@ -394,7 +395,7 @@ def test_pictures_to_come_change_nothing_before_their_window(squeezed, film, tmp
 def test_what_a_killed_writer_leaves_is_cleared(panda, film, tmp_path):
     panda.index(film, tmp_path / "whole.vidx", fps=FPS)
     with pytest.raises(Killed):
-        Builder(panda, film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(5))
+        panda.index_builder(film, tmp_path / "cut.vidx", FPS).build(progress=StopAfter(5))
     shutil.copy(tmp_path / "cut.vidx" / "state-000003.safetensors", tmp_path / "cut.vidx" / "state-000002.safetensors")
     (tmp_path / "cut.vidx" / ".block-000003.safetensors.x1.safetensors").write_bytes(b"half")
     panda.index(film, tmp_path / "cut.vidx", fps=FPS)
@@ -460,7 +461,7 @@ def test_a_video_that_has_become_shorter_is_refused(panda, film, tmp_path):
 def test_a_video_that_grows_before_it_is_read_is_not_taken_for_whole(panda, recording, tmp_path):
     growing, index = tmp_path / "growing.ts", tmp_path / "growing.vidx"
     growing.write_bytes(recording.read_bytes()[: recording.stat().st_size // 2])
-    builder = Builder(panda, growing, index, FPS)
+    builder = panda.index_builder(growing, index, FPS)
     growing.write_bytes(recording.read_bytes())
     builder.build()
     with pytest.raises(IndexFileError, match=r"which is not as 'growing\.ts' was when"):

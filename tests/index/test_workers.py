@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.index import Builder, file_encoder, growth
+from longpanda.index import file_encoder, growth
 from longpanda.video import Sampling
 
 FPS = 10.0
@@ -32,4 +32,4 @@ def test_workers_are_for_the_cores_and_one_for_a_recording(
 
 def test_an_impossible_number_of_workers_is_refused(squeezed, film, tmp_path):
     with pytest.raises(ConfigError, match="workers=0"):
-        Builder(squeezed, film, tmp_path / "film.vidx", workers=0)
+        squeezed.index_builder(film, tmp_path / "film.vidx", workers=0)

@@ -5,8 +5,8 @@ from tiny import LLAMA_TEMPLATE, asked, byte_tokenizer, noise, tiny
 from tokenizers.processors import TemplateProcessing
 
 from longpanda.errors import ConfigError, PromptError
-from longpanda.index import load
-from longpanda.index.load import bundled
+from longpanda.inference import load
+from longpanda.inference.load import bundled
 from longpanda.processing import PLAIN_TEMPLATE
 from longpanda.types import Lesson
 

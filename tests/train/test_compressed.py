@@ -10,7 +10,7 @@ from tiny import SMALLEST_TEXT, scenery
 from transformers import TrainerCallback
 
 from longpanda.errors import ConfigError, ModelError
-from longpanda.index import load
+from longpanda.inference import load
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import LongWatchData
 from longpanda.model.front_ends import stab as front_end

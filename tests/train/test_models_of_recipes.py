@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 
 import longpanda
 from longpanda.errors import ConfigError, ModelError
-from longpanda.index.compose import UNTRAINED
+from longpanda.inference.compose import UNTRAINED
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import LongWatchData
 from longpanda.model.configuration import StabConfig

@@ -7,7 +7,7 @@ from tiny import SMALLEST_TEXT, asked, noise, tiny
 
 from longpanda.cli.train import lessons_of
 from longpanda.errors import ConfigError
-from longpanda.index import load
+from longpanda.inference import load
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import CELL_ATTRIBUTES
 from longpanda.processing.tokenizer import word_tokenizer

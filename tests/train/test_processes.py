@@ -14,7 +14,7 @@ from tiny import SMALLEST_TEXT
 
 from longpanda.cli.main import main
 from longpanda.errors import ConfigError
-from longpanda.index import load
+from longpanda.inference import load
 from longpanda.train.claim import claim
 from longpanda.train.recipe import load_recipe
 

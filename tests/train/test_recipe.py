@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from longpanda.errors import ConfigError
-from longpanda.index.load import ASSETS
+from longpanda.inference.load import ASSETS
 from longpanda.longwatch.lessons import LongWatchData
 from longpanda.train.data_kinds import DATA_KINDS
 from longpanda.train.recipe import Recipe, find_recipe, load_recipe, recipe_of

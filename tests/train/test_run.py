@@ -14,8 +14,8 @@ from transformers import TrainerCallback, set_seed
 
 import longpanda
 from longpanda.errors import ConfigError
-from longpanda.index import load
-from longpanda.index.saving import WORK
+from longpanda.inference import load
+from longpanda.inference.saving import WORK
 from longpanda.longwatch import vocabulary
 from longpanda.longwatch.lessons import LongWatchData
 from longpanda.processing.tokenizer import word_tokenizer

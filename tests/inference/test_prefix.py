@@ -8,9 +8,9 @@ from tiny import tiny
 from transformers import AutoConfig
 
 from longpanda.errors import ConfigError, ContextError, IndexFileError
-from longpanda.index import LongPanda, load
-from longpanda.index import prefix as prefix_module
-from longpanda.index.prefix import PrefixCache, language_fingerprint
+from longpanda.inference import LongPanda, load
+from longpanda.inference import prefix as prefix_module
+from longpanda.inference.prefix import PrefixCache, language_fingerprint
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.video import Sampling
 

@@ -7,8 +7,8 @@ from tiny import noise, save, squeezing, tiny
 
 import longpanda
 from longpanda.errors import ConfigError
-from longpanda.index import load, saving
-from longpanda.index.load import LongPanda
+from longpanda.inference import load, saving
+from longpanda.inference.load import LongPanda
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny import as_recording
 
-from longpanda.index import load
+from longpanda.inference import load
 from longpanda.longwatch import FAMILIES, Split, film, scene_seed
 from longpanda.longwatch.lessons import paced_gallery
 

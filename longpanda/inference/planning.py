@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from longpanda.errors import ConfigError, counted
-from longpanda.index.watched import Watched
+from longpanda.inference.watched import Watched
 from longpanda.processing.budget import QUESTION_TOKENS, Costs, Plan, budget_of, plan, thin
 from longpanda.types import ANSWER_TOKENS
 from longpanda.video import Sampling, VideoInfo

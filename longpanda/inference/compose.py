@@ -4,7 +4,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from longpanda.errors import ConfigError, LongPandaError, ModelError, counted, first_line
-from longpanda.index.load import LongPanda
+from longpanda.inference.load import LongPanda
 
 if TYPE_CHECKING:
     from longpanda.model.configuration import LongPandaConfig, StabConfig, TemporalConfig

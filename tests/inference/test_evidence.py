@@ -8,11 +8,11 @@ import torch
 from tiny import scenery, tiny
 
 from longpanda.errors import ConfigError
-from longpanda.index import LongPanda, load
-from longpanda.index import session as session_module
-from longpanda.index.evidence import FADED, MOST_INTERVALS, READ_TOKENS, intervals
-from longpanda.index.planning import evidence_bytes
-from longpanda.index.prefix import PrefixCache
+from longpanda.inference import LongPanda, load
+from longpanda.inference import session as session_module
+from longpanda.inference.evidence import FADED, MOST_INTERVALS, READ_TOKENS, intervals
+from longpanda.inference.planning import evidence_bytes
+from longpanda.inference.prefix import PrefixCache
 from longpanda.types import ANSWER_TOKENS, Evidence, Verification
 from longpanda.video import Sampling
 from longpanda.video import encode as write_video

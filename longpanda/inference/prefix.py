@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from longpanda.errors import ConfigError, IndexFileError
-from longpanda.index.evidence import group_effects
 from longpanda.index.store import checksum
+from longpanda.inference.evidence import group_effects
 from longpanda.model.token_map import TokenMap, cut_back, masks_by_layer, part_of
 from longpanda.shapes import Float
 from longpanda.video.whole import appearing_whole, not_writable

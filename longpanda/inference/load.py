@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longpanda.errors import ConfigError, ModelError, counted, first_line, nearest
-from longpanda.index.adapter import PROCESSOR, base_of, merged
-from longpanda.index.build import Builder
-from longpanda.index.planning import plan_index, plan_video
-from longpanda.index.saving import check_target, save_model
-from longpanda.index.session import Session
+from longpanda.index.build import IndexBuilder, default_fps
 from longpanda.index.video_index import VideoIndex
-from longpanda.index.watched import watch_index, watch_video
+from longpanda.inference.adapter import PROCESSOR, base_of, merged
+from longpanda.inference.planning import plan_index, plan_video
+from longpanda.inference.saving import check_target, save_model
+from longpanda.inference.session import Session
+from longpanda.inference.watched import watch_index, watch_video
 from longpanda.types import ANSWER_TOKENS, Answer, is_index
 from longpanda.video import Sampling, probe
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from longpanda.processing import LongPandaProcessor
 
 ASSETS = Path(__file__).parent.parent / "assets"
-DEFAULT_FPS = 1.0
 MODEL_FILES = ["*.json", "*.jinja", "*.safetensors", "*.model", "*.txt"]
 """What is fetched of a hub repository."""
 TRAINING_CLASSES = {"PandaForTraining", "TaughtPanda"}
@@ -54,7 +53,7 @@ class LongPanda:
     @property
     def default_fps(self) -> float:
         """Frames per second of video at which this model indexes when nobody says."""
-        return self.default_sampling.fps or DEFAULT_FPS
+        return default_fps(self.model.config.sampling)
 
     def watch(
         self,
@@ -109,8 +108,12 @@ class LongPanda:
         tokens_per_frame: float | None = None,
         workers: int | None = None,
     ) -> VideoIndex:
-        """Stream a video into an index on disk. Arguments and errors as of `Builder` and `Builder.build`."""
-        return Builder(self, video, out, fps, storage, tokens_per_frame, workers).build(append)
+        """Stream a video into an index on disk. Arguments and errors as of `IndexBuilder` and its `build`."""
+        return self.index_builder(video, out, fps, storage, tokens_per_frame, workers).build(append)
+
+    def index_builder(self, video: str | Path, *how: Any, **more: Any) -> IndexBuilder:
+        """What `index` works with, and can be asked for its plan first. Arguments and errors as of `IndexBuilder`."""
+        return IndexBuilder(self.model, self.processor, self.name, video, *how, **more)
 
     def ask(
         self, path: str | Path, question: str, sampling: Sampling | None = None, frames: int | None = None

@@ -7,8 +7,8 @@ from tiny import tiny
 from transformers import DynamicCache
 
 from longpanda.errors import ConfigError
-from longpanda.index import LongPanda
-from longpanda.index.prefix import PrefixCache
+from longpanda.inference import LongPanda
+from longpanda.inference.prefix import PrefixCache
 from longpanda.model.fading import faded_logits
 from longpanda.model.token_map import TokenMap, cut_back, masks_by_layer, part_of
 from longpanda.video import Sampling

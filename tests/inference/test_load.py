@@ -13,11 +13,11 @@ from transformers import Trainer, TrainingArguments
 
 import longpanda
 from longpanda.errors import ModelError
-from longpanda.index.load import folders_of, load, load_config, locate
+from longpanda.inference.load import folders_of, load, load_config, locate
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.types import Lesson
 
-module = importlib.import_module("longpanda.index.load")
+module = importlib.import_module("longpanda.inference.load")
 
 
 @pytest.fixture

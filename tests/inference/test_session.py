@@ -10,8 +10,9 @@ import torch
 from tiny import save, scenery, squeezing, tiny
 
 from longpanda.errors import ConfigError, CutVideoError, PromptError, VideoError
-from longpanda.index import LongPanda, file_encoder, load
-from longpanda.index.planning import costs_of
+from longpanda.index import file_encoder
+from longpanda.inference import LongPanda, load
+from longpanda.inference.planning import costs_of
 from longpanda.model.tokens import FrameBatch
 from longpanda.types import ANSWER_TOKENS, Timeline
 from longpanda.video import Sampling, decode, encode

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from longpanda.errors import ConfigError, ContextError, counted
-from longpanda.index.evidence import intervals, surrounded
 from longpanda.index.file_encoder import clock
-from longpanda.index.planning import evidence_bytes
-from longpanda.index.prefix import PrefixCache
 from longpanda.index.thumbnails import Thumbnail
-from longpanda.index.watched import Watched
+from longpanda.inference.evidence import intervals, surrounded
+from longpanda.inference.planning import evidence_bytes
+from longpanda.inference.prefix import PrefixCache
+from longpanda.inference.watched import Watched
 from longpanda.memory import peak_memory_bytes
 from longpanda.processing.budget import Plan, evenly
 from longpanda.types import ANSWER_TOKENS, Answer, Evidence, Timeline, Verification
