@@ -18,6 +18,7 @@ import torch
 from longpanda.errors import VideoError
 from longpanda.index.thumbnails import Thumbnail, thumbnails_of
 from longpanda.model.configuration import TemporalConfig
+from longpanda.model.lock import held
 from longpanda.model.tokens import CompressorState, FrameBatch, RaggedTokens
 from longpanda.model.visual import StreamState, VisualEncoder
 from longpanda.types import Counts, Seconds, VideoClip, VisualTokens
@@ -135,17 +136,19 @@ class FileEncoder:
         """Tokens of a block, where they are known before the end, and where the stream then stands."""
         media = self._frames.preprocess([clip])
         frames = FrameBatch(**{name: value.to(self._model.device) for name, value in media.items()})
-        tokens, stream = self._visual.stream(frames, stream)
-        if not self.is_causal:
-            return None, stream
-        rest = self._visual.finish(stream)  # only the last block ends within a group
+        with held(self._model):
+            tokens, stream = self._visual.stream(frames, stream)
+            if not self.is_causal:
+                return None, stream
+            rest = self._visual.finish(stream)  # only the last block ends within a group
         return RaggedTokens.joined([part for part in (tokens, rest) if part is not None]), stream
 
     @torch.inference_mode()
     def _together(self, waiting: list["_Waiting"], stream: StreamState) -> EncodedBlock:
         """All blocks of a video through a compressor that is not causal."""
         began = clock(self._model)
-        tokens = self._visual.finish(stream)
+        with held(self._model):
+            tokens = self._visual.finish(stream)
         assert tokens is not None
         spent = sum(block.seconds for block in waiting) + clock(self._model) - began
         small = [picture for block in waiting for picture in block.thumbnails]

@@ -14,10 +14,12 @@ from longpanda.errors import ConfigError, ContextError, counted
 from longpanda.index.file_encoder import clock
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.inference.evidence import intervals, surrounded
+from longpanda.inference.generation import GREEDY, Generation, OnText, TextPieces
 from longpanda.inference.planning import evidence_bytes
 from longpanda.inference.prefix import PrefixCache
 from longpanda.inference.watched import Watched
 from longpanda.memory import peak_memory_bytes
+from longpanda.model.lock import held
 from longpanda.processing.budget import Plan, evenly
 from longpanda.types import ANSWER_TOKENS, Answer, Evidence, Timeline, Verification
 
@@ -71,8 +73,16 @@ class Session:
         timeline: Timeline = self.processor.image_processor.timeline_of(starts, counts, timed)
         return timeline
 
-    def ask(self, question: str, history: Sequence[Turn] = (), evidence: bool = False, verify: bool = False) -> Answer:
-        """Answer a question about the video.
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        evidence: bool = False,
+        verify: bool = False,
+        generation: Generation = GREEDY,
+        on_text: OnText | None = None,
+    ) -> Answer:
+        """Answer a question about the video. Sessions that share a model may be asked from several threads.
 
         Args:
             question: what you want to know.
@@ -80,17 +90,31 @@ class Session:
             evidence: say where in the video the answer comes from; or, in the notice, why no evidence is given: no part
                 of the video stands out, the language model's gradients do not tell, or memory does not suffice.
             verify: ask again with the evidence alone, and without it; says where, too.
+            generation: how tokens are chosen; the answers of `verify` are always the likeliest.
+            on_text: told of each piece of the answer as it is written.
 
         Raises:
             PromptError: the question is empty.
             ContextError: the prompt leaves no room in the context for an answer.
             ConfigError: evidence of a language model with layers that forget.
         """
+        with held(self.model):
+            return self._ask(question, history, evidence, verify, generation, on_text)
+
+    def _ask(
+        self,
+        question: str,
+        history: Sequence[Turn],
+        evidence: bool,
+        verify: bool,
+        generation: Generation,
+        on_text: OnText | None,
+    ) -> Answer:
         if evidence or verify:
             self._prefix.require_memory("evidence from")
         ids = self.prompt_ids(question, history)
         started = clock(self.model)
-        new = self._generate(ids)
+        new = self._generate(ids, generation, on_text)
         text = self._text(new)
         is_cut, explained = self._is_cut(new), bool(text) and (evidence or verify)
         why = self._unexplained([*ids, *new]) if explained else ""
@@ -125,9 +149,13 @@ class Session:
             raise ContextError(found, expected, "ask something shorter, begin a new conversation, or use a --budget")
         return ids
 
-    def _generate(self, ids: Sequence[int]) -> list[int]:
+    def _generate(
+        self, ids: Sequence[int], generation: Generation = GREEDY, on_text: OnText | None = None
+    ) -> list[int]:
         """New tokens after a prompt."""
-        return self._prefix.generate(ids, max_new_tokens=self.answer_tokens, do_sample=False)
+        streamer = {} if on_text is None else {"streamer": TextPieces(self.processor.tokenizer, on_text)}
+        with generation.drawing():
+            return self._prefix.generate(ids, max_new_tokens=self.answer_tokens, **generation.settings, **streamer)
 
     def _is_cut(self, new: Sequence[int]) -> bool:
         """Did the answer run out of room before its end?"""
@@ -192,7 +220,8 @@ class Session:
         if not self.watched.key:
             raise ConfigError("a prefix of a video, to be kept", "one of an index", "index the video first")
         self._prefix.require_memory("a kept prefix of")
-        self._prefix.prepare(self.prompt_ids("?"))
+        with held(self.model):
+            self._prefix.prepare(self.prompt_ids("?"))
         self._prefix.save(path, self._key)
 
     def use_prefix(self, path: Path) -> bool:
