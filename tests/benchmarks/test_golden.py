@@ -27,4 +27,6 @@ def test_what_is_missing_or_of_another_kind_is_said():
     assert list(differences(kept(torch.zeros(2)), kept(torch.zeros(3)), "/x")) == ["/x: [2] before, [3] now"]
     assert list(differences([1, 2], [1], "/x")) == ["/x: [1, 2] before, [1] now"]
     nothing = kept(torch.full((3,), torch.nan))
-    assert [line[0] for line in differences(kept(torch.ones(3)), nothing, "/x")] == ["/"], "no number is no order of sums"
+    assert [line[0] for line in differences(kept(torch.ones(3)), nothing, "/x")] == ["/"], (
+        "no number is an order of sums"
+    )
