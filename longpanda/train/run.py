@@ -26,7 +26,7 @@ from longpanda.processing.tokenizer import with_words
 from longpanda.train.build import build
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, check_recipe, claim, record
-from longpanda.train.positions import counted, spread
+from longpanda.train.positions import from_mask, spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.start import start_from
 from longpanda.train.taught import TaughtPanda, sharpened
@@ -274,7 +274,7 @@ class _Collate:
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
             if "position_ids" not in batch:
-                batch["position_ids"] = counted(batch["attention_mask"])
+                batch["position_ids"] = from_mask(batch["attention_mask"])
             batch["position_ids"] = spread(batch["position_ids"], ids, lessons, placeholder, self.positions)
         return batch
 
