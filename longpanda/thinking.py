@@ -19,8 +19,10 @@ _PATTERNS: Final = (
 those of Magistral, Kimi-VL, OpenThinker, Command A and the channels of gpt-oss and Gemma 4."""
 _BARE_CHANNELS: Final = re.compile(r"\s*analysis(?P<thought>.*)assistantfinal(?P<answer>.*)", re.DOTALL)
 """The channels of gpt-oss where a server has dropped the special tokens and left the words between them."""
-_ENDS: Final = re.compile(r"(?:(?:<\|return\|>|<\|end\|>|<\|im_end\|>|<\|endoftext\|>|<turn\|>|<eos>)\s*)+\Z")
-"""Tokens that end an answer, which some servers leave behind it: those of gpt-oss, Qwen and Gemma."""
+_ENDS: Final = re.compile(
+    r"(?:(?:<\|return\|>|<\|end\|>|<\|im_end\|>|<\|endoftext\|>|<turn\|>|<eos>|<end_of_turn>|</s>|<\|eot_id\|>)\s*)+\Z"
+)
+"""Tokens that end an answer, which some servers leave behind it: those of gpt-oss, Qwen, Gemma, Llama and Mistral."""
 
 
 def without_thinking(text: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, NoReturn
 
 from longpanda import __version__
@@ -136,13 +136,12 @@ def _run(arguments: list[str]) -> None:
 
 
 def _refuse_early(arguments: list[str]) -> None:
-    """Raises ConfigError for a verb's option that stands before the verb."""
-    verb = next((word for word in arguments if word in VERBS), "VERB")
-    before = arguments[: arguments.index(verb)] if verb in VERBS else arguments
+    """Raises ConfigError for a verb's option that stands before the verb, or before what stands in its place."""
     own, *others = ({name for action in one._actions for name in action.option_strings} for one in parsers(parser()))
-    for word in before:
+    for word in takewhile(lambda one: one.startswith("-"), arguments):
         name = word.partition("=")[0]
         if name not in own and any(name in known for known in others):
+            verb = next((word for word in arguments if word in VERBS), "VERB")
             found = f"the option '{name}' before the verb"
             raise ConfigError(found, "it behind the verb", f"write 'longpanda {verb} ... {name}'")
 

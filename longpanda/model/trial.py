@@ -26,6 +26,8 @@ ROUNDINGS, LEAST_SHARE, MOST_SHARE, REFUSED_SHARE = 32.0, 2e-3, 0.1, 0.25
 SEEN, STEPS = (0.5, 0.4, 0.6), (2**-9, 2**-3)
 """How much is seen of the visual tokens where a gradient is tried, and steps to try it with: one so small that a
 mixture seldom turns to another expert on the way, and one for layers that round whatever they are given."""
+IN_ANY_FORMAT = ("eager", "sdpa", "flex_attention")
+"""Kinds of attention that are torch's own; kernels from elsewhere (flash attention) may take half precision alone."""
 MOST_OFF = 0.1
 """Share of what a step changes by which a gradient may miss it at one of the places."""
 
@@ -218,7 +220,8 @@ class Trial:
         place = torch.arange(end)
         factors = torch.where((place >= VISUAL[0]) & (place < VISUAL[1]), factor, 1.0)
         is_here = not any(weight.is_meta for weight in self.model.parameters())  # offloaded ones stay what they are
-        return factor, faded_logits(self.model, cache, self.ids[:, end:].clone(), factors, in_float32=is_here)
+        in_float32 = is_here and self.model.config._attn_implementation in IN_ANY_FORMAT
+        return factor, faded_logits(self.model, cache, self.ids[:, end:].clone(), factors, in_float32)
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Of every token of a whole prompt [1, L, D]."""

@@ -141,15 +141,18 @@ class LongPandaProcessor(ProcessorMixin):
         """A chat template by its text or its name; None is the processor's own.
 
         Raises:
-            ConfigError: of several, none is the default.
+            ConfigError: the processor has none, none of several is the default, or none has that name.
         """
         own = self.chat_template if isinstance(self.chat_template, dict) else {"default": self.chat_template}
-        if chosen is None and "default" not in own:
-            found = f"chat templates {', '.join(own)}, none of them 'default'"
-            raise ConfigError(
-                found, "one of them", "name it with chat_template=, or set processor.chat_template to one"
-            )
-        return str(own.get(chosen or "default", chosen))
+        if chosen is not None and chosen not in own and "{" in chosen:
+            return chosen
+        name = "default" if chosen is None else chosen
+        if own.get(name) is None:
+            known = ", ".join(key for key, template in own.items() if template is not None) or "none"
+            found = f"no chat template '{name}' (this processor has: {known})"
+            remedy = "name or write one with chat_template=, or set processor.chat_template"
+            raise ConfigError(found, "one that says how messages are written", remedy)
+        return str(own[name])
 
     def __call__(
         self,

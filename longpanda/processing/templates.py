@@ -52,7 +52,7 @@ def written(tokenizer: Any, conversations: Sequence[Any], template: str, **kwarg
 
 def _begins_with_bos(tokenizer: Any) -> bool:
     usual, bare = tokenizer.encode("a"), tokenizer.encode("a", add_special_tokens=False)
-    return tokenizer.bos_token is not None and usual[0] == tokenizer.bos_token_id != bare[0]
+    return tokenizer.bos_token is not None and [tokenizer.bos_token_id] == usual[:1] != bare[:1]
 
 
 def _no_jinja(error: jinja2.TemplateSyntaxError) -> ConfigError:

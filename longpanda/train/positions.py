@@ -17,8 +17,8 @@ from longpanda.types import Lesson
 MOST_SKIPS = 8
 
 
-def counted(attention_mask: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
-    """The positions that a language model gives to rows padded on the right, 0 for padding."""
+def from_mask(attention_mask: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
+    """The position_ids that a language model gives to rows padded on the right, 0 for padding."""
     return (attention_mask.cumsum(1) - 1) * attention_mask
 
 

@@ -26,7 +26,7 @@ from longpanda.train.build import NewModel, new_model
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, check_recipe, claim, record
 from longpanda.train.data_kinds import ExampleSource
-from longpanda.train.positions import counted, spread
+from longpanda.train.positions import from_mask, spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.trainer import LessonTrainer
 from longpanda.train.training_model import PandaForTraining
@@ -279,7 +279,7 @@ class _Collate:
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
             if "position_ids" not in batch:
-                batch["position_ids"] = counted(batch["attention_mask"])
+                batch["position_ids"] = from_mask(batch["attention_mask"])
             batch["position_ids"] = spread(batch["position_ids"], ids, lessons, placeholder, self.positions)
         return batch
 

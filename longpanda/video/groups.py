@@ -77,6 +77,7 @@ class GroupDecoder:
             self._is_tainted = False
         sure_from, wanted, ahead = self._sure_from(start, max(numbers)), frozenset(numbers), iter(numbers)
         expected, has_begun, waiting = next(ahead, None), self._begins_well(start), deque[tuple[int, Any]]()
+        come = set[int]()
         for number, frame in self.decode(start, max(numbers), self.drops, wanted):
             has_begun = has_begun or (number == start and frame is not None and is_key(frame))
             if number not in sure_from:
@@ -86,14 +87,25 @@ class GroupDecoder:
             if number == expected:
                 waiting.append((sure_from[number], frame))
                 expected = next(ahead, None)
-            place = self._timeline.place_of(number)
-            while waiting and place is not None and waiting[0][0] <= place:
-                yield waiting.popleft()[1]
+            if (place := self._timeline.place_of(number)) is not None:
+                come.add(place)
+                while waiting and waiting[0][0] <= place:
+                    yield self._sure(*waiting.popleft(), come)
             if expected is None and not waiting:
                 return
         if expected is not None:
             raise self._surprise(f"no picture {expected}")
-        yield from (frame for _, frame in waiting)
+        for awaited, frame in waiting:
+            yield self._sure(awaited, frame, come)
+
+    def _sure(self, awaited: int, frame: Any, come: set[int]) -> Any:
+        """A picture behind which what it may refer to has come out, too; some decoders leave that out without a word.
+
+        What is left out on purpose, as none refers to it, is hardly ever the last in order of display.
+        """
+        if awaited not in come and awaited < len(self._timeline):
+            raise self._surprise(f"no picture at place {awaited}")
+        return frame
 
     def _surprise(self, what: str) -> SurpriseError:
         """The error, after which the next group gets a new decoder: damage may have changed the headers of this one."""

@@ -76,6 +76,8 @@ QUESTION = "Where is the key?"
         (["train", "nano", "--out", "{none}", "seed"], "unrecognized arguments: seed"),
         (["train", "nano", "stages.0.data.families=[needel]", "--out", "{none}"], "did you mean 'needle'?"),
         (["akk"], "no verb 'akk'; did you mean 'ask'?"),
+        (["akk", "{film}", QUESTION, "--model", "nano"], "no verb 'akk'; did you mean 'ask'?"),
+        (["--debug", "longwach", "run", "--model", "index"], "no verb 'longwach'; did you mean 'longwatch'?"),
         ([], "the following arguments are required: VERB"),
         (["--loud"], "the following arguments are required: VERB"),
         (["--loud", "probe", "{film}"], "no option '--loud' of 'longpanda'; choose one of: --debug, --help,"),

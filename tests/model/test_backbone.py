@@ -7,6 +7,9 @@ import torch
 from accelerate import cpu_offload
 from tiny import asked, noise, tiny, tiny_stab
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, StaticCache
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from benchmarks.tiny_backbones import tiny_model
 from longpanda.errors import ConfigError, PromptError
@@ -194,6 +197,21 @@ def test_gradients_are_tried_of_what_was_compiled_or_offloaded_and_leave_it_as_i
     before = [(one.dtype, one.device) for one in offloaded.parameters()]
     assert Backbone(offloaded).unexplained == ""
     assert [(one.dtype, one.device) for one in offloaded.parameters()] == before
+
+
+def half_alone(module, query, key, value, mask, **given):
+    """Attention as flash attention's kernels have it: nothing in float32."""
+    if query.dtype == torch.float32:
+        raise RuntimeError("only support fp16 and bf16 data type")
+    return sdpa_attention_forward(module, query, key, value, mask, **given)
+
+
+def test_gradients_are_tried_with_attention_that_takes_half_precision_alone(monkeypatch) -> None:
+    model = tiny()[0].language_model.bfloat16()
+    monkeypatch.setitem(ALL_ATTENTION_FUNCTIONS, "half_alone", half_alone)
+    monkeypatch.setitem(ALL_MASK_ATTENTION_FUNCTIONS, "half_alone", ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+    model.config._attn_implementation = "half_alone"
+    assert Backbone(model).unexplained == ""
 
 
 def test_gradients_that_cannot_be_tried_are_named() -> None:

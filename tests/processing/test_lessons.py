@@ -11,7 +11,7 @@ from tiny import FAMOUS, asked, byte_tokenizer, noise, tiny
 from longpanda.errors import ConfigError, PromptError
 from longpanda.model.configuration import StabConfig
 from longpanda.processing.labels import IGNORED, labels_of
-from longpanda.train.positions import counted
+from longpanda.train.positions import from_mask
 from longpanda.types import Lesson
 
 QUESTIONS = [
@@ -103,7 +103,7 @@ def test_one_question_a_lesson_is_the_same_without_a_mask_of_blocks():
     blocks = processor.lessons([*lessons, Lesson(noise(1), tuple(QUESTIONS))])
     assert "position_ids" not in plain
     length = plain["input_ids"].shape[1]
-    assert torch.equal(counted(plain["attention_mask"]), blocks["position_ids"][:3, :length])
+    assert torch.equal(from_mask(plain["attention_mask"]), blocks["position_ids"][:3, :length])
     logits, expected = model(**plain).logits, model(**blocks).logits[:3, :length]
     shown = plain["attention_mask"].bool()
     torch.testing.assert_close(logits[shown], expected[shown], atol=1e-4, rtol=1e-4)

@@ -2,12 +2,16 @@
 
 import pytest
 from tiny import LLAMA_TEMPLATE, asked, byte_tokenizer, noise, tiny
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
 
 from longpanda.errors import ConfigError, PromptError
 from longpanda.inference import load
 from longpanda.inference.load import bundled
 from longpanda.processing import PLAIN_TEMPLATE
+from longpanda.processing.templates import written
 from longpanda.types import Lesson
 
 
@@ -71,5 +75,24 @@ def test_of_several_templates_one_is_named():
     assert processor.apply_chat_template(messages, "short") == "where?"
     assert processor.apply_chat_template(messages) == "User: where?\n"
     del processor.chat_template["default"]
-    with pytest.raises(ConfigError, match="chat templates short, none of them 'default'"):
+    with pytest.raises(ConfigError, match=r"no chat template 'default' \(this processor has: short\)"):
         processor.chat("where?")
+
+
+def test_a_template_that_is_not_there_is_no_text():
+    processor = with_template(PLAIN_TEMPLATE, adds_bos=False)
+    for template in (PLAIN_TEMPLATE, {"default": PLAIN_TEMPLATE}):
+        processor.chat_template = template
+        with pytest.raises(ConfigError, match=r"no chat template 'shrot' \(this processor has: default\)"):
+            processor.apply_chat_template([{"role": "user", "content": "where?"}], "shrot")
+    processor.chat_template = None
+    with pytest.raises(ConfigError, match=r"no chat template 'default' \(this processor has: none\)"):
+        processor.chat("where?")
+
+
+def test_a_tokenizer_that_writes_bos_alone_before_what_it_does_not_know_has_one():
+    words = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(BPE({"<s>": 0, "</s>": 1, "w": 2}, [])))
+    words.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
+    words._tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    assert words.encode("a") == [0]
+    assert written(words, [[{"role": "user", "content": "w"}]], PLAIN_TEMPLATE) == ["<s>User: w\n"]

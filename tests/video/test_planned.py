@@ -240,6 +240,25 @@ def test_hevc_that_is_in_error_from_its_first_picture_on_is_shown_as_it_comes(cu
     assert len(decode(path, [0.0, 1.0, 2.5])) == 3
 
 
+def test_what_is_decoded_without_its_reference_is_the_same_whoever_asks(movies, tmp_path):
+    """Of H.264 whose slices do not begin as they should, the decoder gives no picture, and no error either."""
+    whole = movies("h264")[0]
+    with av.open(str(whole)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    times = [float(packet.pts * packet.time_base) for packet in packets]
+    lost = next(n for n in range(len(times) // 2, len(times)) if times[n] > times[n + 1] and not packets[n].is_keyframe)
+    content, path = bytearray(whole.read_bytes()), tmp_path / "lost.mp4"
+    place, size = packets[lost].pos, packets[lost].size
+    content[place + 6 : place + size] = bytes(size - 6)
+    path.write_bytes(content)
+    asked = np.sort(times) + 0.001
+    together = {round(frame.pts_seconds, 3): frame.pixels for frame in iter_frames(path, asked)}
+    assert round(times[lost], 3) not in together
+    for number in (lost + 1, lost + 2):
+        (frame,) = iter_frames(path, [times[number] + 0.001])
+        np.testing.assert_array_equal(frame.pixels, together[round(times[number], 3)])
+
+
 def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
     for kind, drops in (("hevc", "NONREF"), ("hevc sub-layers", "DEFAULT")):
         with OpenVideo(Wish(movies(kind)[0])) as video:
