@@ -22,13 +22,13 @@ from benchmarks.nano import Blind
 from longpanda.cli.provenance import suite_sha256
 from longpanda.evaluate import Accuracy, accuracy, read_notes, read_records, run
 from longpanda.evaluate.analysis import coverage
+from longpanda.files import write_atomic
 from longpanda.inference import load
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.audit import Row, audit
 from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.types import Sample, Score
-from longpanda.video import write_whole
 
 MODEL = "nano"
 FRAMES: dict[str, list[str]] = {"all": [], "eight": ["--frames", "8"], "one": ["--frames", "1"]}
@@ -65,7 +65,7 @@ def audited(suite: Path, work: Path) -> list[dict[str, Any]]:
                     rows.append(asdict(found))
                 else:
                     bar.update()
-        write_whole(kept, json.dumps(rows))
+        write_atomic(kept, json.dumps(rows))
     stored: list[dict[str, Any]] = json.loads(kept.read_text())
     return stored
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import torch
 
+from longpanda.files import write_atomic
 from longpanda.memory import peak_memory_bytes
-from longpanda.video.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def keep_result(parser: argparse.ArgumentParser, out: Path, result: Path, option
 def write_json(path: Path, result: dict[str, Any]) -> None:
     """Write a whole file or none, in a folder that is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(result, indent=2) + "\n")
+    write_atomic(path, json.dumps(result, indent=2) + "\n")
 
 
 def report(

@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROWS = (
     {"errors", "shapes", "memory", "thinking"},
+    {"files"},
     {"types"},
     {"video"},
     {"model", "processing"},
@@ -29,8 +30,8 @@ ROWS = (
 )
 """Low to high: a package sees itself and lower rows."""
 NARROWER = {
-    "longwatch": {"errors", "shapes", "thinking", "types", "video"},
-    "evaluate": {"errors", "shapes", "thinking", "types"},
+    "longwatch": {"errors", "files", "shapes", "thinking", "types", "video"},
+    "evaluate": {"errors", "files", "shapes", "thinking", "types"},
 }
 """Packages that see less than their row allows."""
 HOMES = {

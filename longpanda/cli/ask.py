@@ -120,8 +120,8 @@ def _make_empty(folder: Path) -> None:
 def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
     """Take over what an earlier call kept of an index, or keep it for later ones; of a video nothing is kept."""
     from longpanda.errors import IndexFileError
+    from longpanda.files import exclusive_lock
     from longpanda.index.store import PREFIX, Store
-    from longpanda.video import alone_in
 
     path = index / PREFIX
     try:
@@ -130,7 +130,7 @@ def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
         print(f"longpanda: {error.found}; computed again", file=sys.stderr)
         is_there = False
     if not is_there and keep:
-        with alone_in(index):
+        with exclusive_lock(index):
             Store.open(index).clear()
             session.keep_prefix(path)
         print(f"kept {path} ({path.stat().st_size / 2**20:.1f} MiB)", file=sys.stderr)
@@ -138,14 +138,14 @@ def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
 
 def _thumbnails(session: "Session", answer: "Answer", folder: Path, number: str) -> list[str]:
     """A file for each thumbnail that lies in the evidence, or for the nearest one."""
-    from longpanda.video import write_whole
+    from longpanda.files import write_atomic
 
     written = []
     for place, one in enumerate(answer.evidence, 1):
         for thumbnail in session.pictures(one):
             minutes, seconds = divmod(thumbnail.seconds, 60)
             name = "-".join(filter(None, [number, f"{place}", f"{int(minutes):03d}m{seconds:04.1f}s"]))
-            write_whole(path := folder / f"{name}.jpg", thumbnail.jpeg)
+            write_atomic(path := folder / f"{name}.jpg", thumbnail.jpeg)
             written.append(str(path))
     return written
 

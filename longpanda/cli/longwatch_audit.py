@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from longpanda.errors import ConfigError
-    from longpanda.video import write_whole
+    from longpanda.files import write_atomic
 
     if options.out is not None:
         _require_new(options.out)
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
     for line in _table(rows):
         print(line)
     if options.out is not None:
-        write_whole(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+        write_atomic(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     if broken := sorted({row.family for row in rows if row.broken}):
         found = f"broken bounds of {', '.join(broken)}"
         raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
 def _require_new(path: Path) -> None:
     """Raises ConfigError where a file is there already, which may be anything, or cannot be written."""
     from longpanda.errors import ConfigError
-    from longpanda.video import check_writable
+    from longpanda.files import check_writable
 
     check_writable(path)
     if path.exists():

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     from longpanda.evaluate.circular import judged
     from longpanda.evaluate.paired import pair
     from longpanda.evaluate.report import Report, markdown, markdown_table, page, warnings_of
-    from longpanda.video import check_writable, write_whole
+    from longpanda.files import check_writable, write_atomic
 
     results = _read(options.results, options.suite)
     target = options.out or _beside(options.results)
@@ -66,9 +66,9 @@ def run(options: argparse.Namespace) -> None:
         None if plan is None else _shown(plan),
         tuple(_commands(options, results, plan)),
     )
-    write_whole(target, page(report))
+    write_atomic(target, page(report))
     if options.markdown is not None:
-        write_whole(options.markdown, markdown(report))
+        write_atomic(options.markdown, markdown(report))
     for one in models:
         for warning in warnings_of(one):
             print(f"{one.name}: {warning}\n")
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     if options.png is not None:
         from longpanda.evaluate.figure import draw
 
-        write_whole(options.png, draw(report.answered))
+        write_atomic(options.png, draw(report.answered))
 
 
 def _beside(results: list[Path]) -> Path:

@@ -74,9 +74,9 @@ def _run(options: argparse.Namespace) -> None:
     """Ask every question of a suite; run it again to go on: what has no answer is asked again, and nothing else."""
     from longpanda.errors import ConfigError
     from longpanda.evaluate import Command, Endpoint, Records, check_configuration, read_records
+    from longpanda.files import check_writable
     from longpanda.longwatch.choices import choices
     from longpanda.longwatch.folder import read_questions
-    from longpanda.video import check_writable
 
     if options.workers < 1:
         raise ConfigError(f"--workers {options.workers}", "at least 1", "give more")

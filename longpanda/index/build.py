@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longpanda.errors import ConfigError, IndexFileError, counted
+from longpanda.files import exclusive_lock
 from longpanda.index import storage
 from longpanda.index.file_encoder import FileEncoder
 from longpanda.index.fingerprint import source_fingerprint
@@ -19,7 +20,7 @@ from longpanda.index.video_index import VideoIndex
 from longpanda.index.writing import IndexWriter
 from longpanda.model.configuration import TemporalConfig, cells_of
 from longpanda.types import INDEX_SUFFIX
-from longpanda.video import Sampling, VideoInfo, alone_in, check_workers, probe
+from longpanda.video import Sampling, VideoInfo, check_workers, probe
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -175,7 +176,7 @@ class IndexBuilder:
             IndexFileError: an index of another model, video or rate, or a damaged one.
         """
         self._make_folder()
-        with alone_in(self.folder):
+        with exclusive_lock(self.folder):
             store = self._open()
             store.clear()
             blocks = store.blocks

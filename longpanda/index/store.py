@@ -23,7 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from longpanda.errors import IndexFileError
-from longpanda.video import write_whole
+from longpanda.files import write_atomic
 
 VERSION = 3
 READ_VERSIONS = (2, 3)
@@ -105,7 +105,7 @@ class Store:
     @classmethod
     def create(cls, folder: Path, header: Header) -> "Store":
         """A new index, in a folder that is empty or not there yet. Raises ConfigError where it cannot be written."""
-        write_whole(folder / HEADER, json.dumps(asdict(header), indent=2))
+        write_atomic(folder / HEADER, json.dumps(asdict(header), indent=2))
         return cls(folder, header)
 
     @staticmethod
@@ -202,7 +202,7 @@ class Store:
     def _write(self, path: Path, piece: Piece) -> None:
         facts = json.dumps(dict(piece.facts))
         about = {"index": self.header.id, "file": path.name, "facts": facts}
-        write_whole(path, save(dict(piece.tensors), about | {"sha256": checksum(about, piece.tensors)}))
+        write_atomic(path, save(dict(piece.tensors), about | {"sha256": checksum(about, piece.tensors)}))
 
     def _read(self, path: Path) -> Piece:
         try:

@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from longpanda.errors import ConfigError, IndexFileError
+from longpanda.files import atomic_path, not_writable
 from longpanda.index.store import checksum
 from longpanda.inference.evidence import group_effects
 from longpanda.model.token_map import TokenMap, cut_back, masks_by_layer, part_of
 from longpanda.shapes import Float
-from longpanda.video.whole import appearing_whole, not_writable
 
 if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -142,7 +142,7 @@ class PrefixCache:
             kept[f"{number}.keys"] = layer.keys[:, :, :end].cpu().contiguous()
             kept[f"{number}.values"] = layer.values[:, :, :end].cpu().contiguous()
         about = self._about(key, self._held.ids[:end])
-        with appearing_whole(path) as name:
+        with atomic_path(path) as name:
             try:
                 save_file(kept, name, about | {"sha256": checksum(about, kept)})
             except (OSError, SafetensorError) as error:

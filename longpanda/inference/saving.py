@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from longpanda.errors import ConfigError, first_line
-from longpanda.video.whole import not_writable
+from longpanda.files import not_writable
 
 WRITTEN = ("*.json", "*.jinja", "*.safetensors", "*.model", "*.txt", "*.md", "*.py", ".gitattributes")
 """What may lie in a model's folder."""

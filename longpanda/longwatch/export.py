@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from longpanda import __version__
 from longpanda.errors import ConfigError
+from longpanda.files import atomic_path, exclusive_lock, not_writable, write_atomic
 from longpanda.longwatch.card import card
 from longpanda.longwatch.film import file_sha256
 from longpanda.longwatch.folder import QUESTIONS, read_questions
@@ -17,8 +18,6 @@ from longpanda.longwatch.harness import task_files
 from longpanda.longwatch.manifest import VIDEOS, films_of, manifest_of, read_hashes, require_made
 from longpanda.longwatch.rows import check_parquet, write_parquet
 from longpanda.longwatch.suite import SuitePlan
-from longpanda.video import alone_in, write_whole
-from longpanda.video.whole import appearing_whole, not_writable
 
 EXPORT_VERSION: Final = 1
 CARD, TABLE, TASKS, RECORD = "README.md", "data/questions.parquet", "lmms_eval", "export.json"
@@ -87,7 +86,7 @@ def export(folder: Path, out: Path) -> Iterator[str]:
         (begun / VIDEOS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_writable(out, error) from error
-    with alone_in(begun):
+    with exclusive_lock(begun):
         _sweep(begun, suite)
         for name in suite.films:
             _place(folder / name, begun / name, suite.hashes[name])
@@ -108,11 +107,11 @@ def _describe(suite: _Suite, begun: Path) -> None:
     write_parquet(samples, begun / TABLE)
     tasks = task_files(suite.plan.families, f"../{TABLE}", f"{EXPORT_VERSION}-{suite.sha256[:12]}")
     for name, text in tasks.items():
-        write_whole(begun / TASKS / name, text)
-    write_whole(begun / CARD, card(suite.plan, samples, TABLE, suite.sha256))
+        write_atomic(begun / TASKS / name, text)
+    write_atomic(begun / CARD, card(suite.plan, samples, TABLE, suite.sha256))
     names = [CARD, TABLE, *(f"{TASKS}/{name}" for name in tasks)]
     hashes = {name: file_sha256(begun / name) for name in names} | {name: suite.hashes[name] for name in suite.films}
-    write_whole(begun / RECORD, json.dumps(suite.identity | {"sha256": hashes}, indent=2) + "\n")
+    write_atomic(begun / RECORD, json.dumps(suite.identity | {"sha256": hashes}, indent=2) + "\n")
 
 
 def _holds_export(suite: _Suite, out: Path) -> bool:
@@ -167,7 +166,7 @@ def _place(source: Path, target: Path, sha256: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with appearing_whole(target) as name:
+    with atomic_path(target) as name:
         try:
             shutil.copyfile(source, name)
         except OSError as error:

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 
 from longpanda.errors import ConfigError
+from longpanda.files import check_writable, write_atomic
 from longpanda.longwatch.render import render
 from longpanda.longwatch.scene import Scene
 from longpanda.types import Frames, Seconds
-from longpanda.video import check_writable, encode, write_whole
+from longpanda.video import encode
 
 _CHUNK_FRAMES: Final = 32
 
@@ -70,7 +71,7 @@ def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, c
     digest = hashlib.sha256()
     count = encode(_hashed(_frames(scene, size_px, moments), digest), target, fps, crf=crf, preset="veryfast")
     made = Film(scene, size_px, fps, crf, count, digest.hexdigest(), file_sha256(target))
-    write_whole(beside, made.to_json() + "\n")
+    write_atomic(beside, made.to_json() + "\n")
     return made
 
 

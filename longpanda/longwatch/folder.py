@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 from longpanda.errors import ConfigError
+from longpanda.files import exclusive_lock, write_atomic
 from longpanda.longwatch.film import file_sha256
 from longpanda.longwatch.manifest import MANIFEST, VIDEOS, read_hashes, require_film, require_made
 from longpanda.longwatch.suite import FOOTAGE_PLAN, PLAN
 from longpanda.types import Sample
-from longpanda.video import alone_in, write_whole
 
 QUESTIONS = "questions.jsonl"
 
@@ -58,7 +58,7 @@ def claimed(plan: Plan, folder: Path) -> Iterator[None]:
         ConfigError: it holds another suite or other files, is being filled by another process, or cannot be written.
     """
     open_folder(plan, folder)
-    with alone_in(folder):
+    with exclusive_lock(folder):
         _claim(plan, folder)
         yield
 
@@ -80,9 +80,9 @@ def open_folder(plan: Plan, folder: Path) -> None:
 
 def complete(plan: Plan, folder: Path) -> None:
     """Write the questions, and the manifest, which marks the suite as complete; all videos must be there."""
-    write_whole(folder / QUESTIONS, questions_jsonl(plan))
+    write_atomic(folder / QUESTIONS, questions_jsonl(plan))
     hashes = {name: file_sha256(folder / name) for name in [QUESTIONS, *_names(plan)]}
-    write_whole(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
+    write_atomic(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
 
 
 def questions_jsonl(plan: Plan) -> str:
@@ -123,7 +123,7 @@ def _claim(plan: Plan, folder: Path) -> None:
     """Make the folder this suite's, and sweep what a killed process left half-written."""
     _refuse_other_plan(plan, folder)
     if not (path := folder / plan.FILE).exists():
-        write_whole(path, plan.to_json())
+        write_atomic(path, plan.to_json())
     (folder / VIDEOS).mkdir(exist_ok=True)
     for path in map(folder.joinpath, [plan.FILE, QUESTIONS, MANIFEST, *_names(plan)]):
         for left in path.parent.glob(f".{path.name}.*"):

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from longpanda.errors import ConfigError, counted
+from longpanda.files import write_atomic
 from longpanda.longwatch.film import file_sha256
 from longpanda.longwatch.folder import claimed, complete
 from longpanda.longwatch.footage import FootageEntry, FootagePlan
 from longpanda.longwatch.manifest import MANIFEST, VIDEOS
 from longpanda.longwatch.overlay import Tick, overlay, unwatched
 from longpanda.longwatch.scene import Scene
-from longpanda.video import write_whole
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _write(plan: FootagePlan, entry: FootageEntry, video: Path, folder: Path, ti
     """The video, then its record with the video's hash, which marks it as whole."""
     target = folder / VIDEOS / f"{entry.name}.mp4"
     overlay(video, target, plan.scene(entry), plan.size_px(entry.index), plan.fps, plan.crf, tick)
-    write_whole(target.with_suffix(".json"), Overlaid.of(plan, entry, file_sha256(target)).to_json() + "\n")
+    write_atomic(target.with_suffix(".json"), Overlaid.of(plan, entry, file_sha256(target)).to_json() + "\n")
 
 
 def _is_there(plan: FootagePlan, entry: FootageEntry, folder: Path) -> bool:

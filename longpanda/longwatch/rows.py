@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from longpanda.errors import ConfigError
+from longpanda.files import atomic_path, not_writable
 from longpanda.longwatch.manifest import VIDEO_SUFFIX
 from longpanda.types import Sample
-from longpanda.video.whole import appearing_whole, not_writable
 
 COLUMNS: Final = {
     "id": ("string", "unique: video, family and a number"),
@@ -79,7 +79,7 @@ def write_parquet(samples: Sequence[Sample], target: Path) -> None:
     types = {"string": pa.string(), "double": pa.float64(), "int64": pa.int64(), "bool": pa.bool_()}
     types["list of pairs"] = pa.list_(pa.list_(pa.float64()))
     schema = pa.schema([(name, types[kind]) for name, (kind, _) in COLUMNS.items()])
-    with appearing_whole(target) as name:
+    with atomic_path(target) as name:
         try:
             pq.write_table(pa.Table.from_pylist(rows_of(samples), schema), name)
         except OSError as error:

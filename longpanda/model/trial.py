@@ -221,7 +221,7 @@ class Trial:
         factors = torch.where((place >= VISUAL[0]) & (place < VISUAL[1]), factor, 1.0)
         is_here = not any(weight.is_meta for weight in self.model.parameters())  # offloaded ones stay what they are
         in_float32 = is_here and self.model.config._attn_implementation in IN_ANY_FORMAT
-        return factor, faded_logits(self.model, cache, self.ids[:, end:].clone(), factors, in_float32)
+        return factor, faded_logits(self.model, cache, self.ids[:, end:].clone(), factors, in_float32=in_float32)
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Of every token of a whole prompt [1, L, D]."""

@@ -12,9 +12,9 @@ import transformers
 
 from longpanda import __version__
 from longpanda.errors import ConfigError, counted
+from longpanda.files import exclusive_lock, write_atomic
 from longpanda.train.commit import commit
 from longpanda.train.recipe import Recipe, recipe_of
-from longpanda.video import alone_in, write_whole
 
 FREE = {"workers", "threads", "save_steps", "log_steps"}
 """What may change when a run goes on: it says how to run, and nothing about the result."""
@@ -30,7 +30,7 @@ def claim(out: Path, recipe: Recipe, processes: int) -> Iterator[None]:
     with ExitStack() as held:
         with _writable(out):
             out.mkdir(parents=True, exist_ok=True)
-            held.enter_context(alone_in(out))
+            held.enter_context(exclusive_lock(out))
             check(out, recipe, processes)
         yield
 
@@ -48,8 +48,8 @@ def check(out: Path, recipe: Recipe, processes: int) -> None:
 def record(out: Path, recipe: Recipe, processes: int) -> None:
     """Write recipe.json, and one entry in run.json for this start. Raises ConfigError as `claim`."""
     with _writable(out):
-        write_whole(out / "recipe.json", json.dumps(dataclasses.asdict(recipe), indent=2))
-        write_whole(out / "run.json", json.dumps([*_starts(out), _made_with(processes)], indent=2))
+        write_atomic(out / "recipe.json", json.dumps(dataclasses.asdict(recipe), indent=2))
+        write_atomic(out / "run.json", json.dumps([*_starts(out), _made_with(processes)], indent=2))
 
 
 @contextmanager

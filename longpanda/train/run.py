@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
 from longpanda.errors import ConfigError, first_line, nearest
+from longpanda.files import atomic_path, not_writable
 from longpanda.inference.saving import WORK, save_model
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
@@ -31,7 +32,6 @@ from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.trainer import LessonTrainer
 from longpanda.train.training_model import PandaForTraining
 from longpanda.types import Lesson
-from longpanda.video.whole import appearing_whole, not_writable
 
 _log = logging.getLogger(__name__)
 
@@ -241,7 +241,7 @@ def _run_stage(
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(folder, arguments.world_size, is_main))
     step: int = trainer.state.global_step
     if is_main and step == stage.steps:
-        with appearing_whole(done) as name:
+        with atomic_path(done) as name:
             try:
                 torch.save(model.state_dict(), name)
             except (OSError, RuntimeError) as error:

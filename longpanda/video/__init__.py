@@ -11,7 +11,6 @@ from longpanda.video.letterbox import CLIP_MEAN_RGB, Letterbox, letterbox, lette
 from longpanda.video.opened import TimedFrame
 from longpanda.video.probe import probe
 from longpanda.video.sampling import Sampling, at_fps, explicit, uniform
-from longpanda.video.whole import alone_in, check_writable, write_whole
 
 __all__ = [
     "CLIP_MEAN_RGB",
@@ -22,10 +21,8 @@ __all__ = [
     "Sampling",
     "TimedFrame",
     "VideoInfo",
-    "alone_in",
     "at_fps",
     "check_workers",
-    "check_writable",
     "decode",
     "encode",
     "explicit",
@@ -37,5 +34,4 @@ __all__ = [
     "probe",
     "resize",
     "uniform",
-    "write_whole",
 ]

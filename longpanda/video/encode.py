@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from longpanda.errors import ConfigError, VideoError
+from longpanda.files import atomic_path, not_writable
 from longpanda.types import Frames
-from longpanda.video.whole import appearing_whole, not_writable
 
 _BT709, _LIMITED_RANGE = 1, 1
 
@@ -53,7 +53,7 @@ def encode(
     options = {"crf": str(crf), "preset": preset, "g": str(gop), "mbtree": "0"}  # x264's mbtree is not reproducible
     import av
 
-    with appearing_whole(Path(path)) as name:
+    with atomic_path(Path(path)) as name:
         try:
             return _write(frames, name, rate, options, threads)
         except av.error.FFmpegError as error:

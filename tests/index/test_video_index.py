@@ -307,7 +307,7 @@ def test_a_folder_with_other_things_is_not_written_into(panda, film, tmp_path):
 
 def test_a_full_disk_leaves_what_was_there(panda, film, tmp_path, monkeypatch):
     panda.index(film, tmp_path / "whole.vidx", fps=FPS)
-    real, written = store.write_whole, []
+    real, written = store.write_atomic, []
 
     def write(target, content):
         written.append(target)
@@ -315,10 +315,10 @@ def test_a_full_disk_leaves_what_was_there(panda, film, tmp_path, monkeypatch):
             raise ConfigError(f"'{target}' cannot be written (No space left on device)", "free space", "make room")
         real(target, content)
 
-    monkeypatch.setattr(store, "write_whole", write)
+    monkeypatch.setattr(store, "write_atomic", write)
     with pytest.raises(ConfigError, match="No space left"):
         panda.index(film, tmp_path / "cut.vidx", fps=FPS)
-    monkeypatch.setattr(store, "write_whole", real)
+    monkeypatch.setattr(store, "write_atomic", real)
     assert panda.ask(tmp_path / "cut.vidx", QUESTION).text
     panda.index(film, tmp_path / "cut.vidx", fps=FPS)
     assert files_of(tmp_path / "cut.vidx") == files_of(tmp_path / "whole.vidx")

@@ -86,7 +86,7 @@ def test_a_film_killed_between_its_two_files_has_no_scene(tmp_path, monkeypatch)
     def killed(*_):
         raise Killed
 
-    monkeypatch.setattr(sys.modules[film.__module__], "write_whole", killed)
+    monkeypatch.setattr(sys.modules[film.__module__], "write_atomic", killed)
     with pytest.raises(Killed):
         film(generate(scene_seed(Split.DEV, 4), 64.0), path, size_px=96, fps=0.1)
     with pytest.raises(ConfigError, match=r"no file .*x\.json"):

@@ -13,20 +13,21 @@ from dataclasses import replace
 import pytest
 
 from longpanda.errors import ConfigError
+from longpanda.files import exclusive_lock
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.film import read_film
 from longpanda.longwatch.folder import questions_jsonl, read_questions
 from longpanda.longwatch.make import make, verify
 from longpanda.longwatch.suite import SuitePlan
-from longpanda.video import alone_in, probe
+from longpanda.video import probe
 
 PLAN = SuitePlan(minutes=(3.0, 4.0), per_cell=5, seed=11, split="dev", size_px=96, fps=0.25)
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from longpanda.video import alone_in
-with alone_in(Path(sys.argv[1])):
+from longpanda.files import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print('held', flush=True)
     time.sleep(60)
 """
@@ -168,10 +169,10 @@ def test_a_folder_is_filled_by_one_process_at_a_time(tmp_path):
         with pytest.raises(ConfigError, match="another process"):
             list(make(PLAN, tmp_path))
         holder.kill()
-    with alone_in(tmp_path):
-        with pytest.raises(ConfigError, match="another thread"), alone_in(tmp_path):
+    with exclusive_lock(tmp_path):
+        with pytest.raises(ConfigError, match="another thread"), exclusive_lock(tmp_path):
             pass
-        with pytest.raises(ConfigError, match="another thread"), alone_in(tmp_path):
+        with pytest.raises(ConfigError, match="another thread"), exclusive_lock(tmp_path):
             pass  # and it is held still
 
 

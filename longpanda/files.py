@@ -12,7 +12,7 @@ from longpanda.errors import ConfigError
 
 
 @contextmanager
-def appearing_whole(target: Path) -> Iterator[str]:
+def atomic_path(target: Path) -> Iterator[str]:
     """Name of a file beside `target` that takes its place when the block ends well, and vanishes when it does not.
 
     Raises:
@@ -32,13 +32,13 @@ def appearing_whole(target: Path) -> Iterator[str]:
         raise
 
 
-def write_whole(target: Path, content: str | bytes) -> None:
+def write_atomic(target: Path, content: str | bytes) -> None:
     """Write a file as a whole or not at all; text as UTF-8.
 
     Raises:
-        ConfigError: as `appearing_whole`, or the disk is full.
+        ConfigError: as `atomic_path`, or the disk is full.
     """
-    with appearing_whole(target) as name:
+    with atomic_path(target) as name:
         try:
             Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
         except OSError as error:
@@ -46,7 +46,7 @@ def write_whole(target: Path, content: str | bytes) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path) -> Iterator[None]:
     """Hold a folder, through its file `lock`, until the block or this process ends, by whatever signal.
 
     A record lock: unlike flock's, it is not inherited, so that workers that outlive a killed process by some seconds
@@ -97,7 +97,7 @@ def check_writable(target: Path) -> None:
     """Refuse a name that no file can be written under, before the work whose result goes there.
 
     Raises:
-        ConfigError: as `appearing_whole`.
+        ConfigError: as `atomic_path`.
     """
     os.unlink(_neighbour(target))
 
