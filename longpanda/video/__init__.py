@@ -1,8 +1,8 @@
 """Video files -> `VideoClip`: probe a file, choose seconds, decode the frames on screen then, letterbox, and encode."""
 
 from longpanda.video.chunks import FrameChunk, iter_chunks
-from longpanda.video.crew import check_workers
 from longpanda.video.decode import decode, iter_frames
+from longpanda.video.decode_pool import check_workers
 from longpanda.video.encode import encode
 from longpanda.video.frame_times import FrameTimes, frame_times
 from longpanda.video.frames import Geometry

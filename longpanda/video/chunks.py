@@ -10,8 +10,8 @@ import numpy as np
 
 from longpanda.errors import ConfigError, VideoError, counted
 from longpanda.types import Frames, Seconds
-from longpanda.video.crew import Crew, Filled, Numbers, Part
-from longpanda.video.opened import Wish
+from longpanda.video.decode_pool import ChunkRequest, DecodedChunk, DecodePool, Numbers
+from longpanda.video.opened import DecodeSpec
 from longpanda.video.sampling import in_order
 
 
@@ -90,21 +90,21 @@ def iter_chunks(
     """
     if isinstance(chunk_frames, bool) or not isinstance(chunk_frames, int | np.integer) or chunk_frames < 1:
         raise ConfigError(f"chunk_frames={chunk_frames!r}", "a whole number of at least 1", "correct it")
-    wish = Wish(path, size_px, tolerance_seconds)
-    with Crew(wish, workers) as crew, closing(crew.fill(parts_of(in_order(seconds), chunk_frames))) as filled:
+    spec = DecodeSpec(path, size_px, tolerance_seconds)
+    with DecodePool(spec, workers) as pool, closing(pool.decode(parts_of(in_order(seconds), chunk_frames))) as filled:
         yield from map(_chunk, filled)
 
 
-def parts_of(seconds: Iterator[float], chunk_frames: int) -> Iterator[Part]:
+def parts_of(seconds: Iterator[float], chunk_frames: int) -> Iterator[ChunkRequest]:
     """Seconds as parts of so many; the last one, what is left."""
     for first in itertools.count(0, chunk_frames):
         times = np.fromiter(itertools.islice(seconds, chunk_frames), np.float64)
         if not len(times):
             return
-        yield Part(first, times)
+        yield ChunkRequest(first, times)
 
 
-def _chunk(filled: Filled) -> FrameChunk:
+def _chunk(filled: DecodedChunk) -> FrameChunk:
     first = filled.part.first
     missing = np.setdiff1d(np.arange(first, first + len(filled.part.times)), filled.numbers, assume_unique=True)
     return FrameChunk(filled.frames, filled.pts_seconds, filled.numbers, missing)

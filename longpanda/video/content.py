@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from longpanda.video.groups import Inspected
+from longpanda.video.gop import Inspected
 from longpanda.video.packets import Ticks
 from longpanda.video.timeline import LOST, Timeline
 

@@ -9,8 +9,8 @@ import numpy as np
 from longpanda.errors import ConfigError, CutVideoError
 from longpanda.types import Frames, Seconds, VideoClip
 from longpanda.video.chunks import parts_of
-from longpanda.video.crew import Crew, Part, check_workers
-from longpanda.video.opened import OpenVideo, TimedFrame, Wish, warn_of_damage
+from longpanda.video.decode_pool import ChunkRequest, DecodePool, check_workers
+from longpanda.video.opened import DecodeSpec, OpenVideo, TimedFrame, warn_of_damage
 from longpanda.video.sampling import explicit, in_order
 
 AHEAD_FRAMES = 64
@@ -56,13 +56,13 @@ def decode(
         CutVideoError: it has no frame at any of these seconds.
     """
     times = explicit(seconds)
-    with Crew(Wish(path, size_px, tolerance_seconds), workers) as crew:
-        frames = np.empty((len(times), *crew.size_px, 3), np.uint8)
+    with DecodePool(DecodeSpec(path, size_px, tolerance_seconds), workers) as pool:
+        frames = np.empty((len(times), *pool.size_px, 3), np.uint8)
         share = -(-len(times) // workers)
         cuts = [slice(start, start + share) for start in range(0, len(times), share)]
-        with closing(crew.fill(Part(cut.start, times[cut], frames[cut]) for cut in cuts)) as parts:
+        with closing(pool.decode(ChunkRequest(cut.start, times[cut], frames[cut]) for cut in cuts)) as parts:
             filled = list(parts)
-        duration_seconds, last_second = crew.info.duration_seconds, crew.last_second
+        duration_seconds, last_second = pool.info.duration_seconds, pool.last_second
     pts_seconds = np.concatenate([part.pts_seconds for part in filled])
     if not len(pts_seconds):
         raise CutVideoError(
@@ -110,24 +110,24 @@ def iter_frames(
         ConfigError: as `decode`, or several workers for every frame of a video.
         VideoError: the file is no video, see `probe`.
     """
-    wish = Wish(path, size_px, tolerance_seconds)
+    spec = DecodeSpec(path, size_px, tolerance_seconds)
     if check_workers(workers) > 1:
         if seconds is None:
             raise ConfigError(f"workers={workers} for every frame of a video", "chosen seconds", "use one worker")
-        yield from _read_ahead(wish, explicit(seconds if isinstance(seconds, np.ndarray) else list(seconds)), workers)
+        yield from _read_ahead(spec, explicit(seconds if isinstance(seconds, np.ndarray) else list(seconds)), workers)
         return
-    with OpenVideo(wish) as video:
+    with OpenVideo(spec) as video:
         try:
             yield from video.every() if seconds is None else video.at(in_order(seconds))
         finally:
             warn_of_damage(path, video.damage)
 
 
-def _read_ahead(wish: Wish, times: Seconds, workers: int) -> Generator[TimedFrame]:
+def _read_ahead(spec: DecodeSpec, times: Seconds, workers: int) -> Generator[TimedFrame]:
     """Frames from several workers; from one, where the stretches of several would lie in the same keyframe group."""
     stretch = min(-(-len(times) // workers), AHEAD_FRAMES)
-    with Crew(wish, workers) as crew:
+    with DecodePool(spec, workers) as pool:
         parts = parts_of(iter(times.tolist()), stretch)
-        with closing(crew.fill(parts, together=crew.spans_groups(times[:stretch]))) as filled:
+        with closing(pool.decode(parts, together=pool.spans_groups(times[:stretch]))) as filled:
             for one in filled:
                 yield from map(TimedFrame, one.frames, one.pts_seconds.tolist(), one.numbers.tolist())

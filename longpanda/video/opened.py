@@ -11,12 +11,12 @@ from typing import Any
 from longpanda.errors import ConfigError, VideoError
 from longpanda.types import Frames
 from longpanda.video.frames import UprightRgb
-from longpanda.video.groups import GroupDecoder
+from longpanda.video.gop import GopDecoder
+from longpanda.video.gop_reader import GopReader, Shown
 from longpanda.video.info import VideoInfo, describe
 from longpanda.video.letterbox import resize
 from longpanda.video.packets import KEY, PacketReader
-from longpanda.video.planned import PlannedReader, Shown
-from longpanda.video.reader import WalkingReader
+from longpanda.video.sequential_reader import SequentialReader
 from longpanda.video.source import Source
 from longpanda.video.survey import survey
 from longpanda.video.timeline import LOST, Timeline
@@ -44,7 +44,7 @@ class TimedFrame:
 
 
 @dataclass(frozen=True)
-class Wish:
+class DecodeSpec:
     """What is wanted of every frame of a file.
 
     Args:
@@ -85,18 +85,18 @@ class OpenVideo:
     """A file that is open until `close`; also a context manager, which closes it.
 
     Args:
-        wish: which file, and how its frames are to be.
+        spec: which file, and how its frames are to be.
         known: what another opening of the same file found out.
 
     Raises:
         VideoError: the file is no video, see `probe`.
     """
 
-    def __init__(self, wish: Wish, known: "Known | None" = None) -> None:
-        self._wish, self.source = wish, Source(wish.path, is_strict=True)
+    def __init__(self, spec: DecodeSpec, known: "Known | None" = None) -> None:
+        self._spec, self.source = spec, Source(spec.path, is_strict=True)
         try:
             self.timeline = survey(self.source) if known is None else known.timeline
-            self.decoder = GroupDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
+            self.decoder = GopDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
             # Each opening has its own: while PyAV converts a frame, it changes it, which no two threads may do at once.
             first, begins_damaged = _first(self.decoder, self.timeline)
             self.info = describe(self.source, self.timeline, first.frame) if known is None else known.info
@@ -105,11 +105,11 @@ class OpenVideo:
             raise
         self.known = Known(self.timeline, self.info)
         self._upright = UprightRgb(self.info.geometry)
-        self._reader: PlannedReader | WalkingReader
+        self._reader: GopReader | SequentialReader
         if self.timeline.is_in_order and first.number != LOST:
-            self._reader = PlannedReader(self.decoder, self.timeline, first, wish.tolerance_seconds, begins_damaged)
+            self._reader = GopReader(self.decoder, self.timeline, first, spec.tolerance_seconds, begins_damaged)
         else:
-            self._reader = WalkingReader(self.decoder, self.timeline, first)
+            self._reader = SequentialReader(self.decoder, self.timeline, first)
 
     def __enter__(self) -> "OpenVideo":
         return self
@@ -124,7 +124,7 @@ class OpenVideo:
     @property
     def size_px(self) -> tuple[int, int]:
         """(height, width) of the frames given out."""
-        return self._wish.size_px or (self.info.height_px, self.info.width_px)
+        return self._spec.size_px or (self.info.height_px, self.info.width_px)
 
     @property
     def last_second(self) -> float:
@@ -134,7 +134,7 @@ class OpenVideo:
     @property
     def can_skip(self) -> bool:
         """Need what lies before a picture's keyframe not be decoded for it?"""
-        return isinstance(self._reader, PlannedReader)
+        return isinstance(self._reader, GopReader)
 
     @property
     def damage(self) -> set[int]:
@@ -158,12 +158,12 @@ class OpenVideo:
 
     def _finish(self, shown: Shown, number: int) -> TimedFrame:
         pixels = self._upright(shown.frame)
-        if self._wish.size_px is not None:
-            pixels = resize(pixels[None], *self._wish.size_px)[0]
+        if self._spec.size_px is not None:
+            pixels = resize(pixels[None], *self._spec.size_px)[0]
         return TimedFrame(pixels, self.timeline.seconds_of(shown.ticks), number)
 
 
-def _first(decoder: GroupDecoder, timeline: Timeline) -> tuple[Shown, bool]:
+def _first(decoder: GopDecoder, timeline: Timeline) -> tuple[Shown, bool]:
     """The first picture that decodes, and whether a keyframe before it does not. Raises VideoError without one."""
     begins_damaged = False
     with closing(decoder.decode(0, len(timeline.table) - 1)) as frames:

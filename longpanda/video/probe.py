@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from longpanda.video.info import VideoInfo
-from longpanda.video.opened import OpenVideo, Wish
+from longpanda.video.opened import DecodeSpec, OpenVideo
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -18,5 +18,5 @@ def probe(path: str | Path) -> VideoInfo:
         VideoError: no such file, a directory, empty, no media file, no moving pictures (sound only, cover picture
             only), encrypted, or nothing in it decodes.
     """
-    with OpenVideo(Wish(path)) as video:
+    with OpenVideo(DecodeSpec(path)) as video:
         return video.info

@@ -20,7 +20,7 @@ from longpanda.index import VideoIndex, file_encoder, storage, store
 from longpanda.index.thumbnails import EVERY_SECONDS
 from longpanda.inference import load
 from longpanda.model.local_encoding import LocalEncoding
-from longpanda.video import Sampling, crew
+from longpanda.video import Sampling, decode_pool
 from longpanda.video import encode as write_video
 
 QUESTION = "What number is on the red circle?"
@@ -36,7 +36,7 @@ def panda(request, model_folder, compressed_folder):
 def small_blocks(monkeypatch):
     """So that 12 seconds are many blocks, for as many workers as are asked for."""
     monkeypatch.setattr(file_encoder, "LEAST_BLOCK_FRAMES", 16)
-    monkeypatch.setattr(crew, "SEVERAL_KEYFRAMES", 0)
+    monkeypatch.setattr(decode_pool, "SEVERAL_KEYFRAMES", 0)
 
 
 def files_of(index: Path) -> dict[str, bytes]:

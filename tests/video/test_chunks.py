@@ -14,8 +14,8 @@ from movies import number_in, remux
 from longpanda.errors import ConfigError, VideoError
 from longpanda.video import FrameChunk, decode, iter_chunks, iter_frames
 from longpanda.video.chunks import parts_of
-from longpanda.video.crew import Crew
-from longpanda.video.opened import OpenVideo, Wish
+from longpanda.video.decode_pool import DecodePool
+from longpanda.video.opened import DecodeSpec, OpenVideo
 
 SECONDS = [n / 7 for n in range(80)]  # 10 s of video, and beyond
 
@@ -95,11 +95,11 @@ def test_seconds_are_taken_as_they_are_needed(plain, workers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_can_be_given_parts_again(plain, workers):
     times = np.arange(0.0, 9.0, 0.5)
-    with Crew(Wish(plain), workers) as crew:
-        with closing(crew.fill(parts_of(iter(times), 4))) as filled:
+    with DecodePool(DecodeSpec(plain), workers) as pool:
+        with closing(pool.decode(parts_of(iter(times), 4))) as filled:
             next(filled)  # and no more
         for _ in range(2):
-            numbers = [number_in(pixels) for part in crew.fill(parts_of(iter(times), 4)) for pixels in part.frames]
+            numbers = [number_in(pixels) for part in pool.decode(parts_of(iter(times), 4)) for pixels in part.frames]
             assert numbers == list(range(0, 270, 15))
 
 

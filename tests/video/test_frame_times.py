@@ -5,7 +5,7 @@ import pytest
 
 from longpanda.errors import VideoError
 from longpanda.video import FrameTimes, encode, frame_times, iter_frames
-from longpanda.video.opened import OpenVideo, Wish
+from longpanda.video.opened import DecodeSpec, OpenVideo
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def film(tmp_path):
 
 def test_times_are_those_at_which_frames_are_shown(film):
     found = frame_times(film)
-    with OpenVideo(Wish(film)) as video:
+    with OpenVideo(DecodeSpec(film)) as video:
         shown = [frame.pts_seconds for frame in video.every()]
     np.testing.assert_allclose(found.seconds, shown, atol=1e-9)
     assert found.is_keyframe[0]

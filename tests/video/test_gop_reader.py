@@ -8,8 +8,8 @@ from movies import B_FRAMES, remux, write_movie
 
 from longpanda.errors import ConfigError
 from longpanda.video import decode, iter_frames, uniform
-from longpanda.video.groups import GroupDecoder
-from longpanda.video.opened import OpenVideo, Wish
+from longpanda.video.gop import GopDecoder
+from longpanda.video.opened import DecodeSpec, OpenVideo
 from longpanda.video.packets import PacketReader
 
 COUNT = 150
@@ -99,7 +99,7 @@ def test_each_second_alone_has_the_frame_it_has_among_others(movies, kind):
 @pytest.mark.parametrize("kind", PLANNED)
 def test_groups_of_sound_files_are_decoded_once(movies, kind, monkeypatch):
     path, shown = movies(kind)
-    monkeypatch.setattr(GroupDecoder, "inspect", lambda *_: pytest.fail("decoded to see what there is"))
+    monkeypatch.setattr(GopDecoder, "inspect", lambda *_: pytest.fail("decoded to see what there is"))
     check(path, shown, uniform(float(shown.pts_seconds[-1]), 9))
 
 
@@ -113,7 +113,7 @@ def decoded_by(monkeypatch, path, seconds, **options):
             fed.append(number)
             yield number, packet
 
-    with OpenVideo(Wish(path, **options)) as video, monkeypatch.context() as patch:
+    with OpenVideo(DecodeSpec(path, **options)) as video, monkeypatch.context() as patch:
         patch.setattr(PacketReader, "packets", counted)
         pts_seconds = [frame.pts_seconds for frame in video.at(seconds)]
     return len(fed), pts_seconds
@@ -133,7 +133,7 @@ def test_no_seek_where_no_whole_group_can_be_left_out(plain, tmp_path, monkeypat
     original = PacketReader._try
     monkeypatch.setattr(PacketReader, "_try", lambda self, how: (seeks.append(how), original(self, how))[1])
     monkeypatch.setattr(PacketReader, "reopen", lambda _: pytest.fail("opened again"))
-    with OpenVideo(Wish(path)) as video:
+    with OpenVideo(DecodeSpec(path)) as video:
         assert len(list(video.at(np.arange(0.004, 9.8, 0.7)))) == 14
         assert len(seeks) <= 2  # to the first picture once packets have been read, and back behind it
         seeks.clear()
@@ -167,7 +167,7 @@ def test_seeking_goes_on_until_it_has_failed_three_times(plain, monkeypatch, fai
         container.seek(offset, **options)
 
     monkeypatch.setattr("longpanda.video.packets.seek", seek)
-    with OpenVideo(Wish(plain)) as video:
+    with OpenVideo(DecodeSpec(plain)) as video:
         for second in (8.1, 6.1, 4.1, 2.1, 0.1):
             (frame,) = video.at([second])
             np.testing.assert_array_equal(frame.pixels, shown.pixels[shown.at([second])[0]])
@@ -261,7 +261,7 @@ def test_what_is_decoded_without_its_reference_is_the_same_whoever_asks(movies, 
 
 def test_hevc_of_several_sub_layers_is_not_dropped_from(movies):
     for kind, drops in (("hevc", "NONREF"), ("hevc sub-layers", "DEFAULT")):
-        with OpenVideo(Wish(movies(kind)[0])) as video:
+        with OpenVideo(DecodeSpec(movies(kind)[0])) as video:
             assert video.decoder.drops == drops
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from longpanda.errors import ConfigError
 from longpanda.types import Frames, Seconds
-from longpanda.video.opened import OpenVideo, TimedFrame, Wish, warn_of_damage
+from longpanda.video.opened import DecodeSpec, OpenVideo, TimedFrame, warn_of_damage
 
 Numbers = npt.NDArray[np.int64]
 MOST_WORKERS = 64
@@ -20,26 +20,26 @@ SEVERAL_KEYFRAMES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ChunkRequest:
     """Some of the wanted seconds, and where their frames go.
 
     Args:
         first: the number of the first of them among all wanted seconds.
         times: float64 [N], in order.
-        room: uint8 [N, H, W, 3] to write to; None: an array is made when the first frame arrives.
+        out: uint8 [N, H, W, 3] to write to; None: an array is made when the first frame arrives.
     """
 
     first: int
     times: Seconds
-    room: Frames | None = None
+    out: Frames | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Filled:
+class DecodedChunk:
     """The frames of one part.
 
     Args:
-        frames: uint8 [T, H, W, 3], T <= N: a view of the room given.
+        frames: uint8 [T, H, W, 3], T <= N: a view of the array given.
         pts_seconds: float64 [T].
         numbers: int64 [T], which of all wanted seconds they answer.
         part: what was asked for.
@@ -48,17 +48,17 @@ class Filled:
     frames: Frames
     pts_seconds: Seconds
     numbers: Numbers
-    part: Part
+    part: ChunkRequest
 
 
-class Crew:
+class DecodePool:
     """Workers of one video; a context manager. Warns at the end if some of the file was damaged.
 
     Every worker is a thread with the file open for itself: decoding releases the interpreter's lock. One worker needs
     no thread.
 
     Args:
-        wish: which file, and how its frames are to be.
+        spec: which file, and how its frames are to be.
         workers: how many.
 
     Raises:
@@ -66,18 +66,18 @@ class Crew:
         VideoError: the file is no video, see `probe`.
     """
 
-    def __init__(self, wish: Wish, workers: int) -> None:
-        self._wish, self._workers = wish, check_workers(workers)
-        first = OpenVideo(wish)
+    def __init__(self, spec: DecodeSpec, workers: int) -> None:
+        self._spec, self._workers = spec, check_workers(workers)
+        first = OpenVideo(spec)
         self.info, self.size_px, self._known = first.info, first.size_px, first.known
         self._opened = [first]
         self._idle = deque([first])
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "DecodePool":
         return self
 
     def __exit__(self, *error: Any) -> None:
-        warn_of_damage(self._wish.path, set().union(*(video.damage for video in self._opened)))
+        warn_of_damage(self._spec.path, set().union(*(video.damage for video in self._opened)))
         for video in self._opened:
             video.close()
 
@@ -94,8 +94,8 @@ class Crew:
         first, last = float(times[0]), float(times[-1])
         return self._known.timeline.keys_between(first, last) >= SEVERAL_KEYFRAMES
 
-    def fill(self, parts: Iterable[Part], together: bool = True) -> Generator[Filled]:
-        """Decode parts, which follow each other, in order; close what this returns before the crew.
+    def decode(self, parts: Iterable[ChunkRequest], together: bool = True) -> Generator[DecodedChunk]:
+        """Decode parts, which follow each other, in order; close what this returns before the pool.
 
         It can be called again when what it returned is closed or at its end.
 
@@ -110,28 +110,28 @@ class Crew:
             Exception: whatever a worker, or `parts`, raises.
         """
         is_shared = together and self._workers > 1 and self._opened[0].can_skip
-        return self._fill_together(parts) if is_shared else self._fill_alone(parts)
+        return self._decode_together(parts) if is_shared else self._decode_alone(parts)
 
-    def _fill_alone(self, parts: Iterable[Part]) -> Generator[Filled]:
-        begun: deque[_Filling] = deque()
+    def _decode_alone(self, parts: Iterable[ChunkRequest]) -> Generator[DecodedChunk]:
+        begun: deque[_ChunkBuffer] = deque()
         for frame in self._opened[0].at(self._times(parts, begun)):
             while frame.number >= begun[0].end:
                 yield begun.popleft().done()
             begun[0].put(frame, frame.number)
-        yield from (filling.done() for filling in begun)
+        yield from (buffer.done() for buffer in begun)
 
-    def _times(self, parts: Iterable[Part], begun: "deque[_Filling]") -> Iterator[float]:
+    def _times(self, parts: Iterable[ChunkRequest], begun: "deque[_ChunkBuffer]") -> Iterator[float]:
         for part in parts:
-            begun.append(_Filling(part, self.size_px))
+            begun.append(_ChunkBuffer(part, self.size_px))
             yield from part.times.tolist()
 
-    def _fill_together(self, parts: Iterable[Part]) -> Generator[Filled]:
-        begun: deque[Future[Filled]] = deque()
+    def _decode_together(self, parts: Iterable[ChunkRequest]) -> Generator[DecodedChunk]:
+        begun: deque[Future[DecodedChunk]] = deque()
         stopped = threading.Event()
-        with ThreadPoolExecutor(self._workers, "decode") as pool:
+        with ThreadPoolExecutor(self._workers, "decode") as executor:
             try:
                 for part in parts:
-                    begun.append(pool.submit(self._fill, part, stopped))
+                    begun.append(executor.submit(self._decode, part, stopped))
                     if len(begun) > self._workers:
                         yield begun.popleft().result()
                 while begun:
@@ -141,31 +141,31 @@ class Crew:
                 for future in begun:
                     future.cancel()
 
-    def _fill(self, part: Part, stopped: threading.Event) -> Filled:
-        video, filling = self._take_video(), _Filling(part, self.size_px)
+    def _decode(self, part: ChunkRequest, stopped: threading.Event) -> DecodedChunk:
+        video, buffer = self._take_video(), _ChunkBuffer(part, self.size_px)
         try:
             for frame in video.at(part.times.tolist()):
                 if stopped.is_set():
                     break
-                filling.put(frame, part.first + frame.number)
+                buffer.put(frame, part.first + frame.number)
         finally:
             self._idle.append(video)
-        return filling.done()
+        return buffer.done()
 
     def _take_video(self) -> OpenVideo:
         try:
             return self._idle.popleft()
         except IndexError:
-            video = OpenVideo(self._wish, self._known)
+            video = OpenVideo(self._spec, self._known)
             self._opened.append(video)
             return video
 
 
-class _Filling:
+class _ChunkBuffer:
     """A part while its frames arrive."""
 
-    def __init__(self, part: Part, size_px: tuple[int, int]) -> None:
-        self._part, self._size_px, self._room = part, size_px, part.room
+    def __init__(self, part: ChunkRequest, size_px: tuple[int, int]) -> None:
+        self._part, self._size_px, self._out = part, size_px, part.out
         self._pts_seconds: list[float] = []
         self._numbers: list[int] = []
 
@@ -176,17 +176,17 @@ class _Filling:
 
     def put(self, frame: TimedFrame, number: int) -> None:
         """Take the next frame."""
-        if self._room is None:
-            self._room = np.empty((len(self._part.times), *self._size_px, 3), np.uint8)
-        self._room[len(self._numbers)] = frame.pixels
+        if self._out is None:
+            self._out = np.empty((len(self._part.times), *self._size_px, 3), np.uint8)
+        self._out[len(self._numbers)] = frame.pixels
         self._pts_seconds.append(frame.pts_seconds)
         self._numbers.append(number)
 
-    def done(self) -> Filled:
+    def done(self) -> DecodedChunk:
         """What has arrived."""
-        room = np.empty((0, *self._size_px, 3), np.uint8) if self._room is None else self._room
+        out = np.empty((0, *self._size_px, 3), np.uint8) if self._out is None else self._out
         numbers = np.asarray(self._numbers, np.int64)
-        return Filled(room[: len(numbers)], np.asarray(self._pts_seconds, np.float64), numbers, self._part)
+        return DecodedChunk(out[: len(numbers)], np.asarray(self._pts_seconds, np.float64), numbers, self._part)
 
 
 def check_workers(workers: int) -> int:

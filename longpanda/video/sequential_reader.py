@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 
-from longpanda.video.groups import GroupDecoder
-from longpanda.video.planned import Shown
+from longpanda.video.gop import GopDecoder
+from longpanda.video.gop_reader import Shown
 from longpanda.video.timeline import Timeline
 
 
-class WalkingReader:
-    """Answers as `PlannedReader`, by decoding everything from the first packet on.
+class SequentialReader:
+    """Answers as `GopReader`, by decoding everything from the first packet on.
 
     For files whose packets do not say when their pictures are shown (AVI, ASF, bare streams with B pictures), and for
     decoders that do not say from which packet a picture is: the n-th picture that the decoder gives is shown at the
@@ -21,7 +21,7 @@ class WalkingReader:
         first: the first picture that decodes.
     """
 
-    def __init__(self, decoder: GroupDecoder, timeline: Timeline, first: Shown) -> None:
+    def __init__(self, decoder: GopDecoder, timeline: Timeline, first: Shown) -> None:
         self._decoder, self._timeline, self._first = decoder, timeline, first
         self.damaged: set[int] = set()
 

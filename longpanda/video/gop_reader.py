@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from longpanda.video.content import Content, content_of
-from longpanda.video.groups import GroupDecoder, SurpriseError
+from longpanda.video.gop import GopDecoder, SurpriseError
 from longpanda.video.timeline import LOST, Timeline
 
 _SURPRISES_EXPECTED = 2
@@ -46,7 +46,7 @@ class Target:
     place: int
 
 
-class PlannedReader:
+class GopReader:
     """Answers "which picture is on screen at this second" from the time line, and decodes only what it must.
 
     Seconds of one keyframe group are answered together: decoding starts with the keyframe, ends with the last wanted
@@ -65,7 +65,7 @@ class PlannedReader:
 
     def __init__(
         self,
-        decoder: GroupDecoder,
+        decoder: GopDecoder,
         timeline: Timeline,
         first: Shown,
         tolerance_seconds: float = 0.0,

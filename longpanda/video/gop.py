@@ -35,7 +35,7 @@ class Inspected:
     failed: frozenset[int]
 
 
-class GroupDecoder:
+class GopDecoder:
     """Decodes keyframe groups of an open file, each by itself.
 
     Every group is decoded from its keyframe with an empty decoder, however it was reached: so a picture is the same
