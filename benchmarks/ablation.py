@@ -79,7 +79,7 @@ class Trial:
     Args:
         mixing: a key of `MIXING`.
         tokens: a key of `TOKENS`.
-        seed: of the new weights and of the lessons.
+        seed: of the new weights and of the examples.
     """
 
     mixing: str

@@ -11,8 +11,8 @@ OUTCOMES = ("works", "refused", "not made", "WRONG", "FAULT")
 COLUMNS = {
     "kept": "question after a kept prefix",
     "batch": "batch of several lengths",
-    "taught": "lessons of one question",
-    "side_by_side": "lessons of several",
+    "taught": "examples of one question",
+    "side_by_side": "examples of several",
     "saved": "saved",
 }
 """What was tried, by its name in a row."""

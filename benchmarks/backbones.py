@@ -33,7 +33,7 @@ from longpanda.longwatch import vocabulary
 from longpanda.model.configuration import StabConfig
 from longpanda.model.trial import Limits, apart
 from longpanda.processing.tokenizer import word_tokenizer
-from longpanda.types import Lesson, Sample, VideoClip
+from longpanda.types import Example, Sample, VideoClip
 
 RESULTS = Path(__file__).parent / "results" / "backbones.json"
 QUESTIONS = ("What number is on the red circle?", "Where is the key?")
@@ -132,20 +132,20 @@ class Row:
     def side_by_side(self) -> str:
         """Two questions behind one clip, hidden from each other, as the second alone."""
         samples = tuple(Sample(question, "42", "needle") for question in QUESTIONS)
-        both, alone = (self.processor.lessons([Lesson(clip(2, 0), asked)]) for asked in (samples, samples[1:]))
+        both, alone = (self.processor.training_batch([Example(clip(2, 0), asked)]) for asked in (samples, samples[1:]))
         answers = [batch["labels"][0] >= 0 for batch in (both, alone)]
         count = int(answers[1].sum())
         logits = [self.model(**batch).logits[0][at][-count:] for batch, at in zip((both, alone), answers, strict=True)]
         return self._equal(logits[0], logits[1])
 
     def taught(self) -> str:
-        """Lessons of one question each, and of two lengths: answers as alone, and two steps with a gradient."""
+        """Examples of one question each, and of two lengths: answers as alone, and two steps with a gradient."""
         samples = [Sample(question, "42", "needle") for question in QUESTIONS]
-        lessons = [Lesson(clip(4 - 2 * row, row), (sample,)) for row, sample in enumerate(samples)]
-        batch = self.processor.lessons(lessons)
+        examples = [Example(clip(4 - 2 * row, row), (sample,)) for row, sample in enumerate(samples)]
+        batch = self.processor.training_batch(examples)
         logits = self.model(**batch).logits
-        for row, (lesson, sample) in enumerate(zip(lessons, samples, strict=True)):
-            alone = self._whole(self.processor(self.processor.chat(sample.question, "42"), [lesson.clip]))
+        for row, (example, sample) in enumerate(zip(examples, samples, strict=True)):
+            alone = self._whole(self.processor(self.processor.chat(sample.question, "42"), [example.clip]))
             if (said := self._equal(logits[row : row + 1, : alone.shape[1]], alone)) != "equal":
                 return said
         learner = torch.optim.SGD(self.model.train().parameters(), lr=1e-3)

@@ -27,7 +27,7 @@ import longpanda
 from benchmarks.measure import machine, write_json
 from longpanda.cli.main import main as command
 from longpanda.longwatch import generate, render
-from longpanda.longwatch.lessons import LongWatchData
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.train.recipe import load_recipe
 from longpanda.types import VideoClip
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.masks
 
-Each row stands in a process of its own: one lesson of so many tokens, three quarters of them shared and two questions,
+Each row stands in a process of its own: one example of so many tokens, three quarters of them shared and two questions,
 through a language model of two layers, forward only. Peak memory counts from the loaded model on. On a CPU flex
 attention is compiled on its first call, whose memory counts for both kinds of attention alike: before measuring, a
 short row passes through.

@@ -16,7 +16,7 @@ from longpanda.inference.prefix import language_fingerprint
 from longpanda.inference.session import Session
 from longpanda.inference.watched import Watched
 from longpanda.longwatch import FAMILIES, Scene, render
-from longpanda.longwatch.lessons import paced_gallery
+from longpanda.longwatch.examples import paced_gallery
 from longpanda.types import Sample, Seconds, VideoClip
 
 AS_LONG_AS_THE_CONTEXT = sys.maxsize

@@ -236,7 +236,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Example:
     """What training learns from: one clip and every question asked of it.
 
     Args:

@@ -217,7 +217,7 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
     (direction, "longpanda/evaluate/runner.py", "from longpanda.index import load"),
     (direction, "longpanda/index/build.py", "from longpanda.longwatch import generate"),
     (direction, "longpanda/index/build.py", "from longpanda.inference.load import LongPanda"),
-    (direction, "longpanda/longwatch/lessons.py", "from longpanda.train.recipe import Recipe"),
+    (direction, "longpanda/longwatch/examples.py", "from longpanda.train.recipe import Recipe"),
     (direction, "longpanda/errors.py", "if TYPE_CHECKING:\n    from longpanda.types import Sample"),
     (direction, "longpanda/train/run.py", "import longpanda"),
     (direction, "longpanda/train/run.py", "from longpanda import load"),
@@ -247,7 +247,7 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
     (machine_paths, "docs/notes.md", "cd {}home/someone/src".format("/")),
 )
 FINE: tuple[tuple[Rule, str, str], ...] = (
-    (direction, "longpanda/train/data_kinds.py", "from longpanda.longwatch.lessons import LongWatchData"),
+    (direction, "longpanda/train/data_kinds.py", "from longpanda.longwatch.examples import LongWatchData"),
     (direction, "longpanda/processing/prompt.py", "from longpanda.model.configuration import StabConfig"),
     (direction, "longpanda/cli/main.py", "from longpanda import __version__\nfrom longpanda.cli import ask"),
     (

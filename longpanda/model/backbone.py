@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 WINDOWS = ("sliding_window", "sliding_window_size", "window_size", "attention_window_size", "attention_chunk_size")
 """Fields for how far a layer sees."""
 _ANOTHER = "choose another one"
-_APART = "give each lesson one question (in a recipe: one family, questions: 1)"
+_APART = "give each example one question (in a recipe: one family, questions: 1)"
 
 
 class Backbone:

@@ -215,7 +215,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if block_ids is not None:
             if attention_mask is not None or past_key_values is not None:
                 found = "block_ids beside an attention_mask or a cache"
-                raise PromptError(found, "one of them", "pass what LongPandaProcessor.lessons gives as it is")
+                raise PromptError(found, "one of them", "pass what LongPandaProcessor.training_batch gives as it is")
             mask = self.backbone.block_mask(block_ids, inputs_embeds.dtype)
         arguments = self._arguments(mask, position_ids, past_key_values, inputs_embeds)
         if labels is not None:

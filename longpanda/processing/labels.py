@@ -12,14 +12,14 @@ import torch
 
 from longpanda.errors import ConfigError
 from longpanda.model.configuration import StabConfig, cells_of
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 IGNORED = -100
 """The class of what is not known, as PyTorch's losses have it."""
 
 
-def labels_of(lessons: Sequence[Lesson], stab: StabConfig) -> dict[str, torch.Tensor]:
-    """Labels of a batch; none where no lesson has any.
+def labels_of(examples: Sequence[Example], stab: StabConfig) -> dict[str, torch.Tensor]:
+    """Labels of a batch; none where no example has any.
 
     Returns:
         cell_labels [N, A], one row for each token of a frame: what the region shows in which a cell of the model lies
@@ -27,34 +27,34 @@ def labels_of(lessons: Sequence[Lesson], stab: StabConfig) -> dict[str, torch.Te
         region_labels [F, R, A], one row for each region of a frame.
 
     Raises:
-        ConfigError: labels of other frames than the clip's, of other regions or attributes than another lesson's, or
+        ConfigError: labels of other frames than the clip's, of other regions or attributes than another example's, or
             of more rows or columns than the model has cells.
     """
-    shapes = [lesson.cell_labels.shape[1:] for lesson in lessons if lesson.cell_labels is not None]
+    shapes = [example.cell_labels.shape[1:] for example in examples if example.cell_labels is not None]
     if not shapes:
         return {}
-    each = [_labels(lesson, shapes[0]) for lesson in lessons]
-    tokens = [_of_tokens(*pair, stab) for pair in zip(lessons, each, strict=True)]
+    each = [_labels(example, shapes[0]) for example in examples]
+    tokens = [_of_tokens(*pair, stab) for pair in zip(examples, each, strict=True)]
     regions = [one.reshape(len(one), -1, one.shape[-1]) for one in each]
     joined = {"cell_labels": np.concatenate(tokens), "region_labels": np.concatenate(regions)}
     return {name: torch.from_numpy(labels) for name, labels in joined.items()}
 
 
-def _labels(lesson: Lesson, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """A lesson's labels [T, r, c, A], all of them `IGNORED` where it has none. Raises ConfigError as `labels_of`."""
-    wanted = (len(lesson.clip), *shape)
-    if lesson.cell_labels is None:
+def _labels(example: Example, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """An example's labels [T, r, c, A], all of them `IGNORED` where it has none. Raises ConfigError as `labels_of`."""
+    wanted = (len(example.clip), *shape)
+    if example.cell_labels is None:
         return np.full(wanted, IGNORED, np.int64)
-    if lesson.cell_labels.shape != wanted or len(wanted) != 4:
-        found = f"cell labels {list(lesson.cell_labels.shape)}"
+    if example.cell_labels.shape != wanted or len(wanted) != 4:
+        found = f"cell labels {list(example.cell_labels.shape)}"
         expected = f"{list(wanted)}: frames, rows, columns, attributes"
         raise ConfigError(found, expected, "label every frame of the clip, and all clips of a batch alike")
-    return lesson.cell_labels
+    return example.cell_labels
 
 
-def _of_tokens(lesson: Lesson, labels: npt.NDArray[np.int64], stab: StabConfig) -> npt.NDArray[np.int64]:
+def _of_tokens(example: Example, labels: npt.NDArray[np.int64], stab: StabConfig) -> npt.NDArray[np.int64]:
     """Labels [T, r, c, A] as one row for each of a frame's tokens. Raises ConfigError as `labels_of`."""
-    rows, columns = cells_of(lesson.clip.frames.shape[1], lesson.clip.frames.shape[2], stab)
+    rows, columns = cells_of(example.clip.frames.shape[1], example.clip.frames.shape[2], stab)
     frames, label_rows, label_columns, attributes = labels.shape
     if rows < label_rows or columns < label_columns:
         found = f"cell labels of {label_rows} x {label_columns} regions for {rows} x {columns} cells"

@@ -14,7 +14,7 @@ from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.processing.messages import ModelInputs, clips_of, plain, together
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
 from longpanda.processing.templates import names_in, written
-from longpanda.types import Lesson, Prompt, Timeline, VideoClip
+from longpanda.types import Example, Prompt, Timeline, VideoClip
 
 ALWAYS = (("return_tensors", "pt"), ("return_tensors", None), ("padding", True), ("padding", "longest"))
 """Options of transformers' processors that say what is done anyway."""
@@ -225,26 +225,26 @@ class LongPandaProcessor(ProcessorMixin):
         """Tokens of a written time."""
         return len(self.tokenizer.encode(timestamp(second), add_special_tokens=False))
 
-    def lessons(self, lessons: Sequence[Lesson]) -> BatchFeature:
+    def training_batch(self, examples: Sequence[Example]) -> BatchFeature:
         """A training batch: all questions of a clip side by side, sharing its visual tokens but not seeing each other.
 
         Returns:
-            As `__call__`, padded on the right, with labels [B, L]. Where a lesson has several questions, also
+            As `__call__`, padded on the right, with labels [B, L]. Where an example has several questions, also
             position_ids [B, L], and in place of the attention_mask block_ids [B, L], 0 for what all questions share
             and -1 for padding: every question has the logits it would have alone. Where none has, any causal language
-            model can be taught. Where any lesson has cell labels, also those of `labels_of`. Without any question,
+            model can be taught. Where any example has cell labels, also those of `labels_of`. Without any question,
             pictures and labels only.
 
         Raises:
             PromptError: a question is empty, or the chat template writes a prompt otherwise when its answer follows.
             ConfigError: labels that do not fit (see `labels_of`), or no end of an answer (see `end_token_id`).
         """
-        vision = self.image_processor.preprocess([lesson.clip for lesson in lessons])
-        timelines = [self.image_processor.timeline(lesson.clip) for lesson in lessons]
-        vision |= labels_of(lessons, self.image_processor.stab)
-        if not any(lesson.samples for lesson in lessons):
+        vision = self.image_processor.preprocess([example.clip for example in examples])
+        timelines = [self.image_processor.timeline(example.clip) for example in examples]
+        vision |= labels_of(examples, self.image_processor.stab)
+        if not any(example.samples for example in examples):
             return vision
-        rows = [self._lesson_row(lesson, timeline) for lesson, timeline in zip(lessons, timelines, strict=True)]
+        rows = [self._example_row(example, timeline) for example, timeline in zip(examples, timelines, strict=True)]
         length = max(len(row["input_ids"]) for row in rows)
         pad = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED, "position_ids": 0, "block": -1}
         padded = {
@@ -252,18 +252,18 @@ class LongPandaProcessor(ProcessorMixin):
             for key, value in pad.items()
         }
         block = padded.pop("block")
-        if all(len(lesson.samples) <= 1 for lesson in lessons):
+        if all(len(example.samples) <= 1 for example in examples):
             del padded["position_ids"]  # those that every language model counts by itself: padding comes last
             return BatchFeature({**padded, "attention_mask": (block >= 0).long(), **vision})
         return BatchFeature({**padded, "block_ids": block, **vision})
 
-    def _lesson_row(self, lesson: Lesson, timeline: Timeline) -> dict[str, list[int]]:
-        """Ids, labels, positions and block numbers of one lesson; block 0 is the clip, question i is block i + 1."""
+    def _example_row(self, example: Example, timeline: Timeline) -> dict[str, list[int]]:
+        """Ids, labels, positions and block numbers of one example; block 0 is the clip, question i is block i + 1."""
         media = media_ids(self.tokenizer, timeline, self.video_token_id)
         row: dict[str, list[int]] = {"input_ids": [], "labels": [], "position_ids": [], "block": []}
-        if not lesson.samples:
+        if not example.samples:
             _extend(row, media, [IGNORED] * len(media), 0, 0)
-        for number, sample in enumerate(lesson.samples):
+        for number, sample in enumerate(example.samples):
             asked, whole = _asked_and_answered(self, sample.question, sample.target)
             marker = asked.index(self.video_token_id)
             head = list(asked[:marker]) + media

@@ -6,8 +6,8 @@ Another kind is a class with these members and a name in `DATA_KINDS`; its field
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from longpanda.longwatch.lessons import LongWatchData
-from longpanda.types import Lesson
+from longpanda.longwatch.examples import LongWatchData
+from longpanda.types import Example
 
 
 class ExampleSource(Protocol):
@@ -19,7 +19,7 @@ class ExampleSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Lesson: ...
+    def __getitem__(self, index: int) -> Example: ...
 
 
 class DataKind(Protocol):

@@ -7,7 +7,7 @@ import yaml
 from longpanda.errors import ConfigError
 
 _SHOWN = ("frames", "stills", "still_cards", "scenes", "start_minutes", "step_seconds", "families", "questions")
-"""What a stage itself said of its lessons, which were all of LongWatch."""
+"""What a stage itself said of its examples, which were all of LongWatch."""
 
 
 def refuse_old_form(tree: Any) -> None:

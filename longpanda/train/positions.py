@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from longpanda.shapes import Int
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 MOST_SKIPS = 8
 
@@ -25,28 +25,28 @@ def from_mask(attention_mask: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
 def spread(
     position_ids: Int[Tensor, "B L"],
     input_ids: Int[Tensor, "B L"],
-    lessons: Sequence[Lesson],
+    examples: Sequence[Example],
     placeholder_id: int,
     positions: int,
 ) -> Int[Tensor, "B L"]:
-    """Positions with 1 to 8 random skips between stretches of frames, in three of four lessons.
+    """Positions with 1 to 8 random skips between stretches of frames, in three of four examples.
 
-    The skips follow from the times of a lesson's frames alone, so that a resumed run sees the same.
+    The skips follow from the times of an example's frames alone, so that a resumed run sees the same.
 
     Args:
-        position_ids: of a batch of lessons.
+        position_ids: of a batch of examples.
         input_ids: of the same.
-        lessons: what the rows were made of.
+        examples: what the rows were made of.
         placeholder_id: stands for visual tokens.
         positions: the most that there are: the last one of a row may come anywhere up to here.
     """
-    rows = zip(position_ids, input_ids == placeholder_id, lessons, strict=True)
-    return torch.stack([_skipped(ids, visual, lesson, positions) for ids, visual, lesson in rows])
+    rows = zip(position_ids, input_ids == placeholder_id, examples, strict=True)
+    return torch.stack([_skipped(ids, visual, example, positions) for ids, visual, example in rows])
 
 
-def _skipped(ids: Int[Tensor, " L"], visual: Tensor, lesson: Lesson, positions: int) -> Int[Tensor, " L"]:
+def _skipped(ids: Int[Tensor, " L"], visual: Tensor, example: Example, positions: int) -> Int[Tensor, " L"]:
     """One row. Stretches begin where a visual token is followed by text that is followed by visual tokens."""
-    rng = np.random.Generator(np.random.PCG64((0x905E, zlib.crc32(lesson.clip.pts_seconds.tobytes()))))
+    rng = np.random.Generator(np.random.PCG64((0x905E, zlib.crc32(example.clip.pts_seconds.tobytes()))))
     shown = visual.nonzero().flatten()
     starts = ids[shown[:-1][shown.diff() > 1] + 1].tolist()
     room = positions - 1 - int(ids.max())

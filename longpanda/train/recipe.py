@@ -32,7 +32,7 @@ class ModelRecipe:
         sampling: how a video is read when the caller does not say.
         notice: a limit that every answer carries.
         temporal: fields of `TemporalConfig`, at STAB's width; null makes a model without a compressor.
-        single_turn: each lesson is one question: `longpanda chat` asks each by itself, too.
+        single_turn: each example is one question: `longpanda chat` asks each by itself, too.
         backbone: a folder or hub id of a pretrained causal language model, in place of `text`.
         chat_template: how questions and answers are written (Jinja), where the backbone's tokenizer has no template.
 
@@ -129,13 +129,13 @@ class Recipe:
         words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
         attention_scale: the finished model's attention logits are multiplied by this, see `scale_attention`; that of
             `start` is left behind by a new `model`, and stays without one.
-        times_seconds: least time between two times written in the finished model's prompts; lessons have every group's.
-            null is 0, or with no `model` what `start` has.
+        times_seconds: least time between two times written in the finished model's prompts; examples have every
+            group's. null is 0, or with no `model` what `start` has.
         seed: of the initial weights.
         weight_decay: AdamW's.
         beta2: AdamW's second moment.
         max_grad_norm: gradients are clipped to it.
-        workers: processes that render lessons beside the training process.
+        workers: processes that render examples beside the training process.
         threads: CPU threads of the training process, 0 for all.
         bf16: autocast to bfloat16.
         save_steps: a checkpoint every so many steps.

@@ -29,9 +29,9 @@ from longpanda.train.claim import check, check_recipe, claim, record
 from longpanda.train.data_kinds import ExampleSource
 from longpanda.train.positions import from_mask, spread
 from longpanda.train.recipe import Recipe, StageRecipe
-from longpanda.train.trainer import LessonTrainer
+from longpanda.train.trainer import ExampleTrainer
 from longpanda.train.training_model import PandaForTraining
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 _log = logging.getLogger(__name__)
 
@@ -230,7 +230,7 @@ def _run_stage(
         model.load_state_dict(_weights_of(done))
         return None
     model.begin(stage)
-    trainer = LessonTrainer(
+    trainer = ExampleTrainer(
         model=model,
         args=arguments,
         train_dataset=source,
@@ -260,7 +260,7 @@ def _weights_of(done: Path) -> dict[str, torch.Tensor]:
 
 
 class _Collate:
-    """Lessons to a training batch, in the worker process, which leaves signals to the one that trains.
+    """Examples to a training batch, in the worker process, which leaves signals to the one that trains.
 
     Ctrl-C, and system managers, send them to all: a worker that ended would take the step in work with it, and the
     checkpoint behind that.
@@ -270,17 +270,17 @@ class _Collate:
         self.processor, self.positions = processor, stage.positions
         self.is_labelled = any(one.reads_labels for one in stage.objectives)
 
-    def __call__(self, lessons: list[Lesson]) -> dict[str, Any]:
+    def __call__(self, examples: list[Example]) -> dict[str, Any]:
         if torch.utils.data.get_worker_info() is not None:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         if not self.is_labelled:  # of labels that do not fit the model either
-            lessons = [replace(lesson, cell_labels=None) for lesson in lessons]
-        batch = dict(self.processor.lessons(lessons))
+            examples = [replace(example, cell_labels=None) for example in examples]
+        batch = dict(self.processor.training_batch(examples))
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
             if "position_ids" not in batch:
                 batch["position_ids"] = from_mask(batch["attention_mask"])
-            batch["position_ids"] = spread(batch["position_ids"], ids, lessons, placeholder, self.positions)
+            batch["position_ids"] = spread(batch["position_ids"], ids, examples, placeholder, self.positions)
         return batch
 
 

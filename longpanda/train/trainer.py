@@ -1,4 +1,4 @@
-"""The Trainer of transformers for lessons: in their own order, with the losses' parts logged, and ended when asked."""
+"""The Trainer of transformers for examples: in their own order, with the losses' parts logged, and ended when asked."""
 
 import shutil
 import threading
@@ -19,8 +19,8 @@ Progress = Callable[[int, int, Mapping[str, float]], None]
 """Told of every step: its number, of how many, and the last losses that were logged."""
 
 
-class LessonTrainer(Trainer):
-    """Trains a `PandaForTraining` on lessons.
+class ExampleTrainer(Trainer):
+    """Trains a `PandaForTraining` on examples.
 
     Args:
         *args: as the Trainer's.
@@ -47,7 +47,7 @@ class LessonTrainer(Trainer):
         self.parts: dict[str, list[Tensor]] = {}
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        """Lessons are random by seed already; in order, a resumed run sees exactly what an uninterrupted one sees."""
+        """Examples are random by seed already; in order, a resumed run sees exactly what an uninterrupted one sees."""
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
@@ -103,7 +103,7 @@ class _Told(TrainerCallback):
 class _Ended(TrainerCallback):
     """Ends training after a step, in all processes after the same one, and has a checkpoint written there."""
 
-    def __init__(self, trainer: LessonTrainer, stop: threading.Event) -> None:
+    def __init__(self, trainer: ExampleTrainer, stop: threading.Event) -> None:
         self._trainer, self._stop = trainer, stop
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -113,7 +113,7 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         for kind, head in self.heads.items():
             head.requires_grad_(kind in self._weights)
 
-    def forward(  # type: ignore[override] # lessons come whole: no cache, no embeddings
+    def forward(  # type: ignore[override] # examples come whole: no cache, no embeddings
         self,
         input_ids: Tensor | None = None,
         pixel_values: Tensor | None = None,
@@ -126,7 +126,7 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         region_labels: Tensor | None = None,
         **inputs: Any,
     ) -> TrainingOutput:
-        """Losses of a batch of `LongPandaProcessor.lessons`, of the objectives of the stage that was begun."""
+        """Losses of a batch of `LongPandaProcessor.training_batch`, of the objectives of the stage that was begun."""
         assert pixel_values is not None
         assert patch_boxes is not None
         assert frame_windows is not None

@@ -17,7 +17,7 @@ from longpanda.index.file_encoder import LEAST_BLOCK_FRAMES
 from longpanda.inference import LongPanda
 from longpanda.inference.prefix import PrefixCache
 from longpanda.longwatch import Split, render, scene_seed, vocabulary
-from longpanda.longwatch.lessons import LongWatchData
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.longwatch.make import make
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.model.tokens import FrameBatch

@@ -175,7 +175,7 @@ def test_training_needs_no_video_library(recipe, tmp_path):
         "import sys\n"
         "sys.modules['av'] = None\n"
         "from longpanda.cli.main import main\n"
-        "import longpanda.longwatch.lessons, longpanda.processing\n"
+        "import longpanda.longwatch.examples, longpanda.processing\n"
         f"assert main({arguments!r}) == 0\n"
         "print(*(name for name, module in sys.modules.items() if module))"
     )

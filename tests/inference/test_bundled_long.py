@@ -7,7 +7,7 @@ from tiny import as_recording
 
 from longpanda.inference import load
 from longpanda.longwatch import FAMILIES, Split, film, scene_seed
-from longpanda.longwatch.lessons import paced_gallery
+from longpanda.longwatch.examples import paced_gallery
 
 FRAMES, STEP_SECONDS = 128, 7.5
 

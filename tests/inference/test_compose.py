@@ -14,7 +14,7 @@ from longpanda.model.configuration import LongPandaConfig
 from longpanda.processing import PLAIN_TEMPLATE
 from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
-from longpanda.types import Lesson, Sample
+from longpanda.types import Example, Sample
 from longpanda.video import Sampling, encode
 
 STAB = tiny_stab()
@@ -37,8 +37,8 @@ def test_the_language_model_is_kept_and_the_rest_is_new(backbone, tmp_path) -> N
     assert panda.model.stab.patch.weight.std() > 0
     assert torch.isfinite(panda.model.stab.pixel_std).all()
 
-    lesson = Lesson(noise(4), (Sample("where is the key?", "left", "state"),))
-    panda.model(**panda.processor.lessons([lesson])).loss.backward()
+    example = Example(noise(4), (Sample("where is the key?", "left", "state"),))
+    panda.model(**panda.processor.training_batch([example])).loss.backward()
     assert panda.model.projector.output.weight.grad.any()
 
     encode(list(noise(8).frames), tmp_path / "film.mp4", fps=2.0)
@@ -119,7 +119,7 @@ def test_a_tokenizer_without_a_chat_template_takes_one(tmp_path) -> None:
     assert panda.processor.chat("where?") == f"User: {VIDEO_TOKEN}\nwhere?\nAssistant:"
     assert panda.processor.chat("where?", "left") == f"User: {VIDEO_TOKEN}\nwhere?\nAssistant: left<|end|>\n"
     assert panda.processor.end_token_id == panda.processor.tokenizer.eos_token_id
-    panda.processor.lessons([Lesson(noise(2), (Sample("where is the key?", "left", "state"),))])
+    panda.processor.training_batch([Example(noise(2), (Sample("where is the key?", "left", "state"),))])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import longpanda
 from longpanda.errors import ModelError
 from longpanda.inference.load import folders_of, load, load_config, locate
 from longpanda.model.modeling import LongPandaForConditionalGeneration
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 module = importlib.import_module("longpanda.inference.load")
 
@@ -243,13 +243,13 @@ def test_an_adapter_of_another_model_is_refused(model_folder, tmp_path):
 
 def test_a_checkpoint_of_a_plain_trainer_is_loaded(model_folder, tmp_path):
     panda = load(str(model_folder))
-    lesson = Lesson(noise(2), (asked("Where is the key?", "left"),))
+    example = Example(noise(2), (asked("Where is the key?", "left"),))
     for processor in (panda.processor, None):
         arguments = TrainingArguments(
             str(tmp_path), max_steps=1, save_steps=1, report_to=[], use_cpu=True, remove_unused_columns=False
         )
-        collate = panda.processor.lessons
-        Trainer(panda.model, arguments, collate, [lesson], processing_class=processor).train()
+        collate = panda.processor.training_batch
+        Trainer(panda.model, arguments, collate, [example], processing_class=processor).train()
         if processor:
             again = load(str(tmp_path / "checkpoint-1")).model.state_dict()
             assert all(torch.equal(again[name], weight) for name, weight in panda.model.state_dict().items())

@@ -20,7 +20,7 @@ from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
 from longpanda.processing.prompt import VIDEO_TOKEN
 from longpanda.processing.tokenizer import word_tokenizer
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 QUESTIONS = ["What number is on the red circle?", "Where is the key?"]
 
@@ -234,20 +234,23 @@ def test_half_precision_is_no_fault() -> None:
 @pytest.mark.parametrize("name", ["bloom", "mpt", "rwkv"])
 def test_questions_side_by_side_are_equal_to_alone_or_refused(name) -> None:
     model, processor = around(name)
-    lesson = Lesson(noise(2), tuple(asked(question, "42") for question in QUESTIONS))
+    example = Example(noise(2), tuple(asked(question, "42") for question in QUESTIONS))
     with pytest.raises(ConfigError, match=rf"questions side by side on .*'{name}'"):
-        model(**processor.lessons([lesson]))
+        model(**processor.training_batch([example]))
 
 
 @pytest.mark.parametrize("name", ["mamba", "bloom", "jamba", "rwkv", "gemma3_text", "gpt2"])
-def test_lessons_of_one_question_teach_every_language_model(name) -> None:
+def test_examples_of_one_question_teach_every_language_model(name) -> None:
     """The loss is the language model's own of each answer alone, whatever pads the shorter row, and it falls."""
     model, processor = around(name)
-    lessons = [Lesson(noise(4), (asked(QUESTIONS[0], "42"),)), Lesson(noise(2, seed=1), (asked(QUESTIONS[1], "left"),))]
-    batch = processor.lessons(lessons)
+    examples = [
+        Example(noise(4), (asked(QUESTIONS[0], "42"),)),
+        Example(noise(2, seed=1), (asked(QUESTIONS[1], "left"),)),
+    ]
+    batch = processor.training_batch(examples)
     with torch.no_grad():
         before = model(**batch).loss
-        alone = torch.cat([answer_losses(model, processor, lesson) for lesson in lessons]).mean()
+        alone = torch.cat([answer_losses(model, processor, example) for example in examples]).mean()
     torch.testing.assert_close(before, alone, atol=1e-4, rtol=1e-4)
     learner = torch.optim.SGD(model.train().parameters(), lr=0.02)
     torch.manual_seed(0)
@@ -260,14 +263,14 @@ def test_lessons_of_one_question_teach_every_language_model(name) -> None:
         assert model.eval()(**batch).loss < before
 
 
-def answer_losses(model, processor, lesson):
+def answer_losses(model, processor, example):
     """Of each token of an answer and of its end, by the language model to the bare prompt."""
-    (sample,) = lesson.samples
-    inputs = processor(processor.chat(sample.question, sample.target), [lesson.clip])
+    (sample,) = example.samples
+    inputs = processor(processor.chat(sample.question, sample.target), [example.clip])
     pictures = [inputs[key] for key in ("pixel_values", "patch_boxes", "frame_windows")]
     embeddings = model.place(inputs["input_ids"], model.visual_embeddings(*pictures))
     logits = model.language_model(inputs_embeds=embeddings, use_cache=False).logits[0, :-1]
-    asked_tokens = processor(processor.chat(sample.question), [lesson.clip])["input_ids"].shape[1]
+    asked_tokens = processor(processor.chat(sample.question), [example.clip])["input_ids"].shape[1]
     targets = inputs["input_ids"][0, 1:]
     return torch.nn.functional.cross_entropy(logits, targets, reduction="none")[asked_tokens - 1 :]
 
@@ -324,8 +327,8 @@ def test_a_model_that_was_moved_is_tried_again() -> None:
 def test_what_wraps_a_language_model_takes_nothing_from_it() -> None:
     peft = pytest.importorskip("peft")
     model, processor = tiny()
-    lesson = Lesson(noise(2), tuple(asked(question, "42") for question in QUESTIONS))
-    plain = model(**processor.lessons([lesson])).loss
+    example = Example(noise(2), tuple(asked(question, "42") for question in QUESTIONS))
+    plain = model(**processor.training_batch([example])).loss
     settings = peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
     adapted, compiled = tiny()[0], tiny()[0]
     adapted.language_model = peft.get_peft_model(adapted.language_model, settings)
@@ -333,7 +336,7 @@ def test_what_wraps_a_language_model_takes_nothing_from_it() -> None:
     for model in (adapted, compiled):
         model.backbone.check()
         assert model.backbone.continues
-        torch.testing.assert_close(model(**processor.lessons([lesson])).loss, plain)
+        torch.testing.assert_close(model(**processor.training_batch([example])).loss, plain)
 
 
 def test_what_a_language_model_would_ignore_is_refused() -> None:

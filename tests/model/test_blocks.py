@@ -7,7 +7,7 @@ from torch.nn.attention.flex_attention import create_mask, flex_attention
 
 from longpanda.errors import ConfigError, PromptError
 from longpanda.model.blocks import TILE, dense_mask, flex_mask, readable
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 QUESTIONS = (asked("Where is the key?", "left"), asked("Where is the ball?", "in the middle"))
 
@@ -22,7 +22,7 @@ def _sees(row: list[int], query: int, key: int) -> bool:
 
 
 def rows(length: int, seed: int) -> torch.Tensor:
-    """Lessons as the processor makes them: shared tokens, questions, padding; and rows of any order."""
+    """Examples as the processor makes them: shared tokens, questions, padding; and rows of any order."""
     generator = torch.Generator().manual_seed(seed)
     cuts = torch.randint(0, length + 1, (3, 4), generator=generator).sort(1).values
     place = torch.arange(length)[None]
@@ -75,15 +75,15 @@ def test_flex_attention_gives_what_dense_masks_give():
 
 
 @pytest.fixture
-def lessons():
-    return [Lesson(noise(3), QUESTIONS), Lesson(noise(2, seed=1), QUESTIONS[:1])]
+def examples():
+    return [Example(noise(3), QUESTIONS), Example(noise(2, seed=1), QUESTIONS[:1])]
 
 
 @torch.no_grad()
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
-def test_logits_are_the_same_with_every_attention(lessons):
+def test_logits_are_the_same_with_every_attention(examples):
     model, processor = tiny()
-    batch = processor.lessons(lessons)
+    batch = processor.training_batch(examples)
     asked = batch["block_ids"] >= 0
     logits = {}
     with torch.compiler.set_stance("force_eager"):
@@ -94,24 +94,24 @@ def test_logits_are_the_same_with_every_attention(lessons):
         torch.testing.assert_close(logits[attention], logits["sdpa"], atol=1e-4, rtol=1e-4)
 
 
-def test_nothing_that_crosses_a_border_is_quadratic(lessons):
+def test_nothing_that_crosses_a_border_is_quadratic(examples):
     _, processor = tiny()
-    batch = processor.lessons(lessons)
+    batch = processor.training_batch(examples)
     length = batch["input_ids"].shape[1]
     assert not any(value.shape[-2:] == (length, length) for value in batch.values())
     assert batch["block_ids"].shape == batch["input_ids"].shape
 
 
-def test_flex_attention_on_a_cpu_has_no_gradients_and_says_so(lessons):
+def test_flex_attention_on_a_cpu_has_no_gradients_and_says_so(examples):
     model, processor = tiny()
     model.set_attn_implementation("flex_attention")
     with pytest.raises(ConfigError, match=r"'flex_attention', learned from on a CPU; .*; use 'sdpa'"):
-        model(**processor.lessons(lessons))
+        model(**processor.training_batch(examples))
 
 
-def test_blocks_go_with_no_other_mask(lessons):
+def test_blocks_go_with_no_other_mask(examples):
     model, processor = tiny()
-    batch = processor.lessons(lessons)
+    batch = processor.training_batch(examples)
     with pytest.raises(PromptError, match="block_ids beside an attention_mask or a cache"):
         model(**batch, attention_mask=torch.ones_like(batch["input_ids"]))
 

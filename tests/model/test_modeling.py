@@ -13,7 +13,7 @@ from longpanda.model.configuration import LongPandaConfig, StabConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.model.stab import Stab
 from longpanda.processing import FrameProcessor, LongPandaProcessor
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 BACKBONES = ["llama", "phi3", "qwen2", "qwen3"]
 QUESTION = "What number is on the red circle?"
@@ -21,9 +21,12 @@ CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 """Batches and caches change the order of sums in float32, and nothing else."""
 
 
-def lesson_batch(processor):
-    lessons = [Lesson(noise(3), (asked(QUESTION, "42"),)), Lesson(noise(5, 32, 48, seed=1), (asked(QUESTION, "17"),))]
-    return processor.lessons(lessons)
+def example_batch(processor):
+    examples = [
+        Example(noise(3), (asked(QUESTION, "42"),)),
+        Example(noise(5, 32, 48, seed=1), (asked(QUESTION, "17"),)),
+    ]
+    return processor.training_batch(examples)
 
 
 def answers(model, inputs, **settings):
@@ -49,7 +52,7 @@ def prefer(model, token_at):
 @pytest.mark.parametrize("tied", [False, True])
 def test_training_reaches_every_part_and_lowers_the_loss(backbone, tied):
     model, processor = tiny(backbone, tied)
-    batch = lesson_batch(processor)
+    batch = example_batch(processor)
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     loss = model(**batch).loss
@@ -240,7 +243,7 @@ def test_half_precision(tmp_path):
 def test_lora_wraps_and_learns():
     peft = pytest.importorskip("peft")
     model, processor = tiny()
-    batch = lesson_batch(processor)
+    batch = example_batch(processor)
     inputs = processor(processor.chat(QUESTION), [noise(5)])
     before = answers(model, inputs)
     wrapped = peft.get_peft_model(model, peft.LoraConfig(target_modules=["q_proj", "v_proj"], init_lora_weights=True))
@@ -255,7 +258,7 @@ def test_lora_wraps_and_learns():
 
 def test_gradient_checkpointing_gives_the_same_gradients():
     model, processor = tiny()
-    batch = lesson_batch(processor)
+    batch = example_batch(processor)
     gradients = []
     for recompute in (False, True):
         model.train().zero_grad()
@@ -296,7 +299,7 @@ def test_a_prompt_is_read_with_logits_for_its_last_token_only():
 )
 def test_side_by_side_questions_need_full_attention(backbone, settings, message):
     model, processor = tiny(backbone)
-    batch = processor.lessons([Lesson(noise(3), (asked(QUESTION, "42"), asked(QUESTION, "17")))])
+    batch = processor.training_batch([Example(noise(3), (asked(QUESTION, "42"), asked(QUESTION, "17")))])
     model(**batch)
     for key, value in settings.items():
         setattr(model.language_model.config, key, value)

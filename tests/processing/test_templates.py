@@ -12,7 +12,7 @@ from longpanda.inference import load
 from longpanda.inference.load import bundled
 from longpanda.processing import PLAIN_TEMPLATE
 from longpanda.processing.templates import written
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 
 def with_template(template, adds_bos):
@@ -30,8 +30,8 @@ def test_a_prompt_begins_as_the_tokenizer_begins_a_text(adds_bos):
     bos = processor.tokenizer.bos_token_id
     messages = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": "where?"}]}]
     texts = [processor.chat("where?"), processor.apply_chat_template(messages, add_generation_prompt=True)]
-    lesson = processor.lessons([Lesson(noise(2), (asked("where?", "left"),))])
-    for ids in ([processor.tokenizer.encode(text, add_special_tokens=False) for text in texts], lesson["input_ids"]):
+    example = processor.training_batch([Example(noise(2), (asked("where?", "left"),))])
+    for ids in ([processor.tokenizer.encode(text, add_special_tokens=False) for text in texts], example["input_ids"]):
         for row in ids:
             assert [int(token) == bos for token in row[:2]] == [adds_bos, False]
 

@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 from longpanda.errors import ConfigError, ModelError
 from longpanda.inference import load
 from longpanda.longwatch import vocabulary
-from longpanda.longwatch.lessons import LongWatchData
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.model.front_ends import stab as front_end
 from longpanda.model.tokens import FrameBatch
 from longpanda.processing.labels import IGNORED
@@ -61,14 +61,14 @@ def train(recipe, out, words=None, until=""):
 
 
 def built(temporal, **stage):
-    """A model in training, and a batch of its lessons."""
+    """A model in training, and a batch of its examples."""
     stage = dataclasses.replace(RECIPE.stages[1], **stage)
     about = dataclasses.replace(RECIPE.model, temporal=temporal)
     recipe = dataclasses.replace(RECIPE, model=about, stages=(stage,))
     new = new_model(recipe)
     new.model.begin(stage)
     examples = stage.data.source(2, 0, 96)
-    return new.model, new.processor.lessons([examples[0], examples[1]])
+    return new.model, new.processor.training_batch([examples[0], examples[1]])
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +192,9 @@ class Kill(TrainerCallback):
 
 def test_a_killed_run_with_a_compressor_goes_on_as_if_nothing_had_happened(whole, tmp_path, monkeypatch):
     train(RECIPE, tmp_path / "run", until="cells")
-    original = run.LessonTrainer
+    original = run.ExampleTrainer
     with monkeypatch.context() as patched:
-        patched.setattr(run, "LessonTrainer", lambda **parts: original(**parts, callbacks=[Kill()]))
+        patched.setattr(run, "ExampleTrainer", lambda **parts: original(**parts, callbacks=[Kill()]))
         with pytest.raises(Killed):
             train(RECIPE, tmp_path / "run")
     assert (tmp_path / "run/1-ask/checkpoint-2").exists()

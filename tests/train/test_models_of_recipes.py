@@ -11,7 +11,7 @@ import longpanda
 from longpanda.errors import ConfigError, ModelError
 from longpanda.inference.compose import UNTRAINED
 from longpanda.longwatch import vocabulary
-from longpanda.longwatch.lessons import LongWatchData
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.model.configuration import StabConfig
 from longpanda.processing import PLAIN_TEMPLATE
 from longpanda.processing.tokenizer import word_tokenizer

@@ -10,7 +10,7 @@ from tiny import SMALLEST_TEXT, asked, noise
 
 import longpanda
 from longpanda.errors import ConfigError
-from longpanda.longwatch.lessons import LongWatchData
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.model.tokens import RaggedTokens
 from longpanda.train import run
 from longpanda.train.build import new_model
@@ -18,7 +18,7 @@ from longpanda.train.data_kinds import DATA_KINDS
 from longpanda.train.objectives.kinds import OBJECTIVES, ObjectiveRecipe
 from longpanda.train.objectives.step import Head, Measured
 from longpanda.train.recipe import recipe_of
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 TEMPORAL = {"grid": [2, 2], "layers": 0, "head_width": 64, "pool_frames": 2}
 MODEL = {"stab_size": "nano", "text": SMALLEST_TEXT, "sampling": {"frames": 2}}
@@ -37,7 +37,7 @@ def step_of(temporal=None, **stage):
     new = new_model(about)
     new.model.begin(about.stages[0])
     source = about.stages[0].data.source(2, 0, 96)
-    output = new.model(**new.processor.lessons([source[0], source[1]]))
+    output = new.model(**new.processor.training_batch([source[0], source[1]]))
     output.loss.backward()
     return new.model, output
 
@@ -86,7 +86,7 @@ def test_groups_of_several_sizes_are_no_group_probes():
     new.model.reducer = FirstLess()
     source = about.stages[0].data.source(2, 0, 96)
     with pytest.raises(ConfigError, match=r"groups of 3, 4 tokens for a group_probe; expected 4 of each"):
-        new.model(**new.processor.lessons([source[0]]))
+        new.model(**new.processor.training_batch([source[0]]))
 
 
 class FirstLess:
@@ -140,7 +140,7 @@ class NoiseData:
 
     def source(self, count, _number, size_px):
         return [
-            Lesson(noise(self.frames, size_px, size_px, i), (asked("What is this?", "noise"),)) for i in range(count)
+            Example(noise(self.frames, size_px, size_px, i), (asked("What is this?", "noise"),)) for i in range(count)
         ]
 
 

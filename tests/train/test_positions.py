@@ -5,16 +5,16 @@ import pytest
 import torch
 from tiny import SMALLEST_TEXT, asked, noise, tiny
 
-from longpanda.cli.train import lessons_of
+from longpanda.cli.train import examples_of
 from longpanda.errors import ConfigError
 from longpanda.inference import load
 from longpanda.longwatch import vocabulary
-from longpanda.longwatch.lessons import CELL_ATTRIBUTES
+from longpanda.longwatch.examples import CELL_ATTRIBUTES
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
 from longpanda.train.positions import spread
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 QUESTIONS = (asked("What number is on the red circle?", "42"), asked("Where is the key at the end?", "left"))
 
@@ -24,18 +24,18 @@ def processor():
     return tiny()[1]
 
 
-def spread_lessons(processor, lessons, positions=30000):
-    batch = processor.lessons(lessons)
+def spread_examples(processor, examples, positions=30000):
+    batch = processor.training_batch(examples)
     ids = batch["input_ids"]
-    return batch, spread(batch["position_ids"], ids, lessons, processor.video_token_id, positions)
+    return batch, spread(batch["position_ids"], ids, examples, processor.video_token_id, positions)
 
 
-def lessons(count):
-    return [Lesson(noise(6, seed=i, step_seconds=5 + i / 8), QUESTIONS) for i in range(count)]
+def examples(count):
+    return [Example(noise(6, seed=i, step_seconds=5 + i / 8), QUESTIONS) for i in range(count)]
 
 
 def test_stretches_move_apart_and_stay_whole(processor):
-    batch, moved = spread_lessons(processor, lessons(24))
+    batch, moved = spread_examples(processor, examples(24))
     per_frame = 12  # two tokens of time and ten of the frame
     same = 0
     for before, after in zip(batch["position_ids"], moved, strict=True):
@@ -51,20 +51,20 @@ def test_stretches_move_apart_and_stay_whole(processor):
     assert moved.max() > 15000
 
 
-def test_skips_follow_from_the_lesson(processor):
-    one, other = lessons(8), lessons(8)[::-1]
-    assert torch.equal(spread_lessons(processor, one)[1], spread_lessons(processor, other)[1].flip(0))
+def test_skips_follow_from_the_example(processor):
+    one, other = examples(8), examples(8)[::-1]
+    assert torch.equal(spread_examples(processor, one)[1], spread_examples(processor, other)[1].flip(0))
 
 
 @pytest.mark.parametrize(("frames", "positions"), [(1, 30000), (6, 40)])
 def test_where_nothing_can_be_skipped_nothing_is(processor, frames, positions):
     for seed in range(4):
-        batch, moved = spread_lessons(processor, [Lesson(noise(frames, seed=seed), QUESTIONS)], positions)
+        batch, moved = spread_examples(processor, [Example(noise(frames, seed=seed), QUESTIONS)], positions)
         assert torch.equal(moved, batch["position_ids"])
 
 
-def test_a_lesson_without_questions_may_be_spread(processor):
-    batch, moved = spread_lessons(processor, [Lesson(noise(6), ()), lessons(1)[0]])
+def test_an_example_without_questions_may_be_spread(processor):
+    batch, moved = spread_examples(processor, [Example(noise(6), ()), examples(1)[0]])
     assert moved.shape == batch["position_ids"].shape
     assert np.all(moved.numpy() >= 0)
 
@@ -79,7 +79,7 @@ def test_one_question_a_clip_teaches_what_knows_no_positions(tmp_path, text, pos
         "one", 2, frames=(1, 2), families=("needle",), questions=1, positions=positions, batch=2, learning_rate=1e-3
     )
     recipe = Recipe(name="test", model=ModelRecipe("nano", text, {"frames": 4}, notice=""), stages=(stage,), workers=0)
-    arguments = recipe, word_tokenizer(vocabulary()), lessons_of, list(CELL_ATTRIBUTES.values()), tmp_path, str
+    arguments = recipe, word_tokenizer(vocabulary()), examples_of, list(CELL_ATTRIBUTES.values()), tmp_path, str
     if text is MAMBA and positions:
         with pytest.raises(ConfigError, match="position_ids for a 'mamba', which would ignore it"):
             run.train(*arguments)

@@ -10,7 +10,7 @@ import yaml
 
 from longpanda.errors import ConfigError
 from longpanda.inference.load import ASSETS
-from longpanda.longwatch.lessons import LongWatchData
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.train.data_kinds import DATA_KINDS
 from longpanda.train.recipe import Recipe, find_recipe, load_recipe, recipe_of
 

@@ -17,7 +17,7 @@ from longpanda.errors import ConfigError
 from longpanda.inference import load
 from longpanda.inference.saving import WORK
 from longpanda.longwatch import vocabulary
-from longpanda.longwatch.lessons import LongWatchData
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
 from longpanda.train.build import build
@@ -71,7 +71,7 @@ class Kill(TrainerCallback):
 
 def train_killed(monkeypatch, out, stage, event, step, recipe=RECIPE):
     """A run that stops in stage `stage`."""
-    original = run.LessonTrainer
+    original = run.ExampleTrainer
 
     def made(*args, **kwargs):
         made.count += 1
@@ -79,7 +79,7 @@ def train_killed(monkeypatch, out, stage, event, step, recipe=RECIPE):
 
     made.count = 0
     with monkeypatch.context() as patched:
-        patched.setattr(run, "LessonTrainer", made)
+        patched.setattr(run, "ExampleTrainer", made)
         with pytest.raises(Killed):
             train(recipe, out)
 
@@ -296,7 +296,7 @@ def test_a_run_with_only_half_a_checkpoint_starts_its_stage_again(whole, tmp_pat
 def test_finished_stages_are_not_trained_again(whole, tmp_path, monkeypatch):
     out = shutil.copytree(whole[0], tmp_path / "run")
     shutil.rmtree(out / "model")
-    monkeypatch.setattr(run, "LessonTrainer", lambda **_: pytest.fail("a finished stage was trained"))
+    monkeypatch.setattr(run, "ExampleTrainer", lambda **_: pytest.fail("a finished stage was trained"))
     folder, done = train(RECIPE, out)
     assert len(done) == 3
     assert_same(weights(folder), weights(whole[1][0]))
@@ -418,7 +418,7 @@ def test_several_gpus_want_several_processes(tmp_path, monkeypatch):
 def test_how_it_runs_may_change(whole, tmp_path, monkeypatch):
     out = shutil.copytree(whole[0], tmp_path / "run")
     shutil.rmtree(out / "model")
-    monkeypatch.setattr(run, "LessonTrainer", lambda **_: pytest.fail("a finished stage was trained"))
+    monkeypatch.setattr(run, "ExampleTrainer", lambda **_: pytest.fail("a finished stage was trained"))
     train(changed(workers=2, save_steps=7, log_steps=9), out)
     assert json.loads((out / "recipe.json").read_text())["save_steps"] == 7
 

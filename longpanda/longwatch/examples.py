@@ -19,7 +19,7 @@ from longpanda.longwatch.render import SMALLEST_PX, render
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.script import Level
 from longpanda.longwatch.splits import Split, scene_seed
-from longpanda.types import Lesson, Sample, VideoClip
+from longpanda.types import Example, Sample, VideoClip
 
 CELL_ATTRIBUTES: dict[str, int] = {
     "colour": 1 + len(world.CARD_COLOURS),
@@ -45,7 +45,7 @@ SCENES_PER_STAGE: Final = 10**8
 """Room for the scenes of one stage, so that stages do not share any."""
 
 _MOST_DRAWS = 200
-"""Scenes tried for one lesson: enough even where one clip in ten holds anything to ask about."""
+"""Scenes tried for one example: enough even where one clip in ten holds anything to ask about."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ class LongWatchData:
         """All words of questions and answers."""
         return vocabulary()
 
-    def source(self, count: int, number: int, size_px: int) -> "Lessons":
-        """The lessons of a run's `number`-th stage, from scenes that no other stage sees.
+    def source(self, count: int, number: int, size_px: int) -> "LongWatchExamples":
+        """The examples of a run's `number`-th stage, from scenes that no other stage sees.
 
         Args:
             count: how many.
@@ -139,14 +139,14 @@ class LongWatchData:
             size_px: side of the frames where `self.size_px` says nothing.
 
         Raises:
-            ConfigError: no lesson.
+            ConfigError: no example.
         """
-        return Lessons(self, count, number * SCENES_PER_STAGE, self.size_px or size_px)
+        return LongWatchExamples(self, count, number * SCENES_PER_STAGE, self.size_px or size_px)
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """A stage's lessons: an index gives the same lesson in any process, so that training resumes exactly.
+class LongWatchExamples:
+    """A stage's examples: an index gives the same example in any process, so that training resumes exactly.
 
     Args:
         data: what is shown and asked.
@@ -162,15 +162,15 @@ class Lessons:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise ConfigError(f"count={self.count} lessons", "at least 1", "train for more steps")
+            raise ConfigError(f"count={self.count} examples", "at least 1", "train for more steps")
 
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Lesson:
-        """The `index`-th lesson: scene, moments and wording all follow from its seed.
+    def __getitem__(self, index: int) -> Example:
+        """The `index`-th example: scene, moments and wording all follow from its seed.
 
-        Where families are asked, every lesson has a question: a batch without any would leave the language model
+        Where families are asked, every example has a question: a batch without any would leave the language model
         without gradient, and training on several processes would wait for it. A scene that holds nothing to ask about
         gives way to another, from beyond the stage's last.
 
@@ -180,16 +180,16 @@ class Lessons:
         """
         data = self.data
         if not 0 <= index < self.count:
-            raise IndexError(f"lesson {index} of {self.count}")
+            raise IndexError(f"example {index} of {self.count}")
         for draw in range(_MOST_DRAWS):
-            lesson = self._draw(self.first_index + index + draw * self.count)
-            if lesson.samples or not data.families:
-                return lesson
+            example = self._draw(self.first_index + index + draw * self.count)
+            if example.samples or not data.families:
+                return example
         found = f"{_MOST_DRAWS} clips of {data.frames} frames without a question of {', '.join(data.families)}"
         raise ConfigError(found, "families that short clips can answer", "show more frames, or ask other families")
 
-    def _draw(self, number: int) -> Lesson:
-        """The lesson of the `number`-th scene of the training split, which may hold no question."""
+    def _draw(self, number: int) -> Example:
+        """The example of the `number`-th scene of the training split, which may hold no question."""
         data = self.data
         seed = scene_seed(Split.TRAIN, number)
         rng = np.random.Generator(np.random.PCG64((0x1E550, seed)))
@@ -200,7 +200,7 @@ class Lessons:
         else:
             scene, clip, labels = _film(seed, rng, frames, data, self.size_px)
         samples = [sample for name in data.families for sample in _some(name, scene, rng, data.questions)]
-        return Lesson(clip, tuple(samples), labels)
+        return Example(clip, tuple(samples), labels)
 
 
 def _stills(

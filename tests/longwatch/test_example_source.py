@@ -1,4 +1,4 @@
-"""Lessons: the same in any process, with something to ask wherever something is to be asked."""
+"""LongWatchExamples: the same in any process, with something to ask wherever something is to be asked."""
 
 import dataclasses
 
@@ -7,10 +7,10 @@ import pytest
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch import FAMILIES, Split, scene_seed, world
-from longpanda.longwatch.lessons import (
+from longpanda.longwatch.examples import (
     CELL_ATTRIBUTES,
-    Lessons,
     LongWatchData,
+    LongWatchExamples,
     cell_labels,
     later,
     paced_gallery,
@@ -26,31 +26,31 @@ def same(one, other):
     assert np.array_equal(one.cell_labels, other.cell_labels)
 
 
-def test_a_lesson_follows_from_its_index():
+def test_an_example_follows_from_its_index():
     for index in range(4):
-        same(Lessons(PLAN, 12)[index], Lessons(PLAN, 12)[index])
-    assert not np.array_equal(Lessons(PLAN, 12)[0].clip.frames, Lessons(PLAN, 12)[1].clip.frames)
+        same(LongWatchExamples(PLAN, 12)[index], LongWatchExamples(PLAN, 12)[index])
+    assert not np.array_equal(LongWatchExamples(PLAN, 12)[0].clip.frames, LongWatchExamples(PLAN, 12)[1].clip.frames)
 
 
-def test_every_lesson_of_a_stage_with_families_asks():
-    lessons = Lessons(PLAN, 12)
-    first = [lessons._draw(index) for index in range(len(lessons))]
-    assert {bool(lesson.samples) for lesson in first} == {True, False}, "the data must make both kinds"
+def test_every_example_of_a_stage_with_families_asks():
+    examples = LongWatchExamples(PLAN, 12)
+    first = [examples._draw(index) for index in range(len(examples))]
+    assert {bool(example.samples) for example in first} == {True, False}, "the data must make both kinds"
     for index, drawn in enumerate(first):
-        assert lessons[index].samples
-        if drawn.samples:  # a lesson that had a question is the one it was
-            same(lessons[index], drawn)
+        assert examples[index].samples
+        if drawn.samples:  # an example that had a question is the one it was
+            same(examples[index], drawn)
 
 
-def test_lessons_that_give_way_differ_from_all_others():
-    lessons = [Lessons(PLAN, 12)[index] for index in range(12)]
-    assert len({lesson.clip.frames.tobytes() for lesson in lessons}) == len(lessons)
+def test_examples_that_give_way_differ_from_all_others():
+    examples = [LongWatchExamples(PLAN, 12)[index] for index in range(12)]
+    assert len({example.clip.frames.tobytes() for example in examples}) == len(examples)
 
 
 def test_without_families_nothing_is_asked():
-    lesson = Lessons(LongWatchData(frames=(2,), stills=True), 2)[0]
-    assert lesson.samples == ()
-    assert lesson.cell_labels.shape == (2, 3, 3, len(CELL_ATTRIBUTES))
+    example = LongWatchExamples(LongWatchData(frames=(2,), stills=True), 2)[0]
+    assert example.samples == ()
+    assert example.cell_labels.shape == (2, 3, 3, len(CELL_ATTRIBUTES))
 
 
 GALLERY = dataclasses.replace(
@@ -64,21 +64,21 @@ GALLERY = dataclasses.replace(
 )
 
 
-def test_gallery_lessons_hold_all_of_a_script():
-    for lesson in (Lessons(GALLERY, 12, size_px=48)[index] for index in range(4)):
-        asked = [sample.family for sample in lesson.samples]
+def test_gallery_examples_hold_all_of_a_script():
+    for example in (LongWatchExamples(GALLERY, 12, size_px=48)[index] for index in range(4)):
+        asked = [sample.family for sample in example.samples]
         assert (asked.count("needle"), asked.count("count")) == (6, 5), "as many as films of the benchmark are asked"
-        step = np.diff(lesson.clip.pts_seconds)[0]
-        for start, end in (span for sample in lesson.samples for span in sample.evidence_seconds):
-            assert ((lesson.clip.pts_seconds >= start) & (lesson.clip.pts_seconds < end)).sum() >= 2
+        step = np.diff(example.clip.pts_seconds)[0]
+        for start, end in (span for sample in example.samples for span in sample.evidence_seconds):
+            assert ((example.clip.pts_seconds >= start) & (example.clip.pts_seconds < end)).sum() >= 2
             assert end - start >= 2 * step - 1e-3
-        assert (lesson.cell_labels > 0).any()
+        assert (example.cell_labels > 0).any()
 
 
 def test_half_of_the_clips_are_pieces_of_long_videos():
-    lessons = [Lessons(GALLERY, 40, size_px=48)._draw(index) for index in range(40)]
-    starts = np.array([lesson.clip.pts_seconds[0] for lesson in lessons])
-    steps = np.array([np.diff(lesson.clip.pts_seconds)[0] for lesson in lessons])
+    examples = [LongWatchExamples(GALLERY, 40, size_px=48)._draw(index) for index in range(40)]
+    starts = np.array([example.clip.pts_seconds[0] for example in examples])
+    steps = np.array([np.diff(example.clip.pts_seconds)[0] for example in examples])
     assert 8 <= (starts > steps).sum() <= 32
     assert starts.max() > 80 * 60, "minutes such as [97:30] are seen"
     assert starts.max() <= 110 * 60 + 14
@@ -101,7 +101,7 @@ def test_a_gallery_does_not_fit_into_a_few_frames():
         paced_gallery(scene_seed(Split.TRAIN, 3), 16, 8.0)
 
 
-def test_lessons_of_a_stage_share_no_scene_with_another_stage():
+def test_examples_of_a_stage_share_no_scene_with_another_stage():
     data = LongWatchData(frames=(2,), start_minutes=5.0)
     first, second = data.source(6, 0, 96), data.source(12, 1, 96)
     assert (len(first), len(second)) == (6, 12)
@@ -112,16 +112,16 @@ def test_lessons_of_a_stage_share_no_scene_with_another_stage():
 def test_stills_show_as_many_cards_as_the_stage_says():
     data = LongWatchData(frames=(8,), stills=True)
     for most in (2, 5):
-        lessons = dataclasses.replace(data, still_cards=most).source(10, 0, 96)
-        cards = [(lesson.cell_labels[..., 0] > 0).sum((1, 2)) for lesson in lessons]  # a colour is a card's
+        examples = dataclasses.replace(data, still_cards=most).source(10, 0, 96)
+        cards = [(example.cell_labels[..., 0] > 0).sum((1, 2)) for example in examples]  # a colour is a card's
         assert set(np.concatenate(cards)) == set(range(1, most + 1))
     assert LongWatchData().still_cards == len(world.CARD_CELLS)
 
 
 @pytest.mark.parametrize("index", [-1, 2])
-def test_beyond_its_ends_a_stage_has_no_lesson(index):
-    with pytest.raises(IndexError, match=f"lesson {index} of 2"):
-        Lessons(LongWatchData(frames=(1,)), 2)[index]
+def test_beyond_its_ends_a_stage_has_no_example(index):
+    with pytest.raises(IndexError, match=f"example {index} of 2"):
+        LongWatchExamples(LongWatchData(frames=(1,)), 2)[index]
 
 
 def test_families_that_no_clip_can_answer_are_refused():
@@ -129,7 +129,7 @@ def test_families_that_no_clip_can_answer_are_refused():
     with pytest.raises(
         ConfigError, match=r"200 clips of \(1,\) frames without a question of order; .*show more frames"
     ):
-        Lessons(data, 2)[0]
+        LongWatchExamples(data, 2)[0]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,6 @@ def test_frames_are_as_large_as_the_model_looks_at_them_or_as_the_data_says():
     assert dataclasses.replace(data, size_px=48).source(1, 0, 224)[0].clip.frames.shape == (1, 48, 48, 3)
 
 
-def test_a_stage_of_no_lessons_is_refused():
-    with pytest.raises(ConfigError, match="count=0 lessons; expected at least 1"):
+def test_a_stage_of_no_examples_is_refused():
+    with pytest.raises(ConfigError, match="count=0 examples; expected at least 1"):
         PLAN.source(0, 0, 96)

@@ -12,7 +12,7 @@ from longpanda.errors import ConfigError, PromptError
 from longpanda.model.configuration import StabConfig
 from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.train.positions import from_mask
-from longpanda.types import Lesson
+from longpanda.types import Example
 
 QUESTIONS = [
     asked("What number is on the red circle?", "42"),
@@ -35,15 +35,15 @@ def test_questions_side_by_side_are_questions_alone(backbone, attention):
     panda = model, processor = tiny(backbone)
     model.set_attn_implementation(attention)
     clips = [noise(3), noise(6, 32, 48, seed=1)]
-    lessons = [Lesson(clips[0], tuple(QUESTIONS)), Lesson(clips[1], tuple(QUESTIONS[:1]))]
-    batch = processor.lessons(lessons)
+    examples = [Example(clips[0], tuple(QUESTIONS)), Example(clips[1], tuple(QUESTIONS[:1]))]
+    batch = processor.training_batch(examples)
     labels = batch.pop("labels")
     logits = model(**batch).logits
-    for row, lesson in enumerate(lessons):
-        visual = sum(processor.image_processor.timeline(lesson.clip).group_tokens) + 2 * len(lesson.clip)
+    for row, example in enumerate(examples):
+        visual = sum(processor.image_processor.timeline(example.clip).group_tokens) + 2 * len(example.clip)
         start = visual
-        for sample in lesson.samples:
-            ids, expected = alone(panda, lesson.clip, sample)
+        for sample in example.samples:
+            ids, expected = alone(panda, example.clip, sample)
             length = len(ids) - visual
             here = slice(start, start + length)
             assert torch.equal(batch["input_ids"][row, here], ids[visual:])
@@ -56,7 +56,7 @@ def test_questions_side_by_side_are_questions_alone(backbone, attention):
 
 def test_other_attentions_refuse_what_they_cannot_see():
     model, processor = tiny()
-    batch = processor.lessons([Lesson(noise(1), tuple(QUESTIONS))])
+    batch = processor.training_batch([Example(noise(1), tuple(QUESTIONS))])
     model.config.text_config._attn_implementation_internal = "flash_attention_2"
     with pytest.raises(ConfigError, match="side by side with attn_implementation='flash_attention_2'"):
         model(**batch)
@@ -64,7 +64,7 @@ def test_other_attentions_refuse_what_they_cannot_see():
 
 def test_labels_are_the_answers_and_their_ends():
     _, processor = tiny()
-    batch = processor.lessons([Lesson(noise(2), tuple(QUESTIONS))])
+    batch = processor.training_batch([Example(noise(2), tuple(QUESTIONS))])
     ids, labels = batch["input_ids"][0], batch["labels"][0]
     learned = labels != IGNORED
     assert torch.equal(ids[learned], labels[learned])
@@ -78,29 +78,29 @@ def test_labels_are_the_answers_and_their_ends():
 def test_real_chat_formats_learn_the_answer_and_the_token_that_ends_it(backbone):
     template, end_of_text, _, end = FAMOUS[backbone]
     _, processor = tiny(backbone, tokenizer=byte_tokenizer(template, end_of_text))
-    labels = processor.lessons([Lesson(noise(2), (QUESTIONS[1],))])["labels"][0]
+    labels = processor.training_batch([Example(noise(2), (QUESTIONS[1],))])["labels"][0]
     learned = labels[labels != IGNORED].tolist()
     assert processor.tokenizer.decode(learned).replace(" ", "") == "left" + end
     assert learned[-1] == processor.end_token_id
 
 
-def test_a_lesson_without_questions_may_stand_beside_others():
+def test_an_example_without_questions_may_stand_beside_others():
     model, processor = tiny()
-    batch = processor.lessons([Lesson(noise(2), ()), Lesson(noise(3, seed=1), tuple(QUESTIONS[:1]))])
+    batch = processor.training_batch([Example(noise(2), ()), Example(noise(3, seed=1), tuple(QUESTIONS[:1]))])
     assert (batch["labels"][0] == IGNORED).all()
     labels = batch.pop("labels")
     mixed = model(**batch, labels=labels).loss
-    only = model(**processor.lessons([Lesson(noise(3, seed=1), tuple(QUESTIONS[:1]))])).loss
+    only = model(**processor.training_batch([Example(noise(3, seed=1), tuple(QUESTIONS[:1]))])).loss
     torch.testing.assert_close(mixed, only)
 
 
 @torch.no_grad()
-def test_one_question_a_lesson_is_the_same_without_a_mask_of_blocks():
+def test_one_question_an_example_is_the_same_without_a_mask_of_blocks():
     """Padding comes last, so positions are those of each row alone; `spread` may still move them."""
     model, processor = tiny()
-    lessons = [Lesson(noise(5), (QUESTIONS[1],)), Lesson(noise(3, seed=1), (QUESTIONS[0],)), Lesson(noise(1), ())]
-    plain = processor.lessons(lessons)
-    blocks = processor.lessons([*lessons, Lesson(noise(1), tuple(QUESTIONS))])
+    examples = [Example(noise(5), (QUESTIONS[1],)), Example(noise(3, seed=1), (QUESTIONS[0],)), Example(noise(1), ())]
+    plain = processor.training_batch(examples)
+    blocks = processor.training_batch([*examples, Example(noise(1), tuple(QUESTIONS))])
     assert "position_ids" not in plain
     length = plain["input_ids"].shape[1]
     assert torch.equal(from_mask(plain["attention_mask"]), blocks["position_ids"][:3, :length])
@@ -111,7 +111,7 @@ def test_one_question_a_lesson_is_the_same_without_a_mask_of_blocks():
 
 def test_without_questions_there_are_pictures_only():
     _, processor = tiny()
-    batch = processor.lessons([Lesson(noise(2), ()), Lesson(noise(3), ())])
+    batch = processor.training_batch([Example(noise(2), ()), Example(noise(3), ())])
     assert set(batch) == {"pixel_values", "patch_boxes", "frame_windows"}
 
 
@@ -121,8 +121,8 @@ def named_cells(frames):
 
 def test_cell_labels_stand_beside_their_visual_tokens():
     _, processor = tiny()
-    named, unknown = Lesson(noise(2), (), named_cells(2)), Lesson(noise(1), ())
-    labels = processor.lessons([unknown, named])["cell_labels"]
+    named, unknown = Example(noise(2), (), named_cells(2)), Example(noise(1), ())
+    labels = processor.training_batch([unknown, named])["cell_labels"]
     assert labels.shape == (30, 2)
     assert (labels[:10] == IGNORED).all(), "nothing is known of the first clip"
     assert (labels[[10, 20]] == IGNORED).all(), "frame tokens show no cell"
@@ -142,7 +142,7 @@ def test_a_cell_label_names_what_its_token_sees():
     changed[0, 16:32, 32:48] = 0  # row 1, column 2: cell 5, token 6
     tokens = []
     for frames in (clip.frames, changed):
-        batch = processor.lessons([Lesson(dataclasses.replace(clip, frames=frames), ())])
+        batch = processor.training_batch([Example(dataclasses.replace(clip, frames=frames), ())])
         with torch.no_grad():
             tokens.append(model.visual_embeddings(**batch))
     difference = (tokens[0] - tokens[1]).abs().amax(1)
@@ -152,7 +152,7 @@ def test_a_cell_label_names_what_its_token_sees():
 
 def test_labels_of_regions_stand_frame_by_frame():
     _, processor = tiny()
-    regions = processor.lessons([Lesson(noise(2), (), named_cells(2)), Lesson(noise(1), ())])["region_labels"]
+    regions = processor.training_batch([Example(noise(2), (), named_cells(2)), Example(noise(1), ())])["region_labels"]
     assert regions.shape == (3, 9, 2)
     assert torch.equal(regions[:2], torch.from_numpy(named_cells(2).reshape(2, 9, 2)))
     assert (regions[2] == IGNORED).all(), "nothing is known of the second clip"
@@ -162,7 +162,7 @@ def test_labels_of_regions_stand_frame_by_frame():
 def test_on_a_finer_grid_what_lies_wholly_in_a_region_has_its_label(split_tokens):
     """8 cells over 3 regions: cells 2 and 5 of a side show parts of two."""
     stab = StabConfig(width=32, heads=4, patch_px=4, image_px=64, lste_width=16, split_tokens=split_tokens)
-    labels = labels_of([Lesson(noise(2, 64, 64), (), named_cells(2))], stab)["cell_labels"]
+    labels = labels_of([Example(noise(2, 64, 64), (), named_cells(2))], stab)["cell_labels"]
     frames = labels.view(2, 1 + 8 * (8 + split_tokens), 2)
     assert (frames[:, 0] == IGNORED).all(), "frame tokens show no cell"
     cells = frames[:, 1:].view(2, 8, 8 + split_tokens, 2)
@@ -178,20 +178,22 @@ def test_on_a_finer_grid_what_lies_wholly_in_a_region_has_its_label(split_tokens
 def test_labels_of_other_frames_are_refused(shape):
     _, processor = tiny()
     with pytest.raises(ConfigError, match=r"cell labels \[.*; expected \[.*\]: frames, rows, columns, attributes"):
-        processor.lessons([Lesson(noise(2), (), np.zeros(shape, np.int64))])
+        processor.training_batch([Example(noise(2), (), np.zeros(shape, np.int64))])
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 3, 4), (1, 1, 3, 2)])
 def test_labels_unlike_those_of_the_clip_before_are_refused(shape):
     _, processor = tiny()
     with pytest.raises(ConfigError, match=r"expected \[1, 3, 3, 2\]: frames, rows, columns, attributes"):
-        processor.lessons([Lesson(noise(2), (), named_cells(2)), Lesson(noise(1), (), np.zeros(shape, np.int64))])
+        processor.training_batch(
+            [Example(noise(2), (), named_cells(2)), Example(noise(1), (), np.zeros(shape, np.int64))]
+        )
 
 
 def test_labels_finer_than_the_models_cells_are_refused():
     _, processor = tiny()
     with pytest.raises(ConfigError, match=r"cell labels of 3 x 4 regions for 3 x 3 cells; .* use a larger STAB size"):
-        processor.lessons([Lesson(noise(2), (), np.zeros((2, 3, 4, 2), np.int64))])
+        processor.training_batch([Example(noise(2), (), np.zeros((2, 3, 4, 2), np.int64))])
 
 
 def test_a_prompt_that_changes_with_its_answer_is_refused():
@@ -201,4 +203,4 @@ def test_a_prompt_that_changes_with_its_answer_is_refused():
     )
     _, processor = tiny(tokenizer=tokenizer)
     with pytest.raises(PromptError, match="whose prompt changes when the answer follows"):
-        processor.lessons([Lesson(noise(1), (QUESTIONS[0],))])
+        processor.training_batch([Example(noise(1), (QUESTIONS[0],))])
