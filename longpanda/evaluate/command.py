@@ -95,15 +95,16 @@ class Command:
                 process.wait(_TO_END_SECONDS)
             self._end()
             raise self._error(f"ended with code {process.returncode}", ErrorKind.ENDED) from None
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             self._end()
-            raise self._error(f"wrote {line[:80]!r}", ErrorKind.MALFORMED) from None
+            why = f" ({error})" if isinstance(error, TypeError) and str(error) else ""
+            raise self._error(f"wrote {line[:80]!r}{why}", ErrorKind.MALFORMED) from None
 
     def _read(self, line: str) -> Reply:
         """What a line says. Raises ValueError, TypeError or KeyError where it is no reply."""
         values = json.loads(line)
         if not isinstance(values, dict):
-            raise TypeError
+            raise TypeError("no object")
         if failed := values.get("error"):
             said = failed if isinstance(failed, str) else json.dumps(failed)
             raise self._error(f"says that it failed: {masked(said)[:200]!r}", ErrorKind.FAILED)
@@ -152,7 +153,8 @@ def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") 
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
-            lines.put(line)
+            if line.strip():  # an empty line says nothing, and answers nothing
+                lines.put(line)
     lines.put("")
 
 
@@ -161,12 +163,16 @@ def _reply(values: dict[str, Any]) -> Reply:
 
     An answer that is null is an empty one: the system was asked and said nothing.
     """
-    texts = ["" if values["answer"] is None else values["answer"], values.get("thinking") or ""]
+    texts = {"answer": "" if values["answer"] is None else values["answer"], "thinking": values.get("thinking") or ""}
     ended, times = values.get("finish_reason"), values.get("frames_seconds") or []
-    if not all(isinstance(one, str) for one in (*texts, ended or "")) or not isinstance(times, list):
-        raise TypeError
+    for name, text in {**texts, "finish_reason": ended or ""}.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} is no text")
     costs = {name: values.get(name) for name in _COSTS}
-    told = [cost for cost in costs.values() if cost is not None]
-    if not all(isinstance(cost, int) for cost in told) or not all(map(math.isfinite, times)):
-        raise TypeError
-    return Reply(texts[0], tuple(map(float, times)), finish_reason=ended, thinking=texts[1], **costs)
+    for name, cost in costs.items():
+        if cost is not None and not isinstance(cost, int):
+            raise TypeError(f"{name} is no whole number")
+    if not isinstance(times, list) or not all(isinstance(one, int | float) and math.isfinite(one) for one in times):
+        raise TypeError("frames_seconds is no list of seconds")
+    shown = tuple(map(float, times))
+    return Reply(texts["answer"], shown, finish_reason=ended, thinking=texts["thinking"], **costs)

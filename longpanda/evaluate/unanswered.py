@@ -17,7 +17,7 @@ _ENDS: Final = {
 }
 """Ends of answers that are none: OpenAI's, and those of vLLM, TGI, Gemini, Mistral, DeepSeek, GLM and Anthropic."""
 _SAID: Final = {
-    ErrorKind.CUT: ("was cut off", "allow longer answers, with --answer-tokens"),
+    ErrorKind.CUT: ("was cut off", "allow longer answers, with --answer-tokens, or within the command"),
     ErrorKind.FILTERED: ("was withheld by a filter, or refused", "ask another model where that stays so"),
     ErrorKind.FAILED: ("ended because the system failed", "ask again, and see its log where that stays so"),
     ErrorKind.MALFORMED: ("is a call of a tool", "let the system answer in words"),

@@ -18,7 +18,7 @@ from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
 from longpanda.processing.tokenizer import with_words, word_tokenizer
 from longpanda.train.recipe import ModelRecipe, Recipe
-from longpanda.train.start import Start, start_from
+from longpanda.train.start import Start, check_fits, start_from
 from longpanda.train.training_model import PandaForTraining
 from longpanda.video import Sampling
 
@@ -70,7 +70,7 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None = None) 
         if tokenizer is None:
             tokenizer = _word_tokenizer(recipe) if old is None else old.processor.tokenizer
         tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
-        model, processor = build(recipe.model, tokenizer, partial(PandaForTraining.of_recipe, recipe))
+        model, processor = build(recipe.model, tokenizer, partial(PandaForTraining.of_recipe, recipe), old)
     started = None if old is None else start_from(model, old, processor.tokenizer)
     return NewModel(model, processor, started, times_seconds or 0.0)
 
@@ -116,6 +116,7 @@ def build(
     recipe: ModelRecipe,
     tokenizer: PreTrainedTokenizerBase,
     make: Callable[[LongPandaConfig], Model] = LongPandaForConditionalGeneration,
+    start: LongPanda | None = None,
 ) -> tuple[Model, LongPandaProcessor]:
     """A new model with random weights in all its parts, and its processor.
 
@@ -123,10 +124,11 @@ def build(
         recipe: the model.
         tokenizer: the language model's; vocabulary and special tokens are its.
         make: the class, where it is not the plain one.
+        start: a saved model whose weights are to fit.
 
     Raises:
         ConfigError: an unknown size, language model, sampling or field of the compressor, values that make no model,
-            or a language model that cannot keep to visual tokens.
+            a language model that cannot keep to visual tokens, or a start of other parts or sizes.
     """
     stab, temporal = _visual_configs(recipe)
     text = _text_config(recipe.text or {}, tokenizer)
@@ -140,6 +142,8 @@ def build(
     )
     processor = LongPandaProcessor.for_model(config, tokenizer)
     try:
+        if start is not None:
+            check_fits(config, start)
         model = make(config)
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         found = f"model.text = {recipe.text} makes no model: {_one_line(error)}"

@@ -52,6 +52,12 @@ def record(out: Path, recipe: Recipe, processes: int) -> None:
         write_atomic(out / "run.json", json.dumps([*_starts(out), _made_with(processes)], indent=2))
 
 
+def forget(out: Path) -> None:
+    """Take back what `record` wrote, of a run that did no step."""
+    for name in ("recipe.json", "run.json"):
+        (out / name).unlink(missing_ok=True)
+
+
 @contextmanager
 def _writable(out: Path) -> Iterator[None]:
     try:

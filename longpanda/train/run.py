@@ -17,7 +17,7 @@ import torch
 from transformers import PreTrainedTokenizerBase, TrainingArguments
 from transformers.utils.logging import disable_progress_bar
 
-from longpanda.errors import ConfigError, first_line, nearest
+from longpanda.errors import ConfigError, LongPandaError, first_line, nearest
 from longpanda.files import atomic_path, not_writable
 from longpanda.inference.saving import WORK, save_model
 from longpanda.model.modeling import LongPandaForConditionalGeneration
@@ -25,7 +25,7 @@ from longpanda.processing import LongPandaProcessor
 from longpanda.train.attention_scale import scale_attention
 from longpanda.train.build import NewModel, new_model
 from longpanda.train.checkpoint import last_whole_checkpoint
-from longpanda.train.claim import check, check_recipe, claim, record
+from longpanda.train.claim import check, check_recipe, claim, forget, record
 from longpanda.train.data_kinds import ExampleSource
 from longpanda.train.positions import from_mask, spread
 from longpanda.train.recipe import Recipe, StageRecipe
@@ -103,9 +103,20 @@ def train(
         if is_main:
             record(out, recipe, arguments[0].world_size)
         runner = partial(_run_stage, model=new.model, processor=new.processor, progress=progress, stop=stop)
-        if not _run_stages(recipe, arguments[: last + 1], sources, runner, report) or last + 1 < len(recipe.stages):
+        try:
+            is_done = _run_stages(recipe, arguments[: last + 1], sources, runner, report)
+        except LongPandaError:
+            if is_main and not any(_is_begun(folder) for folder in folders):
+                forget(out)  # what was refused at its first step holds no folder
+            raise
+        if not is_done or last + 1 < len(recipe.stages):
             return None
         return _save(_finished(new, recipe), new.processor, out) if is_main else out / "model"
+
+
+def _is_begun(folder: Path) -> bool:
+    """Has a stage anything that a run could go on from?"""
+    return (folder / "done.pt").exists() or any(folder.glob("checkpoint-*"))
 
 
 def model_after(

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from longpanda.errors import ConfigError, counted
 from longpanda.inference.load import LongPanda
+from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.train.training_model import HEADS
 
@@ -70,6 +71,17 @@ def start_from(model: LongPandaForConditionalGeneration, old: LongPanda, tokeniz
     model.load_state_dict(saved, strict=False)
     fresh = sorted(set(words) - set(known), key=words.__getitem__)
     return Start(name, _by_part(saved), _by_part(own.keys() - saved.keys()), tuple(fresh), turned)
+
+
+def check_fits(config: LongPandaConfig, old: LongPanda) -> None:
+    """Refuse a start for a model of another shape before that takes any memory: sizes that are not said may be huge.
+
+    Raises:
+        ConfigError: as `start_from`.
+    """
+    with torch.device("meta"):
+        shape = LongPandaForConditionalGeneration(config)
+    _check_same(old.name, old.model.state_dict(), shape.state_dict(), _lexical(shape))
 
 
 def _turned(old: LongPandaForConditionalGeneration, new: LongPandaForConditionalGeneration) -> str:

@@ -26,6 +26,7 @@ for line in sys.stdin:
         case "times": print(json.dumps({"answer": "x", "frames_seconds": "abc"}), flush=True)
         case "tokens": print(json.dumps({"answer": "x", "visual_tokens": "many"}), flush=True)
         case "twice": print('{"answer": "fine"}\\n{"answer": "again"}', flush=True); time.sleep(0.2)
+        case "blank": print('\\n{"answer": "fine"}', flush=True)
         case "empty": print(json.dumps({"answer": " \\n"}), flush=True)
         case "null": print(json.dumps({"answer": None}), flush=True)
         case "cut": print(json.dumps({"answer": "fi", "finish_reason": "length"}), flush=True)
@@ -145,3 +146,22 @@ def test_a_closed_one_starts_no_more(command) -> None:
 def test_a_timeout_is_a_finite_time(seconds) -> None:
     with pytest.raises(ConfigError, match="a timeout of"):
         Command(["cat"], Path("films"), seconds)
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        ("number", "answer is no text"),
+        ("times", "frames_seconds is no list of seconds"),
+        ("tokens", "visual_tokens is no whole number"),
+        ("odd end", "finish_reason is no text"),
+        ("list", "no object"),
+    ],
+)
+def test_what_is_wrong_in_a_line_is_named(command, question, why) -> None:
+    (score,) = _ask(command, question)
+    assert f"({why})" in score.error
+
+
+def test_an_empty_line_before_an_answer_is_no_answer(command) -> None:
+    assert [score.value for score in _ask(command, "blank", "fine")] == [1.0, 1.0]

@@ -17,6 +17,7 @@ from longpanda.processing import PLAIN_TEMPLATE
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
+from longpanda.train.training_model import PandaForTraining
 from longpanda.video import encode
 
 QUESTION = "How many cards were shown?"
@@ -197,3 +198,26 @@ def test_noise_is_a_clip_for_a_composed_model(composed):
     inputs = panda.processor(panda.processor.chat(QUESTION), [noise(4)])
     with torch.no_grad():
         assert panda.model(**inputs).logits.isfinite().all()
+
+
+def test_a_start_of_other_sizes_is_refused_before_a_model_is_made(backbone, composed, tmp_path, monkeypatch):
+    """Sizes that a recipe does not say are transformers' own, and may be larger than any memory."""
+    monkeypatch.setattr(PandaForTraining, "of_recipe", lambda *_: pytest.fail("a model was made"))
+    model = ModelRecipe("small", {"model_type": "qwen2"}, {"frames": 2})
+    with pytest.raises(ConfigError, match=r"a model of other parts or sizes: .*; expected .* as this recipe's `model`"):
+        train(recipe(model, start=str(composed)), tmp_path / "run")
+
+
+def test_what_is_refused_at_its_first_step_holds_no_folder(tmp_path, monkeypatch):
+    """The remedy is another recipe, which would be refused in turn as another run's."""
+    model = ModelRecipe("nano", SMALLEST_TEXT, {"frames": 2})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("several questions side by side", "one", "ask one")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run.ExampleTrainer, "compute_loss", refuse)
+        with pytest.raises(ConfigError, match="several questions"):
+            train(recipe(model), tmp_path / "run")
+    other = dataclasses.replace(ASKED, data=dataclasses.replace(ASKED.data, questions=1))
+    assert train(recipe(model, (other,)), tmp_path / "run")[0] == tmp_path / "run" / "model"
