@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 from longpanda import __version__
 from longpanda.cli import ask, chat, demo, ending, index, info, longwatch, probe, signals, streams, train
-from longpanda.cli.completion import SHELLS, PrintCompletion, parsers
 from longpanda.cli.examples import examples
 from longpanda.cli.recipes import listed_in_help
+from longpanda.cli.shell_completion import SHELLS, PrintCompletion, parsers
 from longpanda.errors import ConfigError, nearest
 
 ABOUT = (

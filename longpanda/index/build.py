@@ -12,8 +12,8 @@ from longpanda.errors import ConfigError, IndexFileError, counted
 from longpanda.files import exclusive_lock
 from longpanda.index import storage
 from longpanda.index.file_encoder import FileEncoder
-from longpanda.index.fingerprint import source_fingerprint
 from longpanda.index.growth import check_same_video, workers_for
+from longpanda.index.source_fingerprint import source_fingerprint
 from longpanda.index.store import HEADER, VERSION, Header, Store
 from longpanda.index.thumbnails import predicted_bytes
 from longpanda.index.video_index import VideoIndex

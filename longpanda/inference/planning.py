@@ -9,7 +9,7 @@ import torch
 
 from longpanda.errors import ConfigError, counted
 from longpanda.inference.watched import Watched
-from longpanda.processing.budget import QUESTION_TOKENS, Costs, Plan, budget_of, plan, thin
+from longpanda.processing.budget import QUESTION_TOKENS, Costs, PromptPlan, budget_of, plan, thin
 from longpanda.types import ANSWER_TOKENS
 from longpanda.video import Sampling, VideoInfo
 
@@ -74,7 +74,7 @@ def plan_video(
     wish_tokens: int | None,
     memory_bytes: int | None,
     answer_tokens: int = ANSWER_TOKENS,
-) -> tuple[Sampling, Plan]:
+) -> tuple[Sampling, PromptPlan]:
     """Which frames of a video to look at.
 
     What the model's own sampling asks for is thinned to what may be spent; what the caller asks for is not.
@@ -112,7 +112,7 @@ def plan_index(
     wish_tokens: int | None,
     memory_bytes: int | None,
     answer_tokens: int = ANSWER_TOKENS,
-) -> Plan:
+) -> PromptPlan:
     """How many of an index's groups to look at. Raises ConfigError where not even one may be."""
     tokens = watched.tokens
     # The index's own rate, which may not be the model's.

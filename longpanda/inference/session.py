@@ -20,7 +20,7 @@ from longpanda.inference.prefix import PrefixCache
 from longpanda.inference.watched import Watched
 from longpanda.memory import peak_memory_bytes
 from longpanda.model.lock import held
-from longpanda.processing.budget import Plan, evenly
+from longpanda.processing.budget import PromptPlan, evenly
 from longpanda.types import ANSWER_TOKENS, Answer, Evidence, Timeline, Verification
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Session:
         model: "LongPandaForConditionalGeneration",
         processor: "LongPandaProcessor",
         watched: Watched,
-        plan: Plan,
+        plan: PromptPlan,
         groups: Sequence[int] | None = None,
         answer_tokens: int = ANSWER_TOKENS,
         memory_bytes: int | None = None,

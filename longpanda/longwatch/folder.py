@@ -25,7 +25,7 @@ class Named(Protocol):
         """Of its file, without the suffix."""
 
 
-class Plan(Protocol):
+class FolderPlan(Protocol):
     """What decides the videos and the questions of a folder.
 
     Attributes:
@@ -51,7 +51,7 @@ class Plan(Protocol):
 
 
 @contextmanager
-def claimed(plan: Plan, folder: Path) -> Iterator[None]:
+def claimed(plan: FolderPlan, folder: Path) -> Iterator[None]:
     """Hold a folder that is this plan's alone, without anything a killed process left half-written.
 
     Raises:
@@ -63,7 +63,7 @@ def claimed(plan: Plan, folder: Path) -> Iterator[None]:
         yield
 
 
-def open_folder(plan: Plan, folder: Path) -> None:
+def open_folder(plan: FolderPlan, folder: Path) -> None:
     """Make a folder for this plan, or find that it holds nothing else; others may still be filling it.
 
     Raises:
@@ -78,14 +78,14 @@ def open_folder(plan: Plan, folder: Path) -> None:
     _refuse_other_plan(plan, folder)
 
 
-def complete(plan: Plan, folder: Path) -> None:
+def complete(plan: FolderPlan, folder: Path) -> None:
     """Write the questions, and the manifest, which marks the suite as complete; all videos must be there."""
     write_atomic(folder / QUESTIONS, questions_jsonl(plan))
     hashes = {name: file_sha256(folder / name) for name in [QUESTIONS, *_names(plan)]}
     write_atomic(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
 
 
-def questions_jsonl(plan: Plan) -> str:
+def questions_jsonl(plan: FolderPlan) -> str:
     """All questions, one JSON object a line."""
     return "".join(json.dumps(asdict(sample)) + "\n" for sample in plan.samples())
 
@@ -119,7 +119,7 @@ def is_of_suite(path: Path) -> bool:
     return False
 
 
-def _claim(plan: Plan, folder: Path) -> None:
+def _claim(plan: FolderPlan, folder: Path) -> None:
     """Make the folder this suite's, and sweep what a killed process left half-written."""
     _refuse_other_plan(plan, folder)
     if not (path := folder / plan.FILE).exists():
@@ -130,7 +130,7 @@ def _claim(plan: Plan, folder: Path) -> None:
             left.unlink()
 
 
-def _refuse_other_plan(plan: Plan, folder: Path) -> None:
+def _refuse_other_plan(plan: FolderPlan, folder: Path) -> None:
     """A folder that was begun with one plan is not gone on with under another."""
     if (folder / plan.FILE).exists() and (stored := plan.read(folder)) != plan:
         changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
@@ -138,12 +138,12 @@ def _refuse_other_plan(plan: Plan, folder: Path) -> None:
         raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
 
 
-def _names(plan: Plan) -> list[str]:
+def _names(plan: FolderPlan) -> list[str]:
     """The videos and the records beside them, in the suite's folder."""
     return [f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json")]
 
 
-def _refuse_other_files(plan: Plan, folder: Path) -> None:
+def _refuse_other_files(plan: FolderPlan, folder: Path) -> None:
     """A suite has its folder to itself."""
     if not (folder / plan.FILE).exists() and (other := [path.name for path in folder.iterdir() if path.name != "lock"]):
         left = [name for name in other if not name.startswith(f".{plan.FILE}.")]  # of a make that was killed at once

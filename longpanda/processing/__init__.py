@@ -1,6 +1,6 @@
 """Clips and conversations to model inputs: the only preprocessing path, for training, evaluation and serving."""
 
-from longpanda.processing.frames import FrameProcessor
+from longpanda.processing.frame_processor import FrameProcessor
 from longpanda.processing.processor import LongPandaProcessor
 from longpanda.processing.prompt import PLAIN_TEMPLATE
 

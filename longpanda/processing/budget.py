@@ -62,7 +62,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PromptPlan:
     """What is looked at.
 
     Args:
@@ -143,7 +143,7 @@ def budget_of(
     return least
 
 
-def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> Plan:
+def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> PromptPlan:
     """As many frames of a video, at most `fps` a second, as the budget allows; evenly spread where it allows fewer."""
     wanted = max(1, math.ceil(duration_seconds * fps - 1e-9))
     of_groups = math.ceil(wanted / costs.frames_per_group)
@@ -151,10 +151,10 @@ def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> P
     frames = wanted if groups == of_groups else groups * costs.frames_per_group
     rate = fps if frames == wanted else frames / duration_seconds
     tokens = costs.tokens_per_group, groups * costs.tokens_per_group, costs.prompt_tokens(groups)
-    return Plan(groups, groups, frames, wanted, rate, *tokens, budget)
+    return PromptPlan(groups, groups, frames, wanted, rate, *tokens, budget)
 
 
-def thin(frames: int, duration_seconds: float, group_tokens: Counts, costs: Costs, budget: Budget) -> Plan:
+def thin(frames: int, duration_seconds: float, group_tokens: Counts, costs: Costs, budget: Budget) -> PromptPlan:
     """As many of an index's groups, evenly spread, as the budget allows: its frames were looked at already.
 
     Args:
@@ -172,7 +172,7 @@ def thin(frames: int, duration_seconds: float, group_tokens: Counts, costs: Cost
         kept, most = (middle, most) if costs.prompt_tokens(middle, visual) <= budget.tokens else (kept, middle - 1)
     visual = int(group_tokens[evenly(groups, kept)].sum())
     rate, prompt = frames / max(duration_seconds, 1e-9), costs.prompt_tokens(kept, visual)
-    return Plan(kept, groups, frames, frames, rate, costs.tokens_per_group, visual, prompt, budget)
+    return PromptPlan(kept, groups, frames, frames, rate, costs.tokens_per_group, visual, prompt, budget)
 
 
 def evenly(count: int, kept: int) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, P
 
 from longpanda.errors import ConfigError, PromptError, counted
 from longpanda.model.configuration import LongPandaConfig, own_fields
-from longpanda.processing.frames import FrameProcessor
+from longpanda.processing.frame_processor import FrameProcessor
 from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.processing.messages import ModelInputs, clips_of, plain, together
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp

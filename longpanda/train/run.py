@@ -23,10 +23,10 @@ from longpanda.inference.saving import WORK, save_model
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
 from longpanda.train.attention_scale import scale_attention
-from longpanda.train.build import NewModel, new_model
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, check_recipe, claim, forget, record
 from longpanda.train.data_kinds import ExampleSource
+from longpanda.train.new_model import NewModel, new_model
 from longpanda.train.positions import from_mask, spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.trainer import ExampleTrainer

@@ -8,7 +8,7 @@ import numpy as np
 
 from longpanda.video.clock import ClockJump
 from longpanda.video.crop import container_crop
-from longpanda.video.frames import Geometry, geometry_of
+from longpanda.video.rgb import Geometry, geometry_of
 from longpanda.video.source import Source
 from longpanda.video.timeline import Timeline
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.types import Frames
-from longpanda.video.frames import UprightRgb
 from longpanda.video.gop import GopDecoder
 from longpanda.video.gop_reader import GopReader, Shown
 from longpanda.video.info import VideoInfo, describe
 from longpanda.video.letterbox import resize
 from longpanda.video.packets import KEY, PacketReader
+from longpanda.video.rgb import UprightRgb
 from longpanda.video.sequential_reader import SequentialReader
 from longpanda.video.source import Source
 from longpanda.video.survey import survey

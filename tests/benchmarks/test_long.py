@@ -22,8 +22,8 @@ from longpanda.longwatch.make import make
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.model.tokens import FrameBatch
 from longpanda.processing.tokenizer import word_tokenizer
-from longpanda.train.build import build
 from longpanda.train.claim import difference
+from longpanda.train.new_model import build
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe, load_recipe, recipe_of
 from longpanda.train.run import train
 from longpanda.types import Reply, Sample, Score, VideoClip

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from longpanda.cli import ending
-from longpanda.cli.completion import parsers
 from longpanda.cli.examples import EXAMPLES
 from longpanda.cli.main import main, parser
 from longpanda.cli.recipes import fields, recipes
+from longpanda.cli.shell_completion import parsers
 from longpanda.train.recipe import find_recipe, load_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"

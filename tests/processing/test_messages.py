@@ -8,7 +8,7 @@ from tiny import noise, save, squeezing, tiny
 from transformers import pipeline
 
 from longpanda.errors import PromptError
-from longpanda.processing.frames import image_clip
+from longpanda.processing.frame_processor import image_clip
 from longpanda.video import Sampling, decode, encode
 
 QUESTION = "What number is on the red circle?"

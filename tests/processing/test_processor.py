@@ -6,7 +6,7 @@ import torch
 from tiny import FAMOUS, byte_tokenizer, noise, tiny
 
 from longpanda.errors import ConfigError, PromptError, counted
-from longpanda.processing.frames import image_clip
+from longpanda.processing.frame_processor import image_clip
 from longpanda.types import Prompt, Timeline
 
 

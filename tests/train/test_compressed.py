@@ -18,7 +18,7 @@ from longpanda.model.tokens import FrameBatch
 from longpanda.processing.labels import IGNORED
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
-from longpanda.train.build import new_model
+from longpanda.train.new_model import new_model
 from longpanda.train.objectives.probes import GroupProbe, group_labels
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 from longpanda.train.training_model import HEADS

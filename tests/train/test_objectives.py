@@ -13,8 +13,8 @@ from longpanda.errors import ConfigError
 from longpanda.longwatch.examples import LongWatchData
 from longpanda.model.tokens import RaggedTokens
 from longpanda.train import run
-from longpanda.train.build import new_model
 from longpanda.train.data_kinds import DATA_KINDS
+from longpanda.train.new_model import new_model
 from longpanda.train.objectives.kinds import OBJECTIVES, ObjectiveRecipe
 from longpanda.train.objectives.step import Head, Measured
 from longpanda.train.recipe import recipe_of

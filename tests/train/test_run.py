@@ -20,8 +20,8 @@ from longpanda.longwatch import vocabulary
 from longpanda.longwatch.examples import LongWatchData
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
-from longpanda.train.build import build
 from longpanda.train.claim import claim, record
+from longpanda.train.new_model import build
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 
 TEXT = SMALLEST_TEXT | {"attention_dropout": 0.1}  # so that the state of the random generator matters

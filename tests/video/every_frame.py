@@ -8,7 +8,7 @@ import numpy as np
 from movies import numbered
 
 from longpanda.video import probe
-from longpanda.video.frames import UprightRgb
+from longpanda.video.rgb import UprightRgb
 
 
 class Shown(NamedTuple):

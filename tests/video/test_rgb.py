@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import Interpolation
 
-from longpanda.video.frames import Geometry, UprightRgb
+from longpanda.video.rgb import Geometry, UprightRgb
 
 EXACT = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 YUV = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p12le", "nv12")
