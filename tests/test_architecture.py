@@ -22,6 +22,7 @@ ROWS = (
     {"model", "processing"},
     {"index", "data", "longwatch"},
     {"train", "evaluate"},
+    {"harness"},
     {"study"},
     {"serve", "cli"},
     {"__main__"},
@@ -215,6 +216,8 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
     (direction, "longpanda/evaluate/runner.py", "from longpanda.index import load"),
     (direction, "longpanda/index/load.py", "from longpanda.longwatch import generate"),
     (direction, "longpanda/longwatch/lessons.py", "from longpanda.train.recipe import Recipe"),
+    (direction, "longpanda/evaluate/runner.py", "from longpanda.harness.systems import System"),
+    (direction, "longpanda/harness/run.py", "from longpanda.cli.bars import bar"),
     (direction, "longpanda/errors.py", "if TYPE_CHECKING:\n    from longpanda.types import Sample"),
     (direction, "longpanda/train/run.py", "import longpanda"),
     (direction, "longpanda/train/run.py", "from longpanda import load"),
@@ -242,6 +245,11 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
 FINE: tuple[tuple[Rule, str, str], ...] = (
     (direction, "longpanda/train/data_kinds.py", "from longpanda.longwatch.lessons import LongWatchData"),
     (direction, "longpanda/processing/prompt.py", "from longpanda.model.configuration import StabConfig"),
+    (
+        direction,
+        "longpanda/harness/systems.py",
+        "from longpanda.evaluate import Command\nfrom longpanda.index import load",
+    ),
     (direction, "longpanda/cli/main.py", "from longpanda import __version__\nfrom longpanda.cli import ask"),
     (
         direction,
