@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--suite",
         type=Path,
         metavar="DIR",
-        help="the suite's folder, for pictures of failures, what is not asked yet and the plan (default: without)",
+        help="the suite's folder, or the file of your own questions, for pictures of failures, what is not asked and "
+        "the plan (default: without)",
     )
     add("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results, under their name)")
     add("--markdown", type=Path, metavar="FILE.md", help="write the page as Markdown, too (default: no)")
@@ -31,15 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write one self-contained page of results and print its main tables; two results are compared on the same page."""
     from longpanda.evaluate.report import markdown, markdown_table, page, warnings_of
-    from longpanda.harness.questions import Suite
+    from longpanda.harness.questions import questions_in
     from longpanda.harness.report import read_results, report_of
     from longpanda.video import check_writable, write_whole
 
-    questions = None if options.suite is None else Suite(options.suite)
+    questions = None if options.suite is None else questions_in(options.suite)
     results = read_results(options.results, questions)
     target = options.out or _beside(options.results)
     written = [path for path in (target, options.markdown, options.png) if path is not None]
-    _refuse_to_destroy(written, options.results)
+    _refuse_to_destroy(written, options.results, options.suite)
     for path in written:
         check_writable(path)
     report = report_of(results, questions)
@@ -66,12 +67,13 @@ def _beside(results: list[Path]) -> Path:
     return results[0].with_name("-vs-".join(path.stem for path in results) + ".html")
 
 
-def _refuse_to_destroy(written: list[Path], results: list[Path]) -> None:
-    """Raises ConfigError where a file to be written is one of the results, of a suite, or another one to be written."""
+def _refuse_to_destroy(written: list[Path], results: list[Path], questions: Path | None) -> None:
+    """Raises ConfigError where a file to be written is one of those that are read, or of a suite, or is named twice."""
     from longpanda.errors import ConfigError
     from longpanda.longwatch.folder import is_of_suite
 
-    taken = {path.resolve(): "a file of results" for path in results}
+    taken = {} if questions is None else {questions.resolve(): "the file of questions"}
+    taken |= {path.resolve(): "a file of results" for path in results}
     for path in written:
         resolved = path.resolve()
         if what := taken.get(resolved) or ("a file of a suite" if is_of_suite(resolved) else ""):

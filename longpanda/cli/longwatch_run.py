@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda longwatch run`."""
     parser.description = _run.__doc__
     add = parser.add_argument
-    add("folder", type=Path, help="the suite that make or insert wrote")
+    about = "the suite that make or insert wrote, or a .jsonl of your own questions (docs/longwatch.md)"
+    add("folder", type=Path, metavar="SUITE", help=about)
     add("--out", type=Path, required=True, metavar="FILE.jsonl", help="the results: a new file, or one to go on with")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--model", metavar="NAME", help="ask a bundled model, a model folder or a hub id")
@@ -71,13 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Ask every question of a suite; run it again to go on: what has no answer is asked again, and nothing else."""
+    """Ask every question of a suite, or your own; run again, only what has no answer is asked."""
     from longpanda.evaluate import read_records
-    from longpanda.harness.questions import Suite
+    from longpanda.harness.questions import questions_in
     from longpanda.harness.run import Asking, Run
 
     run = Run(
-        questions=Suite(options.folder),
+        questions=questions_in(options.folder),
         system=system_of(options),
         out=options.out,
         has_choices=options.choices,
@@ -99,7 +100,9 @@ def _run(options: argparse.Namespace) -> None:
 
 def _check_videos(run: "Run") -> None:
     """Raises ConfigError where a film of a suite has changed since it was made; with a bar."""
-    with bar("checking", run.questions.video_count, "films") as shown:
+    if not (total := run.questions.video_count):
+        return
+    with bar("checking", total, "films") as shown:
         for _ in run.questions.checked_videos():
             shown.update()
 

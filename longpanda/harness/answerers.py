@@ -9,7 +9,7 @@ from longpanda.types import Reply, Sample
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Ask
-    from longpanda.harness.questions import Suite
+    from longpanda.harness.questions import Questions, Suite
     from longpanda.index import LongPanda
     from longpanda.longwatch import Scene
     from longpanda.video import Sampling
@@ -30,7 +30,7 @@ class ModelAnswerer:
     """
 
     panda: "LongPanda"
-    questions: "Suite"
+    questions: "Questions"
     sampling: "Sampling | None"
     answer_tokens: int
 
@@ -74,7 +74,7 @@ class Pictures:
         sampling: which frames.
     """
 
-    questions: "Suite"
+    questions: "Questions"
     sampling: "Sampling"
 
     def __call__(self, video: str) -> list[tuple[float, bytes]]:

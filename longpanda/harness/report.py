@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from longpanda.errors import ConfigError
 from longpanda.harness.answerers import picture_at
-from longpanda.harness.questions import Suite
+from longpanda.harness.questions import Questions, Suite
 from longpanda.types import Score
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from longpanda.longwatch.footage import FootagePlan
     from longpanda.longwatch.suite import SuitePlan
 
+_QUESTIONS: Final = ("suite_sha256", "questions_sha256", "videos_bytes")
+"""Settings that tell questions from any others."""
 _ASKED: Final = ("answer_tokens", "temperature", "limit_field", "extra_body")
 """Settings that are options of `longpanda longwatch run` under the same name."""
 
@@ -48,7 +50,7 @@ class Results:
         return str(self.configuration.get("model") or self.configuration.get("command") or "the oracle")
 
 
-def read_results(paths: Sequence[Path], questions: Suite | None = None) -> list[Results]:
+def read_results(paths: Sequence[Path], questions: Questions | None = None) -> list[Results]:
     """One or two files of results about the same questions.
 
     Args:
@@ -77,7 +79,7 @@ def read_results(paths: Sequence[Path], questions: Suite | None = None) -> list[
     return results
 
 
-def report_of(results: Sequence[Results], questions: Suite | None = None) -> "Report":
+def report_of(results: Sequence[Results], questions: Questions | None = None) -> "Report":
     """What a page says of one file of results, or of two compared.
 
     Args:
@@ -91,7 +93,7 @@ def report_of(results: Sequence[Results], questions: Suite | None = None) -> "Re
     from longpanda.evaluate.paired import pair
     from longpanda.evaluate.report import Report
 
-    plan = None if questions is None else _plan(questions.source)
+    plan = _plan(questions.source) if isinstance(questions, Suite) else None
     models = tuple(_summary(name, one, questions) for name, one in zip(_names(results), results, strict=True))
     return Report(
         models,
@@ -103,7 +105,7 @@ def report_of(results: Sequence[Results], questions: Suite | None = None) -> "Re
 
 def _asked(results: Results) -> dict[str, Any]:
     """What tells the questions of some results from any others."""
-    return {"suite_sha256": results.configuration["suite_sha256"]}
+    return {name: results.configuration[name] for name in _QUESTIONS if name in results.configuration}
 
 
 def _plan(suite: Path) -> "SuitePlan | FootagePlan":
@@ -124,7 +126,7 @@ def _names(results: Sequence[Results]) -> list[str]:
     return next((names for names in known if len(set(names)) == len(names)), known[-1])
 
 
-def _summary(name: str, results: Results, questions: Suite | None) -> "Summary":
+def _summary(name: str, results: Results, questions: Questions | None) -> "Summary":
     from longpanda.evaluate.circular import judged
     from longpanda.evaluate.summarise import summarise
     from longpanda.longwatch.families import FAMILIES
@@ -136,11 +138,11 @@ def _summary(name: str, results: Results, questions: Suite | None) -> "Summary":
     measures = {family: _measures(one.kind) for family, one in FAMILIES.items()}
     if questions is None:
         return summarise(name, shown, scores, measures, askings=results.scores)
-    missing = len(questions.samples()) - len(scores)
+    missing = questions.count() - len(scores)
     return summarise(name, shown, scores, measures, partial(_picture, questions), missing, results.scores)
 
 
-def _picture(questions: Suite, video: str, second: float) -> bytes:
+def _picture(questions: Questions, video: str, second: float) -> bytes:
     """The frame on screen then, as JPEG."""
     return picture_at(questions.path_of(video), second)
 
@@ -181,7 +183,9 @@ def _secret(plan: "SuitePlan | FootagePlan") -> str:
     return "private" if isinstance(plan, SuitePlan) and plan.split == "private" else ""
 
 
-def _commands(results: Sequence[Results], questions: Suite | None, plan: "SuitePlan | FootagePlan | None") -> list[str]:
+def _commands(
+    results: Sequence[Results], questions: Questions | None, plan: "SuitePlan | FootagePlan | None"
+) -> list[str]:
     """What makes the page again, with the longest answer that was allowed last."""
     from longpanda.longwatch.commands import remaking
 

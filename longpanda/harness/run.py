@@ -1,4 +1,4 @@
-"""Ask any system the questions of a suite, and keep its answers in a file that is gone on with."""
+"""Ask any system all questions, and keep its answers in a file that is gone on with."""
 
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from longpanda.errors import ConfigError
-from longpanda.harness.questions import Suite
+from longpanda.harness.questions import Questions
 from longpanda.harness.stopping import ERRORS_IN_A_ROW, ErrorsInARow
 from longpanda.harness.systems import System
 from longpanda.types import Sample, Score
@@ -37,7 +37,7 @@ class Run:
         ConfigError: no workers.
     """
 
-    questions: Suite
+    questions: Questions
     system: System
     out: Path
     has_choices: bool = False
@@ -95,6 +95,9 @@ class Run:
 
         if not self.samples:
             raise ConfigError(f"no question in '{self.questions.source}'", "at least one", "ask something")
+        if self.is_unverified and not self.questions.video_count:
+            found = f"--unverified for the videos of '{self.questions.source}'"
+            raise ConfigError(found, "films of a suite, of which hashes are known", "leave it out")
         check_writable(self.out)
         self.system.check()
         check_configuration(self.out, self.configuration)

@@ -13,7 +13,7 @@ from longpanda.types import ANSWER_TOKENS
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Request
-    from longpanda.harness.questions import Suite
+    from longpanda.harness.questions import Questions
     from longpanda.video import Sampling
 
 ENDPOINT_FRAMES: Final = 64
@@ -38,7 +38,7 @@ class System(Protocol):
     def check(self) -> None:
         """Raises ConfigError where it cannot run here, before anything is loaded."""
 
-    def answerers(self, questions: "Suite", workers: int, say: Callable[[str], None]) -> "list[Answerer]":
+    def answerers(self, questions: "Questions", workers: int, say: Callable[[str], None]) -> "list[Answerer]":
         """One for each worker; `say` is told what a user should know while they work."""
 
 
@@ -89,7 +89,7 @@ class ModelSystem:
         check_device(self.device)
         check_dtype(self.dtype)
 
-    def answerers(self, questions: "Suite", workers: int, say: Callable[[str], None]) -> "list[Answerer]":  # noqa: ARG002
+    def answerers(self, questions: "Questions", workers: int, say: Callable[[str], None]) -> "list[Answerer]":  # noqa: ARG002
         """As `System`: one model for all workers."""
         from longpanda.harness.answerers import ModelAnswerer
         from longpanda.harness.placement import loaded
@@ -133,7 +133,7 @@ class CommandSystem:
     def check(self) -> None:
         """Nothing: whether the program is there is known when it is to start."""
 
-    def answerers(self, questions: "Suite", workers: int, say: Callable[[str], None]) -> "list[Answerer]":  # noqa: ARG002
+    def answerers(self, questions: "Questions", workers: int, say: Callable[[str], None]) -> "list[Answerer]":  # noqa: ARG002
         """As `System`: a process for each worker. Raises ConfigError where the program is not there."""
         from longpanda.evaluate import Command
         from longpanda.evaluate.masking import masked_command
@@ -142,7 +142,7 @@ class CommandSystem:
         if shutil.which(words[0]) is None:
             found = f"no program '{masked_command(words[:1])}'"
             raise ConfigError(found, "one that is on the PATH, or a path to one", "correct the command, or install it")
-        return [Command(words, questions.folder, self.timeout_seconds) for _ in range(workers)]
+        return [Command(words, questions.folder, self.timeout_seconds, questions.suffix) for _ in range(workers)]
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class EndpointSystem:
     def check(self) -> None:
         """Nothing: whether the address is one is known when it is to be asked."""
 
-    def answerers(self, questions: "Suite", workers: int, say: Callable[[str], None]) -> "list[Answerer]":
+    def answerers(self, questions: "Questions", workers: int, say: Callable[[str], None]) -> "list[Answerer]":
         """As `System`: one client for all workers. Raises ConfigError for an address where no server can be."""
         from longpanda.evaluate import Endpoint
         from longpanda.harness.answerers import Pictures
@@ -226,10 +226,14 @@ class OracleSystem:
     def check(self) -> None:
         """Nothing: it runs everywhere."""
 
-    def answerers(self, questions: "Suite", workers: int, say: Callable[[str], None]) -> "list[Answerer]":  # noqa: ARG002
+    def answerers(self, questions: "Questions", workers: int, say: Callable[[str], None]) -> "list[Answerer]":  # noqa: ARG002
         """As `System`. Raises ConfigError where the questions are not those of a generated suite."""
         from longpanda.harness.answerers import OracleAnswerer
+        from longpanda.harness.questions import Suite
 
+        if not isinstance(questions, Suite):
+            found = f"the oracle for the questions in '{questions.source}'"
+            raise ConfigError(found, "the films of a generated suite, all that it can read", "ask another system")
         return [OracleAnswerer(questions)] * workers
 
 
