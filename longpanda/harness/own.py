@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,8 +91,10 @@ class OwnQuestions:
         open_ones = (line.number for line in self._lines if not line.choices)
         if has_choices and (number := next(open_ones, None)):
             raise self._mistake(number, "no choices", "them in every line, for --choices", "add some, or leave it out")
-        videos = list(dict.fromkeys(line.video for line in self._lines))
-        together = sorted(self._lines, key=lambda line: videos.index(line.video))
+        by_video = dict[str, list[Line]]()
+        for line in self._lines:
+            by_video.setdefault(line.video, []).append(line)
+        together = chain.from_iterable(by_video.values())
         return [sample for line in together for sample in self._samples_of(line, has_choices)]
 
     def count(self) -> int:
