@@ -150,7 +150,7 @@ class OwnQuestions:
     def _line(self, number: int, text: str) -> Line:
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._mistake(number, f"no JSON ({error})", "an object", "correct it") from error
         if not isinstance(values, dict):
             raise self._mistake(number, f"{text.strip()[:40]!r}", "an object of JSON", "give keys and values")
@@ -158,11 +158,7 @@ class OwnQuestions:
             if name not in _KEYS:
                 raise self._mistake(number, f"unknown key '{name}'", ", ".join(_KEYS), nearest(name, _KEYS))
         for name in _KEYS[:3]:
-            if not isinstance(values.get(name), str) or not values[name].strip():
-                found = (
-                    f"no '{name}'" if values.get(name) in (None, "") else f"'{name}' {json.dumps(values[name])[:40]}"
-                )
-                raise self._mistake(number, found, "text in quotes", f'write "{name}": "..."')
+            self._require_text(number, name, values.get(name))
         if not normalised(values["answer"]):
             raise self._mistake(number, f"the answer '{values['answer']}'", "letters or digits", "give the true answer")
         if not self.path_of(values["video"]).is_file():
@@ -171,6 +167,11 @@ class OwnQuestions:
         choices = self._choices(number, values) if values.get("choices") is not None else ()
         return Line(number, values["video"], values["question"].strip(), values["answer"], choices)
 
+    def _require_text(self, number: int, name: str, value: Any) -> None:
+        if not isinstance(value, str) or not value.strip():
+            found = f"no '{name}'" if value in (None, "") else f"'{name}' {json.dumps(value)[:40]}"
+            raise self._mistake(number, found, "text in quotes", f'write "{name}": "..."')
+
     def _choices(self, number: int, values: dict[str, Any]) -> tuple[str, ...]:
         """What can be chosen. Raises ConfigError where that is nothing, or cannot be told apart."""
         from longpanda.longwatch.letters import LETTERS
@@ -178,18 +179,27 @@ class OwnQuestions:
 
         choices = values["choices"]
         if not isinstance(choices, list) or not all(isinstance(one, str) and one.strip() for one in choices):
-            raise self._mistake(
-                number, f"choices {json.dumps(choices)[:40]}", 'a list such as ["yes", "no"]', "write one"
-            )
+            found = f"choices {json.dumps(choices)[:40]}"
+            raise self._mistake(number, found, 'a list such as ["yes", "no"]', "write one")
         if not 2 <= len(choices) <= len(LETTERS):
             raise self._mistake(number, f"{len(choices)} choices", f"2 to {len(LETTERS)}", "give as many")
         if len({normalise(one) for one in choices}) < len(choices):
             found = f"choices that read the same in {json.dumps(choices)[:80]}"
             raise self._mistake(number, found, "some that differ in letters or digits", "reword one")
+        self._require_own_letters(number, tuple(choices))
         if values["answer"] not in choices:
             found = f"the answer '{values['answer']}' that is none of the choices"
             raise self._mistake(number, found, "one of them, in the same words", "correct it, or add it to them")
         return tuple(choices)
+
+    def _require_own_letters(self, number: int, choices: tuple[str, ...]) -> None:
+        """Raises ConfigError where the words of a choice read as the letter of another."""
+        from longpanda.longwatch.letters import LETTERS, Letter
+
+        for letter, text in zip(LETTERS, choices, strict=False):
+            if (read := Letter(choices).read(text)) not in (letter, ""):
+                found = f"the choice '{text}' beside the letter {letter}, which reads as the letter {read}"
+                raise self._mistake(number, found, "words that are no letter of another choice", "reword it")
 
     def _samples_of(self, line: Line, has_choices: bool) -> list[Sample]:
         """One question, in all rotations of its options where that is asked for."""
@@ -202,6 +212,8 @@ class OwnQuestions:
         known = {"template": "choices", "chance": 1 / len(line.choices)}
         rotations = [replace(one, metadata=one.metadata | known) for one in Options(sample, line.choices).rotations]
         if has_choices:
+            for one in rotations:
+                self._require_own_letters(line.number, tuple(one.metadata["choices"]))
             return rotations
         once = {name: value for name, value in rotations[0].metadata.items() if name != "rotation"}
         return [replace(rotations[0], metadata=once)]

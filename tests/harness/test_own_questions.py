@@ -88,6 +88,15 @@ def test_a_choice_is_read_by_its_letter_or_its_words(written, text, is_right):
     assert questions.mark(text, questions.samples()[0]).value == is_right
 
 
+def test_choices_may_be_the_letters_that_stand_beside_them(written):
+    questions = written(CHOSEN | {"choices": ["A", "B"], "answer": "B"})
+    assert questions.mark("B", questions.samples()[0]).value == 1.0
+    with pytest.raises(
+        ConfigError, match=r"line 1 of .*: the choice 'B' beside the letter A, which reads as the letter B"
+    ):
+        questions.samples(has_choices=True)
+
+
 def test_choices_are_asked_in_every_rotation(written, scripted, tmp_path):
     run = Run(written(CHOSEN), scripted(lambda sample: sample.target), tmp_path / "r.jsonl", has_choices=True)
     assert [score.sample.target for score in ask_all(run)] == ["B", "A", "C"]
@@ -151,6 +160,10 @@ def test_a_command_is_given_the_path(written, tmp_path):
         (CHOSEN | {"question": "What else?", "choices": ["no"]}, "1 choices; expected 2 to 8"),
         (CHOSEN | {"question": "What else?", "choices": ["no", "No."]}, "choices that read the same"),
         (CHOSEN | {"question": "What else?", "answer": "B"}, "the answer 'B' that is none of the choices"),
+        (
+            CHOSEN | {"choices": ["B", "A"], "answer": "A"},
+            "the choice 'B' beside the letter A, which reads as the letter B",
+        ),
         (CHOSEN, "the question of line 1 again"),
     ],
 )
