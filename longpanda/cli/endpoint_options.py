@@ -5,7 +5,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from longpanda.harness.systems import ENDPOINT_MODEL, PATIENCE_SECONDS, TIMEOUT_SECONDS
+from longpanda.harness.defaults import ENDPOINT_MODEL, PATIENCE_SECONDS, TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Request

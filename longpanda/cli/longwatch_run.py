@@ -12,7 +12,7 @@ from longpanda.cli.endpoint_options import add_endpoint_options
 from longpanda.cli.models import add_machine
 from longpanda.cli.signals import held
 from longpanda.cli.systems import system_of
-from longpanda.harness.systems import ENDPOINT_FRAMES
+from longpanda.harness.defaults import ENDPOINT_FRAMES
 
 if TYPE_CHECKING:
     from longpanda.harness.run import Asking, Run

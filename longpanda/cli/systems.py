@@ -14,6 +14,7 @@ from longpanda.cli.endpoint_options import (
     timeout_seconds,
 )
 from longpanda.errors import ConfigError
+from longpanda.harness.defaults import ENDPOINT_FRAMES
 
 if TYPE_CHECKING:
     from longpanda.harness.systems import System
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def system_of(options: argparse.Namespace) -> "System":
     """Who is asked. Raises ConfigError where an option means nothing to it, or has no such value."""
-    from longpanda.harness.systems import ENDPOINT_FRAMES, CommandSystem, EndpointSystem, ModelSystem, OracleSystem
+    from longpanda.harness.systems import CommandSystem, EndpointSystem, ModelSystem, OracleSystem
 
     _require_fitting(options)
     if options.command is not None:

@@ -5,22 +5,17 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from longpanda.errors import ConfigError
+from longpanda.harness.defaults import ENDPOINT_FRAMES, ENDPOINT_MODEL, PATIENCE_SECONDS, TIMEOUT_SECONDS
 from longpanda.types import ANSWER_TOKENS
 
 if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Request
     from longpanda.harness.questions import Questions
     from longpanda.video import Sampling
-
-ENDPOINT_FRAMES: Final = 64
-"""Sent to a server where nobody says."""
-ENDPOINT_MODEL: Final = "default"
-PATIENCE_SECONDS: Final = 120.0
-TIMEOUT_SECONDS: Final = 300.0
 
 
 class System(Protocol):
