@@ -24,6 +24,7 @@ ROWS = (
     {"index", "data", "longwatch"},
     {"inference"},
     {"train", "evaluate"},
+    {"harness"},
     {"study"},
     {"serve", "cli"},
     {"__main__"},
@@ -218,6 +219,8 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
     (direction, "longpanda/index/build.py", "from longpanda.longwatch import generate"),
     (direction, "longpanda/index/build.py", "from longpanda.inference.load import LongPanda"),
     (direction, "longpanda/longwatch/examples.py", "from longpanda.train.recipe import Recipe"),
+    (direction, "longpanda/evaluate/runner.py", "from longpanda.harness.systems import System"),
+    (direction, "longpanda/harness/run.py", "from longpanda.cli.bars import bar"),
     (direction, "longpanda/errors.py", "if TYPE_CHECKING:\n    from longpanda.types import Sample"),
     (direction, "longpanda/train/run.py", "import longpanda"),
     (direction, "longpanda/train/run.py", "from longpanda import load"),
@@ -249,6 +252,11 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
 FINE: tuple[tuple[Rule, str, str], ...] = (
     (direction, "longpanda/train/data_kinds.py", "from longpanda.longwatch.examples import LongWatchData"),
     (direction, "longpanda/processing/prompt.py", "from longpanda.model.configuration import StabConfig"),
+    (
+        direction,
+        "longpanda/harness/systems.py",
+        "from longpanda.evaluate import Command\nfrom longpanda.index import load",
+    ),
     (direction, "longpanda/cli/main.py", "from longpanda import __version__\nfrom longpanda.cli import ask"),
     (
         direction,

@@ -5,13 +5,12 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from longpanda.harness.defaults import ENDPOINT_MODEL, PATIENCE_SECONDS, TIMEOUT_SECONDS
+
 if TYPE_CHECKING:
     from longpanda.evaluate import Request
 
-ENDPOINT_MODEL: Final = "default"
 KEY_VARIABLE: Final = "OPENAI_API_KEY"
-PATIENCE_SECONDS: Final = 120.0
-TIMEOUT_SECONDS: Final = 300.0
 _ALONE: Final = ("endpoint_model", "key_variable", "temperature", "limit_field", "extra_body", "patience")
 """Options that mean nothing to another system. None of them has a default of argparse's: what is not None was given."""
 

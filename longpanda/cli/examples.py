@@ -40,6 +40,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "longwatch insert": ("longpanda longwatch insert walk.mp4 drive.mp4 --minutes 3 10 --out runs/real",),
     "longwatch verify": ("longpanda longwatch verify runs/suite", "longpanda longwatch verify runs/suite --frames"),
     "longwatch run": (
+        "longpanda longwatch run examples/questions.jsonl --model nano --out runs/own.jsonl",
         "longpanda longwatch run runs/suite --model nano-long --device cuda --out runs/nano-long.jsonl",
         "longpanda longwatch run runs/suite --command 'python examples/answerer.py' --out runs/mine.jsonl",
         "longpanda longwatch run runs/suite --endpoint http://localhost:8000/v1 --frames 32 --out runs/server.jsonl",

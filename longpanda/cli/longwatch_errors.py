@@ -4,43 +4,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from longpanda.harness.stopping import ERRORS_IN_A_ROW, parts_of
+
 if TYPE_CHECKING:
     from longpanda.types import Score
 
-ERRORS_IN_A_ROW = 20
-"""After so many a system is taken to be down, and the run stops."""
-
-
-class ErrorsInARow:
-    """Counts errors as scores come, and stops a run that asks in vain."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def count(self, score: "Score") -> None:
-        """One more score.
-
-        Raises:
-            IncompleteError: no other question will be answered, because of the key, the model or the address; or too
-                many in a row were not.
-        """
-        from longpanda.errors import ErrorKind, IncompleteError
-
-        self.number = self.number + 1 if score.error else 0
-        if score.error is None:
-            return
-        found, remedy = parts_of(score.error)
-        again = f"{remedy}; then run the same command again, which goes on"
-        if score.error_kind == ErrorKind.DENIED:
-            raise IncompleteError(found, "a system that answers", again)
-        if self.number >= ERRORS_IN_A_ROW:
-            raise IncompleteError(f"{self.number} errors in a row, the last: {found}", "a system that answers", again)
-
-
-def parts_of(error: str) -> tuple[str, str]:
-    """What happened and what to do, of an error's words, without what was expected."""
-    found, _, rest = error.partition("; expected ")
-    return found, rest.rpartition("; ")[2]
+__all__ = ["ERRORS_IN_A_ROW", "lines_of", "require_answers"]
 
 
 def lines_of(scores: "Sequence[Score]") -> Iterator[str]:

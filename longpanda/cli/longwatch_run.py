@@ -2,28 +2,29 @@
 
 import argparse
 import shlex
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from longpanda.evaluate import Answerer, Records
-    from longpanda.types import Sample, Score
-
-from longpanda.cli.answerers import answerers
+from longpanda.cli import longwatch_errors
 from longpanda.cli.bars import bar, say
 from longpanda.cli.endpoint_options import add_endpoint_options
-from longpanda.cli.longwatch_errors import ErrorsInARow, lines_of, require_answers
-from longpanda.cli.models import add_machine, check_device, check_dtype
-from longpanda.cli.provenance import ENDPOINT_FRAMES, configuration, notes
+from longpanda.cli.models import add_machine
 from longpanda.cli.signals import held
+from longpanda.cli.systems import system_of
+from longpanda.harness.defaults import ENDPOINT_FRAMES
+
+if TYPE_CHECKING:
+    from longpanda.harness.run import Asking, Run
+    from longpanda.types import Sample, Score
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `longpanda longwatch run`."""
     parser.description = _run.__doc__
     add = parser.add_argument
-    add("folder", type=Path, help="the suite that make or insert wrote")
+    about = "the suite that make or insert wrote, or a .jsonl of your own questions (docs/longwatch.md)"
+    add("folder", type=Path, metavar="SUITE", help=about)
     add("--out", type=Path, required=True, metavar="FILE.jsonl", help="the results: a new file, or one to go on with")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--model", metavar="NAME", help="ask a bundled model, a model folder or a hub id")
@@ -71,50 +72,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Ask every question of a suite; run it again to go on: what has no answer is asked again, and nothing else."""
-    from longpanda.errors import ConfigError
-    from longpanda.evaluate import Command, Endpoint, Records, check_configuration, read_records
-    from longpanda.files import check_writable
-    from longpanda.longwatch.choices import choices
-    from longpanda.longwatch.folder import read_questions
+    """Ask every question of a suite, or your own; run again, only what has no answer is asked."""
+    from longpanda.evaluate import read_records
+    from longpanda.harness.questions import questions_in
+    from longpanda.harness.run import Asking, Run
 
-    if options.workers < 1:
-        raise ConfigError(f"--workers {options.workers}", "at least 1", "give more")
-    samples = read_questions(options.folder)
-    samples = choices(samples) if options.choices else samples
-    check_writable(options.out)
-    check_device(options.device)
-    check_dtype(options.dtype)
-    settings = configuration(options)
-    check_configuration(options.out, settings)  # before a model is loaded
-    asked = answerers(options, say)
+    run = Run(
+        questions=questions_in(options.folder),
+        system=system_of(options),
+        out=options.out,
+        has_choices=options.choices,
+        is_unverified=options.unverified,
+        retry_errors=options.retry_errors,
+        workers=options.workers,
+        errors_in_a_row=longwatch_errors.ERRORS_IN_A_ROW,
+    )
+    run.check()
+    answerers = run.answerers(say)
     if not options.unverified:
-        _require_films(options.folder)
-    with ExitStack() as ending:
-        for one in asked:
-            if isinstance(one, Command | Endpoint):
-                ending.callback(one.close)
-        records = Records(options.out, settings, options.retry_errors, notes(options))
-        ending.callback(records.close)
-        try:
-            _ask_missing(asked, samples, records)
-        finally:
-            if refused := sorted({name for one in asked if isinstance(one, Endpoint) for name in one.left_out}):
-                records.note(notes(options) | {"refused_by_server": ", ".join(refused)})
+        _check_videos(run)
+    with Asking(run, answerers) as asking:
+        _ask_missing(asking)
     scored = read_records(options.out)[1]
-    _tell(options, samples, scored)
-    require_answers(scored, options.retry_errors)
+    _tell(options, run.samples, scored)
+    longwatch_errors.require_answers(scored, options.retry_errors)
 
 
-def _require_films(folder: Path) -> None:
+def _check_videos(run: "Run") -> None:
     """Raises ConfigError where a film of a suite has changed since it was made; with a bar."""
-    from longpanda.longwatch.manifest import checked_films, films_of, read_hashes
-
-    checked = checked_films(folder, ", or ask with --unverified, which the results then say")
-    total = len(films_of(read_hashes(folder)))
+    if not (total := run.questions.video_count):
+        return
     with bar("checking", total, "films") as shown:
-        for _ in checked:
+        for _ in run.questions.checked_videos():
             shown.update()
+
+
+def _ask_missing(asking: "Asking") -> None:
+    """Ask what has no answer yet, with a bar; Ctrl-C and the like keep every answer that is there."""
+    total = len(asking.run.samples)
+    shown = bar("asking", total, "questions", done=total - len(asking.missing))
+    with shown, held() as stop, closing(asking.scores(stop.event)) as scores:
+        for _ in scores:
+            shown.update()
+    stop.leave()
 
 
 def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
@@ -122,7 +122,7 @@ def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Sc
     for family in dict.fromkeys(sample.family for sample in samples):
         own = [score for score in scored if score.sample.family == family]
         print(f"{family:10} {_summary(own, options.choices)}")
-    for line in lines_of(scored):
+    for line in longwatch_errors.lines_of(scored):
         print(line)
     read, written = (_total(scored, name) for name in ("prompt_tokens", "answer_tokens"))
     if read or written:
@@ -155,18 +155,3 @@ def _summary(scores: "list[Score]", choices: bool) -> str:
     intervals = {name: "[{:.1%}, {:.1%}]".format(*share.interval) for name, share in shares.items()}
     shown = "  ".join(f"{name} {share.value:>6.1%} {intervals[name]:<16}" for name, share in shares.items())
     return f"{shown}  {counted(len(rotated.plain), 'question')}, {counted(shares['plain'].videos, 'video')}"
-
-
-def _ask_missing(asked: "list[Answerer]", samples: "list[Sample]", records: "Records") -> None:
-    """Ask what has no answer yet, with a bar; Ctrl-C and the like keep every answer that is there."""
-    from longpanda.evaluate import run_many
-    from longpanda.longwatch.choices import mark
-
-    missing, errors = records.missing(samples), ErrorsInARow()
-    shown = bar("asking", len(samples), "questions", done=len(samples) - len(missing))
-    with shown, held() as stop, closing(run_many(asked, missing, mark, stop.event)) as scores:
-        for score in scores:
-            records.add(score)
-            shown.update()
-            errors.count(score)
-    stop.leave()

@@ -35,16 +35,17 @@ class Command:
 
     Args:
         words: the command and its arguments.
-        folder: where the videos are, as <name>.mp4.
+        folder: where the videos are.
         timeout_seconds: for one answer.
+        suffix: what a video's file is called behind its name.
 
     Raises:
         ConfigError: a timeout that is not finite and above 0.
     """
 
-    def __init__(self, words: list[str], folder: Path, timeout_seconds: float) -> None:
+    def __init__(self, words: list[str], folder: Path, timeout_seconds: float, suffix: str = ".mp4") -> None:
         require_timeout(timeout_seconds)
-        self.words, self.folder, self.timeout_seconds = words, folder, timeout_seconds
+        self.words, self.folder, self.timeout_seconds, self.suffix = words, folder, timeout_seconds, suffix
         self._turn = threading.RLock()
         self._closed = False
         self._process: subprocess.Popen[str] | None = None
@@ -52,7 +53,7 @@ class Command:
 
     def watch(self, video: str) -> Ask:
         """The command reads the video itself, when it is first asked about it."""
-        path = str(self.folder / f"{video}.mp4")
+        path = str(self.folder / f"{video}{self.suffix}")
         return lambda sample: self._ask(path, sample)
 
     def close(self) -> None:

@@ -5,12 +5,9 @@ import pytest
 import torch
 from tiny import SMALLEST_TEXT, asked, noise, tiny
 
-from longpanda.cli.train import examples_of
 from longpanda.errors import ConfigError
 from longpanda.inference import load
-from longpanda.longwatch import vocabulary
-from longpanda.longwatch.examples import CELL_ATTRIBUTES
-from longpanda.processing.tokenizer import word_tokenizer
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.train import run
 from longpanda.train.positions import spread
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
@@ -75,13 +72,11 @@ MAMBA = {"model_type": "mamba", "hidden_size": 16, "num_hidden_layers": 1, "inte
 @pytest.mark.parametrize(("text", "positions"), [(MAMBA, 0), (MAMBA, 4000), (SMALLEST_TEXT, 4000)])
 def test_one_question_a_clip_teaches_what_knows_no_positions(tmp_path, text, positions):
     """Where they are to be moved, that is refused of a language model without any."""
-    stage = StageRecipe(
-        "one", 2, frames=(1, 2), families=("needle",), questions=1, positions=positions, batch=2, learning_rate=1e-3
-    )
+    data = LongWatchData(frames=(1, 2), families=("needle",), questions=1)
+    stage = StageRecipe("one", 2, data=data, positions=positions, batch=2, learning_rate=1e-3)
     recipe = Recipe(name="test", model=ModelRecipe("nano", text, {"frames": 4}, notice=""), stages=(stage,), workers=0)
-    arguments = recipe, word_tokenizer(vocabulary()), examples_of, list(CELL_ATTRIBUTES.values()), tmp_path, str
     if text is MAMBA and positions:
         with pytest.raises(ConfigError, match="position_ids for a 'mamba', which would ignore it"):
-            run.train(*arguments)
+            run.train(recipe, tmp_path)
     else:
-        assert load(str(run.train(*arguments))).model.language_model.config.model_type == text["model_type"]
+        assert load(str(run.train(recipe, tmp_path))).model.language_model.config.model_type == text["model_type"]

@@ -1,0 +1,125 @@
+"""LongPanda as a model of lmms-eval, which must be installed; `longpanda.cli.lmms_eval` gives it its progress bar."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lmms_eval.api.model import lmms
+
+from longpanda.errors import ConfigError, LongPandaError, nearest
+
+if TYPE_CHECKING:
+    from longpanda.inference import Session
+
+_LOG = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """Progress that nobody looks at."""
+
+
+class LongPandaModel(lmms):
+    """One of our models; answers greedily and in few words, whatever a task's generation settings say.
+
+    Args:
+        pretrained: a bundled model, a model folder or a hub id.
+        frames: look at so many, spread evenly; None for the model's own sampling.
+        fps: or at so many per second.
+        device: such as "cuda:0"; None for the CPU.
+        dtype: number format of the model, such as "bfloat16"; None for the one it was saved in.
+        batch_size: of the command line, which has one; a question is asked at a time.
+        **unknown: refused.
+
+    Raises:
+        ConfigError: an unknown argument, a sampling that cannot be, or a device that is not there.
+        ModelError: no such model.
+    """
+
+    is_simple = False
+
+    def __init__(
+        self,
+        pretrained: str = "nano",
+        frames: int | None = None,
+        fps: float | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        batch_size: int | str = 1,  # noqa: ARG002
+        **unknown: Any,
+    ) -> None:
+        super().__init__()
+        from longpanda.harness.placement import loaded
+        from longpanda.video import Sampling
+
+        known = ("pretrained", "frames", "fps", "device", "dtype")
+        for name in unknown:
+            raise ConfigError(f"unknown model argument '{name}'", f"one of {', '.join(known)}", nearest(name, known))
+        self.sampling = None if frames is None and fps is None else Sampling(frames=frames, fps=fps)
+        self.panda = loaded(pretrained, device, dtype)
+
+    def generate_until(self, requests: list[Any]) -> list[str]:
+        """An answer to each request, in their order; each video is read once.
+
+        A video that cannot be read and a question that cannot be asked get an empty answer and a line in the log.
+
+        Raises:
+            ConfigError: a request with anything but one video and text.
+        """
+        asked = [self._asked(request.args) for request in requests]
+        answers = [""] * len(asked)
+        order = sorted(range(len(asked)), key=lambda i: asked[i][0])
+        with self.progress(len(asked)) as step:
+            for video, group in groupby(order, key=lambda i: asked[i][0]):
+                session = self._watch(video)
+                for i in group:
+                    answers[i] = _answer(session, asked[i][1]) if session else ""
+                    step()
+        return answers
+
+    def progress(self, total: int) -> AbstractContextManager[Callable[[], object]]:  # noqa: ARG002
+        """What is called after each of `total` questions; a subclass may show it."""
+        return nullcontext(_nothing)
+
+    def loglikelihood(self, requests: list[Any]) -> NoReturn:  # noqa: ARG002
+        """Not to be had. Raises ConfigError."""
+        raise ConfigError("a task that asks for likelihoods", "one that asks for answers", "choose another task")
+
+    def generate_until_multi_round(self, requests: list[Any]) -> NoReturn:  # noqa: ARG002
+        """Not to be had. Raises ConfigError."""
+        raise ConfigError("a task of several rounds", "one that asks once", "choose another task")
+
+    def _asked(self, arguments: tuple[Any, ...]) -> tuple[str, str]:
+        """The video and the question of a chat request."""
+        _, doc_to_messages, _, doc, task, split = arguments
+        messages = doc_to_messages(self.task_dict[task][split][doc])
+        parts = [part for message in messages for part in _parts(message["content"])]
+        videos = [part["url"] for part in parts if part.keys() == {"type", "url"} and part["type"] == "video"]
+        words = [part["text"] for part in parts if part["type"] == "text"]
+        if len(videos) != 1 or not isinstance(videos[0], str) or len(words) != len(parts) - 1:
+            found = f"a question of '{task}' with {', '.join(part['type'] for part in parts)}"
+            raise ConfigError(found, "one whole video file and text", "choose another task")
+        return videos[0], "\n".join(words)
+
+    def _watch(self, video: str) -> "Session | None":
+        try:
+            return self.panda.watch(video, self.sampling)
+        except LongPandaError as error:
+            _LOG.error(f"every answer about '{video}' is empty: {error}")
+            return None
+
+
+def _answer(session: "Session", question: str) -> str:
+    try:
+        answer = session.ask(question)
+    except LongPandaError as error:
+        _LOG.error(f"the answer to '{question}' is empty: {error}")
+        return ""
+    if answer.is_cut or not answer.text:
+        _LOG.error(f"no whole answer to '{question}': {answer.notice}")
+    return answer.text
+
+
+def _parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content

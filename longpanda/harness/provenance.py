@@ -1,0 +1,73 @@
+"""What results were made with: hashes of what is asked and of who answers, and versions of the software."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+
+def suite_sha256(folder: Path) -> str:
+    """What tells a suite from any other. Raises ConfigError for a folder that holds none."""
+    from longpanda.longwatch.manifest import manifest_of
+
+    return hashlib.sha256(manifest_of(folder).read_bytes()).hexdigest()
+
+
+def program_sha256(words: Sequence[str]) -> str:
+    """Of the contents of all files that a command names, such as its program; "" where it names none.
+
+    Values of --options are left out: those may be files that the program writes, or that hold a secret.
+    """
+    meant = [word for before, word in pairwise(["", *words]) if not before.startswith("--")]
+    named = [Path(word) for word in meant if os.path.isfile(word) and os.access(word, os.R_OK)]
+    return _sha256_of(named) if named else ""
+
+
+def model_sha256(name: str) -> str:
+    """Of the names and contents of all files that are a model: weights, configuration, tokenizer, of an adapter both's.
+
+    Raises:
+        ModelError: no such model.
+    """
+    from longpanda.inference.load import MODEL_FILES, folders_of
+
+    files = ({path for pattern in MODEL_FILES for path in folder.glob(pattern)} for folder in folders_of(name))
+    return _sha256_of(path for found in files for path in sorted(found))
+
+
+def saved_dtype(name: str) -> str:
+    """The number format that a model was saved in, "" where it does not say. Raises ModelError for no such model."""
+    from longpanda.inference.load import load_config
+
+    return str(load_config(name).dtype or "").removeprefix("torch.")
+
+
+def versions() -> dict[str, Any]:
+    """The commit of this code, the operating system, and the libraries that every answerer needs."""
+    import numpy
+
+    from longpanda.train.commit import commit
+
+    python = {"python": platform.python_version(), "numpy": numpy.__version__}
+    return {"commit": commit(), "platform": platform.platform(), **python}
+
+
+def model_versions() -> dict[str, Any]:
+    """The libraries that our models need, and the accelerator that torch finds."""
+    import torch
+    import transformers
+
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"torch": torch.__version__, "transformers": transformers.__version__, "accelerator": accelerator}
+
+
+def _sha256_of(paths: Iterable[Path]) -> str:
+    """Of the names of files, without folders, and their contents."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            total.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
