@@ -176,6 +176,13 @@ class RaggedTokens:
         return cls(values.flatten(0, 1), (tokens,) * groups, tuple(group_frames))
 
     @classmethod
+    def of_frames(cls, clip: ClipTokens) -> "RaggedTokens":
+        """Every frame of a clip as a group of its own, without padding."""
+        if clip.mask is None:
+            return cls.of_groups(clip.values, [1] * len(clip.values))
+        return cls(clip.values[clip.mask], tuple(clip.mask.sum(1).tolist()), (1,) * len(clip.values))
+
+    @classmethod
     def joined(cls, parts: Sequence["RaggedTokens"]) -> "RaggedTokens":
         """Pieces of one video as one. There is at least one."""
         tokens, frames = (tuple(n for one in parts for n in getattr(one, name)) for name in _PER_GROUP)

@@ -6,6 +6,7 @@ FrameBatch ─ front end ─► ClipTokens ─ compressor ─► TokenGroups ─
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -43,7 +44,10 @@ class FrontEnd(Protocol):
 
 @runtime_checkable
 class Reducer(Protocol):
-    """Fewer tokens of some groups of frames; of how many frames a group stands stays as it is."""
+    """Fewer tokens of some groups of frames; of how many frames a group stands stays as it is.
+
+    A whole clip comes at once, and a stream block by block, so each group has to be judged by itself.
+    """
 
     def __call__(self, tokens: RaggedTokens) -> RaggedTokens:
         """What is kept of these groups; a group may keep none."""
@@ -108,15 +112,11 @@ class VisualEncoder:
 
     def fingerprint(self) -> str:
         """Of everything that the tokens depend on, except the rate of the compressor: an index has its own."""
+        temporal = () if self.temporal is None else fingerprint_parts(self.temporal.config, self.temporal)
+        reducer = () if self.reducer is None else self.reducer.fingerprint_parts()
         digest = hashlib.sha256()
-        for part in self.front_end.fingerprint_parts():
+        for part in chain(self.front_end.fingerprint_parts(), temporal, reducer):
             digest.update(part)
-        if self.temporal is not None:
-            for part in fingerprint_parts(self.temporal.config, self.temporal):
-                digest.update(part)
-        if self.reducer is not None:
-            for part in self.reducer.fingerprint_parts():
-                digest.update(part)
         return digest.hexdigest()
 
     def forward(self, frames: FrameBatch) -> list[RaggedTokens]:
@@ -137,7 +137,7 @@ class VisualEncoder:
     def compressed(self, clips: list[ClipTokens]) -> list[RaggedTokens]:
         """What compressor and reducer leave of whole clips. Raises ConfigError as `forward`."""
         if self.temporal is None:
-            return [self._reduced(_of_frames(clip)) for clip in clips]
+            return [self._reduced(RaggedTokens.of_frames(clip)) for clip in clips]
         groups = [one.values for one in self.temporal(clips)]
         sizes = [self._group_frames(len(clip.seconds)) for clip in clips]
         return [self._reduced(RaggedTokens.of_groups(*pair)) for pair in zip(groups, sizes, strict=True)]
@@ -159,7 +159,7 @@ class VisualEncoder:
         state = state or StreamState()
         (clip,) = self.clips(frames)
         if self.temporal is None:
-            return self._reduced(_of_frames(clip)), state
+            return self._reduced(RaggedTokens.of_frames(clip)), state
         if not self.is_causal:
             return None, replace(state, waiting=(*state.waiting, clip))
         groups, after = self.temporal.compress(clip, state.compressor)
@@ -196,10 +196,3 @@ class VisualEncoder:
             found = f"a reducer that makes {len(kept)} groups of {len(tokens)}"
             raise ConfigError(found, "the same groups with fewer tokens", "leave a group without tokens empty")
         return kept
-
-
-def _of_frames(clip: ClipTokens) -> RaggedTokens:
-    """Every frame as a group of its own, without padding."""
-    if clip.mask is None:
-        return RaggedTokens.of_groups(clip.values, [1] * len(clip.values))
-    return RaggedTokens(clip.values[clip.mask], tuple(clip.mask.sum(1).tolist()), (1,) * len(clip.values))

@@ -47,8 +47,7 @@ class Step:
         """[N, D], the front end's own tokens behind the projector."""
         if not self.is_reduced:
             return self.visual
-        raw = [clip.values.flatten(0, 1) if clip.mask is None else clip.values[clip.mask] for clip in self.clips]
-        return self.project(torch.cat(raw))
+        return self.project(torch.cat([RaggedTokens.of_frames(clip).values for clip in self.clips]))
 
     @cached_property
     def answered(self) -> ModelOutput | None:
