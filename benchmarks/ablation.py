@@ -138,7 +138,7 @@ class Exam:
         return [
             sample
             for (scene, frames), kind in zip(self.films, shown, strict=True)
-            for sample in questions(scene, FAMILIES, frames=frames, shows=kind)
+            for sample in questions(scene, FAMILIES, frames=frames, condition=kind)
         ]
 
 
@@ -194,7 +194,7 @@ class Study:
 
     def _asked(self, trial: Trial, panda: LongPanda, shows: str, path: Path) -> list[Score]:
         """Answers about films that show this."""
-        samples = [sample for sample in self.exam.samples if sample.metadata["shows"] == shows]
+        samples = [sample for sample in self.exam.samples if sample.facts.condition == shows]
         return asked(Rendered(panda, self.exam.films), samples, path, self.configuration(trial))
 
     def configuration(self, trial: Trial) -> Row:

@@ -63,7 +63,7 @@ def _between(shows: Any, before: dict[int, list[Score]], after: dict[int, list[S
 
 def _told_apart(scores: Sequence[Score], seed: int) -> list[Score]:
     """With a question being another one than that of other seeds; its film stays in the one cluster of its script."""
-    return [replace(one, sample=replace(one.sample, video=f"{one.sample.video}, seed {seed}")) for one in scores]
+    return [replace(one, sample=replace(one.sample, id=f"{one.sample.id}, seed {seed}")) for one in scores]
 
 
 def _joined(by_seed: dict[int, list[Score]]) -> list[Score]:
@@ -79,10 +79,8 @@ def _that_show(shows: Any, by_seed: dict[int, list[Score]]) -> dict[int, list[Sc
 
 
 def _shows(score: Score) -> str:
-    shows: str = score.sample.metadata["shows"]
-    return shows
+    return score.sample.facts.condition
 
 
 def _frames(score: Score) -> int:
-    frames: int = score.sample.metadata["frames"]
-    return frames
+    return score.sample.facts.frames or 0

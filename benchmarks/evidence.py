@@ -90,7 +90,7 @@ def chosen(suite: Path, families: list[str], most: int) -> dict[str, list[Sample
     per_cell: dict[tuple[str, float], int] = {}
     videos: dict[str, list[Sample]] = {}
     for sample in read_questions(suite):
-        cell = sample.family, sample.metadata["minutes"]
+        cell = sample.family, sample.minutes
         if sample.family in families and per_cell.get(cell, 0) < most:
             per_cell[cell] = per_cell.get(cell, 0) + 1
             videos.setdefault(sample.video, []).append(sample)
@@ -165,7 +165,7 @@ def main() -> None:
     cells: dict[tuple[str, float, float], list[Judged]] = {}
     for fps in options.fps:
         for one in asked(panda, options.suite, videos, fps, options.work):
-            cells.setdefault((one.sample.family, one.sample.metadata["minutes"], fps), []).append(one)
+            cells.setdefault((one.sample.family, one.sample.minutes, fps), []).append(one)
     rows = [row(*cell, judged) for cell, judged in cells.items()]
     rows.sort(key=lambda one: (options.families.index(one["family"]), one["minutes"], one["fps"]))
     about = {"machine": machine(), "command": command(parser, options), "suite": asdict(plan)}

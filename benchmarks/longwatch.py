@@ -92,7 +92,7 @@ def cells(scores: list[Score]) -> dict[Cell, list[Score]]:
     """The scores by family and length."""
     found: dict[Cell, list[Score]] = {}
     for score in scores:
-        found.setdefault((score.sample.family, score.sample.metadata["minutes"]), []).append(score)
+        found.setdefault((score.sample.family, score.sample.minutes), []).append(score)
     return found
 
 
@@ -121,8 +121,8 @@ def main() -> None:
     rows = [row for suite in options.suites for row in audited(suite, options.work)]
     rows.sort(key=lambda row: _place((row["family"], row["minutes"])))
     first = [sample for suite in options.suites for sample in read_questions(suite)]
-    shortest = min(sample.metadata["minutes"] for sample in first)
-    without = blind(options.model, [sample for sample in first if sample.metadata["minutes"] == shortest])
+    shortest = min(sample.minutes for sample in first)
+    without = blind(options.model, [sample for sample in first if sample.minutes == shortest])
     found = [_scores(cell, rows, scored, without.get(cell[0])) for cell in sorted(scored["all"], key=_place)]
     about = {"machine": machine(), "command": command(parser, options), "asked_with_commits": _commits(options.work)}
     write_json(options.audit_out, about | {"suites": _plans(options.suites), "rows": rows})

@@ -77,7 +77,7 @@ def choices(sample: Sample) -> tuple[str, ...]:
 
 def questions(family: str, scenes: list[Scene], most: int) -> list[Sample]:
     """Up to `most` test questions of a family, taken evenly from the scenes, in the order of the scenes."""
-    asked = [[s for s in FAMILIES[family].ask(scene, _rng(scene)) if s.metadata.get("focus", True)] for scene in scenes]
+    asked = [[s for s in FAMILIES[family].ask(scene, _rng(scene)) if not s.facts.training_only] for scene in scenes]
     rounds = [
         (turn, number, samples[i])
         for number, (scene, samples) in enumerate(zip(scenes, asked, strict=True))
@@ -143,7 +143,7 @@ def _write_answers(path: Path, scores: dict[str, list[Score]]) -> None:
     """Every question asked, its answer and the truth, one JSON object a line."""
     lines = [
         {"family": name, "video": one.sample.video, "question": one.sample.question, "answer": one.reply.text}
-        | {"target": one.sample.target, "template": one.sample.metadata["template"], "score": one.value}
+        | {"target": one.sample.target, "template": one.sample.facts.template, "score": one.value}
         for name, family in scores.items()
         for one in family
     ]
@@ -180,7 +180,7 @@ def main() -> None:
     blind = scored(Blind(panda, unseen_samples), unseen_samples)
     families = {}
     for name, samples in tests.items():
-        chance = float(np.mean([sample.metadata["chance"] for sample in samples]))
+        chance = float(np.mean([sample.facts.chance for sample in samples]))
         families[name] = row(accuracy(seen[name]), accuracy(blind[name]), chance)
         print(f"{name:8} {accuracy(seen[name])}; blind {accuracy(blind[name])}; chance {chance:.1%}", flush=True)
     _write_answers(options.out.with_suffix(".jsonl"), seen)

@@ -68,15 +68,15 @@ def film(seed: int, frames: int, step_seconds: float) -> tuple[Scene, int]:
     return paced_gallery(seed, frames, step_seconds), frames
 
 
-def questions(scene: Scene, families: Sequence[str], **about: Any) -> list[Sample]:
+def questions(scene: Scene, families: Sequence[str], **known: Any) -> list[Sample]:
     """What tests ask about a scene, with what a report groups it by; videos of one script are one cluster."""
     rng = np.random.default_rng(scene.seed)
     asked = [sample for name in families for sample in FAMILIES[name].ask(scene, rng)]
-    about = {"cluster": f"{scene.room}-{scene.seed}", **about}
+    known = {"cluster": f"{scene.room}-{scene.seed}", **known}
     return [
-        replace(sample, metadata=sample.metadata | about | {"depth": _depth(sample, scene)})
+        replace(sample, facts=replace(sample.facts, depth=_depth(sample, scene), **known))
         for sample in asked
-        if sample.metadata.get("focus", True)
+        if not sample.facts.training_only
     ]
 
 

@@ -1,10 +1,13 @@
-"""Values refuse what they cannot be."""
+"""Values refuse what they cannot be, and samples are stored and rebuilt."""
+
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
-from longpanda.errors import VideoError
-from longpanda.types import VideoClip
+from longpanda.errors import ConfigError, VideoError
+from longpanda.types import Facts, Sample, VideoClip
 
 FRAMES, TIMES = np.zeros((2, 4, 4, 3), np.uint8), np.arange(2.0)
 
@@ -33,3 +36,42 @@ def test_the_public_surface_can_be_listed():
 
     assert {"load", "compose", "Session", "LongPandaProcessor"} <= set(dir(longpanda))
     assert all(getattr(longpanda, name) for name in dir(longpanda))
+
+
+FACTS = Facts(minutes=3.0, template="who", chance=0.1, depth=0.5, cluster="hall-1", people=("blue", "red"))
+SAMPLE = Sample("Who had it?", "red", "story", "film", ((1.0, 2.0),), FACTS)
+ROTATED = Sample(
+    "Who had it?\nA. blue\nB. red", "B", "story", "film", ((1.0, 2.0),), FACTS, ("blue", "red"), 1, "Who had it?"
+)
+
+
+@pytest.mark.parametrize("sample", [SAMPLE, ROTATED, replace(SAMPLE, id="mine", facts=Facts())])
+def test_a_sample_is_rebuilt_from_its_json(sample):
+    assert Sample.from_json(json.loads(json.dumps(asdict(sample)))) == sample
+
+
+def test_a_sample_that_was_stored_before_facts_were_typed_is_read():
+    known = {"minutes": 3.0, "template": "who", "chance": 0.1, "depth": 0.5, "cluster": "hall-1", "people": "blue, red"}
+    old = {"question": "Who had it?", "target": "red", "family": "story", "video": "film"}
+    old |= {"evidence_seconds": [[1.0, 2.0]], "metadata": known}
+    assert Sample.from_json(old) == SAMPLE
+    rotated = {"choices": ["blue", "red"], "rotation": 1, "of": "Who had it?", "answer": "red"}
+    again = Sample.from_json(old | {"question": ROTATED.question, "target": "B", "metadata": known | rotated})
+    assert again == ROTATED
+    assert Sample.from_json(old | {"metadata": {"focus": False}}).facts == Facts(training_only=True)
+    with pytest.raises(TypeError, match="colour"):
+        Sample.from_json(old | {"metadata": {"colour": "red"}})
+
+
+def test_rotations_of_a_question_share_its_id_and_have_their_own_keys():
+    assert ROTATED.id == SAMPLE.id
+    assert ROTATED.key != SAMPLE.key
+    others = [replace(SAMPLE, id="", **{name: "other"}) for name in ("question", "video", "family")]
+    assert len({SAMPLE.id, *(other.id for other in others)}) == 4
+    assert (SAMPLE.answer, ROTATED.answer) == ("red", "red")
+
+
+def test_an_unknown_length_is_said():
+    assert SAMPLE.minutes == 3.0
+    with pytest.raises(ConfigError, match=r"no length of the video of question film\.story\."):
+        _ = replace(SAMPLE, facts=Facts()).minutes

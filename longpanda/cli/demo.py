@@ -64,7 +64,7 @@ def _ask_all(session: "Session", scene: "Scene", most: int) -> None:
     answers: list[Answer] = []
     print(f"\n{'family':8} {'question':64} {'answer':16} {'truth':16}")
     for family in FAMILIES.values():
-        samples = [sample for sample in family.ask(scene, rng) if sample.metadata.get("focus", True)]
+        samples = [sample for sample in family.ask(scene, rng) if not sample.facts.training_only]
         for sample in [samples[i] for i in rng.permutation(len(samples))[:most]]:
             answer = session.ask(sample.question)
             answers.append(answer)

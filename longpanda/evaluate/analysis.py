@@ -34,7 +34,7 @@ def chance(scores: Sequence[Score]) -> float:
     """What the best constant answer to each template earns on these questions, without any video.
 
     Either "never" to all of a template, which earns the share of absent things asked about, or a guess at what was
-    shown, which earns what the samples carry as `metadata["chance"]`; where they carry none, the most frequent answer.
+    shown, which earns what the samples carry as `Facts.chance`; where they carry none, the most frequent answer.
     The shares are those of the questions at hand, and the guesses those of the families' construction: an answer picked
     as the best of some questions drawn for the purpose looks better than it is, because it was picked.
 
@@ -43,14 +43,14 @@ def chance(scores: Sequence[Score]) -> float:
     """
     if not scores:
         raise ConfigError("no scores", "at least one", "ask something first")
-    templates = grouped(scores, lambda score: (score.sample.family, score.sample.metadata.get("template", "")))
+    templates = grouped(scores, lambda score: (score.sample.family, score.sample.facts.template))
     return math.fsum(_constant_rights(group) for group in templates.values()) / len(scores)
 
 
 def _constant_rights(scores: Sequence[Score]) -> float:
     """How many questions of one template one answer gets right."""
-    shown = [score.sample for score in scores if not score.sample.metadata.get("absent")]
-    declared = [sample.metadata.get("chance") for sample in shown]
+    shown = [score.sample for score in scores if not score.sample.facts.absent]
+    declared = [sample.facts.chance for sample in shown]
     if any(one is None for one in declared):
         return float(max(Counter(score.sample.target for score in scores).values()))
     return max(float(len(scores) - len(shown)), math.fsum(float(one) for one in declared if one is not None))
@@ -66,7 +66,7 @@ def above_chance(one: Accuracy, guess: float) -> Accuracy | None:
 
 def by_minutes(scores: Sequence[Score]) -> dict[float, list[Score]]:
     """The scores by length in minutes, the shortest first."""
-    groups = grouped(scores, lambda score: score.sample.metadata["minutes"])
+    groups = grouped(scores, lambda score: score.sample.minutes)
     return dict(sorted(groups.items()))  # type: ignore[arg-type]
 
 
@@ -77,11 +77,11 @@ def by_depth(scores: Sequence[Score], family: str = "needle") -> dict[tuple[floa
 
 
 def _length_and_depth(score: Score) -> Hashable:
-    depth = score.sample.metadata.get("depth")
+    depth = score.sample.facts.depth
     if depth is None:
         return None
     bin_ = min(int(np.searchsorted(DEPTH_EDGES, depth, side="right")) - 1, len(DEPTH_EDGES) - 2)
-    return score.sample.metadata["minutes"], DEPTH_EDGES[bin_]
+    return score.sample.minutes, DEPTH_EDGES[bin_]
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def refusal(scores: Sequence[Score]) -> tuple[Accuracy, Accuracy]:
     Raises:
         ConfigError: there are none of one kind.
     """
-    absent = [score for score in scores if score.sample.metadata.get("absent")]
-    present = [score for score in scores if not score.sample.metadata.get("absent")]
+    absent = [score for score in scores if score.sample.facts.absent]
+    present = [score for score in scores if not score.sample.facts.absent]
     if not absent or not present:
         found = f"{counted(len(absent), 'question')} about what is absent and {counted(len(present), 'other')}"
         raise ConfigError(found, "some of both", "ask a family that has both")

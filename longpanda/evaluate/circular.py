@@ -39,8 +39,8 @@ def by_question(scores: Sequence[Score]) -> Rotated:
     """
     if not has_options(scores):
         raise ConfigError("answers to questions without options", "those of run --choices", "name another file")
-    groups = grouped(scores, lambda score: (score.sample.video, score.sample.metadata["of"])).values()
-    whole = [group for group in groups if len(group) == len(group[0].sample.metadata["choices"])]
+    groups = grouped(scores, lambda score: score.sample.id).values()
+    whole = [group for group in groups if len(group) == len(group[0].sample.choices)]
     return Rotated(
         tuple(_as_one(group, sum(score.value for score in group) / len(group)) for group in whole),
         tuple(_as_one(group, float(all(score.value == 1 for score in group))) for group in whole),
@@ -50,7 +50,7 @@ def by_question(scores: Sequence[Score]) -> Rotated:
 
 def has_options(scores: Sequence[Score]) -> bool:
     """Whether these are answers to questions with options."""
-    return bool(scores) and all("rotation" in score.sample.metadata for score in scores)
+    return bool(scores) and all(score.sample.rotation is not None for score in scores)
 
 
 def judged(scores: Sequence[Score]) -> Sequence[Score]:
@@ -67,10 +67,9 @@ def judged(scores: Sequence[Score]) -> Sequence[Score]:
 
 
 def _as_one(rotations: Sequence[Score], value: float) -> Score:
-    shown = min(rotations, key=lambda score: (score.value, score.sample.metadata["rotation"]))
-    about = shown.sample.metadata
+    shown = min(rotations, key=lambda score: (score.value, score.sample.rotation))
     error, kind = next(((score.error, score.error_kind) for score in rotations if score.error is not None), (None, ""))
-    sample = replace(shown.sample, question=about["of"], target=about["answer"])
+    sample = replace(shown.sample, question=shown.sample.stem, target=shown.sample.answer)
     return replace(shown, value=value, partial=value, sample=sample, error=error, error_kind=kind)
 
 
@@ -98,8 +97,8 @@ def cells_of(rotated: Rotated) -> list[Rotations]:
     plain, circular = (grouped(scores, _family_and_minutes) for scores in (rotated.plain, rotated.circular))
     found = []
     for name, group in plain.items():
-        about, sizes = group[0].sample, [len(score.sample.metadata["choices"]) for score in group]
-        minutes = about.metadata["minutes"]
+        about, sizes = group[0].sample, [len(score.sample.choices) for score in group]
+        minutes = about.minutes
         found.append(
             Rotations(about.family, minutes, (min(sizes), max(sizes)), accuracy(group), accuracy(circular[name]))
         )
@@ -107,7 +106,7 @@ def cells_of(rotated: Rotated) -> list[Rotations]:
 
 
 def _family_and_minutes(score: Score) -> tuple[str, float]:
-    return score.sample.family, score.sample.metadata["minutes"]
+    return score.sample.family, score.sample.minutes
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,8 @@ class LetterUse:
 
 
 def letter_use(scores: Sequence[Score]) -> list[LetterUse]:
-    """How often each letter was chosen, `metadata["chosen"]` of each sample, and how often it is right."""
-    chosen = Counter(score.sample.metadata["chosen"] or NO_LETTER for score in scores)
+    """How often each letter was chosen (`Score.chosen`), and how often it is right."""
+    chosen = Counter(score.chosen or NO_LETTER for score in scores)
     right = Counter(score.sample.target for score in scores)
     letters = [*sorted({*chosen, *right} - {NO_LETTER}), NO_LETTER]
     return [LetterUse(letter, chosen[letter] / len(scores), right[letter] / len(scores)) for letter in letters]

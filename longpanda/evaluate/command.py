@@ -78,7 +78,7 @@ class Command:
         process = self._running()
         self._expect_silence(0.0)
         line = ""
-        asked = {"video": path, "question": sample.question, "instruction": sample.metadata.get("instruction", "")}
+        asked = {"video": path, "question": sample.question, "instruction": sample.facts.instruction}
         try:
             assert process.stdin is not None
             process.stdin.write(json.dumps(asked) + "\n")

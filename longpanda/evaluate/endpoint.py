@@ -101,7 +101,7 @@ class Endpoint:
         self._client.close()
 
     def _ask(self, sample: Sample, shown: list[dict[str, Any]]) -> Reply:
-        question = f"{sample.question} {sample.metadata.get('instruction', '')}".strip()
+        question = f"{sample.question} {sample.facts.instruction}".strip()
         messages = [{"role": "user", "content": [*shown, {"type": "text", "text": question}]}]
         waited, tries = 0.0, 0
         while True:

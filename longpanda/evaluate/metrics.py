@@ -39,7 +39,7 @@ class Accuracy:
 def accuracy(scores: Sequence[Score]) -> Accuracy:
     """Wilson's interval at the effective number of questions, n / design effect, clustered by video.
 
-    Videos whose samples name the same `metadata["cluster"]`, one script at several lengths, are one cluster.
+    Videos whose samples name the same `Facts.cluster`, one script at several lengths, are one cluster.
 
     The design effect compares the variance of the mean over videos (linearised ratio estimator, Kish 1965) with that
     of independent questions, and is never taken below 1.
@@ -72,15 +72,10 @@ def mean_accuracy(parts: Sequence[tuple[float, Sequence[Score]]]) -> Accuracy:
     clusters = defaultdict[str, float](float)
     for (weight, scores), own in zip(parts, means, strict=True):
         for score in scores:
-            clusters[cluster_of(score)] += weight / total / len(scores) * (score.value - own)
+            clusters[score.sample.cluster] += weight / total / len(scores) * (score.value - own)
     interval = _wilson(mean, 1 / kish / _design_effect(mean, kish, list(clusters.values())))
     every = [score for _, scores in parts for score in scores]
     return Accuracy(mean, interval, len(every), len(clusters), sum(score.error is not None for score in every))
-
-
-def cluster_of(score: Score) -> str:
-    """What scores are not independent within: the video, or what several videos were made from."""
-    return str(score.sample.metadata.get("cluster", score.sample.video))
 
 
 def _design_effect(mean: float, kish: float, residuals: list[float]) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 
 from longpanda.errors import ConfigError
 from longpanda.evaluate.analysis import EVERYTHING, by_minutes, grouped
-from longpanda.evaluate.metrics import cluster_of
 from longpanda.types import Score
 
 RESAMPLINGS: Final = 10_000
@@ -44,11 +43,11 @@ def compare(first: Sequence[Score], second: Sequence[Score], seed: int = 0) -> C
     Raises:
         ConfigError: they have no question in common.
     """
-    known = {_question(score): score.value for score in first}
+    known = {score.sample.key: score.value for score in first}
     clusters: dict[str, list[float]] = defaultdict(list)
     for score in second:
-        if (key := _question(score)) in known:
-            clusters[cluster_of(score)].append(score.value - known[key])
+        if (key := score.sample.key) in known:
+            clusters[score.sample.cluster].append(score.value - known[key])
     if not clusters:
         raise ConfigError("two results without a common question", "results on the same suite", "run both on one")
     every = np.concatenate([np.array(values) for values in clusters.values()])
@@ -79,15 +78,15 @@ def pair(first: Sequence[Score], second: Sequence[Score]) -> tuple[Paired, ...]:
     Raises:
         ConfigError: they have no question in common.
     """
-    asked = {_question(score) for score in second}
-    common = [score for score in first if _question(score) in asked]
+    asked = {score.sample.key for score in second}
+    common = [score for score in first if score.sample.key in asked]
     rows = [Paired(EVERYTHING, compare(common, second))]
     families = grouped(common, lambda score: score.sample.family)
     rows += [Paired(str(family), compare(group, second)) for family, group in families.items()]
     lengths = by_minutes(common)
     rows += [Paired(f"{minutes:g} min", compare(group, second)) for minutes, group in lengths.items()]
-    lost = {_question(score) for score in (*first, *second) if score.error is not None}
-    whole = [score for score in common if _question(score) not in lost]
+    lost = {score.sample.key for score in (*first, *second) if score.error is not None}
+    whole = [score for score in common if score.sample.key not in lost]
     rows += [Paired(BOTH_ANSWERED, compare(whole, second))] if lost and whole else []
     return tuple(rows)
 
@@ -101,7 +100,3 @@ def _resampled(clusters: list[list[float]], rng: np.random.Generator) -> tuple[f
     draws = times @ totals
     low, high = np.percentile(draws[:, 0] / draws[:, 1], (2.5, 97.5))
     return float(low), float(high)
-
-
-def _question(score: Score) -> tuple[str, str]:
-    return score.sample.video, score.sample.question

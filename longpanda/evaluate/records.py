@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -42,13 +43,13 @@ class Records:
         notes: dict[str, Any] | None = None,
     ) -> None:
         self.path = path
-        self.done: set[tuple[str, str]] = set()
-        self._failed: set[tuple[str, str]] = set()
+        self.done: set[tuple[str, int | None]] = set()
+        self._failed: set[tuple[str, int | None]] = set()
         self._file = _locked(path)
         try:
             scores = self._begun(configuration, notes or {})
-            self._failed = {_key(score.sample) for score in scores if retry_errors and score.error}
-            self.done = {_key(score.sample) for score in scores} - self._failed
+            self._failed = {score.sample.key for score in scores if retry_errors and score.error}
+            self.done = {score.sample.key for score in scores} - self._failed
             if notes:
                 self.note(notes)
         except BaseException:
@@ -71,13 +72,20 @@ class Records:
         """The samples without an answer in the file, those last that were asked and ended in an error.
 
         Such as always fail would otherwise be all that a run asks before it takes the system to be down.
+
+        Raises:
+            ConfigError: two samples have the same key, so that one answer would count for both.
         """
-        left = [sample for sample in samples if _key(sample) not in self.done]
-        return sorted(left, key=lambda sample: _key(sample) in self._failed)
+        for key, count in Counter(sample.key for sample in samples).items():
+            if count > 1:
+                found = f"{count} questions with the id {key[0]}"
+                raise ConfigError(found, "an id for each question", "give them different ids, or ask one of them")
+        left = [sample for sample in samples if sample.key not in self.done]
+        return sorted(left, key=lambda sample: sample.key in self._failed)
 
     def add(self, score: Score) -> None:
         """Write one score; it is on the disk when this returns. Raises ConfigError where the disk is full."""
-        self.done.add(_key(score.sample))
+        self.done.add(score.sample.key)
         self._write(asdict(score))
 
     def note(self, notes: dict[str, Any]) -> None:
@@ -127,7 +135,7 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Score]]:
             raise ConfigError(f"results of version {head['version']}", f"version {RESULTS_VERSION}", "run again")
         configuration: dict[str, Any] = head["configuration"]
         answered = (_score(values) for values in rest if "notes" not in values)
-        last = {_key(score.sample): score for score in answered}
+        last = {score.sample.key: score for score in answered}
         return configuration, list(last.values())
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"'{path}' holds no results ({error})", "a file of results", "choose another file") from error
@@ -197,7 +205,3 @@ def _locked(path: Path) -> IO[bytes]:
 def _score(values: dict[str, Any]) -> Score:
     reply = values["reply"] | {"frames_seconds": tuple(values["reply"]["frames_seconds"])}
     return Score(**values | {"sample": Sample.from_json(values["sample"]), "reply": Reply(**reply)})
-
-
-def _key(sample: Sample) -> tuple[str, str]:
-    return sample.video, sample.question

@@ -133,7 +133,7 @@ def _failures(failures: Sequence[Failure]) -> str:
     rows = []
     for failure in failures:
         score, sample = failure.score, failure.score.sample
-        where = f"{sample.family}, {length_text(sample.metadata['minutes'])}"
+        where = f"{sample.family}, {length_text(sample.minutes)}"
         said = f"error: {failure.said}" if score.error else failure.said
         rows.append(tuple(map(Cell, (where, sample.question, said, sample.target))))
     return markdown_table(Table(("where", "asked", "said", "true"), tuple(rows), is_prose=True))

@@ -23,7 +23,7 @@ class Answerer(Protocol):
     """Whatever can watch a video and then answer questions about it."""
 
     def watch(self, video: str) -> Ask:
-        """Read a video once; the result answers samples, of which it may look at the question and metadata only."""
+        """Read a video once; the result answers samples, using their question, choices and facts, not the target."""
 
 
 class Marked(Protocol):

@@ -98,7 +98,7 @@ def _options(askings: Sequence[Score]) -> Options:
 def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], measures: Sequence[Measure] = ()) -> Family:
     guess, lengths, whole = chance(group), by_minutes(group), answered(group)
     row = {length: accuracy(scores) for length, scores in lengths.items()}
-    kinds = {bool(score.sample.metadata.get("absent")) for score in group}
+    kinds = {score.sample.facts.absent for score in group}
     return Family(
         name=name,
         chance=guess,

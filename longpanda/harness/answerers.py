@@ -103,7 +103,7 @@ def _read_off(scene: "Scene", looks: tuple[float, ...], sample: Sample) -> Reply
     from longpanda.longwatch.choices import lettered
     from longpanda.longwatch.oracle import answer
 
-    said = answer(scene, sample.metadata.get("of", sample.question))
+    said = answer(scene, sample.stem or sample.question)
     return Reply(lettered(said, sample) or said, looks)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from longpanda.errors import ConfigError, VideoError, nearest
 from longpanda.harness.stopping import parts_of
-from longpanda.types import Sample
+from longpanda.types import Facts, Sample
 
 if TYPE_CHECKING:
     from longpanda.longwatch.answers import Mark
@@ -22,7 +22,7 @@ INSTRUCTION: Final = "Answer with the answer alone, in as few words as possible.
 """What other systems are told beside an open question; our models are asked the question alone."""
 SHORTEST_MINUTES: Final = 0.01
 """What a shorter video counts as: lengths are drawn on a scale that has no 0."""
-_KEYS: Final = ("video", "question", "answer", "choices")
+_KEYS: Final = ("video", "question", "answer", "choices", "id")
 _AROUND: Final = " \t\n\"'`*“”‘’«»"
 """Stands around an answer and is no part of it."""
 _BEHIND: Final = _AROUND + ".,;:!?"
@@ -39,6 +39,7 @@ class Line:
         question: what is asked.
         answer: the true answer; one of the choices where there are any.
         choices: what can be chosen; none for an open question.
+        id: the user's own name of the question; "" for one made of the video and the question.
     """
 
     number: int
@@ -46,11 +47,12 @@ class Line:
     question: str
     answer: str
     choices: tuple[str, ...] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True)
 class OwnQuestions:
-    """Questions in a JSONL file: `{"video": ..., "question": ..., "answer": ...}`, and "choices" where there are any.
+    """Questions in a JSONL file: `{"video": ..., "question": ..., "answer": ...}`, perhaps "choices" and "id".
 
     An answer to an open question is right where it is the true one, but for case, spaces, an article in front, and
     quotes and punctuation around it. Of choices, up to eight, the letter is asked for, and their words are read, too.
@@ -106,8 +108,8 @@ class OwnQuestions:
         from longpanda.longwatch.answers import Mark
         from longpanda.longwatch.letters import Letter
 
-        if "choices" in sample.metadata:
-            return Letter(tuple(sample.metadata["choices"])).mark(text, sample.target)
+        if sample.choices:
+            return Letter(sample.choices).mark(text, sample.target)
         value = float(normalised(text) == normalised(sample.target))
         return Mark(value, value)
 
@@ -139,12 +141,14 @@ class OwnQuestions:
         lines = [self._line(number, text) for number, text in enumerate(texts, 1) if text.strip()]
         if not lines:
             raise ConfigError(f"no question in '{self.source}'", "one in each line", "write some")
-        seen = dict[tuple[str, str], int]()
+        questions, ids = dict[tuple[str, str], int](), dict[str, int]()
         for line in lines:
-            if before := seen.get((line.video, line.question)):
+            if before := questions.get((line.video, line.question)):
                 found = f"the question of line {before} again"
                 raise self._mistake(line.number, found, "each once about a video", "delete one, or ask otherwise")
-            seen[line.video, line.question] = line.number
+            if line.id and (before := ids.get(line.id)):
+                raise self._mistake(line.number, f"the id of line {before} again", "another", "give each its own")
+            questions[line.video, line.question] = ids[line.id] = line.number
         return tuple(lines)
 
     def _line(self, number: int, text: str) -> Line:
@@ -157,7 +161,7 @@ class OwnQuestions:
         for name in values:
             if name not in _KEYS:
                 raise self._mistake(number, f"unknown key '{name}'", ", ".join(_KEYS), nearest(name, _KEYS))
-        for name in _KEYS[:3]:
+        for name in (*_KEYS[:3], *({"id"} & values.keys())):
             self._require_text(number, name, values.get(name))
         if not normalised(values["answer"]):
             raise self._mistake(number, f"the answer '{values['answer']}'", "letters or digits", "give the true answer")
@@ -165,7 +169,9 @@ class OwnQuestions:
             found = f"no file '{self.path_of(values['video'])}'"
             raise self._mistake(number, found, "a path from the folder of the questions", "correct it")
         choices = self._choices(number, values) if values.get("choices") is not None else ()
-        return Line(number, values["video"], values["question"].strip(), values["answer"], choices)
+        return Line(
+            number, values["video"], values["question"].strip(), values["answer"], choices, values.get("id", "")
+        )
 
     def _require_text(self, number: int, name: str, value: Any) -> None:
         if not isinstance(value, str) or not value.strip():
@@ -205,18 +211,17 @@ class OwnQuestions:
         """One question, in all rotations of its options where that is asked for."""
         from longpanda.longwatch.choices import Options
 
-        about: dict[str, Any] = {"minutes": self._minutes[line.video], "instruction": INSTRUCTION, "template": "open"}
-        sample = Sample(line.question, line.answer, FAMILY, line.video, metadata=about)
+        facts = Facts(minutes=self._minutes[line.video], instruction=INSTRUCTION, template="open")
+        sample = Sample(line.question, line.answer, FAMILY, line.video, facts=facts, id=line.id)
         if not line.choices:
             return [sample]
-        known = {"template": "choices", "chance": 1 / len(line.choices)}
-        rotations = [replace(one, metadata=one.metadata | known) for one in Options(sample, line.choices).rotations]
+        facts = replace(facts, template="choices", instruction="", chance=1 / len(line.choices))
+        rotations = [replace(one, facts=facts) for one in Options(sample, line.choices).rotations]
         if has_choices:
             for one in rotations:
-                self._require_own_letters(line.number, tuple(one.metadata["choices"]))
+                self._require_own_letters(line.number, one.choices)
             return rotations
-        once = {name: value for name, value in rotations[0].metadata.items() if name != "rotation"}
-        return [replace(rotations[0], metadata=once)]
+        return [replace(rotations[0], rotation=None)]
 
     @cached_property
     def _minutes(self) -> dict[str, float]:

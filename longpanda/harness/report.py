@@ -159,9 +159,9 @@ def _measures(kind: "AnswerKind") -> "list[Measure]":
 def _near(kind: "Span", score: Score) -> float:
     """The mark of an interval within the tolerance; with options, it is chosen or not."""
     sample = score.sample
-    if score.error is not None or "choices" in sample.metadata:
+    if score.error is not None or sample.choices:
         return score.value
-    return kind.mark_near(score.reply.text, sample.target, 60 * float(sample.metadata["minutes"]))
+    return kind.mark_near(score.reply.text, sample.target, 60 * sample.minutes)
 
 
 def _noted(starts: Sequence[dict[str, Any]]) -> dict[str, str]:

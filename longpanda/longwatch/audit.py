@@ -173,7 +173,7 @@ def _audited(plan: SuitePlan, samples: list[Sample], folder: Path, seed: int) ->
     for video, group in groupby(samples, key=lambda sample: sample.video):
         watched = read_film_sights(folder / VIDEOS / f"{video}.mp4", step_seconds)
         for sample, scores in _answered(watched, list(group), bags, rng):
-            cell = right.setdefault((sample.family, sample.metadata["minutes"]), defaultdict(list))
+            cell = right.setdefault((sample.family, sample.minutes), defaultdict(list))
             for name, score in scores.items():
                 cell[name].append(score)
         yield video
@@ -204,7 +204,7 @@ def _answered(
         family = FAMILIES[sample.family]
         said = {name: answer(scene, sample.question) for name, scene in scenes.items()}
         said[BAG.name] = bags[sample.family].answer(sample.question, bag)
-        if sample.metadata["template"] in family.adds_up:
+        if sample.facts.template in family.adds_up:
             del said["twice"]
         yield sample, {name: family.score(text, sample) for name, text in said.items()}
 

@@ -117,7 +117,7 @@ def card(plan: SuitePlan, samples: Sequence[Sample], table: str, sha256: str) ->
         table: path of the Parquet file in the folder.
         sha256: of the suite's manifest.
     """
-    videos = {sample.video: float(sample.metadata["minutes"]) for sample in samples}
+    videos = {sample.video: sample.minutes for sample in samples}
     body = _CARD.format(
         name=_name(plan),
         lengths=", ".join(f"{minutes:g}" for minutes in sorted(plan.minutes)),
@@ -125,7 +125,7 @@ def card(plan: SuitePlan, samples: Sequence[Sample], table: str, sha256: str) ->
         table=table,
         videos=len(videos),
         hours=sum(videos.values()) / 60,
-        clusters=len({sample.metadata["cluster"] for sample in samples}),
+        clusters=len({sample.cluster for sample in samples}),
         questions=len(samples),
         counts=_counts(plan, samples),
         pairs=CONSTANT_PAIRS,
@@ -165,8 +165,8 @@ def _header(plan: SuitePlan, questions: int, table: str) -> dict[str, object]:
 
 
 def _counts(plan: SuitePlan, samples: Sequence[Sample]) -> str:
-    cells = Counter((sample.family, sample.metadata["minutes"]) for sample in samples)
-    absent = Counter(sample.family for sample in samples if sample.metadata.get("absent"))
+    cells = Counter((sample.family, sample.minutes) for sample in samples)
+    absent = Counter(sample.family for sample in samples if sample.facts.absent)
     public = by_family(public_plan(plan, CONSTANT_PAIRS).samples())
     constants = {family: constant_share(samples) for family, samples in public.items()}
     lengths, rows = sorted(plan.minutes), []

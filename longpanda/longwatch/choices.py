@@ -52,13 +52,15 @@ class Options:
     def _rotated(self, by: int) -> Sample:
         texts = (*self.texts[by:], *self.texts[:by])
         lines = [f"{letter}. {text}" for letter, text in zip(LETTERS, texts, strict=False)]
-        chance = max(self.sample.metadata.get("chance") or 0.0, 1 / sum(text != NEVER for text in texts))
-        about = {"choices": list(texts), "rotation": by, "of": self.sample.question, "answer": self.sample.target}
+        chance = max(self.sample.facts.chance or 0.0, 1 / sum(text != NEVER for text in texts))
         return replace(
             self.sample,
             question="\n".join([self.sample.question, *lines, INSTRUCTION]),
             target=LETTERS[texts.index(self.sample.target)],
-            metadata=self.sample.metadata | about | {"chance": chance, "instruction": ""},
+            facts=replace(self.sample.facts, chance=chance, instruction=""),
+            choices=texts,
+            rotation=by,
+            stem=self.sample.question,
         )
 
 
@@ -81,17 +83,17 @@ def choices(samples: Sequence[Sample], seed: int = 0) -> list[Sample]:
 
 def mark(text: str, sample: Sample) -> Mark:
     """What an answer to a question of a suite earns, with options or without."""
-    if "choices" in sample.metadata:
-        return Letter(tuple(sample.metadata["choices"])).mark(text, sample.target)
+    if sample.choices:
+        return Letter(sample.choices).mark(text, sample.target)
     return FAMILIES[sample.family].mark(text, sample)
 
 
 def lettered(answer: str, sample: Sample) -> str:
     """The letter of the option that an answer in words comes nearest to; the answer itself where nothing is chosen."""
-    if "choices" not in sample.metadata:
+    if not sample.choices:
         return answer
-    kind = FAMILIES[sample.family].kind_of(sample.metadata.get("template", ""))
-    marks = [kind.mark(answer, text) for text in sample.metadata["choices"]]
+    kind = FAMILIES[sample.family].kind_of(sample.facts.template)
+    marks = [kind.mark(answer, text) for text in sample.choices]
     worth = [(one.value, one.partial) for one in marks]
     return LETTERS[worth.index(max(worth))] if max(worth) > (0.0, 0.0) else ""
 
@@ -99,25 +101,23 @@ def lettered(answer: str, sample: Sample) -> str:
 def in_words(scores: Sequence[Score]) -> list[Score]:
     """Scores with the chosen options in words, the first rotations first; others as they are.
 
-    Answers become "B. 47"; `metadata["chosen"]` of a sample is the letter, "" where none was read.
+    Answers become "B. 47"; `Score.chosen` is the letter, "" where none was read.
     """
-    rotated = sorted(scores, key=lambda score: score.sample.metadata.get("rotation", 0))
-    return [_in_words(score) if "choices" in score.sample.metadata else score for score in rotated]
+    rotated = sorted(scores, key=lambda score: score.sample.rotation or 0)
+    return [_in_words(score) if score.sample.choices else score for score in rotated]
 
 
 def _in_words(score: Score) -> Score:
-    options = score.sample.metadata["choices"]
-    letter = Letter(tuple(options)).read(score.reply.text) if score.error is None else ""
+    options = score.sample.choices
+    letter = Letter(options).read(score.reply.text) if score.error is None else ""
     text = f"{letter}. {options[LETTERS.index(letter)]}" if letter else score.reply.text
-    sample = replace(score.sample, metadata=score.sample.metadata | {"chosen": letter})
-    return replace(score, sample=sample, reply=replace(score.reply, text=text))
+    return replace(score, chosen=letter, reply=replace(score.reply, text=text))
 
 
 def _options(sample: Sample, distractors: Distractors, seed: int) -> Options:
-    script = sample.metadata.get("cluster", sample.video)
-    digest = hashlib.sha256(f"{seed}\n{script}\n{sample.question}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}\n{sample.cluster}\n{sample.question}".encode()).digest()
     rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest)))
-    never = [NEVER] if NEVER in FAMILIES[sample.family].answers_to(sample.metadata.get("template", "")) else []
+    never = [NEVER] if NEVER in FAMILIES[sample.family].answers_to(sample.facts.template) else []
     right = [sample.target] if sample.target != NEVER else []
     wrong = distractors.of(sample, len(LETTERS) - len(never) - len(right), rng)
     texts = [*right, *wrong, *never]

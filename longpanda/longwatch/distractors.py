@@ -89,7 +89,7 @@ class Distractors:
         if _template(sample) in self._naming:
             return _options_named(sample)
         answers, true = _answers(sample), self._true[_template(sample)]
-        chance = sample.metadata.get("chance") or 0.0
+        chance = sample.facts.chance or 0.0
         drawn = round(1 / chance) if chance > 0 else len(answers)
         return [one for i, one in enumerate(answers) if i < drawn or one in true]
 
@@ -100,7 +100,7 @@ class Distractors:
         durations of the wrong ones are distributed as those of the right ones; where the video shows too little, it is
         that interval itself, or as long a one elsewhere.
         """
-        minutes, shown = sample.metadata["minutes"], self._shown(sample)
+        minutes, shown = sample.minutes, self._shown(sample)
         models = self._evidence[_template(sample)].get(minutes) or shown
         taken = list(sample.evidence_seconds)
         found = list[Interval]()
@@ -123,7 +123,7 @@ class Distractors:
 
 
 def _template(sample: Sample) -> _Template:
-    return sample.family, sample.metadata.get("template", "")
+    return sample.family, sample.facts.template
 
 
 def _answers(sample: Sample) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def _evidence_of(asked: Sequence[Sample]) -> dict[float, list[Interval]]:
     found: dict[float, list[Interval]] = defaultdict(list)
     for sample in asked:
         for span in sample.evidence_seconds[:1]:
-            found[sample.metadata["minutes"]].append(span)
+            found[sample.minutes].append(span)
     return found
 
 
@@ -168,7 +168,8 @@ def _stories(sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
     All answers about three people are right equally often, of which the options are any: neither they, nor who had
     something else, nor a look at everyone who had the object tells the right one.
     """
-    shown = [name for name in sample.metadata.get("people", sample.target).split(", ") if name in CARD_COLOURS]
+    named = sample.facts.people or sample.target.split(", ")
+    shown = [name for name in named if name in CARD_COLOURS]
     people = list(dict.fromkeys([*shown, *shuffled(rng, CARD_COLOURS)]))[:_PEOPLE]
     return shuffled(rng, [one for one in answers_about(people) if one != sample.target])[:most]
 

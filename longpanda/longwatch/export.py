@@ -19,7 +19,7 @@ from longpanda.longwatch.manifest import VIDEOS, films_of, manifest_of, read_has
 from longpanda.longwatch.rows import check_parquet, write_parquet
 from longpanda.longwatch.suite import SuitePlan
 
-EXPORT_VERSION: Final = 1
+EXPORT_VERSION: Final = 2
 CARD, TABLE, TASKS, RECORD = "README.md", "data/questions.parquet", "lmms_eval", "export.json"
 
 

@@ -222,8 +222,14 @@ class FootagePlan:
         """The question with what a report groups it by."""
         one = self.footage[entry.index]
         depth = sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
-        about = {"minutes": entry.minutes, "depth": depth, "cluster": f"footage-{one.sha256[:16]}", "footage": one.name}
-        return replace(sample, video=entry.name, metadata=sample.metadata | about)
+        facts = replace(
+            sample.facts,
+            minutes=entry.minutes,
+            depth=depth,
+            cluster=f"footage-{one.sha256[:16]}",
+            footage=one.name,
+        )
+        return replace(sample, video=entry.name, facts=facts, id="")
 
     def to_json(self) -> str:
         """The plan as JSON; equal plans give equal bytes."""

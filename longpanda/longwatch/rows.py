@@ -1,7 +1,5 @@
 """Questions as rows of a table with typed columns, and back, so that what was exported is marked as what was made."""
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,10 +7,10 @@ from typing import Any, Final
 from longpanda.errors import ConfigError
 from longpanda.files import atomic_path, not_writable
 from longpanda.longwatch.manifest import VIDEO_SUFFIX
-from longpanda.types import Sample
+from longpanda.types import Facts, Sample
 
 COLUMNS: Final = {
-    "id": ("string", "unique: video, family and a number"),
+    "id": ("string", "unique: video, family and a digest of the question"),
     "video": ("string", "name of the file in `videos/`"),
     "question": ("string", "what is asked"),
     "instruction": ("string", "how to answer; to be given after the question"),
@@ -26,34 +24,43 @@ COLUMNS: Final = {
     "depth": ("double", "where in the video the first evidence starts, 0 to 1; null where there is none"),
     "cluster": ("string", "what questions are not independent within: one script, filmed at every length"),
     "scene_seed": ("int64", "of the script"),
-    "extra": ("string", "what else is known of the question, as JSON"),
+    "moves": ("int64", "how often the object moved; null where that is not asked"),
+    "people": ("list of strings", "everyone who had the object"),
+    "footage": ("string", "name of the natural video that cards were inserted into"),
 }
 """Type and meaning of every column."""
-_TYPED: Final = ("instruction", "template", "minutes", "chance", "depth", "cluster", "scene_seed")
-"""Columns that are metadata of a sample."""
+_FACTS: Final = (
+    "instruction",
+    "template",
+    "minutes",
+    "absent",
+    "chance",
+    "depth",
+    "cluster",
+    "scene_seed",
+    "moves",
+    "people",
+    "footage",
+)
+"""Columns that are fields of `Facts`."""
 
 
 def rows_of(samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """One row for each sample, in their order."""
-    asked: Counter[tuple[str, str]] = Counter()
-    rows = []
-    for sample in samples:
-        number = asked[sample.video, sample.family]
-        asked[sample.video, sample.family] += 1
-        rows.append(_row(sample, f"{sample.video}.{sample.family}.{number}"))
-    return rows
+    return [_row(sample) for sample in samples]
 
 
 def sample_of(row: Mapping[str, Any]) -> Sample:
     """The sample that a row was made of."""
-    metadata = json.loads(row["extra"]) | {name: row[name] for name in _TYPED}
+    facts = {name: row[name] for name in _FACTS} | {"people": tuple(row["people"])}
     return Sample(
         question=row["question"],
         target=row["answer"],
         family=row["family"],
         video=row["video"].removesuffix(VIDEO_SUFFIX),
         evidence_seconds=tuple((start, end) for start, end in row["evidence_seconds"]),
-        metadata=metadata | ({"absent": True} if row["absent"] else {}),
+        facts=Facts(**facts),
+        id=row["id"],
     )
 
 
@@ -77,7 +84,7 @@ def write_parquet(samples: Sequence[Sample], target: Path) -> None:
     import pyarrow.parquet as pq
 
     types = {"string": pa.string(), "double": pa.float64(), "int64": pa.int64(), "bool": pa.bool_()}
-    types["list of pairs"] = pa.list_(pa.list_(pa.float64()))
+    types |= {"list of pairs": pa.list_(pa.list_(pa.float64())), "list of strings": pa.list_(pa.string())}
     schema = pa.schema([(name, types[kind]) for name, (kind, _) in COLUMNS.items()])
     with atomic_path(target) as name:
         try:
@@ -86,17 +93,15 @@ def write_parquet(samples: Sequence[Sample], target: Path) -> None:
             raise not_writable(target, error) from error
 
 
-def _row(sample: Sample, id_: str) -> dict[str, Any]:
-    metadata = dict(sample.metadata)
+def _row(sample: Sample) -> dict[str, Any]:
     row = {
-        "id": id_,
+        "id": sample.id,
         "video": f"{sample.video}{VIDEO_SUFFIX}",
         "question": sample.question,
         "answer": sample.target,
         "family": sample.family,
         "evidence_seconds": [list(span) for span in sample.evidence_seconds],
-        "absent": bool(metadata.pop("absent", False)),
-        **{name: metadata.pop(name, None) for name in _TYPED},
-        "extra": json.dumps(metadata, sort_keys=True),
+        **{name: getattr(sample.facts, name) for name in _FACTS},
+        "people": list(sample.facts.people),
     }
     return {name: row[name] for name in COLUMNS}

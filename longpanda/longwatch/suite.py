@@ -190,7 +190,7 @@ def _rng(scene: Scene, family: str) -> np.random.Generator:
 def _topics(family: str, scene: Scene) -> list[Sample]:
     """What tests ask of a family: not what only training asks, whose answers can be guessed."""
     samples = FAMILIES[family].ask(scene, _rng(scene, family))
-    return [sample for sample in samples if sample.metadata.get("focus", True)]
+    return [sample for sample in samples if not sample.facts.training_only]
 
 
 def _asked(family: str, scene: Scene, entry: Entry) -> list[Sample]:
@@ -201,5 +201,5 @@ def _asked(family: str, scene: Scene, entry: Entry) -> list[Sample]:
 
 def _of_entry(sample: Sample, scene: Scene, entry: Entry) -> Sample:
     depth = sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
-    about = {"minutes": entry.minutes, "depth": depth, "cluster": f"{scene.room}-{scene.seed}"}
-    return replace(sample, video=entry.name, metadata=sample.metadata | about)
+    facts = replace(sample.facts, minutes=entry.minutes, depth=depth, cluster=f"{scene.room}-{scene.seed}")
+    return replace(sample, video=entry.name, facts=facts, id="")

@@ -54,7 +54,7 @@ def constant_share(samples: Sequence[Sample]) -> float:
     """
     labels: dict[tuple[str, str], list[str]] = defaultdict(list)
     for sample in samples:
-        labels[sample.family, sample.metadata["template"]].append(label(sample.question, sample.target))
+        labels[sample.family, sample.facts.template].append(label(sample.question, sample.target))
     right = (FAMILIES[family].kind_of(template).most_right(own) for (family, template), own in labels.items())
     return sum(right) / len(samples)
 
@@ -68,7 +68,7 @@ def with_blind_chance(samples: Sequence[Sample]) -> list[Sample]:
     cells: dict[float, list[tuple[str, Interval]]] = defaultdict(list)
     for sample in samples:
         if (span := _asked_interval(sample)) is not None:
-            cells[sample.metadata["minutes"]].append((_script(sample), span))
+            cells[sample.minutes].append((sample.cluster, span))
     blind: dict[tuple[float, str], Interval] = {}
     for minutes, found in cells.items():
         for script in {script for script, _ in found}:
@@ -79,22 +79,18 @@ def with_blind_chance(samples: Sequence[Sample]) -> list[Sample]:
 
 def _with_chance(sample: Sample, blind: Mapping[tuple[float, str], Interval]) -> Sample:
     span = _asked_interval(sample)
-    guess = None if span is None else blind.get((sample.metadata["minutes"], _script(sample)))
+    guess = None if span is None else blind.get((sample.minutes, sample.cluster))
     if span is None or guess is None:
         return sample
-    return replace(sample, metadata=sample.metadata | {"chance": float(iou(guess, span) >= RIGHT_IOU)})
+    return replace(sample, facts=replace(sample.facts, chance=float(iou(guess, span) >= RIGHT_IOU)))
 
 
 def _asked_interval(sample: Sample) -> Interval | None:
     """The true answer of a question about an interval without options; None of any other, and of what is absent."""
-    if sample.family not in FAMILIES or "choices" in sample.metadata:
+    if sample.family not in FAMILIES or sample.choices:
         return None
-    kind = FAMILIES[sample.family].kind_of(sample.metadata.get("template", ""))
+    kind = FAMILIES[sample.family].kind_of(sample.facts.template)
     return interval_in(sample.target) if isinstance(kind, Span) else None
-
-
-def _script(sample: Sample) -> str:
-    return str(sample.metadata.get("cluster", sample.video))
 
 
 def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:

@@ -18,7 +18,7 @@ def test_a_question_allows_the_cards_it_names_or_all_answers_of_its_family():
     for sample in samples():
         allowed = choices(sample)
         assert sample.target in allowed
-        if sample.metadata["template"] == "pair":
+        if sample.facts.template == "pair":
             assert len(allowed) == 2
             assert all(card in sample.question for card in allowed)
         else:

@@ -26,7 +26,7 @@ from longpanda.train.claim import difference
 from longpanda.train.new_model import build
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe, load_recipe, recipe_of
 from longpanda.train.run import train
-from longpanda.types import Reply, Sample, Score, VideoClip
+from longpanda.types import Facts, Reply, Sample, Score, VideoClip
 from longpanda.video import Sampling
 
 TEMPORAL = {"grid": [2, 2], "layers": 1, "head_width": 16, "state_width": 4}
@@ -207,7 +207,7 @@ def test_the_ablation_goes_on_where_it_was_stopped(command, base, monkeypatch):
         (mixing, "needle", shows) for mixing in ("mean", "causal") for shows in (ablation.FEW, ablation.SCRIPT)
     ]
     pair = [study_of(command, base).finished(ablation.Trial(mixing, "1/4", 0)).scores for mixing in ("mean", "causal")]
-    gained = [b.value - a.value for a, b in zip(*pair, strict=True) if a.sample.metadata["shows"] == ablation.SCRIPT]
+    gained = [b.value - a.value for a, b in zip(*pair, strict=True) if a.sample.facts.condition == ablation.SCRIPT]
     (over,) = [one for one in result["differences"] if one["shows"] == ablation.SCRIPT]
     assert (over["first"], over["second"], over["questions"]) == ("mean", "causal", len(gained))
     assert over["difference"] == over["each"]["0"] == pytest.approx(sum(gained) / len(gained))
@@ -234,7 +234,7 @@ def test_scenes_with_few_events_are_answered_by_the_model_before_its_last_stage(
     trial, heads = ablation.Trial("mean", "1/4", 0), {}
 
     def asked(answerer, samples, *_):
-        heads[samples[0].metadata["shows"]] = answerer.panda.model.get_output_embeddings().weight.detach().clone()
+        heads[samples[0].facts.condition] = answerer.panda.model.get_output_embeddings().weight.detach().clone()
         return [Score(0.0, Reply(""), sample) for sample in samples]
 
     monkeypatch.setattr(ablation, "asked", asked)
@@ -327,7 +327,7 @@ def test_a_recipe_needs_a_stage_to_ask_after(base, monkeypatch):
 def about_films(*right):
     """A run that answers two questions about each of two films so."""
     asked = [
-        Sample(f"{film}?{n}", "7", "needle", film, (), {"chance": 0, "shows": "script", "frames": 24, "cluster": film})
+        Sample(f"{film}?{n}", "7", "needle", film, (), Facts(chance=0, condition="script", frames=24, cluster=film))
         for film in "ab"
         for n in range(2)
     ]
@@ -378,7 +378,7 @@ def test_mistakes_are_named_before_the_work(module, words, message, monkeypatch,
 
 
 def score(value, family="needle", cluster="a", **about):
-    sample = Sample("?", "7", family, cluster, ((1.0, 2.0),), {"chance": 0.1, "cluster": cluster, **about})
+    sample = Sample("?", "7", family, cluster, ((1.0, 2.0),), Facts(chance=0.1, cluster=cluster, **about))
     return Score(value, Reply("7", visual_tokens=400), sample)
 
 
@@ -388,7 +388,7 @@ def test_tables_show_what_was_measured():
     suite = score_tables.long_nano_suite({**ABOUT, "model": "x", "fps": 1 / 7.5, "rows": long_nano.suite_rows(scores)})
     assert "| needle | 100% [91%, 100%] | 100% [91%, 100%] | 0% [0%, 9%] | 10% | 10 |" in suite
     assert "one frame every 7.5 s" in suite
-    needles = [long_nano.needle_row(100, [one for one in scores if one.sample.metadata["minutes"] != 10.0])]
+    needles = [long_nano.needle_row(100, [one for one in scores if one.sample.minutes != 10.0])]
     table = score_tables.long_nano_needle({**ABOUT, "model": "x", "minutes": 120.0, "rows": needles})
     assert "| frames | tokens per frame | from 0% | from 80% | all depths | errors |" in table
     assert "| 100 | 4 | 100% | 0% | 50.0%" in table

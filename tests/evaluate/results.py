@@ -1,7 +1,7 @@
 """Results as a run leaves them, for the tests of what is made of them."""
 
 from longpanda.evaluate.summary import Measure
-from longpanda.types import Reply, Sample, Score
+from longpanda.types import Facts, Reply, Sample, Score
 
 MEASURES = {
     "needle": (
@@ -11,7 +11,7 @@ MEASURES = {
 }
 
 
-def score(value, number=0, family="needle", minutes=3.0, text="7", error=None, told=True, absent=False, **metadata):
+def score(value, number=0, family="needle", minutes=3.0, text="7", error=None, told=True, absent=False, **facts):
     """One answer; every fourth number is of another script."""
     about = {"minutes": minutes, "depth": 0.3, "cluster": f"c{number // 4}", "template": "t", "chance": 0.1}
     spans = () if absent else ((60.0, 70.0),)
@@ -21,7 +21,7 @@ def score(value, number=0, family="needle", minutes=3.0, text="7", error=None, t
         family,
         f"v{number // 4}-{minutes:g}",
         spans,
-        about | ({"absent": True, "depth": None} if absent else {}) | metadata,
+        Facts(**about | ({"absent": True, "depth": None} if absent else {}) | facts),
     )
     cost = ((65.0, 90.0), 24, 0.5, 2**30) if told else ()
     return Score(value, Reply(text, *cost), sample, error, partial=max(value, 0.25) if error is None else 0.0)

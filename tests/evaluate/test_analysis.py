@@ -21,11 +21,11 @@ from longpanda.evaluate.paired import compare
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.textonly import label
-from longpanda.types import Reply, Sample, Score
+from longpanda.types import Facts, Reply, Sample, Score
 
 
-def _score(value, video="v", question="q", family="needle", minutes=3.0, text="1", frames=(), spans=(), **metadata):
-    sample = Sample(question, "1", family, video, spans, {"minutes": minutes, **metadata})
+def _score(value, video="v", question="q", family="needle", minutes=3.0, text="1", frames=(), spans=(), **facts):
+    sample = Sample(question, "1", family, video, spans, Facts(minutes=minutes, **facts))
     return Score(value, Reply(text, frames), sample)
 
 
@@ -59,7 +59,7 @@ def test_chance_by_construction_is_what_drawn_questions_give():
     """
     plan = SuitePlan(minutes=(3.0,), per_cell=600, split="dev")
     scores = [Score(0.0, Reply(""), sample) for sample in plan.samples()]
-    groups = grouped(scores, lambda score: (score.sample.family, score.sample.metadata["template"]))
+    groups = grouped(scores, lambda score: (score.sample.family, score.sample.facts.template))
     assert {family for family, _ in groups} == set(FAMILIES)
     for template, group in groups.items():
         labels = Counter(label(score.sample.question, score.sample.target) for score in group)

@@ -7,7 +7,7 @@ from longpanda.evaluate.circular import by_question, cells_of, judged, letter_us
 from longpanda.evaluate.metrics import accuracy
 from longpanda.evaluate.report import Report, markdown, page
 from longpanda.evaluate.summarise import summarise
-from longpanda.types import Reply, Sample, Score
+from longpanda.types import Facts, Reply, Sample, Score
 
 OPTIONS = ("7", "8", "9", "never")
 
@@ -16,12 +16,11 @@ def _askings(number, chosen, family="needle", minutes=3.0):
     """Four rotations of one question, whose answer is 8, with what was chosen in each."""
     scores = []
     for by, letter in enumerate(chosen):
-        choices = [*OPTIONS[by:], *OPTIONS[:by]]
-        about = {"choices": choices, "rotation": by, "of": f"q{number}", "answer": "8", "chosen": letter}
+        choices = (*OPTIONS[by:], *OPTIONS[:by])
         target = "ABCD"[choices.index("8")]
-        metadata = about | {"minutes": minutes, "chance": 1 / 3, "depth": 0.5}
-        sample = Sample(f"q{number} {choices}", target, family, f"v{number // 2}", metadata=metadata)
-        scores.append(Score(float(letter == target), Reply(f"{letter}. said"), sample))
+        facts, about = Facts(minutes=minutes, chance=1 / 3, depth=0.5), (choices, by, f"q{number}")
+        sample = Sample(f"q{number} {choices}", target, family, f"v{number // 2}", (), facts, *about)
+        scores.append(Score(float(letter == target), Reply(f"{letter}. said"), sample, chosen=letter))
     return scores
 
 

@@ -9,7 +9,7 @@ import pytest
 from longpanda.errors import ConfigError, ErrorKind
 from longpanda.evaluate import Command, run
 from longpanda.longwatch.answers import Mark
-from longpanda.types import Sample
+from longpanda.types import Facts, Sample
 
 PROGRAM = """
 import json, os, sys, time
@@ -54,7 +54,7 @@ def _exact(text: str, sample: Sample) -> Mark:
 
 
 def _ask(answerer, *questions):
-    return list(run(answerer, [Sample(q, "fine", "f", "v", metadata={"instruction": "!"}) for q in questions], _exact))
+    return list(run(answerer, [Sample(q, "fine", "f", "v", facts=Facts(instruction="!")) for q in questions], _exact))
 
 
 def test_answers_and_costs_are_read(command) -> None:

@@ -10,7 +10,7 @@ import pytest
 from longpanda.errors import ErrorKind
 from longpanda.evaluate import Endpoint, run
 from longpanda.longwatch.answers import Mark
-from longpanda.types import Sample
+from longpanda.types import Facts, Sample
 
 ANSWERS = {
     "fine": (200, json.dumps({"choices": [{"message": {"content": "yes"}}], "usage": {"prompt_tokens": 12}})),
@@ -51,7 +51,7 @@ def _pictures(video: str) -> list[tuple[float, bytes]]:
 
 
 def _ask(url: str, *questions: str):
-    samples = [Sample(question, "yes", "f", "v", metadata={"instruction": "Be brief."}) for question in questions]
+    samples = [Sample(question, "yes", "f", "v", facts=Facts(instruction="Be brief.")) for question in questions]
     endpoint = Endpoint(url, "m", _pictures, key="secret", timeout_seconds=5.0)
     return list(run(endpoint, samples, lambda text, sample: Mark(float(text == sample.target), 0.0)))
 

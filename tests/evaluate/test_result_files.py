@@ -2,17 +2,18 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from longpanda.errors import ConfigError
 from longpanda.evaluate import Records, read_notes, read_records
-from longpanda.types import Reply, Sample, Score
+from longpanda.types import Facts, Reply, Sample, Score
 
 CONFIGURATION = {"model": "m", "frames": None}
 SAMPLES = [
-    Sample(f"q{i}", "t", "f", f"v{i // 2}", ((0.0, 1.5),), {"depth": 0.1, "minutes": 3.0, "no": None}) for i in range(6)
+    Sample(f"q{i}", "t", "f", f"v{i // 2}", ((0.0, 1.5),), Facts(depth=0.1, minutes=3.0, people=("red",)))
+    for i in range(6)
 ]
 
 
@@ -40,6 +41,14 @@ def test_a_file_cut_anywhere_loses_its_last_line_only(tmp_path, cut) -> None:
     assert len(read_records(path)[1]) == 2
     _write(path, 6)
     assert read_records(path)[1] == [_score(sample) for sample in SAMPLES]
+
+
+def test_questions_with_one_id_are_refused(tmp_path) -> None:
+    records = Records(tmp_path / "r.jsonl", CONFIGURATION)
+    twice = [replace(SAMPLES[0], id="a"), replace(SAMPLES[1], id="a")]
+    with pytest.raises(ConfigError, match="2 questions with the id a"):
+        records.missing(twice)
+    assert records.missing([replace(one, rotation=by) for by, one in enumerate(twice)]), "rotations of one question"
 
 
 def test_an_answer_is_on_the_disk_at_once(tmp_path) -> None:

@@ -33,7 +33,7 @@ def test_cells_are_by_family_and_length_and_all_of_them_together():
 
 
 def test_a_family_that_was_not_asked_at_a_length_has_no_cell_there():
-    scores = [one for one in results() if one.sample.family == "needle" or one.sample.metadata["minutes"] == 3]
+    scores = [one for one in results() if one.sample.family == "needle" or one.sample.minutes == 3]
     count = _summary(scores).families[1]
     assert count.cells[1] is None
     assert count.above[1] is None
@@ -89,7 +89,7 @@ def test_what_the_sampler_saw_is_apart_from_what_was_right():
 
 def test_failures_are_of_every_family_and_length_in_turn_with_a_picture_of_the_evidence():
     found = _summary(results((0, 0)), picture=lambda video, second: f"{video} {second}".encode())
-    where = [(one.score.sample.family, one.score.sample.metadata["minutes"]) for one in found.failures[:4]]
+    where = [(one.score.sample.family, one.score.sample.minutes) for one in found.failures[:4]]
     assert where == [("needle", 3), ("count", 3), ("needle", 120), ("count", 120)]
     assert found.failures[0].picture == b"v0-3 65.0"
     assert len(found.failures) == 12

@@ -51,10 +51,10 @@ def test_questions_become_samples_and_those_of_one_video_stand_together(written)
     questions = written(OPEN, b"", other, CHOSEN)
     plain, chosen, last = questions.samples()
     assert (plain.question, plain.target, plain.video, last.video) == ("What is it?", OPEN["answer"], "a.mp4", "b.mp4")
-    assert plain.metadata["instruction"] == INSTRUCTION
-    assert plain.metadata["minutes"] == 0.07, "4 seconds, to one digit"
+    assert plain.facts.instruction == INSTRUCTION
+    assert plain.minutes == 0.07, "4 seconds, to one digit"
     assert chosen.question.splitlines()[:4] == ["Which?", "A. yes", "B. no", "C. never"]
-    assert (chosen.target, chosen.metadata["chance"]) == ("B", 1 / 3)
+    assert (chosen.target, chosen.facts.chance) == ("B", 1 / 3)
     assert questions.path_of("a.mp4").is_file()
     assert questions.count() == 3
 
@@ -100,11 +100,24 @@ def test_choices_may_be_the_letters_that_stand_beside_them(written):
 def test_choices_are_asked_in_every_rotation(written, scripted, tmp_path):
     run = Run(written(CHOSEN), scripted(lambda sample: sample.target), tmp_path / "r.jsonl", has_choices=True)
     assert [score.sample.target for score in ask_all(run)] == ["B", "A", "C"]
-    assert {sample.metadata["chance"] for sample in run.samples} == {1 / 3}
+    assert {sample.facts.chance for sample in run.samples} == {1 / 3}
     (model,) = report_of(read_results([run.out], run.questions), run.questions).models
     assert (model.overall.exact.questions, model.overall.exact.value, model.missing) == (1, 1.0, 0)
     with pytest.raises(ConfigError, match=r"line 2 of '.*': no choices; expected them in every line"):
         written(CHOSEN, OPEN).samples(has_choices=True)
+
+
+def test_a_question_is_known_by_the_id_that_its_writer_gave(written, scripted, tmp_path):
+    questions = written(OPEN | {"id": "paris-1"}, CHOSEN)
+    named, other = questions.samples()
+    assert named.id == "paris-1"
+    assert other.id.startswith(f"{other.video}.own.")
+    run = Run(questions, scripted(lambda sample: sample.id), tmp_path / "r.jsonl")
+    assert [score.reply.text for score in ask_all(run)] == ["paris-1", other.id]
+    with pytest.raises(ConfigError, match=r"line 2 of '.*': the id of line 1 again"):
+        written(OPEN | {"id": "a"}, CHOSEN | {"id": "a"}).samples()
+    with pytest.raises(ConfigError, match=r"line 1 of '.*': 'id' 7; expected text in quotes"):
+        written(OPEN | {"id": 7}).samples()
 
 
 def test_a_run_is_reported(written, scripted, tmp_path):
@@ -148,7 +161,7 @@ def test_a_command_is_given_the_path(written, tmp_path):
         (b'{"video": "a.mp4", "question": "\xff"}', "bytes that are no text"),
         (
             OPEN | {"anwser": "x"},
-            "unknown key 'anwser'; expected video, question, answer, choices; did you mean 'answer'",
+            "unknown key 'anwser'; expected video, question, answer, choices, id; did you mean 'answer'",
         ),
         ({"video": "a.mp4", "question": "What?"}, "no 'answer'"),
         (OPEN | {"answer": 7}, "'answer' 7; expected text in quotes"),

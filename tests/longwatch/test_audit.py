@@ -119,8 +119,8 @@ def test_questions_give_nothing_away():
 @pytest.mark.parametrize("split", ["dev", "report", "private"])
 def test_nothing_is_learned_from_the_suite_itself(split, seed):
     plan = replace(PLAN, split=split, seed=seed, families=("needle",))
-    learned = {sample.metadata["scene_seed"] for sample in textonly.public_plan(plan, 12).samples()}
-    assert not learned & {sample.metadata["scene_seed"] for sample in plan.samples()}
+    learned = {sample.facts.scene_seed for sample in textonly.public_plan(plan, 12).samples()}
+    assert not learned & {sample.facts.scene_seed for sample in plan.samples()}
 
 
 def test_a_word_that_gives_the_answer_away_is_found():

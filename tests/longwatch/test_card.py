@@ -34,8 +34,8 @@ def test_the_hub_reads_the_header(text):
 
 
 def test_the_composition_is_counted(text):
-    cells = Counter((sample.family, sample.metadata["minutes"]) for sample in SAMPLES)
-    absent = Counter(sample.family for sample in SAMPLES if sample.metadata.get("absent"))
+    cells = Counter((sample.family, sample.minutes) for sample in SAMPLES)
+    absent = Counter(sample.family for sample in SAMPLES if sample.facts.absent)
     assert "| family | 3 min | 4.5 min | all |" in text
     for family in FAMILIES:
         short, long = cells[family, 3.0], cells[family, 4.5]

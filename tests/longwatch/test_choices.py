@@ -14,7 +14,7 @@ from longpanda.longwatch.events import Hold
 from longpanda.longwatch.letters import LETTERS
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.world import OBJECTS
-from longpanda.types import Reply, Sample, Score
+from longpanda.types import Facts, Reply, Sample, Score
 
 PER_FAMILY = 400
 ERRORS = 4
@@ -73,11 +73,11 @@ def rotated(samples):
 
 @pytest.fixture(scope="module")
 def first(rotated):
-    return [sample for sample in rotated if sample.metadata["rotation"] == 0]
+    return [sample for sample in rotated if sample.rotation == 0]
 
 
 def _options(sample):
-    return sample.metadata["choices"]
+    return list(sample.choices)
 
 
 def _right(sample):
@@ -89,17 +89,17 @@ def _of(first, *families):
 
 
 def _template(sample):
-    return sample.family, sample.metadata["template"]
+    return sample.family, sample.facts.template
 
 
 def _kind(sample):
-    return FAMILIES[sample.family].kind_of(sample.metadata["template"])
+    return FAMILIES[sample.family].kind_of(sample.facts.template)
 
 
 def test_every_question_is_asked_with_the_right_option_in_every_place(samples, rotated):
     asked = {}
     for sample in rotated:
-        asked.setdefault((sample.video, sample.metadata["of"]), []).append(sample)
+        asked.setdefault((sample.video, sample.stem), []).append(sample)
     assert len({(sample.video, sample.question) for sample in rotated}) == len(rotated)
     for sample in samples:
         places = asked[sample.video, sample.question]
@@ -112,8 +112,8 @@ def test_every_question_is_asked_with_the_right_option_in_every_place(samples, r
 def test_all_that_is_to_be_read_is_in_the_question(rotated):
     sample = next(one for one in rotated if _template(one) == ("state", "place"))
     lines = [f"{letter}. {text}" for letter, text in zip("ABCD", _options(sample), strict=True)]
-    assert sample.question.split("\n") == [sample.metadata["of"], *lines, INSTRUCTION]
-    assert sample.metadata["instruction"] == ""
+    assert sample.question.split("\n") == [sample.stem, *lines, INSTRUCTION]
+    assert sample.facts.instruction == ""
 
 
 def test_every_template_is_asked(samples):
@@ -138,15 +138,15 @@ def test_wrong_words_were_on_the_board_and_are_not_the_one_asked_about(samples, 
         own = [one for one in samples if (one.video, one.family) == (sample.video, "text")]
         asked = {one.question: one.question.split("'")[1] for one in own}
         shown = {word for one in own if one.target != NEVER for word in (one.target, asked[one.question])}
-        shown -= {asked[sample.metadata["of"]]}
-        assert asked[sample.metadata["of"]] not in _options(sample)
+        shown -= {asked[sample.stem]}
+        assert asked[sample.stem] not in _options(sample)
         assert len({*_options(sample)} & shown) == min(7, len(shown))
 
 
 def test_stories_are_about_those_who_had_the_object_whoever_had_another(plan, first):
     scenes = {entry.name: plan.scene(entry) for entry in plan.entries if entry.room == "hall"}
     for sample in _of(first, "story"):
-        thing = next(thing for thing in OBJECTS if thing in sample.metadata["of"])
+        thing = next(thing for thing in OBJECTS if thing in sample.stem)
         held = {hold.colour for hold in scenes[sample.video].of(Hold) if hold.thing == thing}
         named = {name for text in _options(sample) if text != NEVER for name in text.split(", ")}
         assert named == held or (_right(sample) == NEVER and not held and len(named) == 3)
@@ -214,13 +214,13 @@ def test_options_stay_when_only_the_length_grows():
     ).samples()
     asked = {}
     for sample in choices(list(samples)):
-        asked.setdefault(sample.metadata["minutes"], []).append(sample.question)
+        asked.setdefault(sample.minutes, []).append(sample.question)
     assert asked[3.0] == asked[4.0]
 
 
 def test_another_seed_gives_other_places(samples):
     one, other = (choices(samples[::4], seed=seed) for seed in (0, 1))
-    same = [a.target == b.target for a, b in zip(one, other, strict=True) if a.metadata["rotation"] == 0]
+    same = [a.target == b.target for a, b in zip(one, other, strict=True) if a.rotation == 0]
     assert _is_share(sum(same), len(same), 1 / max(SIZES.values()), 1 / min(SIZES.values()))
 
 
@@ -335,15 +335,15 @@ def test_what_was_chosen_is_told_in_words(first):
     chosen, none, error = in_words(
         [Score(0.0, Reply("(b)"), sample), Score(0.0, Reply("no idea"), sample), Score(0.0, Reply(""), sample, "down")]
     )
-    assert (chosen.reply.text, chosen.sample.metadata["chosen"]) == (f"B. {_options(sample)[1]}", "B")
-    assert (none.reply.text, none.sample.metadata["chosen"]) == ("no idea", "")
-    assert error.sample.metadata["chosen"] == ""
+    assert (chosen.reply.text, chosen.chosen) == (f"B. {_options(sample)[1]}", "B")
+    assert (none.reply.text, none.chosen) == ("no idea", "")
+    assert error.chosen == ""
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_little_is_known_of_a_small_suite_and_there_are_options_all_the_same(seed):
     samples = list(SuitePlan(minutes=(3.0,), per_cell=1, seed=seed, split="dev").samples())
-    first = [one for one in choices(samples) if one.metadata["rotation"] == 0]
+    first = [one for one in choices(samples) if one.rotation == 0]
     assert all(len(_options(one)) == SIZES[_template(one)] for one in first)
     assert {one.family for one in first} == {*FAMILIES}
 
@@ -355,6 +355,6 @@ def test_impossible_options_are_refused(texts):
 
 
 def test_a_question_without_wrong_answers_is_refused():
-    sample = Sample("List these cards: red cross.", "red cross", "sequence", "v", metadata={"template": "list"})
+    sample = Sample("List these cards: red cross.", "red cross", "sequence", "v", facts=Facts(template="list"))
     with pytest.raises(ConfigError, match="different"):
         choices([sample])

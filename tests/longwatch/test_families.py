@@ -77,7 +77,7 @@ def test_eight_second_sampling_sees_every_answer(duration_seconds, offset_second
         for family in ALL.values():
             for sample in family.ask(scene, _rng()):
                 assert _answer(sample.question, frames) == sample.target
-                asked.add((sample.family, sample.metadata["template"]))
+                asked.add((sample.family, sample.facts.template))
     assert asked == {(family.name, template) for family in ALL.values() for template in family.templates} - {
         ("count", "object"),
         ("state", "then"),
@@ -117,10 +117,10 @@ def _apart(events):
 def test_samples_carry_their_chance_and_focus():
     for scene in _scenes(40):
         for sample in FAMILIES["count"].ask(scene, _rng()):
-            assert sample.metadata["focus"] == any(topic.subject in sample.question for topic in scene.topics)
-            assert sample.metadata["chance"] == (1 / 6 if sample.metadata["focus"] else None)
+            assert sample.facts.training_only != any(topic.subject in sample.question for topic in scene.topics)
+            assert sample.facts.chance == (None if sample.facts.training_only else 1 / 6)
         for sample in FAMILIES["order"].ask(scene, _rng()):
-            assert sample.metadata["chance"] == (0.5 if sample.metadata["template"] == "pair" else 1 / 48)
+            assert sample.facts.chance == (0.5 if sample.facts.template == "pair" else 1 / 48)
 
 
 def _best_constant(samples, key=lambda sample: sample.target):
@@ -131,13 +131,13 @@ def _best_constant(samples, key=lambda sample: sample.target):
 @pytest.mark.parametrize(("name", "bound"), [("needle", 0.025), ("state", 0.37), ("count", 0.20)])
 def test_no_constant_answer_beats_chance(name, bound):
     samples = [sample for scene in _scenes(900) for sample in FAMILIES[name].ask(scene, _rng())]
-    samples = [sample for sample in samples if sample.metadata.get("focus", True)]
+    samples = [sample for sample in samples if not sample.facts.training_only]
     assert FAMILIES[name].chance <= _best_constant(samples) < bound
 
 
 def test_the_card_named_first_is_right_half_of_the_time():
     rng = _rng(4)
-    pairs = [s for scene in _scenes(200) for s in FAMILIES["order"].ask(scene, rng) if s.metadata["template"] == "pair"]
+    pairs = [s for scene in _scenes(200) for s in FAMILIES["order"].ask(scene, rng) if s.facts.template == "pair"]
     share = np.mean([s.question.startswith(f"Which came first, the {s.target} or") for s in pairs])
     assert abs(share - 0.5) < 0.04
 
@@ -145,7 +145,7 @@ def test_the_card_named_first_is_right_half_of_the_time():
 def test_last_place_is_uniform_given_how_often_the_object_moved():
     samples = [sample for scene in _scenes(900) for sample in FAMILIES["state"].ask(scene, _rng())]
     for moves in (2, 3, 4):
-        assert _best_constant([s for s in samples if s.metadata["moves"] == moves]) < 0.40
+        assert _best_constant([s for s in samples if s.facts.moves == moves]) < 0.40
 
 
 def test_vocabulary_is_closed_and_has_nothing_to_spare():

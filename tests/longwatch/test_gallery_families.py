@@ -97,7 +97,7 @@ def test_looking_every_14_seconds_sees_every_answer(minutes, offset):
         for sample in _samples(scene):
             if sample.family != "grounding":
                 assert _answer(sample.question, frames) == sample.target, sample
-                asked.add((sample.family, sample.metadata["template"]))
+                asked.add((sample.family, sample.facts.template))
     assert {family for family, _ in asked} == {name for name, one in FAMILIES.items() if one.room == "gallery"} - {
         "grounding"
     }
@@ -117,10 +117,10 @@ def test_looking_every_second_grounds_every_card():
 def test_a_seventh_of_the_questions_about_cards_are_about_none():
     samples = [sample for scene in _scenes(50, 3) for sample in _samples(scene)]
     for family in ("needle", "multikey", "chain", "grounding"):
-        absent = [sample.metadata.get("absent", False) for sample in samples if sample.family == family]
+        absent = [sample.facts.absent for sample in samples if sample.family == family]
         assert 0.12 < np.mean(absent) < 0.21
-    assert not any(sample.evidence_seconds for sample in samples if sample.metadata.get("absent"))
-    assert all((sample.target == "never") == sample.metadata.get("absent", False) for sample in samples)
+    assert not any(sample.evidence_seconds for sample in samples if sample.facts.absent)
+    assert all((sample.target == "never") == sample.facts.absent for sample in samples)
 
 
 def test_a_missing_card_has_its_colour_and_its_shape_on_other_cards():

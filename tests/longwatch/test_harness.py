@@ -71,7 +71,7 @@ def test_answers_are_marked_as_everywhere_else(utils):
         for text in (*texts, sample.target, f"It is {sample.target}."):
             found, mark = utils.process_results(row, [text]), FAMILIES[sample.family].mark(text, sample)
             assert {name: one["score"] for name, one in found.items()} == {"exact": mark.value, "partial": mark.partial}
-            assert found["exact"]["cluster"] == sample.metadata["cluster"]
+            assert found["exact"]["cluster"] == sample.cluster
     assert utils.mean([{"score": 1.0}, {"score": 0.5}]) == 0.75
 
 
@@ -86,7 +86,7 @@ def test_a_model_is_shown_the_video_and_told_how_to_answer(tasks, utils):
     kinds = _read(tasks / "longwatch_needle.yaml")["lmms_eval_specific_kwargs"]
     sample, row = SAMPLES[0], rows_of(SAMPLES)[0]
     assert utils.doc_to_visual(row) == [str(tasks.parent / "videos" / f"{sample.video}.mp4")]
-    assert utils.doc_to_text(row, kinds["default"]) == f"{sample.question} {sample.metadata['instruction']}"
+    assert utils.doc_to_text(row, kinds["default"]) == f"{sample.question} {sample.facts.instruction}"
     assert utils.doc_to_text(row, kinds["longpanda"]) == sample.question
 
 

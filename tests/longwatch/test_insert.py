@@ -15,7 +15,7 @@ from longpanda.longwatch.insert import Overlaid, insert
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.video import probe
 
-WHERE = {"scene_seed", "template", "chance", "instruction", "minutes", "depth", "cluster", "footage"}
+STATED = ("scene_seed", "template", "chance", "instruction", "minutes", "cluster", "footage")
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +47,15 @@ def test_a_suite_has_its_videos_and_questions_as_a_generated_one(suite, plan):
     assert len([name for name, _ in groupby(samples, lambda sample: sample.video)]) == 2
     for sample in samples:
         info = probe(suite / "videos" / f"{sample.video}.mp4")
-        assert sample.metadata["minutes"] == round(info.duration_seconds / 60, 1)
-        assert set(sample.metadata) - {"absent"} == WHERE
-        assert bool(sample.metadata.get("absent")) == (sample.target == "never") == (not sample.evidence_seconds)
+        assert sample.minutes == round(info.duration_seconds / 60, 1)
+        assert all(getattr(sample.facts, name) not in ("", None) for name in STATED)
+        assert sample.facts.absent == (sample.target == "never") == (not sample.evidence_seconds)
         assert all(0 <= start < end <= info.duration_seconds - 1 for start, end in sample.evidence_seconds)
         assert FAMILIES[sample.family].score(sample.target, sample) == 1.0
         if sample.evidence_seconds:
             start_seconds = sample.evidence_seconds[0][0]
-            assert sample.metadata["depth"] == pytest.approx(start_seconds / info.duration_seconds, abs=0.01)
-    assert len({sample.metadata["cluster"] for sample in samples}) == 2
+            assert sample.facts.depth == pytest.approx(start_seconds / info.duration_seconds, abs=0.01)
+    assert len({sample.cluster for sample in samples}) == 2
     assert len({(sample.video, sample.question) for sample in samples}) == len(samples)
 
 
@@ -83,7 +83,7 @@ def test_every_length_of_a_video_shows_and_asks_the_same(videos, tmp_path):
     assert all(others)
     lengths = [probe(tmp_path / "videos" / f"{group[0].video}.mp4").duration_seconds for group in (short, long)]
     assert lengths == pytest.approx([10, 20])
-    assert len({sample.metadata["cluster"] for sample in short + long}) == 1
+    assert len({sample.cluster for sample in short + long}) == 1
 
 
 def test_frames_are_scaled_down_never_up_and_stay_even(videos):

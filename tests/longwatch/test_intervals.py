@@ -72,7 +72,7 @@ def _asked(starts):
     sample = next(sample for sample in plan.samples() if sample.target != "never")
     targets = [*(f"{clock(start)} - {clock(start + 16)}" for start in starts), "never"]
     return [
-        replace(sample, target=target, metadata=sample.metadata | {"cluster": f"gallery-{i}"})
+        replace(sample, target=target, facts=replace(sample.facts, cluster=f"gallery-{i}"))
         for i, target in enumerate(targets)
     ]
 
@@ -85,11 +85,11 @@ def test_the_best_constant_answer_about_times_is_an_interval_where_that_is_right
 def test_blind_intervals_are_found_on_other_scripts():
     asked = _asked([40, 44, 48, 90, 140])
     blind = with_blind_chance(asked)
-    assert [sample.metadata["chance"] for sample in blind] == [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
-    assert [replace(b, metadata=s.metadata) for b, s in zip(blind, asked, strict=True)] == asked
-    alone = [replace(sample, metadata=sample.metadata | {"cluster": "one"}) for sample in asked]
+    assert [sample.facts.chance for sample in blind] == [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    assert [replace(b, facts=s.facts) for b, s in zip(blind, asked, strict=True)] == asked
+    alone = [replace(sample, facts=replace(sample.facts, cluster="one")) for sample in asked]
     assert with_blind_chance(alone) == alone
-    optional = [replace(sample, metadata=sample.metadata | {"choices": ["a", "b"]}) for sample in asked]
+    optional = [replace(sample, choices=("a", "b")) for sample in asked]
     assert with_blind_chance(optional) == optional
     counts = list(SuitePlan(minutes=(3.0,), families=("count",), per_cell=3, split="dev").samples())
     assert with_blind_chance(counts) == counts

@@ -15,7 +15,7 @@ from longpanda.longwatch.families.story import answers_about
 from longpanda.longwatch.reader import FrameReader, room_of
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import ROOM_SCRIPTS
-from longpanda.types import Sample
+from longpanda.types import Facts, Sample
 
 STEP_SECONDS = 7200 / 512
 """512 frames, evenly over 120 minutes."""
@@ -172,8 +172,8 @@ def test_answers_are_balanced():
     for room in ("workshop", "hall"):
         for scene in _scenes(room, 400):
             for sample in _samples(scene):
-                counts[sample.family, sample.metadata["template"]][sample.target] += 1
-                chances[sample.family, sample.metadata["template"]].add(sample.metadata["chance"])
+                counts[sample.family, sample.facts.template][sample.target] += 1
+                chances[sample.family, sample.facts.template].add(sample.facts.chance)
     assert counts["story", "who"].keys() <= {"never", *answers_about(world.CARD_COLOURS)}
     for key, answers in counts.items():
         if key[0] == "story":  # whose most frequent holder is one of the two others oftener than one of six
@@ -201,7 +201,7 @@ def test_answers_are_balanced():
     ],
 )
 def test_a_sentence_about_the_machine_is_read(template, target, right, wrong):
-    sample = Sample("?", target, "causal", metadata={"template": template})
+    sample = Sample("?", target, "causal", facts=Facts(template=template))
     assert [FAMILIES["causal"].score(text, sample) for text in (right, wrong)] == [1.0, 0.0]
 
 

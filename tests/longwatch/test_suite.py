@@ -53,20 +53,20 @@ def _files(folder):
 
 def test_every_cell_has_its_questions():
     samples = list(PLAN.samples())
-    cells = Counter((sample.family, sample.metadata["minutes"]) for sample in samples)
+    cells = Counter((sample.family, sample.minutes) for sample in samples)
     assert cells == {(family, minutes): 5 for family in FAMILIES for minutes in PLAN.minutes}
-    asked = {minutes: [_timeless(s) for s in samples if s.metadata["minutes"] == minutes] for minutes in PLAN.minutes}
+    asked = {minutes: [_timeless(s) for s in samples if s.minutes == minutes] for minutes in PLAN.minutes}
     assert asked[3.0] == asked[4.0]
 
 
 def _timeless(sample):
     """What is asked, without the clock time in it, and of what."""
-    return re.sub(r"\d\d:[\d:.]+", "", sample.question), sample.metadata["cluster"]
+    return re.sub(r"\d\d:[\d:.]+", "", sample.question), sample.cluster
 
 
 def test_only_what_has_no_prior_is_asked():
     counts = [sample for sample in PLAN.samples() if sample.family == "count"]
-    assert all(sample.metadata["chance"] == 0.2 for sample in counts)
+    assert all(sample.facts.chance == 0.2 for sample in counts)
 
 
 def test_questions_of_one_video_stand_together():

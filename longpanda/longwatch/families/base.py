@@ -3,8 +3,8 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from longpanda.longwatch.answers import NEVER, AnswerKind, Mark, Whole
 from longpanda.longwatch.events import Event
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.text import split_words
-from longpanda.types import Sample
+from longpanda.types import Facts, Sample
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Ask:
     Args:
         template: its name.
         fields: what fills it in.
-        about: what a report may group by; "chance" where it is not the family's.
+        facts: what is known of this question alone; without a chance, the family's holds.
     """
 
     template: str
     fields: dict[str, str]
-    about: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Family(ABC):
 
     def mark(self, answer_text: str, sample: Sample) -> Mark:
         """What an answer earns."""
-        return self.kind_of(sample.metadata.get("template", "")).mark(answer_text, sample.target)
+        return self.kind_of(sample.facts.template).mark(answer_text, sample.target)
 
     def score(self, answer_text: str, sample: Sample) -> float:
         """1.0 for a right answer, else 0.0."""
@@ -116,22 +116,22 @@ class Family(ABC):
 
     def _sample(self, scene: Scene, ask: Ask) -> Sample:
         found = self.answer(scene, ask.template, ask.fields)
-        absent = {"absent": True} if found.target == NEVER else {}
-        about = {
-            "template": ask.template,
-            "chance": self.chance,
-            "scene_seed": scene.seed,
-            "instruction": self.instruction,
-            **absent,
-            **ask.about,
-        }
+        known = ask.facts.chance is not None or ask.facts.training_only
+        facts = replace(
+            ask.facts,
+            template=ask.template,
+            chance=ask.facts.chance if known else self.chance,
+            scene_seed=scene.seed,
+            instruction=self.instruction,
+            absent=found.target == NEVER,
+        )
         return Sample(
             question=self.templates[ask.template].format(**ask.fields),
             target=found.target,
             family=self.name,
             video=scene.name,
             evidence_seconds=tuple(sorted((event.start_seconds, event.end_seconds) for event in found.evidence)),
-            metadata=about,
+            facts=facts,
         )
 
 

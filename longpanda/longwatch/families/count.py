@@ -7,6 +7,7 @@ import numpy as np
 from longpanda.longwatch.families.base import Ask, Family, Found
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import LAMP_COLOURS, OBJECTS
+from longpanda.types import Facts
 
 
 class Count(Family):
@@ -32,9 +33,9 @@ class Count(Family):
         chances = scene.chances(self.name)
         if not chances:
             return []
-        lamps = [Ask("lamp", {"colour": colour}, _chance(chances, colour)) for colour in LAMP_COLOURS]
+        lamps = [Ask("lamp", {"colour": colour}, _facts(chances, colour)) for colour in LAMP_COLOURS]
         things = [thing for thing in OBJECTS if thing in chances]
-        return lamps + [Ask("object", {"thing": thing}, _chance(chances, thing)) for thing in things]
+        return lamps + [Ask("object", {"thing": thing}, _facts(chances, thing)) for thing in things]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
         """The count, in digits."""
@@ -45,5 +46,5 @@ class Count(Family):
         return Found(str(len(moves)), moves)
 
 
-def _chance(chances: dict[str, float], subject: str) -> dict[str, float | bool | None]:
-    return {"focus": subject in chances, "chance": chances.get(subject)}
+def _facts(chances: dict[str, float], subject: str) -> Facts:
+    return Facts(chance=chances.get(subject), training_only=subject not in chances)

@@ -9,6 +9,7 @@ from longpanda.longwatch.answers import Choice
 from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, title_fields
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import TITLES
+from longpanda.types import Facts
 
 
 class Order(Family):
@@ -37,11 +38,11 @@ class Order(Family):
         cards, asks = scene.cards, []
         if len(cards) < 2:
             return []
-        about = {"chance": 1 / len(self.answers)}
+        facts = Facts(chance=1 / len(self.answers))
         if cards[0].start_seconds < cards[1].start_seconds:
-            asks.append(Ask("first", {}, about))
+            asks.append(Ask("first", {}, facts))
         if cards[-2].start_seconds < cards[-1].start_seconds:
-            asks.append(Ask("last", {}, about))
+            asks.append(Ask("last", {}, facts))
         pairs = [(one, two) for one, two in combinations(cards, 2) if one.start_seconds < two.start_seconds]
         swaps = [bool(rng.integers(2)) for _ in pairs]
         named = [(two, one) if swap else (one, two) for (one, two), swap in zip(pairs, swaps, strict=True)]

@@ -8,6 +8,7 @@ from longpanda.longwatch.answers import AnswerKind, Choice, clock, seconds_in
 from longpanda.longwatch.events import Gauge
 from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
 from longpanda.longwatch.scene import Scene
+from longpanda.types import Facts
 
 SHORT_SECONDS = 4.0
 """What the gauge shows for a shorter time is asked about to the tenth of a second."""
@@ -41,7 +42,7 @@ class Rate(Family):
         for subject, chance in scene.chances(self.name).items():
             template, *rises = subject.split(" ")
             times = [lit[2 * int(rise) + at] for rise in rises for at in (0, 1)]
-            asks.append(Ask(template, dict(zip(_TIMES, times, strict=False)), {"chance": chance}))
+            asks.append(Ask(template, dict(zip(_TIMES, times, strict=False)), Facts(chance=chance)))
         return asks
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002

@@ -9,6 +9,7 @@ from longpanda.longwatch.events import Move
 from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import OBJECTS, PLACES
+from longpanda.types import Facts
 
 SHORT_SECONDS = 2.0
 """A pause shorter than this may lie between two whole seconds."""
@@ -36,7 +37,7 @@ class State(Family):
         for subject in scene.chances(self.name) or [thing for thing in OBJECTS if moves[thing]]:
             thing, _, after = subject.partition(" ")
             if not after:
-                asks.append(Ask("place", {"thing": thing}, {"moves": len(moves[thing])}))
+                asks.append(Ask("place", {"thing": thing}, Facts(moves=len(moves[thing]))))
             else:
                 asks.append(Ask("then", {"thing": thing, "time": _hidden(*moves[thing][int(after) - 1 :][:2])}))
         return asks

@@ -12,6 +12,7 @@ from longpanda.longwatch.events import Hold
 from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import CARD_COLOURS
+from longpanda.types import Facts
 
 
 def answers_about(people: Sequence[str]) -> tuple[str, ...]:
@@ -41,7 +42,7 @@ class Story(Family):
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
         """One question for each topic, with the names of all who had the object, in the order of the alphabet."""
         people = {thing: sorted({hold.colour for hold in _holds(scene, thing)}) for thing in scene.chances(self.name)}
-        return [Ask("who", {"thing": thing}, {"people": ", ".join(names)}) for thing, names in people.items()]
+        return [Ask("who", {"thing": thing}, Facts(people=tuple(names))) for thing, names in people.items()]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Three colours; the evidence is every time that somebody had it."""
