@@ -9,8 +9,7 @@ from transformers.image_utils import load_image
 
 from longpanda.errors import PromptError
 from longpanda.processing.frame_processor import image_clip
-from longpanda.processing.prompt import VIDEO_TOKEN
-from longpanda.types import VideoClip
+from longpanda.types import VIDEO_TOKEN, VideoClip
 from longpanda.video import Sampling, decode, probe
 
 MEDIA = ("image", "video")

@@ -12,9 +12,9 @@ from longpanda.model.configuration import LongPandaConfig, own_fields
 from longpanda.processing.frame_processor import FrameProcessor
 from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.processing.messages import ModelInputs, clips_of, plain, together
-from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
+from longpanda.processing.prompt import CHAT_TEMPLATE, expand, media_ids, timestamp
 from longpanda.processing.templates import names_in, written
-from longpanda.types import Example, Prompt, Timeline, VideoClip
+from longpanda.types import VIDEO_TOKEN, Example, Prompt, Timeline, VideoClip
 
 ALWAYS = (("return_tensors", "pt"), ("return_tensors", None), ("padding", True), ("padding", "longest"))
 """Options of transformers' processors that say what is done anyway."""

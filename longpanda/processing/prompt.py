@@ -6,10 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from longpanda.errors import PromptError, counted
-from longpanda.types import Prompt, Timeline
-
-VIDEO_TOKEN = "<|video|>"
-"""Stands once per clip in a user's text, and once per visual token in the finished prompt."""
+from longpanda.types import VIDEO_TOKEN, Prompt, Timeline
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"

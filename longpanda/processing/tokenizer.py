@@ -8,7 +8,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from longpanda.errors import ConfigError
-from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN
+from longpanda.processing.prompt import CHAT_TEMPLATE
+from longpanda.types import VIDEO_TOKEN
 
 SPECIAL = {"pad_token": "<|pad|>", "unk_token": "<|unknown|>", "eos_token": "<|end|>"}
 LONGEST_MINUTES = 240

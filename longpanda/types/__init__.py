@@ -3,6 +3,7 @@
 from longpanda.types.answers import ANSWER_TOKENS, Answer, Evidence, Verification
 from longpanda.types.media import (
     INDEX_SUFFIX,
+    VIDEO_TOKEN,
     Counts,
     Frames,
     Prompt,
@@ -17,6 +18,7 @@ from longpanda.types.questions import Example, Facts, Reply, Sample, Score
 __all__ = [
     "ANSWER_TOKENS",
     "INDEX_SUFFIX",
+    "VIDEO_TOKEN",
     "Answer",
     "Counts",
     "Evidence",

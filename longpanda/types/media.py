@@ -17,6 +17,8 @@ Frames = npt.NDArray[np.uint8]
 Seconds = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 INDEX_SUFFIX = ".vidx"
+VIDEO_TOKEN = "<|video|>"
+"""Stands once per clip in a user's text, and once per visual token in the finished prompt."""
 
 
 def is_index(path: Path) -> bool:

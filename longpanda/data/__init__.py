@@ -1,0 +1,1 @@
+"""Annotated images and videos: from annotation files to training examples."""
