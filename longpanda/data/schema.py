@@ -17,7 +17,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from longpanda.errors import LongPandaError
-from longpanda.types import VIDEO_TOKEN
+from longpanda.types import VIDEO_TOKEN, Turn
 
 PLACEHOLDERS: Final = ("<image>", "<video>")
 """Where an image or video stands in a user's turn; both names stand for either."""
@@ -84,19 +84,6 @@ class Media:
     path: str
     start_seconds: float | None = None
     end_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one side says.
-
-    Args:
-        role: "system", "user" or "assistant".
-        text: with `VIDEO_TOKEN` in the place of each image or video.
-    """
-
-    role: str
-    text: str
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """LongPandaProcessor: clips and text to the tensors the model takes."""
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.processing.messages import ModelInputs, clips_of, plain, together
 from longpanda.processing.prompt import CHAT_TEMPLATE, expand, media_ids, timestamp
 from longpanda.processing.templates import names_in, written
-from longpanda.types import VIDEO_TOKEN, Example, Prompt, Timeline, VideoClip
+from longpanda.processing.training_rows import Row, example_row, pack_row
+from longpanda.types import VIDEO_TOKEN, Example, Pack, Prompt, Timeline, VideoClip
 
 ALWAYS = (("return_tensors", "pt"), ("return_tensors", None), ("padding", True), ("padding", "longest"))
 """Options of transformers' processors that say what is done anyway."""
@@ -225,79 +226,62 @@ class LongPandaProcessor(ProcessorMixin):
         """Tokens of a written time."""
         return len(self.tokenizer.encode(timestamp(second), add_special_tokens=False))
 
-    def training_batch(self, examples: Sequence[Example]) -> BatchFeature:
-        """A training batch: all questions of a clip side by side, sharing its visual tokens but not seeing each other.
+    def chat_ids(self, messages: Sequence[dict[str, Any]], is_answered: bool) -> list[int]:
+        """Token ids of messages in this model's chat format, up to where it goes on unless the last is an answer."""
+        text = written(self.tokenizer, [messages], self._template(None), add_generation_prompt=not is_answered)[0]
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def training_batch(self, examples: Sequence[Example | Pack]) -> BatchFeature:
+        """A training batch; each row is an example, or a pack of conversations.
+
+        All questions of an example stand side by side behind their clip and do not see each other; nor do the
+        conversations of a pack.
 
         Returns:
-            As `__call__`, padded on the right, with labels [B, L]. Where an example has several questions, also
-            position_ids [B, L], and in place of the attention_mask block_ids [B, L], 0 for what all questions share
-            and -1 for padding: every question has the logits it would have alone. Where none has, any causal language
-            model can be taught. Where any example has cell labels, also those of `labels_of`. Without any question,
-            pictures and labels only.
+            As `__call__`, padded on the right, with labels [B, L]. Where an example has several questions, or a pack
+            several conversations, also position_ids [B, L], and in place of the attention_mask block_ids [B, L], 0 for
+            what all questions of the row share and -1 for padding: every question has the logits it would have alone.
+            Where none has, any causal language model can be taught. Where any example has cell labels, also those of
+            `labels_of`. Without any question, pictures and labels only; without any clip, no pictures.
 
         Raises:
             PromptError: a question is empty, or the chat template writes a prompt otherwise when its answer follows.
             ConfigError: labels that do not fit (see `labels_of`), or no end of an answer (see `end_token_id`).
         """
-        vision = self.image_processor.preprocess([example.clip for example in examples])
-        timelines = [self.image_processor.timeline(example.clip) for example in examples]
-        vision |= labels_of(examples, self.image_processor.stab)
-        if not any(example.samples for example in examples):
+        shown = [one for example in examples for one in _shown(example)]
+        vision = self.image_processor.preprocess([one.clip for one in shown]) if shown else BatchFeature()
+        vision |= labels_of(shown, self.image_processor.stab)
+        if not any(isinstance(example, tuple) or example.samples for example in examples):
             return vision
-        rows = [self._example_row(example, timeline) for example, timeline in zip(examples, timelines, strict=True)]
-        length = max(len(row["input_ids"]) for row in rows)
-        pad = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED, "position_ids": 0, "block": -1}
+        rows = [self._row(example) for example in examples]
+        length = max(len(row.input_ids) for row in rows)
+        pad = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED, "position_ids": 0, "block_ids": -1}
         padded = {
-            key: torch.tensor([row[key] + [value] * (length - len(row[key])) for row in rows])
+            key: torch.tensor([getattr(row, key) + [value] * (length - len(row.input_ids)) for row in rows])
             for key, value in pad.items()
         }
-        block = padded.pop("block")
-        if all(len(example.samples) <= 1 for example in examples):
+        if all(row.is_one_text for row in rows):
             del padded["position_ids"]  # those that every language model counts by itself: padding comes last
+            block = padded.pop("block_ids")
             return BatchFeature({**padded, "attention_mask": (block >= 0).long(), **vision})
-        return BatchFeature({**padded, "block_ids": block, **vision})
+        return BatchFeature({**padded, **vision})
 
-    def _example_row(self, example: Example, timeline: Timeline) -> dict[str, list[int]]:
-        """Ids, labels, positions and block numbers of one example; block 0 is the clip, question i is block i + 1."""
-        media = media_ids(self.tokenizer, timeline, self.video_token_id)
-        row: dict[str, list[int]] = {"input_ids": [], "labels": [], "position_ids": [], "block": []}
-        if not example.samples:
-            _extend(row, media, [IGNORED] * len(media), 0, 0)
-        for number, sample in enumerate(example.samples):
-            asked, whole = _asked_and_answered(self, sample.question, sample.target)
-            marker = asked.index(self.video_token_id)
-            head = list(asked[:marker]) + media
-            if number == 0:
-                _extend(row, head, [IGNORED] * len(head), 0, 0)
-            tail = list(whole[marker + 1 :])
-            hidden = len(asked) - marker - 1
-            _extend(row, tail, [IGNORED] * hidden + tail[hidden:], len(head), number + 1)
-        return row
+    def _row(self, example: Example | Pack) -> Row:
+        timelines = [self.image_processor.timeline(one.clip) for one in _shown(example)]
+        if isinstance(example, Example):
+            return example_row(self, example, timelines[0])
+        return pack_row(self, example, timelines)
 
 
-@lru_cache(maxsize=65536)
-def _asked_and_answered(processor: LongPandaProcessor, question: str, target: str) -> tuple[tuple[int, ...], ...]:
-    """Ids of the prompt, and of the prompt with its answer up to the token that ends it.
-
-    Cached: a curriculum asks the same things of many clips.
-    """
-    texts = processor.chat(question), processor.chat(question, target)
-    asked, whole = (tuple(processor.tokenizer.encode(text, add_special_tokens=False)) for text in texts)
-    if whole[: len(asked)] != asked:
-        found = f"a chat template whose prompt changes when the answer follows: {texts[0]!r} and {texts[1]!r}"
-        raise PromptError(found, "the answer after the same tokens", "give the tokenizer another chat template")
-    return asked, whole[: whole.index(processor.end_token_id, len(asked)) + 1]
+def _shown(example: Example | Pack) -> list[Example]:
+    """All clips of a row, in order, with their labels if they have any."""
+    if isinstance(example, Example):
+        return [example]
+    return [Example(clip, ()) for conversation in example for clip in conversation.clips]
 
 
 def _has_clip(groups: Sequence[Any]) -> bool:
     return any(isinstance(group, VideoClip) for group in groups)
-
-
-def _extend(row: dict[str, list[int]], ids: list[int], labels: list[int], position: int, block: int) -> None:
-    row["input_ids"] += ids
-    row["labels"] += labels
-    row["position_ids"] += range(position, position + len(ids))
-    row["block"] += [block] * len(ids)
 
 
 AutoProcessor.register(LongPandaConfig, LongPandaProcessor)

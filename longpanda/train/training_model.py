@@ -127,18 +127,19 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         **inputs: Any,
     ) -> TrainingOutput:
         """Losses of a batch of `LongPandaProcessor.training_batch`, of the objectives of the stage that was begun."""
-        assert pixel_values is not None
-        assert patch_boxes is not None
-        assert frame_windows is not None
-        frames = FrameBatch(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
+        has_clips = pixel_values is not None
+        if pixel_values is None or patch_boxes is None or frame_windows is None:
+            frames = self._blank_frame()
+        else:
+            frames = FrameBatch(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
         clips = self.visual.clips(frames)
         tokens = self.visual.compressed(clips)
         visual = self.projector(torch.cat([one.values for one in tokens]))
         is_reduced = self.temporal is not None or self.reducer is not None
-        run = partial(self._answered, input_ids, visual, labels, inputs)
+        run = partial(self._answered, input_ids, visual if has_clips else None, labels, inputs)
         step = Step(clips, tokens, visual, self.projector, is_reduced, cell_labels, region_labels, labels, run)
         parts: dict[str, Tensor] = {}
-        loss = visual.new_zeros((), dtype=torch.float32)
+        loss = visual.new_zeros((), dtype=torch.float32) if has_clips else 0.0 * visual.float().sum()
         for kind, head in self.heads.items():
             found = head(step) if kind in self._weights else None
             if found is not None:
@@ -146,8 +147,20 @@ class PandaForTraining(LongPandaForConditionalGeneration):
                 parts |= {f"{head.log_name}_loss": found.loss, f"{head.log_name}_accuracy": found.accuracy}
         return TrainingOutput(loss=loss, parts=parts)
 
+    def _blank_frame(self) -> FrameBatch:
+        """What the visual path is given beside text alone: on several processes, all wait for all its gradients."""
+        stab, device = self.config.stab_config, self.device
+        patches = stab.image_px // stab.patch_px
+        return FrameBatch(
+            torch.zeros(1, 3, stab.image_px, stab.image_px, dtype=torch.uint8, device=device),
+            torch.tensor([[0, patches, 0, patches]], device=device),
+            torch.tensor(stab.windows([1]), device=device),
+            torch.zeros(1, dtype=torch.float64, device=device),
+            torch.tensor([1], device=device),
+        )
+
     def _answered(
-        self, input_ids: Tensor | None, visual: Tensor, labels: Tensor | None, inputs: dict[str, Any]
+        self, input_ids: Tensor | None, visual: Tensor | None, labels: Tensor | None, inputs: dict[str, Any]
     ) -> ModelOutput:
         """The language model's output for questions and answers behind visual tokens."""
         assert input_ids is not None  # a batch with labels has them

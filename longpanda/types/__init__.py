@@ -13,24 +13,27 @@ from longpanda.types.media import (
     VisualTokens,
     is_index,
 )
-from longpanda.types.questions import Example, Facts, Reply, Sample, Score
+from longpanda.types.questions import Conversation, Example, Facts, Pack, Reply, Sample, Score, Turn
 
 __all__ = [
     "ANSWER_TOKENS",
     "INDEX_SUFFIX",
     "VIDEO_TOKEN",
     "Answer",
+    "Conversation",
     "Counts",
     "Evidence",
     "Example",
     "Facts",
     "Frames",
+    "Pack",
     "Prompt",
     "Reply",
     "Sample",
     "Score",
     "Seconds",
     "Timeline",
+    "Turn",
     "Verification",
     "VideoClip",
     "VisualTokens",

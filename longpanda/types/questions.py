@@ -153,6 +153,36 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """What one side says in a conversation.
+
+    Args:
+        role: "system", "user" or "assistant".
+        text: with `VIDEO_TOKEN` in the place of each image or video.
+    """
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A training example in natural language: clips, and turns that are about them.
+
+    Args:
+        clips: in the order of their markers; an image is a clip of one frame, and text alone has none.
+        turns: perhaps a system turn, then user and assistant by turns; every assistant turn is learned.
+    """
+
+    clips: tuple[VideoClip, ...]
+    turns: tuple[Turn, ...]
+
+
+Pack = tuple[Conversation, ...]
+"""Conversations that share a row of a training batch and do not see each other."""
+
+
+@dataclass(frozen=True)
 class Reply:
     """What an answerer says to one question, and what that cost, as far as it tells.
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from longpanda.data.schema import Fault, Media, RecordError, Turn, parse_record, read_record
+from longpanda.data.schema import Fault, Media, RecordError, parse_record, read_record
+from longpanda.types import Turn
 
 QUESTION = {"from": "human", "value": "<image>\nWhat happens?"}
 ANSWER = {"from": "gpt", "value": "A cup falls."}

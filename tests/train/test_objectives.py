@@ -18,7 +18,7 @@ from longpanda.train.new_model import new_model
 from longpanda.train.objectives.kinds import OBJECTIVES, ObjectiveRecipe
 from longpanda.train.objectives.step import Head, Measured
 from longpanda.train.recipe import recipe_of
-from longpanda.types import Example
+from longpanda.types import Conversation, Example, Turn
 
 TEMPORAL = {"grid": [2, 2], "layers": 0, "head_width": 64, "pool_frames": 2}
 MODEL = {"stab_size": "nano", "text": SMALLEST_TEXT, "sampling": {"frames": 2}}
@@ -191,3 +191,17 @@ def test_longwatch_labels_are_those_of_its_cells():
     labels = data.source(1, 0, 96)[0].cell_labels
     assert labels.shape == (2, *data.label_grid, len(data.label_classes))
     assert (labels.max((0, 1, 2)) < np.array(list(data.label_classes.values()))).all()
+
+
+def test_text_alone_gives_every_part_a_gradient():
+    about = recipe(TEMPORAL, objectives=["answers"])
+    new = new_model(about)
+    new.model.begin(about.stages[0])
+    turns = (Turn("user", "where is the key?"), Turn("assistant", "left"))
+    output = new.model(**new.processor.training_batch([(Conversation((), turns),)]))
+    output.loss.backward()
+    assert output.loss == output.parts["answer_loss"]
+    for part in ("stab", "temporal", "projector", "language_model"):
+        gradients = [weight.grad for weight in getattr(new.model, part).parameters() if weight.requires_grad]
+        assert all(gradient is not None for gradient in gradients) or part == "language_model"
+    assert not any(weight.grad.any() for weight in new.model.projector.parameters()), "nothing was shown"
