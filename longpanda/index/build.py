@@ -237,9 +237,6 @@ class IndexBuilder:
         if not Store.is_begun(self.folder):
             return Store.create(self.folder, self._header)
         store = Store.open(self.folder)
-        if store.header.version != VERSION:
-            found = f"'{self.folder}', an index of version {store.header.version}, which can be asked only"
-            raise IndexFileError(found, f"version {VERSION} to go on with", "use another --out, or delete it")
         remedy = "index with the model that made it, use another --out, or delete it"
         VideoIndex(self.folder).check_encoder(self._header.encoder, self._name, remedy)
         for option, said in DECIDED.items():

@@ -13,7 +13,7 @@ checksum of its contents.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,6 @@ from longpanda.errors import IndexFileError
 from longpanda.files import write_atomic
 
 VERSION = 3
-READ_VERSIONS = (2, 3)
-"""Version 2 has groups of one size and knows nothing of the file; it can be asked, and not gone on with."""
 HEADER, PREFIX, VIDEO = "header.json", "prefix.safetensors", "video.safetensors"
 
 
@@ -74,8 +72,8 @@ class Header:
     width: int
     storage: str
     longpanda: str
-    dtype: str = "float32"
-    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    dtype: str
+    preprocessing: Mapping[str, Any]
 
     @property
     def rate(self) -> tuple[tuple[int, int], int]:
@@ -127,7 +125,7 @@ class Store:
         try:
             values = json.loads(path.read_text())
             version = values["version"]
-            if version in READ_VERSIONS:
+            if version == VERSION:
                 return cls(folder, Header(**values))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise IndexFileError(f"'{path}' cannot be read ({error})", expected, "make the index again") from error
@@ -165,9 +163,9 @@ class Store:
         """Write what was found out about the file. Raises ConfigError where the disk is full or refuses."""
         self._write(self.folder / VIDEO, video)
 
-    def video(self) -> Piece | None:
-        """What was found out about the file; None in an index of version 2. Raises IndexFileError as `block`."""
-        return self._read(self.folder / VIDEO) if self.header.version > 2 else None
+    def video(self) -> Piece:
+        """What was found out about the file. Raises IndexFileError as `block`."""
+        return self._read(self.folder / VIDEO)
 
     def block(self, number: int) -> Piece:
         """A block. Raises IndexFileError where it is damaged or another index's."""

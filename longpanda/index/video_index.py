@@ -10,7 +10,7 @@ from torch import Tensor
 
 from longpanda.errors import IndexFileError
 from longpanda.index import storage, thumbnails
-from longpanda.index.store import Header, Piece, Store
+from longpanda.index.store import Piece, Store
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.types import VisualTokens
 from longpanda.video import FrameTimes
@@ -60,8 +60,7 @@ class VideoIndex:
         count, state = self._written
         blocks = [self.store.block(number) for number in range(count)]
         beyond = [] if state is None or TAIL + "tokens" not in state.tensors else [part_of(state, TAIL)]
-        pieces = blocks + beyond
-        return [_as_version_3(piece, self.header) for piece in pieces] if self.header.version == 2 else pieces
+        return blocks + beyond
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -98,20 +97,18 @@ class VideoIndex:
 
     @property
     def token_count(self) -> int:
-        """Visual tokens that are in it, counted without reading them; in an index of version 2, from its frames."""
-        if (tokens := self.facts.get("tokens_read", self.facts.get("tokens"))) is not None:
-            return int(tokens)
-        return -(-self.frames // self.header.frames_per_group) * self.header.tokens_per_group
+        """Visual tokens that are in it, counted without reading them."""
+        return int(self.facts.get("tokens_read", self.facts.get("tokens", 0)))
 
     @cached_property
-    def frame_times(self) -> FrameTimes | None:
-        """When each picture of the file was shown when it was last indexed; None in an index of version 2.
+    def frame_times(self) -> FrameTimes:
+        """When each picture of the file was shown when it was last indexed.
 
         Raises:
             IndexFileError: the file that holds this is damaged.
         """
         video = self.store.video()
-        return None if video is None else FrameTimes(*(video.tensors[name].numpy() for name in PICTURES))
+        return FrameTimes(*(video.tensors[name].numpy() for name in PICTURES))
 
     @cached_property
     def thumbnails(self) -> list[Thumbnail]:
@@ -148,16 +145,3 @@ def together(pieces: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         else:
             whole[name] = torch.cat(parts)
     return whole
-
-
-def _as_version_3(piece: Piece, header: Header) -> Piece:
-    """A block of version 2: [G, P, C] tokens of groups of one size."""
-    tensors = dict(piece.tensors)
-    groups, tokens, _ = tensors["tokens"].shape
-    frames, per_group = len(tensors["frames_seconds"]), header.frames_per_group
-    for name in ("tokens", "scales"):
-        if name in tensors:
-            tensors[name] = tensors[name].flatten(0, 1)
-    tensors["token_offsets"] = torch.arange(groups + 1) * tokens
-    tensors["frame_offsets"] = (torch.arange(groups + 1) * per_group).clamp(max=frames)
-    return Piece(tensors, piece.facts)

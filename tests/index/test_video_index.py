@@ -1,6 +1,5 @@
 """An index on disk gives what the video gives, wherever it was stopped and however often it was gone on with."""
 
-import json
 import os
 import shutil
 import signal
@@ -280,20 +279,6 @@ def test_a_damaged_file_is_named(panda, film, tmp_path, damage):
         with pytest.raises(IndexFileError, match=r"block-000002\.safetensors' is damaged: .*; restore it, or delete"):
             use()
     assert {path: path.read_bytes() for path in (tmp_path / "film.vidx").iterdir()} == before
-
-
-def test_another_version_and_no_index_are_told_apart(panda, film, tmp_path):
-    panda.index(film, tmp_path / "film.vidx", fps=FPS)
-    header = tmp_path / "film.vidx" / "header.json"
-    header.write_text(json.dumps(json.loads(header.read_text()) | {"version": 99}))
-    with pytest.raises(IndexFileError, match=f"an index of version 99; expected version {store.VERSION}"):
-        panda.watch(tmp_path / "film.vidx")
-    header.write_text("{")
-    with pytest.raises(IndexFileError, match=r"header\.json' cannot be read"):
-        panda.watch(tmp_path / "film.vidx")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(IndexFileError, match=r"is a directory without an index; .* make it: longpanda index VIDEO"):
-        panda.watch(tmp_path / "empty")
 
 
 def test_a_folder_with_other_things_is_not_written_into(panda, film, tmp_path):
