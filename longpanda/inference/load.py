@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longpanda.errors import ConfigError, ModelError, counted, first_line, nearest
-from longpanda.index.build import IndexBuilder, default_fps
+from longpanda.index.builder import IndexBuilder, default_fps
 from longpanda.index.video_index import VideoIndex
 from longpanda.inference.adapter import PROCESSOR, base_of, merged
 from longpanda.inference.planning import plan_index, plan_video
