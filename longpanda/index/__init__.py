@@ -1,4 +1,4 @@
-"""Visual tokens of a video on disk: the `.vidx` format, and how an index is built, resumed and gone on with."""
+"""Visual tokens of a video on disk: the `.vidx` format, and how an index is built, resumed and appended to."""
 
 from longpanda.index.builder import IndexBuilder, IndexPlan
 from longpanda.index.video_index import VideoIndex
