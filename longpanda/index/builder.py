@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from longpanda.errors import ConfigError, IndexFileError, counted
 from longpanda.files import exclusive_lock
@@ -40,11 +40,6 @@ FIXED: dict[str, Callable[[Header], str]] = {
 """Properties that an index keeps for good, as text, by the option that decides them."""
 
 
-def default_fps(sampling: Mapping[str, Any]) -> float:
-    """Default frames per second of video of an index, for a model with this sampling."""
-    return Sampling(**sampling).fps or DEFAULT_FPS
-
-
 def beside(video: Path) -> Path:
     """Default path of the index of a video: NAME.vidx in the same folder."""
     return video.with_suffix(INDEX_SUFFIX)
@@ -55,8 +50,6 @@ class IndexPlan:
     """The size of an index before it is built.
 
     Args:
-        video: the file.
-        info: its properties.
         fps: encoded frames per second of video.
         frames: encoded frames in all.
         tokens: visual tokens of these frames.
@@ -89,14 +82,12 @@ class IndexBuilder:
     """Indexes one video with one model.
 
     Args:
-        model: the network.
-        processor: its processor.
         name: the model's name.
-        video: the file.
         folder: the index's folder, new or begun; None is NAME.vidx beside the video.
         fps: encoded frames per second of video; None takes the rate of an existing index, else the model's own.
         stored: number format of stored tokens; None takes that of an existing index, else bfloat16.
-        tokens_per_frame: target of the compressor; None takes the rate of an existing index, else the model's own.
+        tokens_per_frame: tokens that the compressor keeps, at most; None takes the rate of an existing index, else the
+            model's own.
         workers: threads that decode while the model encodes; None takes `workers_for` the video. Their number changes
             no token unless the file grows meanwhile.
 
@@ -122,7 +113,8 @@ class IndexBuilder:
         self._frames = processor.image_processor
         self.folder = Path(folder) if folder is not None else beside(self.video)
         there = Store.open(self.folder).header if Store.is_begun(self.folder) else None
-        self.fps = fps if fps is not None else (there.fps if there else default_fps(model.config.sampling))
+        default_fps = there.fps if there else Sampling(**model.config.sampling).fps or DEFAULT_FPS
+        self.fps = default_fps if fps is None else fps
         if there and f"{self.fps:.3g}" == f"{there.fps:.3g}":
             self.fps = there.fps  # the user may pass it rounded, as it was printed
         self.stored = stored if stored is not None else (there.storage if there else DEFAULT_STORAGE)
@@ -175,7 +167,8 @@ class IndexBuilder:
             store.clear()
             blocks = store.blocks
             state = store.state(blocks)
-            store.check()
+            for number in range(blocks):
+                store.block(number)  # a damaged block is refused before any work
             if state is not None and state.facts["source"] == self._source and state.facts["is_complete"]:
                 return VideoIndex(self.folder)
             if state is not None and state.facts["source"] != self._source:

@@ -72,8 +72,6 @@ class FileEncoder:
     at the same places however often work resumes, so the same frames give the same tokens to the last bit.
 
     Args:
-        model: the network.
-        processor: its processor.
         size_px: height and width of the frames.
         temporal: configuration of the compressor, in place of the model's own.
     """
@@ -99,12 +97,7 @@ class FileEncoder:
     ) -> Generator[EncodedBlock]:
         """Encode the frames of a file at these seconds; frames that cannot be read are left out.
 
-        Args:
-            path: the file.
-            seconds: the requested seconds.
-            duration_seconds: length of the whole video.
-            workers: threads that decode.
-            state: the compressor's state after the frames before; None at the beginning.
+        `state` is the compressor's state after the frames before; None at the beginning.
         """
         if not len(seconds):
             return

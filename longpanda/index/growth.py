@@ -31,11 +31,8 @@ def workers_for(video: Path) -> int:
     A recording in progress gets one: several threads open the file one after another and would see different ends.
     """
     is_growing = time.time() - video.stat().st_mtime < RECORDING_SECONDS
-    return 1 if is_growing else min(DEFAULT_WORKERS, _cores())
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if is_growing else min(DEFAULT_WORKERS, cores)
 
 
 def source_fingerprint(video: Path) -> dict[str, Any]:
@@ -50,11 +47,7 @@ def source_fingerprint(video: Path) -> dict[str, Any]:
 
 
 def check_same_video(store: Store, state: Piece, video: Path, info: VideoInfo, size_px: tuple[int, int]) -> None:
-    """Compare some thumbnails of an index with the video as it is now.
-
-    Raises:
-        IndexFileError: the video is shorter, or shows something else.
-    """
+    """Compare some thumbnails of an index with the video. Raises IndexFileError if it is shorter or another one."""
     before = state.facts["duration_seconds"]
     if info.duration_seconds < before - SETTLED_SECONDS:
         found = f"'{video}' is {info.duration_seconds:.1f} s long, and was {before:.1f} s when it was indexed"

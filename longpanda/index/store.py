@@ -39,12 +39,9 @@ class Header:
         model: the name under which the model was loaded.
         video: name of the file when it was first indexed.
         fps: encoded frames per second of video.
-        height_px: displayed height of the video.
-        width_px: displayed width of the video.
-        frame_height_px: height of the model's frames.
-        frame_width_px: width of the model's frames.
-        grid_rows: rows of tokens that a frame's cells are pooled to.
-        grid_columns: columns of the same.
+        height_px, width_px: displayed size of the video.
+        frame_height_px, frame_width_px: size of the model's frames.
+        grid_rows, grid_columns: grid of tokens that a frame's cells are pooled to.
         frames_per_group: frames that share their tokens.
         tokens_per_group: visual tokens of a group, at most.
         width: channels of a token.
@@ -164,11 +161,6 @@ class Store:
     def block(self, number: int) -> Piece:
         """Read a block. Raises IndexFileError if it is damaged or another index's."""
         return self._read(self._block(number))
-
-    def check(self) -> None:
-        """Read every block once. Raises IndexFileError as `block`."""
-        for number in range(self.blocks):
-            self.block(number)
 
     def state(self, blocks: int) -> Piece | None:
         """Read the state after so many blocks; None if nothing was written yet.

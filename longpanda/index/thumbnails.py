@@ -75,8 +75,6 @@ def pack(thumbnails: Sequence[Thumbnail]) -> dict[str, Tensor]:
 
 def unpack(tensors: Mapping[str, Tensor]) -> list[Thumbnail]:
     """Undo `pack`."""
-    joined, start, found = tensors["thumbnails"].numpy().tobytes(), 0, []
-    for size, second in zip(tensors["thumbnail_bytes"].tolist(), tensors["thumbnail_seconds"].tolist(), strict=True):
-        found.append(Thumbnail(second, joined[start : start + size]))
-        start += size
-    return found
+    pictures = torch.split(tensors["thumbnails"], tensors["thumbnail_bytes"].tolist())
+    seconds = tensors["thumbnail_seconds"].tolist()
+    return [Thumbnail(second, one.numpy().tobytes()) for second, one in zip(seconds, pictures, strict=True)]

@@ -43,10 +43,7 @@ class IndexWriter:
     again.
 
     Args:
-        encoder: the model's encoder for this video.
-        video: the file.
-        info: its properties.
-        seconds: all requested seconds.
+        seconds: all requested seconds, written or not.
         stored: number format of the stored tokens.
         workers: threads that decode.
     """
@@ -86,7 +83,8 @@ class IndexWriter:
         }
         known = {} if state is None else state.facts
         written = {name: int(known.get(name, 0)) for name in _COUNTS}
-        self._write_video(store)
+        pictures = frame_times(self._video)
+        store.write_video(Piece({name: torch.from_numpy(getattr(pictures, name)) for name in PICTURES}, {}))
         kept = {} if state is None else {n: t for n, t in state.tensors.items() if n.startswith(STATE)}
         blocks, reached = store.blocks, written
         if progress is not None:
@@ -107,10 +105,6 @@ class IndexWriter:
         counts = {"frames_wanted": len(self._seconds), "frames_read": reached["frames"], "is_complete": True}
         counts |= {"tokens_read": reached["tokens"]}
         store.finish(Piece({**kept, **self._tail()}, facts | written | counts | self._seen(reached)))
-
-    def _write_video(self, store: Store) -> None:
-        found = frame_times(self._video)
-        store.write_video(Piece({name: torch.from_numpy(getattr(found, name)) for name in PICTURES}, {}))
 
     def _encoded(self, written: Progress, state: CompressorState | None) -> Generator[_Pending]:
         first, frames, tokens = (written[name] for name in _COUNTS)

@@ -348,14 +348,15 @@ def test_an_index_beyond_the_budget_is_thinned_and_says_so(panda, film, tmp_path
     answer = session.ask(QUESTION)
     assert session.plan.prompt_tokens <= 100
     assert answer.visual_tokens == session.plan.visual_tokens <= 100
-    assert "groups were left out: a budget of 100 tokens" in answer.notice
+    count, used = len(session.watched.tokens), len(session.groups)
+    assert f"Left out {count - used} of {count} groups: a budget of 100 tokens" in answer.notice
     context = panda.model.config.text_config.max_position_embeddings
     assert panda.watch(tmp_path / "film.vidx").plan.prompt_tokens <= context - 512
 
 
 def test_frames_of_an_index_are_not_chosen_again(panda, film, tmp_path):
     panda.index(film, tmp_path / "film.vidx", fps=FPS)
-    with pytest.raises(LongPandaError, match="frames to look at of an index"):
+    with pytest.raises(LongPandaError, match="a choice of frames for an index"):
         panda.watch(tmp_path / "film.vidx", Sampling(frames=3))
 
 
