@@ -37,7 +37,7 @@ FIXED: dict[str, Callable[[Header], str]] = {
         f"{one.grid_rows} x {one.grid_columns} places"
     ),
 }
-"""Properties that an index keeps for good, as text, by the option that decides them."""
+"""Properties that never change within an index, as text, by the option that decides them."""
 
 
 def beside(video: Path) -> Path:

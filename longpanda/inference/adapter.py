@@ -28,12 +28,7 @@ def base_of(folder: Path) -> str | None:
 
 
 def merged(model: "LongPandaForConditionalGeneration", folder: Path, base: str) -> "LongPandaForConditionalGeneration":
-    """Merge an adapter into the weights of its base model.
-
-    Args:
-        model: the base model.
-        folder: the adapter's folder.
-        base: the base model's name, for messages.
+    """Merge the adapter in a folder into the weights of its base model, whose name is `base`.
 
     Raises:
         ModelError: PEFT is not installed, or the adapter is damaged, another model's, or of a kind that cannot be

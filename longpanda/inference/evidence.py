@@ -114,7 +114,7 @@ def intervals(
 
 
 def _contiguous(stretch: Groups, starts_seconds: Seconds, ends_seconds: Seconds) -> list[Groups]:
-    """Split a stretch where time between two groups belongs to neither of them."""
+    """Split a stretch at times that none of its groups covers."""
     gaps = starts_seconds[stretch[1:]] > ends_seconds[stretch[:-1]]
     return np.split(stretch, np.flatnonzero(gaps) + 1)
 

@@ -170,11 +170,7 @@ def strays(pts: Ticks, durations: Ticks, second_ticks: int) -> Flags:
 def vacancy(pts: Ticks, good: Flags, at: int, interval: int) -> int | None:
     """The display time of packet `at`, whose own is wrong: the gap among its neighbours, or None without one.
 
-    Args:
-        pts: display times.
-        good: flags of the right ones.
-        at: the packet.
-        interval: the usual time from one picture to the next.
+    `good` flags the display times that are right, and `interval` is the usual time from one picture to the next.
     """
     near = slice(max(0, at - _NEIGHBOURS), at + _NEIGHBOURS)
     around = slice(max(0, at - _REORDERED), at + _REORDERED)

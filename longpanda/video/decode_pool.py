@@ -58,7 +58,6 @@ class DecodePool:
 
     Args:
         spec: the file, and the form of its frames.
-        workers: number of workers.
 
     Attributes:
         first: the first opening of the file.

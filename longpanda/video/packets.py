@@ -26,9 +26,9 @@ _FAILED_SEEKS_BORNE = 3
 class PacketTable:
     """Every packet of a stream in file order, as the container gives it; times in ticks of its time base.
 
-    Reading all packets costs some 6 microseconds each without decoding: a second for an hour of film. All exact results
-    rest on it: the length of the film, the display order of its pictures, the pictures with wrong times, and whether a
-    seek landed where it should.
+    Reading all packets costs some 6 microseconds each without decoding: a second for an hour of film. Only the table
+    makes it certain how long the film is, in which order its pictures are shown, which of them have wrong times, and
+    whether a seek landed where it should.
 
     Args:
         pts: int64 [N], display time of the picture; `NO_TIME` if missing.
@@ -130,7 +130,7 @@ def demux(source: Source) -> Iterator[Any | None]:
 
 
 def seek(container: Any, offset: int, **how: Any) -> None:
-    """PyAV's seek, by time or by byte; a function, since tests cannot replace the method."""
+    """PyAV's seek, by time or by byte; a function, since tests cannot patch PyAV's method."""
     container.seek(offset, **how)
 
 

@@ -19,7 +19,7 @@ from longpanda.video.timeline import LOST, Numbers, Timeline
 _LONGEST_LEAD_SECONDS = 10.0
 _END_INTERVALS = Fraction(3, 2)
 _FEW = 0.01
-_JUMP_INTERVALS = 10  # a film of a picture each 12 s jumps nowhere
+_JUMP_INTERVALS = 10  # so that a picture every 12 s is no jump
 _WITHOUT_PRESENTATION_TIMES = ("avi", "asf")
 _HEAD_PACKETS = 64
 _WRONG_STEPS_BACK = 2
@@ -213,7 +213,7 @@ class _Survey:
         starts = self._starts(all_times, all_numbers, wrong)
         is_lost = (all_numbers == LOST) | (self._table.marks[all_numbers] & CORRUPT != 0)
         self._damaged = frozenset(all_times[is_lost].tolist()) - frozenset(missing)
-        end = int(np.flatnonzero(~is_lost)[-1]) + 1 if not is_lost.all() else len(is_lost)  # the end of a cut file
+        end = int(np.flatnonzero(~is_lost)[-1]) + 1 if not is_lost.all() else len(is_lost)  # a cut file ends here
         return all_times[:end], np.where(is_lost, LOST, all_numbers)[:end], starts[:end]
 
     def _damage(self) -> Ticks:
