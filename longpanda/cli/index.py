@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     if options.workers is not None:
         check_workers(options.workers)
     probe(options.video)  # a bad file is reported before the model is loaded
-    from longpanda.index.build import beside
+    from longpanda.index.builder import beside
     from longpanda.index.store import Store
 
     out = beside(Path(options.video)) if options.out is None else options.out

@@ -259,7 +259,7 @@ def test_chat_reads_questions_from_a_pipe(index, model_folder):
             "storage 'int4'; expected a way to store tokens",
         ),
         (["index", "{folder}", "--fps", "1"], "is a directory; expected a video file"),
-        (["ask", "{index}", "Where is the key?", "--frames", "3"], "frames to look at of an index"),
+        (["ask", "{index}", "Where is the key?", "--frames", "3"], "a choice of frames for an index"),
         (["ask", "{index}", "Where is the key?", "--budget", "3"], "a budget of 3 tokens: room for 3 visual tokens"),
         (["ask", "{film}", "Where is the key?", "--keep-prefix"], "--keep-prefix with a video; expected an index"),
         (["ask", "{index}", "Where is the key?", "--model", "nano"], "holds tokens of model"),

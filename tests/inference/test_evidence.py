@@ -305,7 +305,7 @@ def test_evidence_that_memory_has_no_room_for_is_not_looked_for(panda, film, mon
     answer = tight.ask(QUESTION, verify=True)
     assert answer.text
     assert (answer.evidence, answer.verification) == ((), None)
-    assert "No evidence is given: it takes 0." in answer.notice
+    assert "No evidence is given: it needs 0." in answer.notice
     assert "allow more memory, or fewer tokens" in answer.notice
     assert tight.only([1, 2]).memory_bytes == most
 

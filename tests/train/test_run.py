@@ -119,7 +119,7 @@ def test_a_recipe_becomes_a_model_that_answers(whole, tmp_path):
     assert not any("cell_probe" in name for name in panda.model.state_dict())
     answer = panda.ask(tmp_path / "film.mp4", "How many cards were shown?")
     assert len(answer.pts_seconds) == 4
-    cut = "The answer was cut off after 64 tokens, the most that were asked for. "
+    cut = "The answer was cut off after 64 tokens, its limit. "
     assert answer.notice.removeprefix(cut) == "a test"
 
 

@@ -38,7 +38,7 @@ def test_impossible_durations_and_rates_are_refused(bad):
 
 @pytest.mark.parametrize("wish", [{"frames": 4}, {"fps": 1.0}, {"fps": 1.0, "max_frames": 4}])
 def test_where_a_file_has_no_length_the_error_says_what_can_be_asked(wish):
-    with pytest.raises(ConfigError, match=r"without a length.*name the seconds to look at \(0 is the first picture\)"):
+    with pytest.raises(ConfigError, match=r"without a length.*pass exact seconds \(0 is the first picture\)"):
         Sampling(**wish).seconds_for(0.0)
     np.testing.assert_array_equal(Sampling(seconds=(0.0,)).seconds_for(0.0), [0.0])
 
