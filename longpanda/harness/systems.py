@@ -60,7 +60,7 @@ class ModelSystem:
 
     def settings(self) -> dict[str, Any]:
         """As `System`. Raises ModelError for no such model."""
-        from longpanda.harness.provenance import model_sha256, saved_dtype
+        from longpanda.harness.identity import model_sha256, saved_dtype
 
         folder = Path(self.name)
         shown = folder.resolve().name if folder.is_dir() else self.name
@@ -69,7 +69,7 @@ class ModelSystem:
 
     def versions(self) -> dict[str, Any]:
         """As `System`."""
-        from longpanda.harness.provenance import model_versions
+        from longpanda.provenance import model_versions
 
         return model_versions() | ({} if self.device is None else {"device": self.device})
 
@@ -111,7 +111,7 @@ class CommandSystem:
     def settings(self) -> dict[str, Any]:
         """As `System`."""
         from longpanda.evaluate.masking import masked_command
-        from longpanda.harness.provenance import program_sha256
+        from longpanda.harness.identity import program_sha256
 
         sha256 = program_sha256(self.words)
         program = {"program_sha256": sha256} if sha256 else {}

@@ -13,7 +13,7 @@ import transformers
 from longpanda import __version__
 from longpanda.errors import ConfigError, counted
 from longpanda.files import exclusive_lock, write_atomic
-from longpanda.train.commit import commit
+from longpanda.provenance import commit
 from longpanda.train.recipe import Recipe, recipe_of
 
 FREE = {"workers", "threads", "save_steps", "log_steps"}
