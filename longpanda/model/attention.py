@@ -14,15 +14,17 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import initialization as init
 
 from longpanda.model.configuration import StabConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Bool, Float
 
 FOLDED_BYTES = 8 << 20
 """On CPU, LSD's folded queries (heads * C numbers per cell) are kept to blocks of this size, which stay in cache."""
 
 
-class FoldedLinear(nn.Module):
+class FoldedLinear(PandaModule):
     """A linear map whose weights are used folded into something else, so that its forward rarely runs.
 
     Not an nn.Linear: adapters and quantisers replace those by what computes a forward, and would be ignored or break.
@@ -32,6 +34,12 @@ class FoldedLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-1, 1) * inputs**-0.5)
         self.bias: Any = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def reset_parameters(self, std: float = 0.02) -> None:
+        """Initialise it as transformers does an nn.Linear, from a normal distribution of this standard deviation."""
+        init.normal_(self.weight, std=std)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """The map itself, for the plain form."""
@@ -93,7 +101,7 @@ def _pool(
     return torch.bmm(scores.softmax(1).to(tokens.dtype).transpose(1, 2), tokens)
 
 
-class VideoToken(nn.Module):
+class VideoToken(PandaModule):
     """GSTRA: one learned query reads all patches of a window (SPEC 3.4)."""
 
     def __init__(self, config: StabConfig) -> None:
@@ -106,6 +114,10 @@ class VideoToken(nn.Module):
         self.out = nn.Linear(c, c)
         self.mlp_in, self.mlp_out = nn.Linear(c, hidden), nn.Linear(hidden, c)
         self.dropout = nn.Dropout(config.dropout)
+
+    def reset_parameters(self) -> None:
+        """Draw the query's token at random."""
+        init.normal_(self.token, std=0.02)
 
     def forward(
         self, tokens: Float[Tensor, "windows N C"], mask: Bool[Tensor, "windows N"] | None

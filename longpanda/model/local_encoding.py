@@ -6,16 +6,18 @@ Letters: t frames of a window, h w patches, C channels, m channels inside LSTE.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import initialization as init
 
 from longpanda.model.attention import FoldedLinear
 from longpanda.model.configuration import StabConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Float
 
 ALIGNED_CHANNELS = 16
 """LSTE's bottleneck is computed with its width rounded up to this: the paper's 682 is slow in matrix products."""
 
 
-class LocalEncoding(nn.Module):
+class LocalEncoding(PandaModule):
     """LSTE and the dynamic position encoding: how a patch changes over a window (SPEC 3.3). No activation inside."""
 
     def __init__(self, config: StabConfig) -> None:
@@ -30,6 +32,14 @@ class LocalEncoding(nn.Module):
         self.up = FoldedLinear(m, c)
         self.dpe_weight = nn.Parameter(torch.randn(c, 3, 3, 3) * 27**-0.5)
         self.dpe_bias = nn.Parameter(torch.zeros(c))
+
+    def reset_parameters(self) -> None:
+        """Start as the identity, as published: zero last projection, zero position encoding."""
+        init.normal_(self.temporal_weight, std=3**-0.5)
+        init.zeros_(self.temporal_bias)
+        init.zeros_(self.up.weight)
+        init.zeros_(self.dpe_weight)
+        init.zeros_(self.dpe_bias)
 
     def forward(
         self,

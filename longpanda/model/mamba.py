@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import initialization as init
 
 from longpanda.model.configuration import TemporalConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.model.ssm import scan
 from longpanda.shapes import Float
 
@@ -34,7 +35,7 @@ class BlockState:
     ssm: Float[Tensor, "B H P N"]
 
 
-class Mamba2Mixer(nn.Module):
+class Mamba2Mixer(PandaModule):
     """The mixer: input projection, short causal convolution, scan, gated norm, output projection.
 
     It starts with no output (`out_proj` is zero) and with heads whose memory spans from a few tokens to thousands:

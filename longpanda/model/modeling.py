@@ -10,15 +10,13 @@ from transformers.generation.configuration_utils import GenerationMode
 from transformers.utils import ModelOutput
 
 from longpanda.errors import ConfigError, PromptError
-from longpanda.model.attention import FoldedLinear, VideoToken
+from longpanda.model.attention import FoldedLinear
 from longpanda.model.backbone import Backbone
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.front_ends.stab import StabFrontEnd
-from longpanda.model.local_encoding import LocalEncoding
-from longpanda.model.mamba import Mamba2Mixer
-from longpanda.model.pooling import SpatialPool, TemporalPool
+from longpanda.model.panda_module import PandaModule
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, Stab, channels_of
+from longpanda.model.stab import Stab
 from longpanda.model.temporal import TemporalCompressor
 from longpanda.model.tokens import FrameBatch
 from longpanda.model.visual import Reducer, VisualEncoder
@@ -73,33 +71,10 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, LocalEncoding):
-            # As published, local encoding starts as the identity: zero last projection, zero position encoding.
-            nn.init.normal_(module.temporal_weight, std=3**-0.5)
-            nn.init.zeros_(module.temporal_bias)
-            nn.init.zeros_(module.up.weight)
-            nn.init.zeros_(module.dpe_weight)
-            nn.init.zeros_(module.dpe_bias)
-        elif isinstance(module, FoldedLinear):
-            nn.init.normal_(module.weight, std=getattr(self.config.text_config, "initializer_range", 0.02))
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, Mamba2Mixer | SpatialPool | TemporalPool):
+        if isinstance(module, FoldedLinear):
+            module.reset_parameters(getattr(self.config.text_config, "initializer_range", 0.02))
+        elif isinstance(module, PandaModule):
             module.reset_parameters()
-        elif isinstance(module, VideoToken):
-            nn.init.normal_(module.token, std=0.02)
-        elif isinstance(module, Stab):
-            # Not in any checkpoint: `from_pretrained` makes models without memory, and constants have to be put back.
-            module.pixel_mean.copy_(channels_of(CLIP_MEAN))
-            module.pixel_std.copy_(channels_of(CLIP_STD))
-            fan_in = 3 * module.config.patch_px**2
-            nn.init.normal_(module.patch.weight, std=fan_in**-0.5)
-            nn.init.normal_(module.frame_query, std=1.0)
-            nn.init.zeros_(module.balance)
-            if module.split_token is not None:
-                nn.init.normal_(module.split_token, std=1.0)
-            if module.cell_position is not None:
-                nn.init.normal_(module.cell_position, std=1.0)
 
     @property
     def dtype(self) -> torch.dtype:

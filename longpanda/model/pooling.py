@@ -12,6 +12,7 @@ from transformers import initialization as init
 
 from longpanda.model.attention import SingleQueryAttention
 from longpanda.model.configuration import TemporalConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Float
 
 POSITIONS = 4
@@ -29,7 +30,7 @@ def windows_of(cells: int, tokens: int) -> list[list[int]]:
     return [list(range(start, start + length)) for start in starts]
 
 
-class SpatialPool(nn.Module):
+class SpatialPool(PandaModule):
     """A frame's cells to at most `config.grid` tokens.
 
     "mean" is that of a window's cells. "learned" goes on as STAB does from patches to cells: the mean asks the window's
@@ -77,7 +78,7 @@ class SpatialPool(nn.Module):
         return table.flatten(1).T
 
 
-class TemporalPool(nn.Module):
+class TemporalPool(PandaModule):
     """The k frames of a group to one, at each place: their mean, or weights of each head from what the frames show.
 
     Learned weights also know a frame's place in its group, and start out equal.

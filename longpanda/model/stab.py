@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import initialization as init
 
 from longpanda.model.attention import SingleQueryAttention, VideoToken
 from longpanda.model.configuration import StabConfig
 from longpanda.model.local_encoding import LocalEncoding
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Bool, Float, Int, UInt8
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -40,7 +42,7 @@ def channels_of(shares: Sequence[float]) -> Tensor:
     return torch.tensor(shares, dtype=torch.float32).view(3, 1, 1) * 255
 
 
-class Stab(nn.Module):
+class Stab(PandaModule):
     """Frames to visual tokens (SPEC 3). `Stab(StabConfig.paper())` is the published block."""
 
     pixel_mean: Tensor
@@ -64,6 +66,22 @@ class Stab(nn.Module):
         self.cell_position = nn.Parameter(torch.zeros(4, c)) if config.window_positions else None
         self.register_buffer("pixel_mean", channels_of(CLIP_MEAN), persistent=False)
         self.register_buffer("pixel_std", channels_of(CLIP_STD), persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Draw embedding, queries and positions at random, and put the constants back.
+
+        No checkpoint holds the constants, and `from_pretrained` makes a model without memory first.
+        """
+        init.copy_(self.pixel_mean, channels_of(CLIP_MEAN))
+        init.copy_(self.pixel_std, channels_of(CLIP_STD))
+        fan_in = 3 * self.config.patch_px**2
+        init.normal_(self.patch.weight, std=fan_in**-0.5)
+        init.normal_(self.frame_query)
+        init.zeros_(self.balance)
+        if self.split_token is not None:
+            init.normal_(self.split_token)
+        if self.cell_position is not None:
+            init.normal_(self.cell_position)
 
     def forward(
         self,
