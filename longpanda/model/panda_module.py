@@ -6,12 +6,13 @@ from torch import nn
 
 
 class PandaModule(nn.Module, ABC):
-    """A module that initialises what it holds itself.
+    """A module that initialises its own parameters and constants.
 
-    Its constructor gives it values to be used alone. `LongPandaForConditionalGeneration` calls `reset_parameters` after
-    those of the modules inside it, and also when a model is loaded, for what the checkpoint does not hold.
+    The constructor sets initial values for a module that is used alone. `LongPandaForConditionalGeneration` calls
+    `reset_parameters` on every module, children first: for a new model, and after loading for whatever the checkpoint
+    does not contain.
     """
 
     @abstractmethod
     def reset_parameters(self) -> None:
-        """Initialise the module's own parameters and constants, except parameters that transformers has loaded."""
+        """Initialise the module's own parameters and constants, except weights that transformers has loaded."""
