@@ -26,7 +26,7 @@ class ModelRecipe:
     """The model to train: a new STAB in front of a language model with random weights, or of a pretrained one.
 
     Args:
-        stab_size: a name of `STAB_SIZES`.
+        stab_size: size of STAB: nano, small, base or large.
         text: configuration of a language model with random weights; `model_type` is any causal LM that transformers
             knows. Its vocabulary is that of the stages' data.
         sampling: default sampling of a video, as fields of `Sampling`.
@@ -70,9 +70,9 @@ class StageRecipe:
         learning_rate: peak of a schedule of linear warm-up, constant, and half a cosine to zero.
         data: the data kind and its fields.
         warmup: share of the steps spent warming up.
-        decay: share of the steps spent decaying.
-        freeze: parts of the model that keep their weights, of `PARTS`. Without an objective that reads answers, the
-            language model is frozen, too.
+        decay: share of the steps spent decaying, at the end.
+        freeze: parts of the model that keep their weights: stab, temporal, projector, language_model. Without an
+            objective that reads answers, the language model is frozen, too.
         objectives: the losses to add up, each with its weight. Those that cannot learn from a stage's data are skipped.
         positions: spread the tokens of clips over this number of positions, as in longer prompts; 0 does not.
 

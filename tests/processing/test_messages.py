@@ -99,7 +99,10 @@ def test_messages_with_media_are_the_models_inputs(panda, picture, tmp_path):
     [
         ({"type": "audio"}, "a part of type 'audio' in a message; expected text, image or video"),
         ({"type": "video"}, "a part of type 'video' without one"),
-        ({"type": "video", "path": "film.mp4"}, "'film.mp4' with num_frames=None and fps=None; expected one of the two"),
+        (
+            {"type": "video", "path": "film.mp4"},
+            "'film.mp4' with num_frames=None and fps=None; expected one of the two",
+        ),
         ({"type": "video", "video": np.zeros((2, 8, 8, 3))}, "a video of type ndarray, which has no times"),
         ({"type": "image", "image": "no-such.png"}, "a picture that cannot be read"),
         ({"type": "image", "image": np.zeros((8, 8))}, r"a picture of shape \[8, 8\] and type float64"),
