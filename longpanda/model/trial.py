@@ -106,7 +106,7 @@ class Trial:
             embeddings, half = self.embeddings(self.ids), TRIAL_TOKENS // 2
             logits = self.logits(embeddings)
             if not self._is_usable(self.logits(embeddings), logits):
-                return "that does not say the same thing twice"
+                return "that gives different logits for the same prompt"
             later = torch.cat([embeddings[:, :half], self.embeddings(self.other)[:, half:]], 1)
             if not self._is_usable(self.logits(later)[:, :half], logits[:, :half]):
                 return "whose tokens see those that come after them"

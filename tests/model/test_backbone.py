@@ -62,7 +62,7 @@ def is_behind_a_cache(given, _seen):
 
 
 FAULTS = {
-    "does not say the same thing twice": is_read_again,
+    "gives different logits for the same prompt": is_read_again,
     "reads more of a token than its embedding": is_by_ids,
     "generates something else with a cache than without one": is_behind_a_cache,
 }
