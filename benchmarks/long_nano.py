@@ -24,7 +24,7 @@ from benchmarks.measure import command, keep_result, machine, write_json
 from benchmarks.rendered import Rendered, film, identity, questions
 from longpanda.evaluate import Answerer, Ask, Records, accuracy, read_records, run
 from longpanda.evaluate.analysis import by_depth, by_minutes, chance, effective_minutes
-from longpanda.harness.provenance import suite_sha256
+from longpanda.harness.identity import suite_sha256
 from longpanda.inference import LongPanda, load
 from longpanda.longwatch import Split, scene_seed
 from longpanda.longwatch.choices import mark

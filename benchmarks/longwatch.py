@@ -22,7 +22,7 @@ from benchmarks.nano import Blind
 from longpanda.evaluate import Accuracy, accuracy, read_notes, read_records, run
 from longpanda.evaluate.analysis import coverage
 from longpanda.files import write_atomic
-from longpanda.harness.provenance import suite_sha256
+from longpanda.harness.identity import suite_sha256
 from longpanda.inference import load
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.audit import Row, audit

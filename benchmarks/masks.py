@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, Qwen2Config
 
 from benchmarks.measure import machine, write_json
 from longpanda.memory import peak_memory_bytes
-from longpanda.model.blocks import readable
+from longpanda.model.blocks import attention_mask
 
 LENGTHS = (4096, 8192, 16384)
 WIDTH = 64
@@ -41,7 +41,7 @@ def measured(attention: str, length: int, device: str) -> dict[str, Any]:
         blocks = (place >= tokens * 3 // 4).long() + (place >= tokens * 7 // 8).long()
         with torch.no_grad():
             row = torch.randn(1, tokens, WIDTH, device=device)
-            mask = readable(blocks, attention, row.dtype)
+            mask = attention_mask(blocks, attention, row.dtype)
             model(inputs_embeds=row, attention_mask=mask, use_cache=False, logits_to_keep=1)
     return {"attention": attention, "tokens": length, "bytes": _peak(device) - before}
 

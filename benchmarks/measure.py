@@ -23,6 +23,7 @@ import torch
 
 from longpanda.files import write_atomic
 from longpanda.memory import peak_memory_bytes
+from longpanda.provenance import model_versions, versions
 
 
 @dataclass(frozen=True)
@@ -118,20 +119,15 @@ def _measurement(
 
 def machine() -> dict[str, Any]:
     """What the numbers were taken on: processor, memory, accelerator, versions and commit."""
-    import transformers
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    found = versions()
     return {
         "processor": _processor(),
         "cpus": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "accelerator": gpu,
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        **model_versions(),
+        **found,
         "load_average": os.getloadavg(),
-        "commit": _commit(),
+        "commit": None if found["commit"] is None else short(found["commit"]),
     }
 
 
@@ -140,14 +136,6 @@ def _processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
-
-
-def _commit() -> str | None:
-    """The commit in short; None outside a repository."""
-    from longpanda.train.commit import commit
-
-    whole = commit()
-    return None if whole is None else short(whole)
 
 
 def short(commit: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROWS = (
-    {"errors", "shapes", "memory", "thinking"},
+    {"errors", "shapes", "memory", "thinking", "provenance"},
     {"files"},
     {"types"},
     {"video"},

@@ -14,7 +14,6 @@ from longpanda.errors import PromptError, counted
 if TYPE_CHECKING:
     from longpanda.inference import Session
     from longpanda.types import Answer
-    from longpanda.video import Sampling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,24 +46,15 @@ def add_answer_tokens(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--answer-tokens", type=int, default=64, metavar="N", help=about)
 
 
-def sampling_of(frames: int | None, fps: float | None) -> "Sampling | None":
-    """The sampling of the options, None for the model's own. Raises ConfigError for zero or negative values."""
-    from longpanda.video import Sampling
-
-    if frames is None and fps is None:
-        return None
-    return Sampling(frames=frames, fps=fps)
-
-
 def run(options: argparse.Namespace) -> None:
     """Answer and print."""
     for question in options.questions:
         _require_question(question)
-    sampling = sampling_of(options.frames, options.fps)
     from longpanda.errors import ConfigError
     from longpanda.types import is_index
-    from longpanda.video import probe
+    from longpanda.video import Sampling, probe
 
+    sampling = Sampling.from_options(options.frames, options.fps)
     is_stored = is_index(Path(options.video))
     if options.keep_prefix and not is_stored:
         raise ConfigError("--keep-prefix with a video", "an index", "index the video first: longpanda index VIDEO")

@@ -56,7 +56,7 @@ class LongPandaModel(lmms):
         known = ("pretrained", "frames", "fps", "device", "dtype")
         for name in unknown:
             raise ConfigError(f"unknown model argument '{name}'", f"one of {', '.join(known)}", nearest(name, known))
-        self.sampling = None if frames is None and fps is None else Sampling(frames=frames, fps=fps)
+        self.sampling = Sampling.from_options(frames, fps)
         self.panda = loaded(pretrained, device, dtype)
 
     def generate_until(self, requests: list[Any]) -> list[str]:

@@ -78,7 +78,7 @@ class Run:
         The longest answer is among them: answers that were whole stay so when more is allowed, and the others are asked
         again.
         """
-        from longpanda.harness.provenance import versions
+        from longpanda.provenance import versions
 
         return {**versions(), **self.system.versions(), "workers": self.workers, **self.system.limits()}
 

@@ -138,6 +138,11 @@ class Sampling:
         if self.seconds is not None:
             explicit(self.seconds)
 
+    @classmethod
+    def from_options(cls, frames: int | None = None, fps: float | None = None) -> "Sampling | None":
+        """The sampling that a user's options ask for, or None where none is given. Raises ConfigError as the class."""
+        return None if frames is None and fps is None else cls(frames=frames, fps=fps)
+
     def __str__(self) -> str:
         if self.seconds is not None:
             return f"{counted(len(self.seconds), 'frame')}, at chosen seconds"

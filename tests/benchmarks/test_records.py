@@ -40,7 +40,7 @@ def test_the_recorded_command_is_the_one_that_ran(parser, words):
     ("whole", "short"), [("52cda4752cda47", "52cda4752cda"), ("52cda4752cda47-dirty", "52cda4752cda+"), (None, None)]
 )
 def test_the_recorded_commit_is_that_of_training_in_short(whole, short, monkeypatch):
-    monkeypatch.setattr("longpanda.train.commit.commit", lambda: whole)
+    monkeypatch.setattr("longpanda.provenance.commit", lambda: whole)
     assert measure.machine()["commit"] == short
 
 

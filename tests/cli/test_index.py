@@ -233,7 +233,7 @@ def test_bytes_that_are_no_text_are_no_question(index, model_folder):
     talk = b"\xe9t\xe9?\nWhere is the ball?\n"
     ran = subprocess.run(command, input=talk, capture_output=True, check=True, env=os.environ | {"PYTHONUTF8": "1"})
     assert len(ran.stdout.splitlines()) == 1
-    assert b"a question that is no Unicode text; expected text in UTF-8" in ran.stderr
+    assert b"a question that is not valid Unicode; expected text in UTF-8" in ran.stderr
 
 
 def test_pictures_that_cannot_be_written_are_refused_before_the_work(index, model_folder, tmp_path, capsys):

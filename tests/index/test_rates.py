@@ -73,7 +73,7 @@ def test_a_models_own_limit_is_one_of_frames_at_any_rate(squeezed, film, tmp_pat
 
 
 def test_a_rate_that_cannot_be_is_refused(squeezed, model_folder, film, tmp_path):
-    with pytest.raises(ConfigError, match=r"0 tokens per frame; expected a number from 1/4096 on"):
+    with pytest.raises(ConfigError, match=r"0 tokens per frame; expected a number of at least 1/4096"):
         squeezed.index(film, tmp_path / "film.vidx", tokens_per_frame=0.0)
     with pytest.raises(ConfigError, match="4 tokens per frame of a model without a compressor"):
         load(str(model_folder)).index(film, tmp_path / "film.vidx", tokens_per_frame=4)

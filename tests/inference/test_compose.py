@@ -111,7 +111,7 @@ def saved(model, folder, template=True):
 
 def test_a_tokenizer_without_a_chat_template_takes_one(tmp_path) -> None:
     folder = saved(tiny_model("llama", word_tokenizer(vocabulary())), tmp_path, template=False)
-    with pytest.raises(ConfigError, match="a chat template that is no Jinja"):
+    with pytest.raises(ConfigError, match="a chat template that is not valid Jinja"):
         longpanda.compose(folder, STAB, chat_template="{{")
     with pytest.raises(ConfigError, match=r"has no chat template; .*chat_template=, for example .*PLAIN_TEMPLATE"):
         longpanda.compose(folder, STAB)

@@ -114,3 +114,11 @@ def test_more_frames_than_anyone_means_are_refused(wish):
 
 def test_max_frames_makes_any_rate_bearable():
     np.testing.assert_allclose(Sampling(fps=1e308, max_frames=2).seconds_for(8.0), [2.0, 6.0])
+
+
+def test_options_that_are_not_given_leave_the_choice_to_the_model():
+    assert Sampling.from_options() is None
+    assert Sampling.from_options(frames=8) == Sampling(frames=8)
+    assert Sampling.from_options(fps=0.5) == Sampling(fps=0.5)
+    with pytest.raises(ConfigError, match="frames=0"):
+        Sampling.from_options(frames=0)

@@ -1,12 +1,10 @@
-"""What results were made with: hashes of what is asked and of who answers, and versions of the software."""
+"""What results were made with: hashes of what is asked and of who answers."""
 
 import hashlib
 import os
-import platform
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 
 def suite_sha256(folder: Path) -> str:
@@ -43,25 +41,6 @@ def saved_dtype(name: str) -> str:
     from longpanda.inference.load import load_config
 
     return str(load_config(name).dtype or "").removeprefix("torch.")
-
-
-def versions() -> dict[str, Any]:
-    """The commit of this code, the operating system, and the libraries that every answerer needs."""
-    import numpy
-
-    from longpanda.train.commit import commit
-
-    python = {"python": platform.python_version(), "numpy": numpy.__version__}
-    return {"commit": commit(), "platform": platform.platform(), **python}
-
-
-def model_versions() -> dict[str, Any]:
-    """The libraries that our models need, and the accelerator that torch finds."""
-    import torch
-    import transformers
-
-    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"torch": torch.__version__, "transformers": transformers.__version__, "accelerator": accelerator}
 
 
 def _sha256_of(paths: Iterable[Path]) -> str:
