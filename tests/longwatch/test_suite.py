@@ -233,8 +233,8 @@ def test_killed_at_any_moment_it_goes_on(suite, tmp_path):
         ({"size_px": 0}, "size_px = 0"),
         ({"crf": 52}, "crf = 52; expected 0 to 51"),
         ({"fps": -1.0}, "fps = -1.0"),
-        ({"fps": 0.1}, "fps = 0.1 where everything shows for 16 s; expected at least 0.125"),
-        ({"level": "flash"}, "everything shows for 1 s; expected at least 2, "),
+        ({"fps": 0.1}, "fps = 0.1 at level steady, where events may last only 16 s; expected at least 0.125"),
+        ({"level": "flash"}, "events may last only 1 s; expected at least 2, "),
     ],
 )
 def test_impossible_plans_are_refused(change, message):
