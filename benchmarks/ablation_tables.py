@@ -1,13 +1,13 @@
-"""Tables of the ablation: compressors of one budget beside each other, and what one has over another."""
+"""Tables of the ablation: accuracy of the compressors at each budget, and differences between them."""
 
 from benchmarks.blocks import Result, block, rows_of, whole
 
 Column = tuple[str, str]
-"""What films show, and the family that is asked."""
+"""The kind of film and the question family."""
 
 
 def ablation(result: Result) -> str:
-    """By budget and compressor: accuracy by family on each kind of film, what a probe names, and differences."""
+    """Show accuracy by budget, compressor, family and kind of film, the accuracy of the probe, and differences."""
     kinds = list(dict.fromkeys(one["shows"] for one in result["rows"]))
     asked = dict.fromkeys((one["shows"], one["family"]) for one in result["rows"])
     columns = sorted(asked, key=lambda column: kinds.index(column[0]))
@@ -29,7 +29,7 @@ def ablation(result: Result) -> str:
 
 
 def _accuracies(result: Result, columns: list[Column]) -> list[list[str]]:
-    """A row for each compressor, what guessing gets, and of how many questions."""
+    """Return one row per compressor, one with the chance level and one with the number of questions."""
     cells: dict[tuple[str, str], dict[Column, Result]] = {}
     for one in result["rows"]:
         compressor = (one["tokens_per_frame"], one["mixing"])
@@ -53,7 +53,7 @@ def _named(by_seed: dict[str, float | None]) -> str:
 
 
 def _differences(result: Result) -> str:
-    """In points, by family and kind of film."""
+    """Return the differences in points, by family and kind of film."""
     families = list(dict.fromkeys(one["family"] for one in result["differences"]))
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for one in sorted(result["differences"], key=lambda one: -number(one["tokens_per_frame"])):
@@ -71,7 +71,7 @@ def _differences(result: Result) -> str:
 
 
 def _points(one: Result) -> str:
-    """As in **+9.1 [3.0, 15.2]** (+5 to +14)."""
+    """Format a difference as **+9.1 [3.0, 15.2]** (+5 to +14)."""
     if one["gained"] == one["lost"] == 0:
         return "no question differs"
     low, high = (100 * bound for bound in one["interval"])
@@ -84,6 +84,6 @@ def _points(one: Result) -> str:
 
 
 def number(text: str) -> float:
-    """Of "1/4", for example."""
+    """Parse a number such as "1/4"."""
     above, _, below = text.partition("/")
     return float(above) / float(below or 1)

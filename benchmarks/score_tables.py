@@ -1,4 +1,4 @@
-"""Tables of what models get right."""
+"""Tables of accuracy."""
 
 import shlex
 
@@ -8,7 +8,7 @@ from longpanda.longwatch.suite import SuitePlan
 
 
 def nano_scores(result: Result) -> str:
-    """Accuracy by question family, beside the same model without frames, and chance."""
+    """Show accuracy by question family, against the same model without frames and chance."""
     families: dict[str, Result] = result["families"]
     rows = [
         [
@@ -26,7 +26,7 @@ def nano_scores(result: Result) -> str:
 
 
 def longwatch_scores(result: Result) -> str:
-    """A model by family and length, with all, eight, one and no frames, beside constants, words and the oracle."""
+    """Show accuracy by family and length with all, 8, 1 and no frames, against the constant and word baselines."""
     columns = ("family", "minutes", "best constant", "words", "no frames", "1 frame", "8 frames", "all its frames")
     rows = []
     for one in result["rows"]:
@@ -46,7 +46,7 @@ def longwatch_scores(result: Result) -> str:
 
 
 def longwatch_audit(result: Result) -> str:
-    """Every control of every family and length, and what breaks its bound."""
+    """Show every control by family and length, and which exceed their bound."""
     names = [*result["rows"][0]["controls"], "twice", "padded", "oracle"]
     rows = []
     for one in result["rows"]:
@@ -64,7 +64,7 @@ def _seen(one: Result) -> str:
 
 
 def _suites(result: Result) -> str:
-    """How the suites were made."""
+    """Return the commands that made the suites."""
     plans = [
         SuitePlan(**plan | {name: tuple(plan[name]) for name in ("minutes", "families")})
         for plan in result["suites"].values()
@@ -74,7 +74,7 @@ def _suites(result: Result) -> str:
 
 
 def evidence(result: Result) -> str:
-    """How well evidence finds the true intervals at each rate, beside a guess, and how often there is none."""
+    """Show how well evidence finds the true intervals at each rate, against chance, and how often it is given."""
     rows = [
         [
             one["family"],
@@ -105,7 +105,7 @@ def evidence(result: Result) -> str:
 
 
 def _hits(rows: list[Result], fps: float) -> str:
-    """Hits among the intervals given at one rate."""
+    """Describe the hits among the intervals given at one rate."""
     own = [one for one in rows if one["fps"] == fps and one["given"]]
     given = sum(one["given"] for one in own)
     hits = sum(round(one["given"] * one["evidence hit"]["value"]) for one in own)
@@ -113,7 +113,7 @@ def _hits(rows: list[Result], fps: float) -> str:
 
 
 def long_nano_suite(result: Result) -> str:
-    """A model by family and length, what guessing gets, and up to which length it keeps what it had."""
+    """Show accuracy by family and length, the chance level and the effective length."""
     minutes = sorted({one["minutes"] for row in result["rows"] for one in row["lengths"]})
     rows = []
     for row in result["rows"]:
@@ -132,7 +132,7 @@ def long_nano_suite(result: Result) -> str:
 
 
 def long_nano_needle(result: Result) -> str:
-    """Needles by number of frames and depth."""
+    """Show the accuracy on needles by number of frames and depth."""
     depths = list(dict.fromkeys(depth for row in result["rows"] for depth in row["depths"]))
     rows = []
     for row in result["rows"]:

@@ -11,11 +11,11 @@ STAGES = {
 }
 
 BUSY = {"longpanda": 1.1, "longpanda, 2 workers": 0.65}
-"""Wall seconds for each CPU second, beyond which something else was running on one core, or on either of two."""
+"""Wall seconds per CPU second above which other load on the machine must have slowed the reader."""
 
 
 def ask_cpu(result: Result) -> str:
-    """Seconds by stage of asking one video."""
+    """Show seconds by stage of asking about one video."""
     rows = [[STAGES.get(stage, stage), f"{seconds:.2f}"] for stage, seconds in result["stages"].items()]
     rows.append(["peak memory of the process", f"{result['peak_memory_bytes'] / 2**20:.0f} MiB"])
     length = f"A video of {result['video_seconds']:.0f} s"
@@ -26,7 +26,7 @@ def ask_cpu(result: Result) -> str:
 
 
 def stab(result: Result) -> str:
-    """Time, operations and memory per frame of each encoder, and its ratio to STAB's fast form."""
+    """Show time, operations and memory per frame of each encoder, and the ratio to the fast form of STAB."""
     columns = ("encoder", "wall ms", "CPU ms", "x wall", "x CPU", "GFLOP", "M parameters", "tokens", "peak GiB")
     rows = []
     for one in result["measurements"]:
@@ -41,7 +41,7 @@ def stab(result: Result) -> str:
 
 
 def film_cpu(result: Result) -> str:
-    """CPU seconds, memory and bytes of one film of each room."""
+    """Show CPU seconds, memory and bytes of one film of each room."""
     rows = [
         [
             one["room"],
@@ -59,7 +59,7 @@ def film_cpu(result: Result) -> str:
 
 
 def scan_cpu(result: Result) -> str:
-    """CPU time per token of the scan and the mixer, beside transformers' torch path."""
+    """Show CPU time per token of the scan and the mixer, against the torch path of transformers."""
     rows, mine = [], 1.0
     for one in result["measurements"]:
         part, _, whose = one["name"].partition(": ")
@@ -72,7 +72,7 @@ def scan_cpu(result: Result) -> str:
 
 
 def scan_lengths_cpu(result: Result) -> str:
-    """CPU time per token and extra memory of one scan, by length."""
+    """Show CPU time per token and extra memory of one scan, by length."""
     rows = []
     for one in result["measurements"]:
         extra = one["peak_rss_bytes"] - one["rss_before_build_bytes"] - one["facts"]["output_bytes"]
@@ -83,7 +83,7 @@ def scan_lengths_cpu(result: Result) -> str:
 
 
 def decode_cpu(result: Result) -> str:
-    """What each reader spends on the same frames of the same files, and its ratio to ours."""
+    """Show what each reader spends on the same frames of the same files, and the ratio to ours."""
     cases = [(one["minutes"], one["frames"]) for one in result["runs"]]
     base = {case: one for case, one in zip(cases, result["runs"], strict=True) if one["reader"] == result["baseline"]}
     rows = []
@@ -111,7 +111,7 @@ def _rounds(runs: list[Result]) -> str:
 
 
 def _wall(result: Result) -> str:
-    """What two workers gain beside decord, where the machine was free enough to tell."""
+    """Describe the speed of two workers against decord, if the machine was idle enough to tell."""
     for one in result["runs"]:
         if "failed" not in one and (each := one["wall_seconds"] / one["cpu_seconds"]) > BUSY.get(one["reader"], each):
             shared = f"The machine was shared: '{one['reader']}' took {each:.2f} wall seconds for a CPU second"
@@ -126,7 +126,7 @@ def _wall(result: Result) -> str:
 
 
 def index_cpu(result: Result) -> str:
-    """Memory by length, CPU seconds by stage, what further questions cost, and bytes of an hour."""
+    """Show memory by length, CPU seconds by stage, the cost of further questions, and the bytes of an hour."""
     memory = [
         [
             f"{one['minutes']:.0f}",
