@@ -68,9 +68,9 @@ class Card:
         _require_member("card shape", self.shape, SHAPES)
         if self.cell not in CARD_CELLS or self.number not in NUMBERS:
             found = f"a card with number {self.number!r} in cell {self.cell!r}"
-            raise ConfigError(found, f"a number from 10 to 99 in one of the cells {CARD_CELLS}", "choose those")
+            raise ConfigError(found, f"a number from 10 to 99 in one of the cells {CARD_CELLS}", "choose from these")
         if max(abs(self.dx), abs(self.dy)) > JITTER_LIMIT:
-            raise ConfigError(f"card offset ({self.dx}, {self.dy})", f"at most {JITTER_LIMIT}", "move it less")
+            raise ConfigError(f"card offset ({self.dx}, {self.dy})", f"at most {JITTER_LIMIT}", "reduce the offset")
 
     @property
     def title(self) -> str:

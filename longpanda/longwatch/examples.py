@@ -109,7 +109,7 @@ class LongWatchData:
 
     def _require(self, holds: bool, name: str, expected: str) -> None:
         if not holds:
-            raise ConfigError(f"{name}={getattr(self, name)}", expected, f"correct {name}")
+            raise ConfigError(f"{name}={getattr(self, name)}", expected, f"change {name}")
 
     @property
     def asks(self) -> bool:

@@ -34,7 +34,7 @@ def read_hashes(folder: Path) -> dict[str, str]:
         if not isinstance(hashes, dict) or not all(isinstance(sha256, str) for sha256 in hashes.values()):
             raise TypeError("no hashes by name")
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"'{path}' is no manifest of a suite ({error})", "that of make", _AGAIN) from error
+        raise ConfigError(f"'{path}' is no manifest ({error})", "the manifest that make wrote", _AGAIN) from error
     return hashes
 
 
