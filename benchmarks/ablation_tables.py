@@ -17,14 +17,14 @@ def ablation(result: Result) -> str:
     notes = [
         f"{result['runs']} of {result['planned']} runs, each trained on at most {trained} frames and asked about "
         f"{exam['clips']} films with few events in {exam['few_frames']} frames, and about {exam['clips']} scripts over "
-        f"{lengths} frames; the result file has each of these lengths. 95 % intervals from films, which are the same "
-        "for all seeds. Named: cells of scripts that a linear probe names from the tokens at the end of training, and "
-        "the lowest and the highest seed.",
+        f"{lengths} frames; the result file has the figures of each length. 95 % intervals from resampling films, "
+        "which are the same for all seeds. Named: share of cells of scripts that a linear probe names from the tokens "
+        "at the end of training, with the lowest and the highest seed.",
         f"Trained with commits {', '.join(result['trained_with_commits'])}; "
         f"asked with {', '.join(result['asked_with_commits'])}.",
     ]
     heads = ("tokens per frame", "compressor", "seeds", *(f"{shows}: {family}" for shows, family in columns), "named")
-    first = [rows_of(heads, _accuracies(result, columns)), "", *notes, "", "What one compressor has over another:", ""]
+    first = [rows_of(heads, _accuracies(result, columns)), "", *notes, "", "Differences between two compressors:", ""]
     return "\n".join(first) + "\n" + _differences(result)
 
 
@@ -61,10 +61,10 @@ def _differences(result: Result) -> str:
         about = (one["tokens_per_frame"], pair, one["shows"], str(len(one["seeds"])))
         cells.setdefault(about, {})[one["family"]] = _points(one)
     notes = [
-        "Points that the second has over the first, paired by question and seed; scripts at all lengths together. 95 % "
-        "intervals from resampling films, so that what another training would change is not in them: it shows in the "
-        "lowest and the highest seed, in brackets. Bold: the interval and all of several seeds are on one side of 0. "
-        "One in twenty intervals misses 0 by chance. Rows of one budget add up where they have the same seeds."
+        "Gain of the second over the first in points, paired by question and seed; scripts at all lengths together. "
+        "The 95 % intervals come from resampling films and do not cover the variation between trainings, which the "
+        "lowest and the highest seed in brackets show. Bold: the interval and all of several seeds are on one side of "
+        "0. One in twenty intervals excludes 0 by chance. Rows of one budget add up if they have the same seeds."
     ]
     rows = [[*about, *(points.get(family, "–") for family in families)] for about, points in cells.items()]
     return block(("tokens per frame", "compressors", "films", "seeds", *families), rows, result, notes)
@@ -73,7 +73,7 @@ def _differences(result: Result) -> str:
 def _points(one: Result) -> str:
     """Format a difference as **+9.1 [3.0, 15.2]** (+5 to +14)."""
     if one["gained"] == one["lost"] == 0:
-        return "no question differs"
+        return "no difference"
     low, high = (100 * bound for bound in one["interval"])
     each = [100 * value for value in one["each"].values()]
     found = f"{100 * one['difference']:+.1f} [{low:.1f}, {high:.1f}]"

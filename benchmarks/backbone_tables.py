@@ -11,8 +11,8 @@ OUTCOMES = ("works", "refused", "not made", "WRONG", "FAULT")
 COLUMNS = {
     "kept": "question after a kept prefix",
     "batch": "batch of several lengths",
-    "taught": "examples of one question",
-    "side_by_side": "examples of several",
+    "taught": "examples with one question",
+    "side_by_side": "examples with several questions",
     "saved": "saved",
 }
 """Column titles of the checks, by their names in a row."""

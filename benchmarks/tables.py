@@ -72,7 +72,7 @@ def written(name: str, results: Path) -> str:
     path = results / f"{name}.json"
     if not path.is_file():
         suite = SUITES.get(name, "stab")
-        return f"*Not measured yet: `python -m benchmarks.{suite}` writes this table's numbers.*"
+        return f"*Not measured yet: run `python -m benchmarks.{suite}` to fill this table.*"
     return TABLES[name](json.loads(path.read_text()))
 
 
