@@ -1,4 +1,4 @@
-"""Benchmarks of length with models of a few thousand weights: they resume, never ask twice, and show the measurements."""
+"""Benchmarks of length with models of a few thousand weights: they resume, never ask twice, and show their results."""
 
 import dataclasses
 import json

@@ -60,7 +60,7 @@ def test_every_cell_has_its_questions():
 
 
 def _timeless(sample):
-    """What is asked, without the clock time in it, and of what."""
+    """Return the question without clock times, and its cluster."""
     return re.sub(r"\d\d:[\d:.]+", "", sample.question), sample.metadata["cluster"]
 
 
@@ -115,7 +115,7 @@ def test_a_tampered_or_missing_file_is_named(suite, tmp_path):
 
 
 def test_a_consistent_forgery_is_named_too(suite, tmp_path):
-    """Whoever changes a file and its hash in the manifest cannot change what the seed gives."""
+    """If a file and its hash in the manifest are both changed, it still differs from what the seed gives."""
     folder = tmp_path / "copy"
     subprocess.run(["cp", "-r", suite, folder], check=True)
     manifest = json.loads((folder / "manifest.json").read_text())
