@@ -1,4 +1,4 @@
-"""What a benchmark records is what ran, and what the documents show is not overwritten by something else."""
+"""A benchmark records what ran, and does not overwrite the results in the documents with others."""
 
 import argparse
 import shlex
@@ -83,7 +83,7 @@ def test_another_model_may_write_elsewhere(suite, monkeypatch, tmp_path):
 
 
 class TestFilms:
-    """`benchmarks.nano.film_missing`: only a complete film of the very scene is used again."""
+    """`benchmarks.nano.film_missing`: a film is only reused if it is complete and of the same scene."""
 
     SCENE = generate(scene_seed(Split.DEV, 1), 40.0)
 

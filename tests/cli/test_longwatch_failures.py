@@ -78,8 +78,8 @@ def test_a_report_tells_accuracy_with_and_without_errors(suite, serve, tmp_path,
     assert main(["longwatch", "report", str(out), "--suite", str(suite), "--markdown", str(plain)]) == 0
     text = plain.read_text()
     for shown in (text, capsys.readouterr().out):
-        assert "| family | all questions | answered ones | errors |" in shown
-        assert "| cut | 1 | the answer ended at a limit before it was whole |" in shown
+        assert "| family | all questions | answered questions | errors |" in shown
+        assert "| cut | 1 | the answer was cut off at a limit |" in shown
     assert "prompt tokens" in text
     commands = [line.strip() for line in text.splitlines() if line.startswith("    longpanda longwatch run")]
     words = shlex.split(commands[0])
@@ -96,7 +96,7 @@ def test_a_report_of_errors_alone_shows_no_result(suite, serve, tmp_path, capsys
     assert said.startswith("default at http://127.0.0.1:")
     assert "No question got an answer: there is no result yet." in said.splitlines()[0]
     assert "0.0%" not in said
-    assert "| cut | 6 | the answer ended at a limit before it was whole |" in said
+    assert "| cut | 6 | the answer was cut off at a limit |" in said
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -1,4 +1,4 @@
-"""LongWatchExamples: the same in any process, with something to ask wherever something is to be asked."""
+"""LongWatchExamples: the same in every process, and with a question if there are families."""
 
 import dataclasses
 
