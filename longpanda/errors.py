@@ -146,13 +146,14 @@ def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """A remedy that names the known key closest to `name`, or one that it is a part of, or lists all that are known.
+def nearest(name: str, known: Iterable[str], prefix: str = "", is_listed: bool = False) -> str:
+    """Return a remedy for an unknown name: the closest known one, or one that contains it, or a list of all.
 
     Args:
-        name: what was given.
-        known: what there is.
-        prefix: shown before each known key, such as an option's dashes, which make any two look alike.
+        name: the unknown name.
+        known: the known names.
+        prefix: shown before each known name. An option's dashes belong here: in `name` they make any two look alike.
+        is_listed: the error lists all known names already, so the remedy does not repeat them.
     """
     names = sorted(known)
     if not names:
@@ -162,4 +163,4 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
         close = [one for one in names if name in one]
     if close:
         return f"did you mean '{prefix}{close[0]}'?"
-    return f"choose one of: {', '.join(prefix + name for name in names)}"
+    return "choose one of these" if is_listed else f"choose one of: {', '.join(prefix + name for name in names)}"

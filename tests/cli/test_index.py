@@ -256,7 +256,7 @@ def test_chat_reads_questions_from_a_pipe(index, model_folder):
         (["index", "{film}", "--fps", "0"], "fps=0.0; expected a positive"),
         (
             ["index", "{film}", "--storage", "int4"],
-            "storage 'int4'; expected a way to store tokens",
+            "storage 'int4'; expected one of float32, bfloat16, int8; did you mean 'int8'?",
         ),
         (["index", "{folder}", "--fps", "1"], "is a directory; expected a video file"),
         (["ask", "{index}", "Where is the key?", "--frames", "3"], "frames to look at of an index"),
