@@ -33,7 +33,8 @@ class VideoInfo:
         pixel_format: FFmpeg's name, for example "yuv420p10le".
         sample_aspect_ratio: width of a stored pixel divided by its height.
         geometry: how stored pictures become displayed ones (rotation, mirroring).
-        average_fps: pictures per second on average, None if unknown. No clock: pictures may be unevenly spaced.
+        average_fps: pictures per second on average, None if unknown. Pictures may be unevenly spaced, so it gives no
+            times. For a file without times, this is the rate that its pictures are assumed to have.
         duration_seconds: length of the video track, from second 0 (see `decode`) to the end of its last picture, by its
             packets.
         promised_seconds: the same by the header, which is longer where a file has been cut, and may be wrong; 0 where
@@ -111,6 +112,7 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
     stream, codec = source.stream, source.codec
     sample_aspect = Fraction(stream.sample_aspect_ratio or codec.sample_aspect_ratio or 1)
     geometry = geometry_of(first, sample_aspect, container_crop(source))
+    spacing_seconds = _spacing_seconds(source, timeline)
     return VideoInfo(
         path=source.path,
         container=source.container.format.name,
@@ -122,7 +124,7 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
         pixel_format=first.format.name,
         sample_aspect_ratio=sample_aspect,
         geometry=geometry,
-        average_fps=float(stream.average_rate) if stream.average_rate else None,
+        average_fps=_average_fps(source, spacing_seconds),
         duration_seconds=float(timeline.duration * timeline.time_base),
         promised_seconds=_promised_seconds(source, timeline),
         frames_promised=stream.frames or None,
@@ -130,9 +132,17 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
         stream_index=stream.index,
         clock_jumps=timeline.jumps,
         wrong_times=timeline.wrong_times,
-        spacing_seconds=_spacing_seconds(source, timeline),
+        spacing_seconds=spacing_seconds,
         longest_still=_longest_still(timeline),
     )
+
+
+def _average_fps(source: Source, spacing_seconds: float | None) -> float | None:
+    """See `VideoInfo`. FFmpeg says 25 for every bare stream, whatever the stream's own header says."""
+    if source.has_no_times:
+        return None if spacing_seconds is None else 1 / spacing_seconds
+    rate = source.stream.average_rate
+    return float(rate) if rate else None
 
 
 def _spacing_seconds(source: Source, timeline: Timeline) -> float | None:
