@@ -218,6 +218,7 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
         (["make", "--out", "{tmp}/x", "--split", "train"], "unknown split 'train'"),
         (["make", "--out", "{tmp}/x", "--split", "private"], "--split private without --seed"),
         (["make", "--out", "{tmp}/x", "--minutes", "1"], "ask for a longer video or a faster level"),
+        (["make", "--out", "{tmp}/x", "--minutes", "3", "0.1"], "a video of 6 s (0.1 minutes); expected at least"),
         (["make", "--out", "{tmp}/x", "--minutes", "3", "100000"], "a length of 100,000 minutes; expected more than 0"),
         (["make", "--out", "{suite}", "--seed", "6"], "holds a suite with another"),
         (["make", "--out", "{tmp}/x", "--workers", "0"], "0 workers"),
@@ -230,9 +231,11 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
         (["run", "{suite}", "--model", "no-such", "--out", "{tmp}/r.jsonl"], "no model 'no-such'"),
         (["report", "{tmp}/none.jsonl"], "no file"),
         (["report", "{suite}/questions.jsonl"], "holds no results"),
+        (["report", "{tmp}/bad.jsonl"], "line 2 of"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, suite, tmp_path, capsys):
+    (tmp_path / "bad.jsonl").write_text('{"version": 1, "configuration": {}}\n{"sample":\n')
     capsys.readouterr()
     assert main(["longwatch", *(argument.format(tmp=tmp_path, suite=suite) for argument in arguments)]) == 2
     out, err = capsys.readouterr()
