@@ -1,6 +1,6 @@
-"""LongPanda: ask questions of long video cheaply, with an encoder-free video language model.
+"""LongPanda: ask questions about long video cheaply, with an encoder-free video language model.
 
-Nothing heavy is imported before it is used: `longpanda.load("nano").ask("walk.mp4", "What happens first?")`.
+For example, `longpanda.load("nano").ask("demo.mp4", "Which card came first?")`. Heavy modules load on first use.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
-_HOMES = {
+_MODULES = {
     "compose": "longpanda.inference",
     "load": "longpanda.inference",
     "Session": "longpanda.inference",
@@ -33,11 +33,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'longpanda' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

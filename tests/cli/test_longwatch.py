@@ -174,8 +174,8 @@ def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypat
         (["--out", "{tmp}/r.jsonl"], "a file of results"),
         (["--markdown", "{tmp}/../{name}/r.jsonl"], "a file of results"),
         (["--png", "{tmp}/link.png"], "a file of results"),
-        (["--markdown", "{tmp}/r.html"], "to be written already"),
-        (["--out", "{tmp}/x", "--markdown", "{tmp}/x"], "to be written already"),
+        (["--markdown", "{tmp}/r.html"], "named for another output already"),
+        (["--out", "{tmp}/x", "--markdown", "{tmp}/x"], "named for another output already"),
         (["--out", "{suite}/questions.jsonl"], "a file of a suite"),
         (["--png", "{suite}/videos/0000.png"], "a file of a suite"),
     ],
@@ -268,7 +268,7 @@ def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tm
     assert "nan" not in out
     assert out.splitlines()[1].split()[-5 - len(INVARIANCES) : -4] == [*["-"] * len(INVARIANCES), "100.0%"]
     first, *_, last = err.splitlines()
-    assert first == "learning what can be guessed without the videos"
+    assert first == "training the controls that do not see the videos"
     assert last.endswith("make more questions with --per-cell, or report a bug")
     whole = [replace(row, broken=()), replace(row, broken=(), unsure=("bag",))]
     monkeypatch.setattr("longpanda.longwatch.audit.audit", lambda _: iter(whole))
@@ -284,8 +284,8 @@ def test_an_audit_refuses_before_a_word_and_overwrites_nothing(suite, tmp_path, 
     (broken / "questions.jsonl").write_text("")
     for words, message in {
         (broken,): "is changed since it was made",
-        (suite, "--out", kept): "audit.json' is there already; expected a new file",
-        (suite, "--out", suite / "manifest.json"): "is there already",
+        (suite, "--out", kept): "audit.json' exists already; expected a new file",
+        (suite, "--out", suite / "manifest.json"): "exists already",
         (suite, "--out", tmp_path): "is a directory",
         (suite, "--out", tmp_path / "no" / "audit.json"): "no directory",
     }.items():
