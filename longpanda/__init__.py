@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
     from longpanda.processing import LongPandaProcessor
 
-_MODULES = {
+_HOMES = {
     "compose": "longpanda.inference",
     "load": "longpanda.inference",
     "Session": "longpanda.inference",
@@ -33,11 +33,11 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in _HOMES:
         raise AttributeError(f"module 'longpanda' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(_MODULES[name]), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -35,7 +35,7 @@ CODES: Final = {
 }
 """Meanings of the exit codes, for `--help` and docs/command_line.md."""
 
-_SYSTEM: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG)
+_OS_ERRORS: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG)
 """Errors of the operating system that are not bugs of ours, apart from a full disk."""
 
 
@@ -73,10 +73,10 @@ def _line(error: BaseException, unwritten: OSError | None) -> str | None:
     if isinstance(error, (MemoryError, *_out_of_memory())):
         remedy = "lower --frames, --budget or --workers, or try --dtype bfloat16"
         return f"out of memory; expected more memory on this device; {remedy}"
-    return _of_system(error, unwritten) if isinstance(error, OSError) else None
+    return _os_error_line(error, unwritten) if isinstance(error, OSError) else None
 
 
-def _of_system(error: OSError, unwritten: OSError | None) -> str | None:
+def _os_error_line(error: OSError, unwritten: OSError | None) -> str | None:
     """Return the line for an error of the operating system, and None for a bug."""
     if unwritten is not None:
         remedy = "make room, or redirect the output"
@@ -84,7 +84,7 @@ def _of_system(error: OSError, unwritten: OSError | None) -> str | None:
     where = f"'{error.filename}'" if error.filename is not None else "a file"
     if error.errno in streams.NO_ROOM:
         return f"{where} cannot be written ({error.strerror}); expected free space; make room, and run it again"
-    if error.errno in _SYSTEM:
+    if error.errno in _OS_ERRORS:
         remedy = "check its name and permissions, or choose another"
         return f"{where} cannot be used ({error.strerror}); expected a file that can be opened; {remedy}"
     return None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from longpanda.evaluate import Request
 
 KEY_VARIABLE: Final = "OPENAI_API_KEY"
-_ALONE: Final = ("endpoint_model", "key_variable", "temperature", "limit_field", "extra_body", "patience")
+_ENDPOINT_ONLY: Final = ("endpoint_model", "key_variable", "temperature", "limit_field", "extra_body", "patience")
 """Options for --endpoint only. argparse gives them no default, so that None means not given."""
 
 
@@ -63,7 +63,7 @@ def require_endpoint(options: argparse.Namespace) -> None:
         found = "--timeout without --command or --endpoint"
         raise ConfigError(found, "--timeout with one of them", "leave it out")
 
-    for name in _ALONE:
+    for name in _ENDPOINT_ONLY:
         if options.endpoint is None and getattr(options, name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise ConfigError(f"{option} without --endpoint", "--endpoint with it", "leave it out")

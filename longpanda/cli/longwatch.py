@@ -127,7 +127,7 @@ def _seed(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    """Check every file of a suite against its manifest, and against its plan, from which all is generated again."""
+    """Check every file of a suite against its manifest, and against scenes and questions generated from its plan."""
     from longpanda.cli.bars import bar, say
     from longpanda.errors import ConfigError, counted
     from longpanda.longwatch.make import verify

@@ -96,7 +96,7 @@ def _run(options: argparse.Namespace) -> None:
     with Asking(run, answerers) as asking:
         _ask_missing(asking)
     scored = read_records(options.out)[1]
-    _tell(options, run.samples, scored)
+    _print_summary(options, run.samples, scored)
     longwatch_errors.require_answers(scored, options.retry_errors)
 
 
@@ -119,7 +119,7 @@ def _ask_missing(asking: "Asking") -> None:
     stop.leave()
 
 
-def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
+def _print_summary(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
     """Print the score of every family, the errors, and the next command."""
     for family in dict.fromkeys(sample.family for sample in samples):
         own = [score for score in scored if score.sample.family == family]

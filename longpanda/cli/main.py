@@ -124,18 +124,18 @@ def _run(arguments: list[str]) -> None:
     """Parse the arguments and run the verb."""
     pairs = pairwise(["", *arguments])
     words = [word for before, word in pairs if not word.startswith("-") and before != "--print-completion"]
-    _refuse_early(arguments)
+    _require_verb_first(arguments)
     if words and words[0] not in VERBS:
         streams.complain(f"no verb '{words[0]}'; {nearest(words[0], VERBS)}")
         raise SystemExit(ending.Code.USER_ERROR)
-    _refuse_dashes(arguments)
+    _require_no_dashed_files(arguments)
     options = _parsed(arguments)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     VERBS[options.verb].run(options)
 
 
-def _refuse_early(arguments: list[str]) -> None:
+def _require_verb_first(arguments: list[str]) -> None:
     """Raises ConfigError for an option of a verb that comes before the verb."""
     own, *others = ({name for action in one._actions for name in action.option_strings} for one in parsers(parser()))
     for word in takewhile(lambda one: one.startswith("-"), arguments):
@@ -146,7 +146,7 @@ def _refuse_early(arguments: list[str]) -> None:
             raise ConfigError(found, "it after the verb", f"write 'longpanda {verb} ... {name}'")
 
 
-def _refuse_dashes(arguments: list[str]) -> None:
+def _require_no_dashed_files(arguments: list[str]) -> None:
     """Raises ConfigError for a file whose name would be parsed as an option. Words after `--` never are."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     known = {name for one in parsers(parser()) for action in one._actions for name in action.option_strings}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 FATAL: Final = 128
 """Added to a signal's number this is the exit code of a program that the signal ended, as in shells."""
-POLITE: Final = (signal.SIGTERM, signal.SIGHUP)
+END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end the program besides SIGINT (Ctrl-C): of system managers, and of a closed terminal."""
 
 
@@ -20,7 +20,7 @@ class Stopped(SystemExit):
 
 def catch() -> None:
     """Turn signals into `Stopped`, so that clean-up blocks run, unless they are ignored, as by nohup."""
-    for number in POLITE:
+    for number in END_SIGNALS:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _leave)
 
@@ -59,9 +59,9 @@ def held() -> Iterator[Stop]:
     """
     stop, before = Stop(), {}
     if threading.current_thread() is threading.main_thread():  # only the main thread may set handlers
-        for number in (signal.SIGINT, *POLITE):
+        for number in (signal.SIGINT, *END_SIGNALS):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, _Asked(stop))
+                before[number] = signal.signal(number, _FirstSignal(stop))
     try:
         yield stop
     finally:
@@ -69,7 +69,7 @@ def held() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-class _Asked:
+class _FirstSignal:
     """Signal handler that records the first signal."""
 
     def __init__(self, stop: Stop) -> None:

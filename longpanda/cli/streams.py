@@ -28,22 +28,22 @@ def prepare() -> None:
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # open() returns the lowest free descriptor
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors=_no_text(sys.stdin))
+        sys.stdin.reconfigure(errors=_error_handler(sys.stdin))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = _of(_Needed, sys.stdout, _no_text(sys.stdout))
+        sys.stdout = _rewrapped(_CheckedOutput, sys.stdout, _error_handler(sys.stdout))
     if sys.stderr is None:  # print(file=None) would write to standard output
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - open until the program ends
     elif isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _of(_Unfailing, sys.stderr, "backslashreplace")
+        sys.stderr = _rewrapped(_LenientErrors, sys.stderr, "backslashreplace")
 
 
-def _no_text(stream: io.TextIOWrapper) -> str:
+def _error_handler(stream: io.TextIOWrapper) -> str:
     """Return the error handler for bytes that are not text; UTF-8 can keep them unchanged."""
     return "surrogateescape" if stream.encoding.lower().replace("-", "") == "utf8" else "backslashreplace"
 
 
-def _of(kind: type[Stream], stream: io.TextIOWrapper, errors: str) -> Stream:
-    """Return a stream of another class over the same buffer. Python keeps the original in `sys.__stdout__`."""
+def _rewrapped(kind: type[Stream], stream: io.TextIOWrapper, errors: str) -> Stream:
+    """Return a stream of another class over the same buffer. Python keeps the original stream open, too."""
     return kind(stream.buffer, stream.encoding, errors, None, stream.line_buffering, stream.write_through)
 
 
@@ -91,7 +91,7 @@ def abandon_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Needed(io.TextIOWrapper):
+class _CheckedOutput(io.TextIOWrapper):
     """Standard output that remembers a failed write, even if the caller ignores it, as argparse does for --help."""
 
     error: OSError | None = None
@@ -113,7 +113,7 @@ class _Needed(io.TextIOWrapper):
             raise
 
 
-class _Unfailing(io.TextIOWrapper):
+class _LenientErrors(io.TextIOWrapper):
     """Standard error that ignores failed writes: progress and notes are not worth a failure."""
 
     def write(self, text: str) -> int:

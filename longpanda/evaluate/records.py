@@ -140,12 +140,12 @@ def _configuration(path: Path, lines: list[bytes]) -> dict[str, Any]:
     """Return the configuration in the first line. Raises ConfigError for what is not a file of results."""
     try:
         head = json.loads(lines[0]) if lines else {}
-        version, configuration = head["version"], head["configuration"]
+        version, configuration = head["version"], dict(head["configuration"])
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"'{path}' holds no results ({error})", "a file of results", "choose another file") from error
     if version != RESULTS_VERSION:
         raise ConfigError(f"results of version {version}", f"version {RESULTS_VERSION}", "run again")
-    return dict(configuration)
+    return configuration
 
 
 def read_notes(path: Path) -> list[dict[str, Any]]:

@@ -140,7 +140,7 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
 def _average_fps(source: Source, spacing_seconds: float | None) -> float | None:
     """See `VideoInfo`. FFmpeg says 25 for every bare stream, whatever the stream's own header says."""
     if source.has_no_times:
-        return None if spacing_seconds is None else 1 / spacing_seconds
+        return 1 / spacing_seconds if spacing_seconds else None
     rate = source.stream.average_rate
     return float(rate) if rate else None
 

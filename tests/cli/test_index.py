@@ -188,7 +188,7 @@ def test_an_index_is_asked_with_the_model_that_made_it(film, index, model_folder
     )
     assert talk.stdout
     assert main(["index", film, "--out", str(tmp_path / "new.vidx"), "--append"]) == 0
-    assert "new.vidx' to append to: it begins here" in capsys.readouterr().err
+    assert "new.vidx' to append to; a new one is begun" in capsys.readouterr().err
     assert json.loads((tmp_path / "new.vidx" / "header.json").read_text())["model"] == "nano-long"
 
 

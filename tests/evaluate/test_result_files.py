@@ -99,7 +99,9 @@ def test_errors_are_asked_again_unless_they_are_to_stay(tmp_path) -> None:
     assert read_records(path)[1] == [_score(SAMPLES[0]), _score(SAMPLES[1])]
 
 
-@pytest.mark.parametrize("text", ["one line of mine", "two lines\nof mine"])
+@pytest.mark.parametrize(
+    "text", ["one line of mine", "two lines\nof mine", "[]\n", '{"version": 1, "configuration": 3}\n', "\n"]
+)
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path, text) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text(text)
