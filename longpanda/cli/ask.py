@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--frames", type=int, metavar="N", help="look at N frames, spread evenly over the video")
-    amount.add_argument("--fps", type=float, help="look at so many frames per second (default: the model's own rate)")
+    amount.add_argument(
+        "--fps", type=float, metavar="F", help="look at F frames per second (default: the model's own rate)"
+    )
     parser.add_argument("--budget", type=int, metavar="TOKENS", help="use at most this many tokens for the video")
     add_answer_tokens(parser)
     parser.add_argument("--explain", action="store_true", help="print how many frames and tokens are used, and why")
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_answer_tokens(parser: argparse.ArgumentParser) -> None:
     """Add `--answer-tokens`."""
-    about = "most tokens of an answer (default: %(default)s)"
+    about = "limit on an answer, in tokens (default: %(default)s)"
     parser.add_argument("--answer-tokens", type=int, default=64, metavar="N", help=about)
 
 

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--answer-tokens",
         type=int,
         metavar="N",
-        help="most tokens of an answer, thinking included, for --model and --endpoint; an answer that is cut off is an "
+        help="limit on an answer in tokens, with thinking, for --model and --endpoint; an answer that is cut off is an "
         "error (default: 64)",
     )
     add(

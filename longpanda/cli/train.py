@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until", metavar="STAGE", default="", help="stop after this stage; run without it to continue"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/RECIPE)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the run (default: runs/NAME, with the recipe's name)"
+    )
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if available, else cpu)")
     about = "bfloat16 stands for bf16=true, float32 for bf16=false (default: the recipe's)"
     parser.add_argument("--dtype", metavar="NAME", help=about)
