@@ -55,7 +55,8 @@ class LongPandaModel(lmms):
 
         known = ("pretrained", "frames", "fps", "device", "dtype")
         for name in unknown:
-            raise ConfigError(f"unknown model argument '{name}'", f"one of {', '.join(known)}", nearest(name, known))
+            found, remedy = f"unknown model argument '{name}'", nearest(name, known, is_listed=True)
+            raise ConfigError(found, f"one of {', '.join(known)}", remedy)
         self.sampling = Sampling.from_options(frames, fps)
         self.panda = loaded(pretrained, device, dtype)
 

@@ -29,7 +29,7 @@ from longpanda.longwatch.world import (
 def _require_member(name: str, value: object, known: Iterable[str]) -> None:
     names = tuple(known)
     if value not in names:
-        raise ConfigError(f"{name} {value!r}", f"one of {', '.join(names)}", nearest(str(value), names))
+        raise ConfigError(f"{name} {value!r}", f"one of {', '.join(names)}", nearest(str(value), names, is_listed=True))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ def require_known(what: str, given: Sequence[str], known: Collection[str]) -> No
     """Raise ConfigError if no name is given, or if a name is unknown or given twice."""
     for name in given:
         if name not in known:
-            raise ConfigError(f"unknown {what} '{name}'", f"one of {', '.join(known)}", nearest(name, known))
+            remedy = nearest(name, known, is_listed=True)
+            raise ConfigError(f"unknown {what} '{name}'", f"one of {', '.join(known)}", remedy)
     require_each_once(what, given)
     if not given:
         raise ConfigError(f"no {what}", f"at least one of {', '.join(known)}", "name one")

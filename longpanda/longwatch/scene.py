@@ -105,7 +105,8 @@ class Scene:
         if self.version != SCENE_VERSION:
             raise ConfigError(f"scene version {self.version}", f"version {SCENE_VERSION}", "generate the scene again")
         if self.room not in ROOMS:
-            raise ConfigError(f"room {self.room!r}", f"one of {', '.join(ROOMS)}", nearest(str(self.room), ROOMS))
+            remedy = nearest(str(self.room), ROOMS, is_listed=True)
+            raise ConfigError(f"room {self.room!r}", f"one of {', '.join(ROOMS)}", remedy)
         if not 0 < self.duration_seconds < float("inf"):
             raise ConfigError(f"duration_seconds {self.duration_seconds}", "more than 0", "give a positive duration")
         starts = [shot.start_seconds for shot in self.shots]
@@ -192,7 +193,8 @@ def _with_keys(kind: type[Any], values: Any) -> dict[str, Any]:
         raise ConfigError(f"{values!r} for a {kind.__name__}", "an object", "write scenes with Scene.to_json")
     for key in values:
         if key not in names:
-            raise ConfigError(f"unknown key {key!r} of {kind.__name__}", f"keys {names}", nearest(key, names))
+            remedy = nearest(key, names, is_listed=True)
+            raise ConfigError(f"unknown key {key!r} of {kind.__name__}", f"keys {names}", remedy)
     if missing := [name for name in names if name not in values]:
         raise ConfigError(f"no {missing} in a {kind.__name__}", f"all of {names}", "write scenes with Scene.to_json")
     return values

@@ -14,7 +14,8 @@ from longpanda.longwatch.scene import Scene, Shot, Topic
 from longpanda.longwatch.world import ROOMS
 
 MARGIN_SECONDS: Final = 1.0
-"""Nothing happens in the last second: the last sampled frame may come before the end of the video."""
+"""Nothing happens in the last second, so that the last sampled frame may come before the very end."""
+_LONGER: Final = "ask for a longer video or a faster level"
 _SHOT_SECONDS: Final = (20.0, 60.0)
 _FILLER_NAMESPACE: Final = 0xF111
 FILLER_WAIT, FILLER_LEAST_SECONDS = (0.6, 1.0), 4.0
@@ -60,8 +61,8 @@ class Track:
         """
         idle_seconds = horizon_seconds - self.shortest_seconds
         if idle_seconds < 0:
-            found = f"{counted(len(self.events), 'event')} that need {self.shortest_seconds:.1f} s"
-            raise ConfigError(found, f"at most {horizon_seconds:.1f} s", "ask for a longer video or a faster level")
+            found = f"{horizon_seconds:.1f} s for {counted(len(self.events), 'event')}"
+            raise ConfigError(found, f"at least {self.shortest_seconds:.1f} s", _LONGER)
         placed, busy_seconds = [], 0.0
         for event, wait_seconds, depth in zip(self.events, self.waits_seconds, self.depths, strict=True):
             start_seconds = round(busy_seconds + depth * idle_seconds, 3)
@@ -122,6 +123,11 @@ class Script:
         Raises:
             ConfigError: the tracks do not fit into that duration.
         """
+        shortest_seconds = max((track.shortest_seconds for track in self.tracks), default=0.0) + MARGIN_SECONDS
+        if duration_seconds < shortest_seconds:
+            found = f"a video of {duration_seconds:g} s ({duration_seconds / 60:.3g} minutes)"
+            expected = f"at least {shortest_seconds:.1f} s for the {self.room} at the level '{self.level.name}'"
+            raise ConfigError(found, expected, _LONGER)
         salt = (_FILLER_NAMESPACE, ROOMS.index(self.room), self.seed, round(duration_seconds * 1000))
         rng = np.random.Generator(np.random.PCG64(salt))
         horizon_seconds = duration_seconds - MARGIN_SECONDS

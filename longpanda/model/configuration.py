@@ -211,7 +211,8 @@ class TemporalConfig(PreTrainedConfig):
         for field, words in choices.items():
             value = str(getattr(self, field))
             if value not in words:
-                raise ConfigError(f"{field}='{value}'", " or ".join(map(repr, words)), nearest(value, words))
+                remedy = nearest(value, words, is_listed=True)
+                raise ConfigError(f"{field}='{value}'", " or ".join(map(repr, words)), remedy)
 
     def _check_sizes(self) -> None:
         """Raise ConfigError for sizes that do not fit together."""

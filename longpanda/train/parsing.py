@@ -121,7 +121,8 @@ def _build_choice(choice: Choice, value: Any, path: str) -> Any:
     kind = given["kind"]
     if not isinstance(kind, str) or kind not in choice.kinds:
         known = ", ".join(choice.kinds)
-        raise ConfigError(f"{path}.kind = {kind!r}", f"one of {known}", nearest(str(kind), choice.kinds))
+        remedy = nearest(str(kind), choice.kinds, is_listed=True)
+        raise ConfigError(f"{path}.kind = {kind!r}", f"one of {known}", remedy)
     made = choice.kinds[kind]
     arguments = _arguments(made, {key: one for key, one in given.items() if key != "kind"}, path)
     try:

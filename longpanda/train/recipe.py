@@ -103,7 +103,7 @@ class StageRecipe:
         for part in self.freeze:
             if part not in PARTS:
                 found = f"freeze = {part!r} of stage '{self.name}'"
-                raise ConfigError(found, f"parts of {', '.join(PARTS)}", nearest(part, PARTS))
+                raise ConfigError(found, f"parts of {', '.join(PARTS)}", nearest(part, PARTS, is_listed=True))
         kinds = [one.kind for one in self.objectives]
         named = f"objectives = [{', '.join(kinds)}] of stage '{self.name}'"
         is_valid = bool(kinds) and len(set(kinds)) == len(kinds)

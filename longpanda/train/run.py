@@ -145,7 +145,7 @@ def model_after(
 def _number_of(stage: str, recipe: Recipe) -> int:
     names = [one.name for one in recipe.stages]
     if stage not in names:
-        raise ConfigError(f"no stage '{stage}'", f"one of {', '.join(names)}", nearest(stage, names))
+        raise ConfigError(f"no stage '{stage}'", f"one of {', '.join(names)}", nearest(stage, names, is_listed=True))
     return names.index(stage)
 
 

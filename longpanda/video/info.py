@@ -31,11 +31,12 @@ class VideoInfo:
         pixel_format: FFmpeg's name, for example "yuv420p10le".
         sample_aspect_ratio: width of a stored pixel divided by its height.
         geometry: how stored pictures become displayed ones (rotation, mirroring).
-        average_fps: average pictures per second, None if unknown; pictures may be unevenly spaced.
-        duration_seconds: length of the video track by its packets, from second 0 (see `decode`) to the end of its last
-            picture.
-        promised_seconds: the same by the header, which is more if the file has been cut, and may be wrong; 0 if no
-            header gives it.
+        average_fps: pictures per second on average, None if unknown. Pictures may be unevenly spaced, so it gives no
+            times. For a file without times, this is the rate that its pictures are assumed to have.
+        duration_seconds: length of the video track, from second 0 (see `decode`) to the end of its last picture, by its
+            packets.
+        promised_seconds: the same by the header, which is longer where a file has been cut, and may be wrong; 0 where
+            no header says it.
         frames_promised: pictures according to the header (hidden ones of an edit list included), None if unknown.
         has_audio: whether there is an audio track.
         stream_index: index of the video stream in the file.
@@ -102,6 +103,7 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
     stream, codec = source.stream, source.codec
     sample_aspect = Fraction(stream.sample_aspect_ratio or codec.sample_aspect_ratio or 1)
     geometry = geometry_of(first, sample_aspect, container_crop(source))
+    spacing_seconds = _spacing_seconds(source, timeline)
     return VideoInfo(
         path=source.path,
         container=source.container.format.name,
@@ -113,7 +115,7 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
         pixel_format=first.format.name,
         sample_aspect_ratio=sample_aspect,
         geometry=geometry,
-        average_fps=float(stream.average_rate) if stream.average_rate else None,
+        average_fps=_average_fps(source, spacing_seconds),
         duration_seconds=float(timeline.duration * timeline.time_base),
         promised_seconds=_promised_seconds(source, timeline),
         frames_promised=stream.frames or None,
@@ -121,9 +123,17 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
         stream_index=stream.index,
         clock_jumps=timeline.jumps,
         wrong_times=timeline.wrong_times,
-        spacing_seconds=_spacing_seconds(source, timeline),
+        spacing_seconds=spacing_seconds,
         longest_still=_longest_still(timeline),
     )
+
+
+def _average_fps(source: Source, spacing_seconds: float | None) -> float | None:
+    """See `VideoInfo`. FFmpeg says 25 for every bare stream, whatever the stream's own header says."""
+    if source.has_no_times:
+        return 1 / spacing_seconds if spacing_seconds else None
+    rate = source.stream.average_rate
+    return float(rate) if rate else None
 
 
 def _spacing_seconds(source: Source, timeline: Timeline) -> float | None:

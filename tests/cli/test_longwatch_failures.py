@@ -173,8 +173,8 @@ def test_a_secret_in_an_extra_body_is_stored_nowhere(suite, serve, tmp_path):
         (["--endpoint", "http://127.0.0.1:9", "--answer-tokens", "0"], "--answer-tokens 0; expected at least 1"),
         (["--endpoint", "http://127.0.0.1:9", "--temperature", "-1"], "a temperature of -1"),
         (["--endpoint", "http://127.0.0.1:9", "--patience", "-1"], "a patience of -1 s"),
-        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "{"], "--extra-body that is no JSON"),
-        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "[]"], "expected an object of JSON"),
+        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "{"], "--extra-body is not JSON"),
+        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "[]"], "expected a JSON object"),
         (["--endpoint", "http://127.0.0.1:9", "--extra-body", '{"stream": true}'], "extra fields 'stream'"),
         (["--endpoint", "http://127.0.0.1:9", "--limit-field", "x"], "expected max_tokens or max_completion_tokens"),
     ],
@@ -226,7 +226,7 @@ def test_films_that_changed_since_they_were_made_are_refused(changed, suite, nev
 def test_unverified_films_are_asked_about_and_every_result_says_so(changed, suite, never, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
     assert run(suite, out, "--command", never, "--unverified") == 0
-    assert "the films were not held against the hashes" in capsys.readouterr().out
+    assert "the films were not checked against the hashes" in capsys.readouterr().out
     assert read_records(out)[0]["unverified"] is True
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
     page = out.with_suffix(".html").read_text()
