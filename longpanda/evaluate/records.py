@@ -162,11 +162,11 @@ def _is_new(whole: bytes) -> bool:
 
 def _require_same(path: Path, stored: dict[str, Any], configuration: dict[str, Any]) -> None:
     """Raise ConfigError if a file was started with another configuration."""
-    asked = json.loads(json.dumps(configuration))
-    changed = sorted(name for name in {*stored, *asked} if stored.get(name) != asked.get(name))
+    given = json.loads(json.dumps(configuration))
+    changed = sorted(name for name in {*stored, *given} if stored.get(name) != given.get(name))
     if changed:
         texts = (
-            f"{name} was {_shown(name, stored, asked)} and is now {_shown(name, asked, stored)}" for name in changed
+            f"{name} was {_shown(name, stored, given)} and is now {_shown(name, given, stored)}" for name in changed
         )
         found = f"'{path}' holds results of other settings: {', '.join(texts)}"
         raise ConfigError(found, "one file per configuration", "use the same settings, or write to another file")

@@ -40,6 +40,6 @@ class ErrorsInARow:
 
 
 def parts_of(error: str) -> tuple[str, str]:
-    """What happened and what to do, of an error's words, without what was expected."""
+    """Split the text of an error into what was found and what to do, without what was expected."""
     found, _, rest = error.partition("; expected ")
     return found, rest.rpartition("; ")[2]

@@ -23,7 +23,7 @@ class Facts:
         chance: probability of guessing the answer without seeing the video; None if unknown.
         absent: the question is about something that the video never shows; the answer is "never".
         depth: where in the video the first evidence starts, 0 to 1; None without evidence.
-        cluster: questions of one cluster are not independent of each other; "" where only the video groups them.
+        cluster: questions of one cluster are not independent of each other; "" if the video is the cluster.
         scene_seed: seed of the generated script.
         training_only: the answer is too easy to guess for a test.
         moves: how often the object was moved (family "state").
@@ -53,8 +53,8 @@ class Sample:
     """One question about one video with its true answer.
 
     Args:
-        question: the text asked, with lettered options where there are choices.
-        target: the true answer as the model should write it; the letter of the right option where there are choices.
+        question: the text asked, with lettered options if there are choices.
+        target: the true answer as the model should write it; the letter of the right option if there are choices.
         family: question family, for example "needle".
         video: path or identifier of the video.
         evidence_seconds: (start, end) intervals that show the answer.
