@@ -1,4 +1,4 @@
-"""What results were made with: hashes of what is asked and of who answers."""
+"""What results were made with: hashes of the questions and of the system that answers them."""
 
 import hashlib
 import os
@@ -8,16 +8,16 @@ from pathlib import Path
 
 
 def suite_sha256(folder: Path) -> str:
-    """What tells a suite from any other. Raises ConfigError for a folder that holds none."""
+    """Return the hash that identifies a suite. Raises ConfigError for a folder that holds none."""
     from longpanda.longwatch.manifest import manifest_of
 
     return hashlib.sha256(manifest_of(folder).read_bytes()).hexdigest()
 
 
 def program_sha256(words: Sequence[str]) -> str:
-    """Of the contents of all files that a command names, such as its program; "" where it names none.
+    """Return the hash of all files that a command names, such as a script; "" if it names none.
 
-    Values of --options are left out: those may be files that the program writes, or that hold a secret.
+    Values of --options are left out: they may be files that the program writes, or that hold a secret.
     """
     meant = [word for before, word in pairwise(["", *words]) if not before.startswith("--")]
     named = [Path(word) for word in meant if os.path.isfile(word) and os.access(word, os.R_OK)]
@@ -25,7 +25,9 @@ def program_sha256(words: Sequence[str]) -> str:
 
 
 def model_sha256(name: str) -> str:
-    """Of the names and contents of all files that are a model: weights, configuration, tokenizer, of an adapter both's.
+    """Return the hash of the names and contents of a model's files: weights, configuration and tokenizer.
+
+    For an adapter, that includes the files of the model it adapts.
 
     Raises:
         ModelError: no such model.
@@ -37,14 +39,14 @@ def model_sha256(name: str) -> str:
 
 
 def saved_dtype(name: str) -> str:
-    """The number format that a model was saved in, "" where it does not say. Raises ModelError for no such model."""
+    """Return the number format a model was saved in, "" if not recorded. Raises ModelError for no such model."""
     from longpanda.inference.load import load_config
 
     return str(load_config(name).dtype or "").removeprefix("torch.")
 
 
 def _sha256_of(paths: Iterable[Path]) -> str:
-    """Of the names of files, without folders, and their contents."""
+    """Return the hash of the names of files, without folders, and of their contents."""
     total = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:

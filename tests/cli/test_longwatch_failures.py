@@ -107,7 +107,7 @@ def test_a_wrong_key_stops_the_run_at_once_in_one_line(workers, suite, serve, tm
     assert said == ""
     last = complaint.splitlines()[-1]
     assert "answered 401" in last
-    assert "the key in --key-variable; then run the same command again, which goes on" in last
+    assert "the key in --key-variable; then run the same command again, which continues" in last
     assert len(server.bodies) <= int(workers)
 
 
@@ -141,7 +141,7 @@ def test_another_temperature_or_body_is_another_measurement(suite, serve, tmp_pa
     out, server = tmp_path / "r.jsonl", serve(nth())
     assert _ask(suite, out, server) == 0
     for more, told in (
-        (["--temperature", "1"], "temperature was 0.0 and is now 1.0; expected one file for one configuration"),
+        (["--temperature", "1"], "temperature was 0.0 and is now 1.0; expected one file per configuration"),
         (["--extra-body", '{"top_p": 0.9}'], """extra_body was not set and is now '{"top_p": 0.9}'; expected"""),
         (["--limit-field", LIMITS[1]], f"limit_field was '{LIMITS[0]}' and is now '{LIMITS[1]}'; expected"),
         (["--endpoint-model", "other"], "endpoint_model was 'default' and is now 'other'; expected"),
@@ -149,7 +149,7 @@ def test_another_temperature_or_body_is_another_measurement(suite, serve, tmp_pa
         assert _ask(suite, out, server, *more) == 2
         said = capsys.readouterr().err
         assert f"'{out}' holds results of other settings: {told}" in said
-        assert "ask as then, or write to another file" in said
+        assert "use the same settings, or write to another file" in said
     assert _ask(suite, out, server, "--endpoint-model", "default") == 0, "what it is where nobody says"
 
 
@@ -219,7 +219,7 @@ def test_films_that_changed_since_they_were_made_are_refused(changed, suite, nev
     last = complaint.splitlines()[-1]
     assert said == ""
     assert f"'{changed}' is changed since it was made; expected the file as it was made" in last
-    assert "or ask with --unverified, which the results then say" in last
+    assert "or run with --unverified, which the results record" in last
     assert not out.exists()
 
 
@@ -230,7 +230,7 @@ def test_unverified_films_are_asked_about_and_every_result_says_so(changed, suit
     assert read_records(out)[0]["unverified"] is True
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
     page = out.with_suffix(".html").read_text()
-    assert "The films were not held against the hashes of when they were made" in page
+    assert "The videos were not checked against the hashes of the suite" in page
     assert "--unverified" in page
 
 

@@ -252,7 +252,7 @@ def test_a_run_ends_with_its_errors_and_the_next_command(suite, program, tmp_pat
         (["--command", "no-such-program-anywhere --api-key HUSH"], "no program 'no-such-program-anywhere'"),
         (["--endpoint", "127.0.0.1:9/v1"], "--endpoint '127.0.0.1:9/v1'; expected http://HOST"),
         (["--endpoint", "ftp://me:HUSH@host/v1"], "--endpoint 'ftp://MASKED@host/v1'"),
-        (["--endpoint", "http://127.0.0.1:9/v1/chat/completions/"], "up to and without /chat/completions; leave that"),
+        (["--endpoint", "http://127.0.0.1:9/v1/chat/completions/"], "expected the address without /chat/completions"),
         (["--endpoint", "http:///v1"], "--endpoint 'http:///v1'"),
         (["--endpoint", "http://[::1/v1"], "expected http://HOST"),
         (["--endpoint", "http://127.0.0.1:9/v1", "--timeout", "0"], "a timeout of 0 s"),

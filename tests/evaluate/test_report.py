@@ -197,8 +197,8 @@ def test_costs_that_nobody_told_have_no_column():
 def test_films_that_were_not_checked_are_said():
     report = _report(results(), configuration={"unverified": True})
     for text in (_checked(report), markdown(report)):
-        assert "The films were not held against" in text
-    assert "The films were not held against" not in _checked(_report(results()))
+        assert "The videos were not checked against" in text
+    assert "The videos were not checked against" not in _checked(_report(results()))
 
 
 def test_two_models_are_compared_on_one_page():

@@ -260,7 +260,7 @@ def test_half_a_suite_is_not_read(tmp_path):
         with pytest.raises(ConfigError, match="make"):
             read(tmp_path)
     (tmp_path / "suite.json").write_text("{")
-    with pytest.raises(ConfigError, match="no plan"):
+    with pytest.raises(ConfigError, match="not the plan"):
         SuitePlan.read(tmp_path)
 
 
