@@ -72,8 +72,8 @@ class RecordIndex:
 
 
 def default_cache() -> Path:
-    """Where indexes are kept if a recipe does not say: longpanda/annotations in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longpanda" / "annotations"
+    """Return the folder of indexes if a recipe names none: .cache/longpanda/annotations in the user's home folder."""
+    return Path.home() / ".cache" / "longpanda" / "annotations"
 
 
 def open_index(path: Path, cache: Path) -> RecordIndex | None:
