@@ -12,7 +12,7 @@ from longpanda.errors import ConfigError, nearest
 from longpanda.types import VIDEO_TOKEN, Seconds, Turn
 from longpanda.video.sampling import at_fps, uniform
 
-RULES: Final = ("times", "videochat_flash")
+RULES: Final = ("times", "videochat_flash", "videochat_flash_middle")
 TIME_MESSAGES: Final = ("", "short", "times")
 """Styles of `time_message`; "" writes none."""
 
@@ -27,10 +27,11 @@ class FrameChoice:
 
     The rule "videochat_flash" gives the frame numbers of VideoChat-Flash's `dynamic_fps1`: as many frames as whole
     seconds, rounded down to `multiple`, at most `max_frames`, then at least `min_frames`, at the middles of equal runs
-    of frames; a video with fewer frames repeats its last. The times are still those at which these frames are shown.
+    of frames; a video with fewer frames repeats its last. "videochat_flash_middle" chooses `max_frames` of any video in
+    the same way. The times are still those at which these frames are shown.
 
     Args:
-        fps: frames per second of video; the rule "videochat_flash" has 1.
+        fps: frames per second of video; the rules of VideoChat-Flash have 1.
         min_frames: frames of a short video, if it has that many.
         max_frames: frames of a long one.
         multiple: the number of frames is a multiple of this, if the video has that many.
@@ -52,8 +53,8 @@ class FrameChoice:
         _check(self.fps, "fps", (int, float), 0)
         for name in ("min_frames", "max_frames", "multiple"):
             _check(getattr(self, name), name, (int,), 1)
-        if self.rule == "videochat_flash" and self.fps != 1:
-            raise ConfigError(f"frames: fps {self.fps:g}", "1 with the rule videochat_flash", "remove fps")
+        if self.rule != "times" and self.fps != 1:
+            raise ConfigError(f"frames: fps {self.fps:g}", f"1 with the rule {self.rule}", "remove fps")
         if self.min_frames > self.max_frames:
             found = f"frames: min_frames {self.min_frames} above max_frames {self.max_frames}"
             raise ConfigError(found, "the smaller one first", "correct one of them")
@@ -71,13 +72,17 @@ class FrameChoice:
             duration_seconds: length of the video, or of the part that is annotated.
             frames: how many frames it has; 1 for an image.
         """
-        if frames <= 1 and self.rule == "times":
-            return 1
+        if self.rule == "videochat_flash_middle":
+            return self.max_frames
         if self.rule == "videochat_flash":
             return _reference_count(self, duration_seconds, frames)
+        if frames <= 1:
+            return 1
         wanted = len(at_fps(duration_seconds, self.fps)) if duration_seconds > 0 else 1
         wanted = min(max(wanted, min(self.min_frames, frames)), self.max_frames)
-        return max(1, wanted // self.multiple * self.multiple) if wanted >= self.multiple else min(self.multiple, frames)
+        return (
+            max(1, wanted // self.multiple * self.multiple) if wanted >= self.multiple else min(self.multiple, frames)
+        )
 
     def seconds(self, duration_seconds: float, frames: int, frames_seconds: Seconds | None = None) -> Seconds:
         """When to look, from the start of the video or of the annotated part.
@@ -85,17 +90,17 @@ class FrameChoice:
         Args:
             duration_seconds: as `count`.
             frames: as `count`.
-            frames_seconds: float64 [frames], when each frame is shown; None for evenly spaced ones. Only the rule
-                "videochat_flash" asks for them.
+            frames_seconds: float64 [frames], when each frame is shown; None for evenly spaced ones. Only the rules
+                of VideoChat-Flash ask for them.
 
         Returns:
             float64 [count], never decreasing.
         """
         count = self.count(duration_seconds, frames)
-        if self.rule == "videochat_flash":
-            if frames_seconds is None:
-                frames_seconds = np.arange(max(1, frames)) * (duration_seconds / max(1, frames))
-            return frames_seconds[_middles(len(frames_seconds), count)]
+        if self.rule != "times":
+            step = duration_seconds / max(1, frames)
+            shown = np.arange(max(1, frames), dtype=np.float64) * step if frames_seconds is None else frames_seconds
+            return shown[_middles(len(shown), count)]
         if duration_seconds <= 0:
             return np.zeros(1)
         regular = at_fps(duration_seconds, self.fps)
@@ -103,16 +108,14 @@ class FrameChoice:
 
 
 def reference_indices(choice: FrameChoice, frames: int, fps: float) -> npt.NDArray[np.int64]:
-    """The frame numbers that VideoChat-Flash's `get_frame_indices` chooses under `dynamic_fps1`.
-
-    With `min_frames` and `max_frames` of n it is that function's "middle" with n frames.
+    """The frame numbers that VideoChat-Flash's `get_frame_indices` chooses.
 
     Args:
-        choice: `min_frames`, `max_frames` and, as `multiple`, the reference's local_num_frames.
+        choice: of one of its two rules; its `multiple` is the reference's local_num_frames.
         frames: frames of the file.
         fps: its average rate.
     """
-    return _middles(frames, _reference_count(choice, frames / fps, frames))
+    return _middles(frames, choice.count(frames / fps, frames))
 
 
 def _reference_count(choice: FrameChoice, duration_seconds: float, frames: int) -> int:

@@ -23,6 +23,7 @@ class MediaFault(StrEnum):
     EMPTY_FILE = "file of 0 bytes"
     UNREADABLE = "no permission to read"
     UNDECODABLE = "cannot be decoded"
+    DAMAGED = "some of its frames cannot be decoded"
     NO_LENGTH = "video without a length"
     BEHIND_END = "annotated part begins behind the end"
     SHORTER = "shorter than annotated"
