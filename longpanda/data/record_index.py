@@ -19,7 +19,7 @@ from longpanda.data.schema import Fault, Record, RecordError, parse_record
 from longpanda.errors import ConfigError
 from longpanda.files import atomic_path, write_atomic
 
-VERSION: Final = 1
+VERSION: Final = 2
 _KEY_LETTERS: Final = 16
 Progress = Callable[[int], None]
 """Told of the bytes of each file that has been indexed."""
@@ -33,17 +33,19 @@ class RecordIndex:
         path: the annotation file.
         entries: `ENTRY` [records], memory-mapped: processes share one copy.
         mistakes: the first few records that cannot be used.
+        sha256: of the file's content.
     """
 
     path: Path
     entries: npt.NDArray[Any]
     mistakes: tuple[Mistake, ...]
+    sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "entries": self.entries, "mistakes": self.mistakes}
+        return {"path": self.path, "entries": self.entries, "mistakes": self.mistakes, "sha256": self.sha256}
 
     def read(self, number: int) -> Record:
         """Read one record.
@@ -92,10 +94,10 @@ def open_index(path: Path, cache: Path) -> RecordIndex | None:
         if about["file"] != _identity(path):
             return None
         entries = np.load(base.with_suffix(".npy"), mmap_mode="r")
-        mistakes = tuple(Mistake(**one) for one in about["mistakes"])
+        mistakes, sha256 = tuple(Mistake(**one) for one in about["mistakes"]), str(about["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return RecordIndex(path, entries, mistakes) if entries.dtype == ENTRY else None
+    return RecordIndex(path, entries, mistakes, sha256) if entries.dtype == ENTRY else None
 
 
 def index_files(
@@ -152,7 +154,9 @@ def _make(path: Path, cache: Path) -> int:
     scanned = scan(path)
     with atomic_path(base.with_suffix(".npy")) as name, open(name, "wb") as file:
         np.save(file, scanned.entries)
-    about = {"file": before, "mistakes": [asdict(one) for one in scanned.mistakes]}
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    about = {"file": before, "sha256": sha256, "mistakes": [asdict(one) for one in scanned.mistakes]}
     write_atomic(base.with_suffix(".json"), json.dumps(about))
     return int(before["bytes"])
 
