@@ -127,21 +127,36 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Score]]:
     """Read the configuration and the scores of a file of results, without an incomplete last line.
 
     Raises:
-        ConfigError: no such file, or one that holds no results.
+        ConfigError: no such file, one that holds no results, or a line that is not one; the message names the line.
     """
     if not path.is_file():
         raise ConfigError(f"no file '{path}'", "a file of results", "run a model first")
     lines = path.read_bytes().split(b"\n")[:-1]
+    configuration = _configuration(path, lines)
+    last: dict[tuple[str, int | None], Score] = {}
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            values = dict(json.loads(line))
+            if "notes" not in values:
+                score = _score(values)
+                last[score.sample.key] = score
+        except (ValueError, KeyError, TypeError) as error:
+            found = f"line {number} of '{path}' is not a result ({error})"
+            remedy = "restore the line, or delete it and run again to ask its question again"
+            raise ConfigError(found, "one JSON object for each answer", remedy) from error
+    return configuration, list(last.values())
+
+
+def _configuration(path: Path, lines: list[bytes]) -> dict[str, Any]:
+    """Return the configuration in the first line. Raises ConfigError for what is not a file of results."""
     try:
-        head, *rest = [json.loads(line) for line in lines]
-        if head["version"] != RESULTS_VERSION:
-            raise ConfigError(f"results of version {head['version']}", f"version {RESULTS_VERSION}", "run again")
-        configuration: dict[str, Any] = head["configuration"]
-        answered = (_score(values) for values in rest if "notes" not in values)
-        last = {score.sample.key: score for score in answered}
-        return configuration, list(last.values())
+        head = json.loads(lines[0]) if lines else {}
+        version, configuration = head["version"], dict(head["configuration"])
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"'{path}' holds no results ({error})", "a file of results", "choose another file") from error
+    if version != RESULTS_VERSION:
+        raise ConfigError(f"results of version {version}", f"version {RESULTS_VERSION}", "run again")
+    return configuration
 
 
 def read_notes(path: Path) -> list[dict[str, Any]]:

@@ -55,8 +55,9 @@ class LongPandaModel(lmms):
 
         known = ("pretrained", "frames", "fps", "device", "dtype")
         for name in unknown:
-            raise ConfigError(f"unknown model argument '{name}'", f"one of {', '.join(known)}", nearest(name, known))
-        self.sampling = None if frames is None and fps is None else Sampling(frames=frames, fps=fps)
+            found, remedy = f"unknown model argument '{name}'", nearest(name, known, is_listed=True)
+            raise ConfigError(found, f"one of {', '.join(known)}", remedy)
+        self.sampling = Sampling.from_options(frames, fps)
         self.panda = loaded(pretrained, device, dtype)
 
     def generate_until(self, requests: list[Any]) -> list[str]:

@@ -169,7 +169,8 @@ class OwnQuestions:
             raise self._mistake(number, found, "a JSON object", 'write {"video": ..., "question": ..., "answer": ...}')
         for name in values:
             if name not in _KEYS:
-                raise self._mistake(number, f"unknown key '{name}'", ", ".join(_KEYS), nearest(name, _KEYS))
+                remedy = nearest(name, _KEYS, is_listed=True)
+                raise self._mistake(number, f"unknown key '{name}'", ", ".join(_KEYS), remedy)
         for name in (*_KEYS[:3], *({"id"} & values.keys())):
             self._require_text(number, name, values.get(name))
         if not normalised(values["answer"]):

@@ -35,7 +35,7 @@ def check_dtype(name: str | None) -> dict[str, Any]:
     if name is None:
         return {}
     if name not in DTYPES:
-        raise ConfigError(f"--dtype '{name}'", f"one of {', '.join(DTYPES)}", nearest(name, DTYPES))
+        raise ConfigError(f"--dtype '{name}'", f"one of {', '.join(DTYPES)}", nearest(name, DTYPES, is_listed=True))
     import torch
 
     return {"dtype": getattr(torch, name)}

@@ -90,7 +90,7 @@ class Suite:
 
     def settings(self) -> dict[str, Any]:
         """Return the hash of the suite. Raises ConfigError for a folder that holds no suite."""
-        from longpanda.harness.provenance import suite_sha256
+        from longpanda.harness.identity import suite_sha256
 
         return {"suite_sha256": suite_sha256(self.source)}
 

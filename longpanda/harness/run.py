@@ -78,7 +78,7 @@ class Run:
         The limit on the length of an answer is one of them: raising it does not change answers that were whole, and
         those that were cut off are asked again.
         """
-        from longpanda.harness.provenance import versions
+        from longpanda.provenance import versions
 
         return {**versions(), **self.system.versions(), "workers": self.workers, **self.system.limits()}
 

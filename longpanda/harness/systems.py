@@ -15,7 +15,6 @@ from longpanda.types import ANSWER_TOKENS
 if TYPE_CHECKING:
     from longpanda.evaluate import Answerer, Request
     from longpanda.harness.questions import Questions
-    from longpanda.video import Sampling
 
 
 class System(Protocol):
@@ -69,7 +68,7 @@ class ModelSystem:
 
     def settings(self) -> dict[str, Any]:
         """See `System.settings`. Raises ModelError for no such model."""
-        from longpanda.harness.provenance import model_sha256, saved_dtype
+        from longpanda.harness.identity import model_sha256, saved_dtype
 
         folder = Path(self.name)
         shown = folder.resolve().name if folder.is_dir() else self.name
@@ -78,7 +77,7 @@ class ModelSystem:
 
     def versions(self) -> dict[str, Any]:
         """See `System.versions`."""
-        from longpanda.harness.provenance import model_versions
+        from longpanda.provenance import model_versions
 
         return model_versions() | ({} if self.device is None else {"device": self.device})
 
@@ -97,8 +96,9 @@ class ModelSystem:
         """Load the model once for all workers. See `System.answerers`."""
         from longpanda.harness.answerers import ModelAnswerer
         from longpanda.harness.placement import loaded
+        from longpanda.video import Sampling
 
-        sampling = _spread(self.frames)
+        sampling = Sampling.from_options(self.frames)
         panda = loaded(self.name, self.device, self.dtype)
         return [ModelAnswerer(panda, questions, sampling, self.answer_tokens)] * workers
 
@@ -120,7 +120,7 @@ class CommandSystem:
     def settings(self) -> dict[str, Any]:
         """See `System.settings`."""
         from longpanda.evaluate.masking import masked_command
-        from longpanda.harness.provenance import program_sha256
+        from longpanda.harness.identity import program_sha256
 
         sha256 = program_sha256(self.words)
         program = {"program_sha256": sha256} if sha256 else {}
@@ -240,13 +240,6 @@ class OracleSystem:
             found = f"the oracle for the questions in '{questions.source}'"
             raise ConfigError(found, "a generated suite, the only videos it can read", "run another system")
         return [OracleAnswerer(questions)] * workers
-
-
-def _spread(frames: int | None) -> "Sampling | None":
-    """Return a sampling of evenly spread frames, None for None. Raises ConfigError for fewer than one frame."""
-    from longpanda.video import Sampling
-
-    return None if frames is None else Sampling(frames=frames)
 
 
 def _require_address(url: str) -> None:

@@ -78,8 +78,8 @@ def test_a_report_tells_accuracy_with_and_without_errors(suite, serve, tmp_path,
     assert main(["longwatch", "report", str(out), "--suite", str(suite), "--markdown", str(plain)]) == 0
     text = plain.read_text()
     for shown in (text, capsys.readouterr().out):
-        assert "| family | all questions | answered ones | errors |" in shown
-        assert "| cut | 1 | the answer ended at a limit before it was whole |" in shown
+        assert "| family | all questions | answered questions | errors |" in shown
+        assert "| cut | 1 | the answer was cut off at a limit |" in shown
     assert "prompt tokens" in text
     commands = [line.strip() for line in text.splitlines() if line.startswith("    longpanda longwatch run")]
     words = shlex.split(commands[0])
@@ -96,7 +96,7 @@ def test_a_report_of_errors_alone_shows_no_result(suite, serve, tmp_path, capsys
     assert said.startswith("default at http://127.0.0.1:")
     assert "No question got an answer: there is no result yet." in said.splitlines()[0]
     assert "0.0%" not in said
-    assert "| cut | 6 | the answer ended at a limit before it was whole |" in said
+    assert "| cut | 6 | the answer was cut off at a limit |" in said
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -173,8 +173,8 @@ def test_a_secret_in_an_extra_body_is_stored_nowhere(suite, serve, tmp_path):
         (["--endpoint", "http://127.0.0.1:9", "--answer-tokens", "0"], "--answer-tokens 0; expected at least 1"),
         (["--endpoint", "http://127.0.0.1:9", "--temperature", "-1"], "a temperature of -1"),
         (["--endpoint", "http://127.0.0.1:9", "--patience", "-1"], "a patience of -1 s"),
-        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "{"], "--extra-body that is no JSON"),
-        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "[]"], "expected an object of JSON"),
+        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "{"], "--extra-body is not JSON"),
+        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "[]"], "expected a JSON object"),
         (["--endpoint", "http://127.0.0.1:9", "--extra-body", '{"stream": true}'], "extra fields 'stream'"),
         (["--endpoint", "http://127.0.0.1:9", "--limit-field", "x"], "expected max_tokens or max_completion_tokens"),
     ],
@@ -226,7 +226,7 @@ def test_films_that_changed_since_they_were_made_are_refused(changed, suite, nev
 def test_unverified_films_are_asked_about_and_every_result_says_so(changed, suite, never, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
     assert run(suite, out, "--command", never, "--unverified") == 0
-    assert "the films were not held against the hashes" in capsys.readouterr().out
+    assert "the films were not checked against the hashes" in capsys.readouterr().out
     assert read_records(out)[0]["unverified"] is True
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
     page = out.with_suffix(".html").read_text()

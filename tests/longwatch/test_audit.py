@@ -1,4 +1,4 @@
-"""The audit fails what it should fail, and nothing else."""
+"""The audit reports what it should, and nothing else."""
 
 import shutil
 from dataclasses import replace

@@ -108,7 +108,7 @@ def test_what_is_there_is_not_written_again(suite, plan, videos, tmp_path):
 
 
 class Killed(BaseException):
-    """As Ctrl-C in the middle of a video."""
+    """An interruption in the middle of a video, like Ctrl-C."""
 
 
 def test_half_a_video_never_looks_complete(suite, plan, videos, tmp_path):

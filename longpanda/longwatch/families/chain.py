@@ -11,7 +11,7 @@ from longpanda.longwatch.world import NUMBERS
 
 
 class Chain(Family):
-    """The number on the card where the signs end, which may have been shown before the one where they start."""
+    """The number on the last card of a chain of signs, which may have been shown before the first."""
 
     name: ClassVar[str] = "chain"
     chance: ClassVar[float] = 1 / len(NUMBERS)
@@ -21,11 +21,11 @@ class Chain(Family):
     answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each card that a topic starts at."""
+        """Return one question per topic, the card at which to start."""
         return [Ask("last", title_fields(title)) for title in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The number on the last card; the evidence is every card on the way."""
+        """Return the number on the last card; the evidence is every card of the chain."""
         cards = {card.title: card for card in scene.cards}
         title, path = f"{fields['colour']} {fields['shape']}", list[Card]()
         while title in cards and cards[title] not in path:

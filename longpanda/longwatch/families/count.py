@@ -11,10 +11,10 @@ from longpanda.types import Facts
 
 
 class Count(Family):
-    """How many times the lamp turned a colour, or an object was seen.
+    """How many times the lamp turned a colour, or an object appeared.
 
-    Tests ask about the scene's topics only, whose counts are uniform by construction. The other colours, for training,
-    are mostly 0: their samples carry no chance.
+    Test questions are about the scene's topics only, whose counts are uniform by construction. The counts of other
+    colours, which are asked in training, are mostly 0: their samples carry no chance level.
     """
 
     name: ClassVar[str] = "count"
@@ -29,7 +29,7 @@ class Count(Family):
     adds_up: ClassVar[tuple[str, ...]] = ("lamp", "object")
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each lamp colour, and for each object that is a topic; none without a topic."""
+        """Return one question per lamp colour and per object that is a topic, or none if there are no topics."""
         chances = scene.chances(self.name)
         if not chances:
             return []
@@ -38,7 +38,7 @@ class Count(Family):
         return lamps + [Ask("object", {"thing": thing}, _facts(chances, thing)) for thing in things]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The count, in digits."""
+        """Return the count, in digits."""
         if template == "lamp":
             lamps = [lamp for lamp in scene.lamps if lamp.colour == fields["colour"]]
             return Found(str(len(lamps)), lamps)

@@ -1,4 +1,4 @@
-"""Multi-key: a card among others that differ from it by colour or by shape alone."""
+"""Multi-key: a card among others that differ from it by colour alone or by shape alone."""
 
 from typing import ClassVar
 
@@ -12,8 +12,8 @@ from longpanda.longwatch.world import NUMBERS
 class Multikey(Family):
     """The number on a card that shares its colour with one card of the video and its shape with another.
 
-    Colour alone and shape alone lead to numbers of other cards. One title is missing although its colour and its
-    shape are shown, each on another card.
+    Colour alone or shape alone leads to the numbers of other cards. One title is never shown, although its colour and
+    its shape are, on different cards.
     """
 
     name: ClassVar[str] = "multikey"
@@ -23,9 +23,9 @@ class Multikey(Family):
     one_look: ClassVar[bool] = True
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic."""
+        """Return one question per topic."""
         return [Ask("number", title_fields(title)) for title in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The number."""
+        """Return the number."""
         return number_on(scene, fields)

@@ -19,10 +19,10 @@ class Needle(Family):
     one_look: ClassVar[bool] = True
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic; in a scene without, for each card."""
+        """Return one question per topic, or per card if there are no topics."""
         titles = scene.chances(self.name) or [card.title for card in scene.cards]
         return [Ask("number", title_fields(title)) for title in titles]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The number."""
+        """Return the number."""
         return number_on(scene, fields)

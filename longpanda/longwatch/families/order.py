@@ -15,7 +15,7 @@ from longpanda.types import Facts
 class Order(Family):
     """The first and the last of all cards, and the earlier of two.
 
-    The chance of the family is that of its pairwise questions, the easiest; each sample carries its own.
+    The chance level of the family is that of its pairwise questions, the easiest; each sample carries its own.
     """
 
     name: ClassVar[str] = "order"
@@ -32,7 +32,7 @@ class Order(Family):
     needs_direction: ClassVar[bool] = True
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:
-        """The pairs that are topics; in a scene without, all pairs, and first and last where one card alone is it."""
+        """Return the pairs that are topics; without topics, all pairs, and the first and last card if unique."""
         if topics := scene.chances(self.name):
             return [_pair(*subject.split(", ")) for subject in topics]
         cards, asks = scene.cards, []
@@ -49,7 +49,7 @@ class Order(Family):
         return asks + [_pair(one.title, two.title) for one, two in named]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The title; the evidence of a pair is both cards."""
+        """Return the title; the evidence of a pair is both cards."""
         cards = list(scene.cards)
         if template == "pair":
             named = (f"{fields['colour']} {fields['shape']}", f"{fields['other_colour']} {fields['other_shape']}")

@@ -1,4 +1,4 @@
-"""Easy questions for training only: they teach a tiny model to see before it is asked to remember."""
+"""Easy questions for training only: they teach a tiny model to see before it must remember."""
 
 from typing import ClassVar
 
@@ -20,17 +20,17 @@ class ShapeOfColour(Family):
     kind: ClassVar[Choice] = Choice(SHAPES)
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each colour that exactly one card has."""
+        """Return one question per colour that exactly one card has."""
         colours = [card.colour for card in scene.cards]
         return [Ask("shape", {"colour": colour}) for colour in colours if colours.count(colour) == 1]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The shape."""
+        """Return the shape."""
         return next((Found(card.shape, [card]) for card in scene.cards if card.colour == fields["colour"]), NOTHING)
 
 
 class ColourOfNumber(Family):
-    """The colour of the card with a number; numbers differ within a scene."""
+    """The colour of the card with a given number."""
 
     name: ClassVar[str] = "colour_of_number"
     chance: ClassVar[float] = 1 / len(CARD_COLOURS)
@@ -39,18 +39,18 @@ class ColourOfNumber(Family):
     kind: ClassVar[Choice] = Choice(CARD_COLOURS)
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each card whose number no other card has."""
+        """Return one question per card whose number no other card has."""
         numbers = [card.number for card in scene.cards]
         return [Ask("colour", {"number": str(number)}) for number in numbers if numbers.count(number) == 1]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The colour."""
+        """Return the colour."""
         cards = [card for card in scene.cards if str(card.number) == fields["number"]]
         return Found(cards[0].colour, cards) if cards else NOTHING
 
 
 class CardCount(Family):
-    """How many cards there were; only where one digit is enough."""
+    """The number of cards, if it is below ten."""
 
     name: ClassVar[str] = "card_count"
     chance: ClassVar[float] = 1 / 3
@@ -58,16 +58,16 @@ class CardCount(Family):
     answers: ClassVar[tuple[str, ...]] = tuple(str(count) for count in range(10))
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for the scene."""
+        """Return one question for the scene."""
         return [Ask("cards", {})] if len(scene.cards) < 10 else []
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The count, in digits."""
+        """Return the count, in digits."""
         return Found(str(len(scene.cards)), scene.cards)
 
 
 class LampColour(Family):
-    """The colour of the lamp where it had only one; "off" where it never shone."""
+    """The colour of the lamp if it had only one, or "off" if it never shone."""
 
     name: ClassVar[str] = "lamp_colour"
     chance: ClassVar[float] = 1 / (len(LAMP_COLOURS) + 1)
@@ -76,9 +76,9 @@ class LampColour(Family):
     kind: ClassVar[Choice] = Choice((*LAMP_COLOURS, "off"))
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for a scene with at most one lamp colour."""
+        """Return one question for a scene with at most one lamp colour."""
         return [Ask("lamp", {})] if len({lamp.colour for lamp in scene.lamps}) <= 1 else []
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The colour."""
+        """Return the colour."""
         return Found(scene.lamps[0].colour if scene.lamps else "off", scene.lamps)

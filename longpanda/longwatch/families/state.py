@@ -1,4 +1,4 @@
-"""State: where something is after everything that happened."""
+"""State: where an object is after a series of moves."""
 
 from typing import ClassVar
 
@@ -12,11 +12,11 @@ from longpanda.longwatch.world import OBJECTS, PLACES
 from longpanda.types import Facts
 
 SHORT_SECONDS = 2.0
-"""A pause shorter than this may lie between two whole seconds."""
+"""A shorter pause may contain no whole second."""
 
 
 class State(Family):
-    """The box in which an object is at the end, or at some moment: that of its last move until then."""
+    """The box that holds an object at the end or at some moment: that of its last move before."""
 
     name: ClassVar[str] = "state"
     chance: ClassVar[float] = 1 / len(PLACES)
@@ -31,7 +31,7 @@ class State(Family):
     needs_direction: ClassVar[bool] = True
 
     def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic; in a scene without, for each object that was seen."""
+        """Return one question per topic, or per object that was seen if there are no topics."""
         moves = {thing: [move for move in scene.moves if move.thing == thing] for thing in OBJECTS}
         asks = []
         for subject in scene.chances(self.name) or [thing for thing in OBJECTS if moves[thing]]:
@@ -43,17 +43,17 @@ class State(Family):
         return asks
 
     def answers_to(self, template: str) -> tuple[str, ...]:
-        """A box; "never" of the end alone, since a moment is asked about between two moves."""
+        """Return the boxes; "never" only for the end, since other moments lie between two moves."""
         return PLACES if template == "then" else self.answers
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The box."""
+        """Return the box."""
         until = seconds_in(fields["time"])[0] if template == "then" else scene.duration_seconds
         moves = [move for move in scene.moves if move.thing == fields["thing"] and move.start_seconds <= until]
         return Found(moves[-1].place, moves[-1:]) if moves else NOTHING
 
 
 def _hidden(last: Move, following: Move) -> str:
-    """A moment between two moves of one object, to the nearest second, or to the nearest tenth where they are close."""
+    """Format a moment between two moves of one object, to the nearest tenth if they are close, else to the second."""
     moment = (last.end_seconds + following.start_seconds) / 2
     return clock(moment, tenths=following.start_seconds - last.end_seconds < SHORT_SECONDS)

@@ -1,12 +1,10 @@
-"""Provenance of results: hashes of the questions and of the system, and versions of the software."""
+"""Identity of questions and systems: hashes that tell whether results are comparable."""
 
 import hashlib
 import os
-import platform
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 
 def suite_sha256(folder: Path) -> str:
@@ -45,25 +43,6 @@ def saved_dtype(name: str) -> str:
     from longpanda.inference.load import load_config
 
     return str(load_config(name).dtype or "").removeprefix("torch.")
-
-
-def versions() -> dict[str, Any]:
-    """Return the commit of this code, the operating system, and the versions of Python and NumPy."""
-    import numpy
-
-    from longpanda.train.commit import commit
-
-    python = {"python": platform.python_version(), "numpy": numpy.__version__}
-    return {"commit": commit(), "platform": platform.platform(), **python}
-
-
-def model_versions() -> dict[str, Any]:
-    """Return the versions of the libraries that our models need, and the accelerator that torch finds."""
-    import torch
-    import transformers
-
-    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"torch": torch.__version__, "transformers": transformers.__version__, "accelerator": accelerator}
 
 
 def _sha256_of(paths: Iterable[Path]) -> str:
