@@ -15,6 +15,7 @@ from longpanda.thinking import without_thinking
 from longpanda.types import Reply, Sample, Score
 
 Ask = Callable[[Sample], Reply]
+"""Answers one question about the video that was watched."""
 _LOOK_SECONDS: Final = 0.1
 """How often a run checks whether it should stop."""
 
