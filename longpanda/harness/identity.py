@@ -1,4 +1,4 @@
-"""Identity of questions and systems: hashes that tell whether results are comparable."""
+"""What results were made with: hashes of the questions and of the system that answers them."""
 
 import hashlib
 import os
