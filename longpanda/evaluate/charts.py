@@ -162,8 +162,8 @@ def _y(share: float) -> float:
 
 def _point(x: float, one: Accuracy, text: str, about: str) -> Point:
     low, high = one.interval
-    said = f"{about}: {one.value:.1%} ({interval_text(one.interval)})"
-    return Point(x, _y(one.value), _y(high), _y(low), text, said)
+    tooltip = f"{about}: {one.value:.1%} ({interval_text(one.interval)})"
+    return Point(x, _y(one.value), _y(high), _y(low), text, tooltip)
 
 
 def _curve(place: int, model: Summary, family: Family, axis: Axis) -> Series:
