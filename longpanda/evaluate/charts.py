@@ -8,7 +8,7 @@ from typing import Final
 from longpanda.evaluate.cells import cost_text, interval_text, length_text
 from longpanda.evaluate.metrics import Accuracy
 from longpanda.evaluate.paired import Paired
-from longpanda.evaluate.summary import COSTS, Family, Summary
+from longpanda.evaluate.summary import COSTS, FamilySummary, Summary
 
 WIDTH_PX, HEIGHT_PX = 280, 190
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 40, 14, 10, 30
@@ -162,11 +162,11 @@ def _y(share: float) -> float:
 
 def _point(x: float, one: Accuracy, text: str, about: str) -> Point:
     low, high = one.interval
-    said = f"{about}: {one.value:.1%} ({interval_text(one.interval)})"
-    return Point(x, _y(one.value), _y(high), _y(low), text, said)
+    tooltip = f"{about}: {one.value:.1%} ({interval_text(one.interval)})"
+    return Point(x, _y(one.value), _y(high), _y(low), text, tooltip)
 
 
-def _curve(place: int, model: Summary, family: Family, axis: Axis) -> Series:
+def _curve(place: int, model: Summary, family: FamilySummary, axis: Axis) -> Series:
     known = [(minutes, one) for minutes, one in zip(model.minutes, family.cells, strict=True) if one is not None]
     about = f"{model.name}, {family.name}"
     points = (_point(axis(minutes), one, "", f"{about}, {length_text(minutes)}") for minutes, one in known)

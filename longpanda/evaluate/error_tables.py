@@ -50,6 +50,6 @@ def messages_table(model: Summary) -> Table:
     """Return the error messages, most frequent first."""
     rows = [(Cell(kind), Cell(message), Cell(f"{count:,}")) for kind, message, count in model.errors[:MESSAGES]]
     if rest := model.errors[MESSAGES:]:
-        told = counted(len(rest), "other message")
-        rows.append((Cell("all"), Cell(told), Cell(f"{sum(count for *_, count in rest):,}")))
+        others = counted(len(rest), "other message")
+        rows.append((Cell("all"), Cell(others), Cell(f"{sum(count for *_, count in rest):,}")))
     return Table(("kind", "message", "questions"), tuple(rows), is_prose=True)

@@ -8,7 +8,7 @@ from longpanda.errors import ConfigError
 from longpanda.evaluate import colours
 from longpanda.evaluate.cells import length_text
 from longpanda.evaluate.metrics import Accuracy
-from longpanda.evaluate.summary import Family, Summary
+from longpanda.evaluate.summary import FamilySummary, Summary
 
 COLUMNS: Final = 4
 """Number of columns of curves."""
@@ -170,7 +170,7 @@ def _curves(axes: Any, name: str, models: Sequence[Summary]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _curve(axes: Any, place: int, model: Summary, family: Family) -> None:
+def _curve(axes: Any, place: int, model: Summary, family: FamilySummary) -> None:
     known = [(minutes, one) for minutes, one in zip(model.minutes, family.cells, strict=True) if one is not None]
     minutes, values = [length for length, _ in known], [one.value for _, one in known]
     lows, highs = [one.interval[0] for _, one in known], [one.interval[1] for _, one in known]

@@ -15,6 +15,7 @@ from longpanda.thinking import without_thinking
 from longpanda.types import Reply, Sample, Score
 
 Ask = Callable[[Sample], Reply]
+"""Answers one question about the video that was watched."""
 _LOOK_SECONDS: Final = 0.1
 """How often a run checks whether it should stop."""
 
@@ -38,7 +39,8 @@ class Marked(Protocol):
         """Partial credit, 0 to 1."""
 
 
-Mark = Callable[[str, Sample], Marked]
+MarkFunction = Callable[[str, Sample], Marked]
+"""Marks the text of an answer to a sample."""
 
 
 def require_timeout(seconds: float) -> None:
@@ -47,7 +49,7 @@ def require_timeout(seconds: float) -> None:
         raise ConfigError(f"a timeout of {seconds:g} s", "a finite time above 0", "give the seconds for one answer")
 
 
-def run(answerer: Answerer, samples: Iterable[Sample], mark: Mark) -> Iterator[Score]:
+def run(answerer: Answerer, samples: Iterable[Sample], mark: MarkFunction) -> Iterator[Score]:
     """Ask every sample and score the answer. Consecutive samples of one video share one `watch`.
 
     A video that cannot be watched, a question that cannot be answered and a reply that is not an answer (empty, cut
@@ -63,7 +65,7 @@ def run(answerer: Answerer, samples: Iterable[Sample], mark: Mark) -> Iterator[S
 
 
 def run_many(
-    answerers: list[Answerer], samples: Iterable[Sample], mark: Mark, stop: threading.Event | None = None
+    answerers: list[Answerer], samples: Iterable[Sample], mark: MarkFunction, stop: threading.Event | None = None
 ) -> Generator[Score, None, None]:
     """Do the same as `run` with one thread per answerer. Scores are yielded as soon as they are ready.
 
@@ -126,7 +128,7 @@ def _work(
     answerer: Answerer,
     groups: "queue.SimpleQueue[list[Sample]]",
     ready: _Ready,
-    mark: Mark,
+    mark: MarkFunction,
     halt: threading.Event,
 ) -> None:
     """Work on groups until there are none or the run halts; pass on an unexpected exception.
@@ -154,7 +156,7 @@ def _next(groups: "queue.SimpleQueue[list[Sample]]") -> list[Sample]:
         return []
 
 
-def _one(ask: Ask, sample: Sample, mark: Mark) -> Score:
+def _one(ask: Ask, sample: Sample, mark: MarkFunction) -> Score:
     started = time.perf_counter()
     try:
         reply = ask(sample)

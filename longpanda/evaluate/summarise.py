@@ -31,10 +31,10 @@ from longpanda.evaluate.summary import (
     COSTS,
     Depth,
     Failure,
-    Family,
+    FamilySummary,
     Length,
     Measure,
-    Options,
+    OptionsSummary,
     Summary,
     kind_shown,
     shortened,
@@ -91,16 +91,18 @@ def summarise(
     )
 
 
-def _options(askings: Sequence[Score]) -> Options:
+def _options(askings: Sequence[Score]) -> OptionsSummary:
     rotated = by_question(askings)
-    return Options(tuple(cells_of(rotated)), tuple(letter_use(askings)), rotated.unfinished)
+    return OptionsSummary(tuple(cells_of(rotated)), tuple(letter_use(askings)), rotated.unfinished)
 
 
-def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], measures: Sequence[Measure] = ()) -> Family:
+def _family(
+    name: str, group: Sequence[Score], minutes: tuple[float, ...], measures: Sequence[Measure] = ()
+) -> FamilySummary:
     guess, lengths, whole = chance(group), by_minutes(group), answered(group)
     row = {length: accuracy(scores) for length, scores in lengths.items()}
     kinds = {score.sample.facts.absent for score in group}
-    return Family(
+    return FamilySummary(
         name=name,
         chance=guess,
         exact=accuracy(group),

@@ -37,7 +37,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilySummary:
     """One family over all lengths.
 
     Args:
@@ -128,7 +128,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Options:
+class OptionsSummary:
     """Results of questions with lettered options in every rotation.
 
     Args:
@@ -164,15 +164,15 @@ class Summary:
     name: str
     configuration: dict[str, Any]
     minutes: tuple[float, ...]
-    overall: Family
-    families: tuple[Family, ...]
+    overall: FamilySummary
+    families: tuple[FamilySummary, ...]
     lengths: tuple[Length, ...]
     depths: tuple[Depth, ...]
     errors: tuple[tuple[str, str, int], ...]
     failures: tuple[Failure, ...]
     videos: int
     missing: int = 0
-    options: Options | None = None
+    options: OptionsSummary | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -180,7 +180,7 @@ class Summary:
         return self.overall.answered is not None
 
     @property
-    def rows(self) -> tuple[Family, ...]:
+    def rows(self) -> tuple[FamilySummary, ...]:
         """The families, followed by all families together if there are several."""
         return (*self.families, self.overall) if len(self.families) > 1 else self.families
 

@@ -58,9 +58,9 @@ def sections(models: Sequence[Summary], paired: Sequence[Paired] = ()) -> tuple[
 def tiles(model: Summary) -> tuple[Cell, ...]:
     """Return the main figures, each with its name in `about`; if nothing was answered, only the number of errors."""
     mean, overall = model.overall.averages.mean, model.overall
-    told = Cell(f"{overall.exact.errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors")
+    errors = Cell(f"{overall.exact.errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors")
     if not model.is_answered:
-        return (told,)
+        return (errors,)
     found = [Cell(percent_text(mean.value), interval_text(mean.interval), about="right, mean over lengths")]
     if (above := above_chance(mean, overall.chance)) is not None:
         note = f"{interval_text(above.interval)}; chance is {percent_text(overall.chance)}"
@@ -77,7 +77,7 @@ def tiles(model: Summary) -> tuple[Cell, ...]:
     if overall.exact.errors and overall.answered is not None:
         note = interval_text(overall.answered.interval)
         found.append(Cell(percent_text(overall.answered.value), note, about="right among answered"))
-    return (*found, told)
+    return (*found, errors)
 
 
 def _two(models: Sequence[Summary]) -> tuple[str, str]:
@@ -121,17 +121,17 @@ def _depths(model: Summary) -> Table:
 
 
 def _costs(model: Summary) -> Table:
-    told = [
+    reported = [
         (place, name)
         for place, (name, _) in enumerate(COSTS)
         if any(one.costs[place] is not None for one in model.lengths)
     ]
     rows = []
     for one in model.lengths:
-        values = ((name, one.costs[place]) for place, name in told)
+        values = ((name, one.costs[place]) for place, name in reported)
         costs = (Cell("not reported" if value is None else cost_text(name, value)) for name, value in values)
         rows.append((Cell(length_text(one.minutes)), share_cell(one.right), *costs))
-    return Table(("length", "right", *(name for _, name in told)), tuple(rows))
+    return Table(("length", "right", *(name for _, name in reported)), tuple(rows))
 
 
 def _sampler(model: Summary) -> Table:

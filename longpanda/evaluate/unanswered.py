@@ -16,7 +16,7 @@ _ENDS: Final = {
     ErrorKind.MALFORMED: {"tool_calls", "tool_use", "function_call"},
 }
 """Finish reasons of other replies: those of OpenAI, vLLM, TGI, Gemini, Mistral, DeepSeek, GLM and Anthropic."""
-_SAID: Final = {
+_PROBLEMS: Final = {
     ErrorKind.CUT: ("was cut off", "allow longer answers with --answer-tokens, or in the command"),
     ErrorKind.FILTERED: ("was withheld by a filter, or refused", "use another model if this happens again"),
     ErrorKind.FAILED: ("ended because the system failed", "ask again, and see its log if this happens again"),
@@ -34,9 +34,9 @@ def why_no_answer(reply: Reply) -> AnswererError | None:
     end = (reply.finish_reason or "").lower()
     if end and end not in _WHOLE:
         kind = next((kind for kind, ends in _ENDS.items() if end in ends), ErrorKind.CUT)
-        what, remedy = _SAID[kind]
-        said = f", after {reply.text[-_QUOTED:]!r}" if reply.text else ""
-        return AnswererError(f"the answer {what} ('{reply.finish_reason}'){said}", "a complete one", remedy, kind)
+        what, remedy = _PROBLEMS[kind]
+        quote = f", after {reply.text[-_QUOTED:]!r}" if reply.text else ""
+        return AnswererError(f"the answer {what} ('{reply.finish_reason}'){quote}", "a complete one", remedy, kind)
     if reply.text:
         return None
     found, remedy = "an empty answer", "ask again, and see the system's log if this happens again"

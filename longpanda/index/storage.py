@@ -16,11 +16,8 @@ SCALE_BYTES = 4
 def check(storage: str) -> None:
     """Raises ConfigError for an unknown storage."""
     if storage not in BYTES_PER_VALUE:
-        raise ConfigError(
-            f"storage '{storage}'",
-            f"one of {', '.join(BYTES_PER_VALUE)}",
-            nearest(storage, BYTES_PER_VALUE, is_listed=True),
-        )
+        expected = f"one of {', '.join(BYTES_PER_VALUE)}"
+        raise ConfigError(f"storage '{storage}'", expected, nearest(storage, BYTES_PER_VALUE, is_listed=True))
 
 
 def bytes_per_token(storage: str, width: int) -> int:

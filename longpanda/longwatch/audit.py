@@ -77,14 +77,14 @@ def _at(watched: Watched, depths: Seconds) -> Watched:
     return watched.of([watched.sights[i] for i in dict.fromkeys(places.tolist()) if i >= 0])
 
 
-def shuffled(watched: Watched, rng: np.random.Generator) -> Watched:
+def shuffled_frames(watched: Watched, rng: np.random.Generator) -> Watched:
     """Put all frames in random order, at the original times."""
     order = rng.permutation(len(watched.sights))
     times = [moment for moment, _ in watched.sights]
     return watched.of([(moment, watched.sights[i][1]) for moment, i in zip(times, order, strict=True)])
 
 
-def reversed_(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+def reversed_frames(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
     """Reverse the order of the frames, at the original times."""
     times = [moment for moment, _ in watched.sights]
     sights = [sight for _, sight in reversed(watched.sights)]
@@ -107,8 +107,8 @@ CONTROLS: Final = (
     Control("single frame", single, lambda family, minutes: True),  # noqa: ARG005
     Control("eight frames", eight, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
     Control("eight, ends", ends, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
-    Control("shuffled", shuffled, lambda family, minutes: family.needs_order),  # noqa: ARG005
-    Control("reversed", reversed_, lambda family, minutes: family.needs_direction),  # noqa: ARG005
+    Control("shuffled", shuffled_frames, lambda family, minutes: family.needs_order),  # noqa: ARG005
+    Control("reversed", reversed_frames, lambda family, minutes: family.needs_direction),  # noqa: ARG005
 )
 BAG: Final = Control("bag", lambda watched, rng: watched, lambda family, minutes: not family.one_look)  # noqa: ARG005
 BOUNDED: Final = (*CONTROLS, BAG)

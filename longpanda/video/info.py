@@ -35,8 +35,7 @@ class VideoInfo:
             times. For a file without times, this is the rate that its pictures are assumed to have.
         duration_seconds: length of the video track, from second 0 (see `decode`) to the end of its last picture, by its
             packets.
-        promised_seconds: the same by the header, which is longer where a file has been cut, and may be wrong; 0 where
-            no header says it.
+        promised_seconds: the same by the header; more if the file has been cut, and may be wrong; 0 if not given.
         frames_promised: pictures according to the header (hidden ones of an edit list included), None if unknown.
         has_audio: whether there is an audio track.
         stream_index: index of the video stream in the file.

@@ -16,7 +16,7 @@ from longpanda.types import Facts, Sample
 
 
 @dataclass(frozen=True)
-class Ask:
+class QuestionSpec:
     """A question before its wording and answer: a template and the values of its fields.
 
     Args:
@@ -73,7 +73,7 @@ class Family(ABC):
     one_look: ClassVar[bool] = False
 
     @abstractmethod
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:
         """Return the questions about a scene: those on its topics or, if it has none, all that it can answer.
 
         `rng` affects only the wording.
@@ -87,7 +87,7 @@ class Family(ABC):
         """Return all questions of this family about a scene, with their answers; [] for a scene in another room."""
         if scene.room != self.room:
             return []
-        return [self._sample(scene, ask) for ask in self.asks(scene, rng)]
+        return [self._sample(scene, spec) for spec in self.question_specs(scene, rng)]
 
     def understand(self, question: str) -> tuple[str, dict[str, str]] | None:
         """Return the template and the fields of a question of this family, or None for any other question."""
@@ -117,19 +117,19 @@ class Family(ABC):
         texts = (*(re.sub(_FIELD, "", text) for text in self.templates.values()), *self.answers)
         return {word for text in texts for word in split_words(text)}
 
-    def _sample(self, scene: Scene, ask: Ask) -> Sample:
-        found = self.answer(scene, ask.template, ask.fields)
-        known = ask.facts.chance is not None or ask.facts.training_only
+    def _sample(self, scene: Scene, spec: QuestionSpec) -> Sample:
+        found = self.answer(scene, spec.template, spec.fields)
+        known = spec.facts.chance is not None or spec.facts.training_only
         facts = replace(
-            ask.facts,
-            template=ask.template,
-            chance=ask.facts.chance if known else self.chance,
+            spec.facts,
+            template=spec.template,
+            chance=spec.facts.chance if known else self.chance,
             scene_seed=scene.seed,
             instruction=self.instruction,
             absent=found.target == NEVER,
         )
         return Sample(
-            question=self.templates[ask.template].format(**ask.fields),
+            question=self.templates[spec.template].format(**spec.fields),
             target=found.target,
             family=self.name,
             video=scene.name,

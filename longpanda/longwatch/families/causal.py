@@ -6,7 +6,7 @@ import numpy as np
 
 from longpanda.longwatch.answers import Choice
 from longpanda.longwatch.events import Effect, Event, Pull
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import EFFECTS, LEVERS
 
@@ -38,13 +38,13 @@ class Causal(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic."""
-        asks = []
+        specs = []
         for subject in scene.chances(self.name):
             lever, _, lamp = subject.partition(" ")
-            asks.append(Ask("pull", {"lever": lever, "lamp": lamp}) if lamp else Ask(subject, {}))
-        return asks
+            specs.append(QuestionSpec("pull", {"lever": lever, "lamp": lamp}) if lamp else QuestionSpec(subject, {}))
+        return specs
 
     def answers_to(self, template: str) -> tuple[str, ...]:
         """Return the effects and "nothing", or the levers."""

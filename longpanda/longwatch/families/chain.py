@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.events import Card
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never, title_fields
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never, title_fields
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import NUMBERS
 
@@ -20,9 +20,9 @@ class Chain(Family):
     }
     answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic, the card at which to start."""
-        return [Ask("last", title_fields(title)) for title in scene.chances(self.name)]
+        return [QuestionSpec("last", title_fields(title)) for title in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return the number on the last card; the evidence is every card of the chain."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Ask, Family, Found
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import LAMP_COLOURS, OBJECTS
 from longpanda.types import Facts
@@ -28,14 +28,14 @@ class Count(Family):
     needs_order: ClassVar[bool] = True
     adds_up: ClassVar[tuple[str, ...]] = ("lamp", "object")
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per lamp colour and per object that is a topic, or none if there are no topics."""
         chances = scene.chances(self.name)
         if not chances:
             return []
-        lamps = [Ask("lamp", {"colour": colour}, _facts(chances, colour)) for colour in LAMP_COLOURS]
+        lamps = [QuestionSpec("lamp", {"colour": colour}, _facts(chances, colour)) for colour in LAMP_COLOURS]
         things = [thing for thing in OBJECTS if thing in chances]
-        return lamps + [Ask("object", {"thing": thing}, _facts(chances, thing)) for thing in things]
+        return lamps + [QuestionSpec("object", {"thing": thing}, _facts(chances, thing)) for thing in things]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
         """Return the count, in digits."""

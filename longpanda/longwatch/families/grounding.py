@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.answers import Span, clock
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never, title_fields
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never, title_fields
 from longpanda.longwatch.scene import Scene
 
 SHORT_SECONDS = 6.0
@@ -24,9 +24,9 @@ class Grounding(Family):
     instruction: ClassVar[str] = "Answer with mm:ss - mm:ss alone, or with 'never' if it was not shown."
     kind: ClassVar[Span] = Span()
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic."""
-        return [Ask("when", title_fields(title)) for title in scene.chances(self.name)]
+        return [QuestionSpec("when", title_fields(title)) for title in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return start and end to the nearest second, or to the nearest tenth for a short event."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Ask, Family, Found, never, number_on, title_fields
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec, never, number_on, title_fields
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import NUMBERS
 
@@ -22,9 +22,9 @@ class Multikey(Family):
     answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
     one_look: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic."""
-        return [Ask("number", title_fields(title)) for title in scene.chances(self.name)]
+        return [QuestionSpec("number", title_fields(title)) for title in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return the number."""

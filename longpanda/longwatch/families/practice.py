@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.answers import Choice
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import CARD_COLOURS, LAMP_COLOURS, SHAPES
 
@@ -19,10 +19,10 @@ class ShapeOfColour(Family):
     answers: ClassVar[tuple[str, ...]] = SHAPES
     kind: ClassVar[Choice] = Choice(SHAPES)
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per colour that exactly one card has."""
         colours = [card.colour for card in scene.cards]
-        return [Ask("shape", {"colour": colour}) for colour in colours if colours.count(colour) == 1]
+        return [QuestionSpec("shape", {"colour": colour}) for colour in colours if colours.count(colour) == 1]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return the shape."""
@@ -38,10 +38,10 @@ class ColourOfNumber(Family):
     answers: ClassVar[tuple[str, ...]] = CARD_COLOURS
     kind: ClassVar[Choice] = Choice(CARD_COLOURS)
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per card whose number no other card has."""
         numbers = [card.number for card in scene.cards]
-        return [Ask("colour", {"number": str(number)}) for number in numbers if numbers.count(number) == 1]
+        return [QuestionSpec("colour", {"number": str(number)}) for number in numbers if numbers.count(number) == 1]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return the colour."""
@@ -57,9 +57,9 @@ class CardCount(Family):
     templates: ClassVar[dict[str, str]] = {"cards": "How many cards were shown?"}
     answers: ClassVar[tuple[str, ...]] = tuple(str(count) for count in range(10))
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question for the scene."""
-        return [Ask("cards", {})] if len(scene.cards) < 10 else []
+        return [QuestionSpec("cards", {})] if len(scene.cards) < 10 else []
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return the count, in digits."""
@@ -75,9 +75,9 @@ class LampColour(Family):
     answers: ClassVar[tuple[str, ...]] = (*LAMP_COLOURS, "off")
     kind: ClassVar[Choice] = Choice((*LAMP_COLOURS, "off"))
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question for a scene with at most one lamp colour."""
-        return [Ask("lamp", {})] if len({lamp.colour for lamp in scene.lamps}) <= 1 else []
+        return [QuestionSpec("lamp", {})] if len({lamp.colour for lamp in scene.lamps}) <= 1 else []
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return the colour."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from longpanda.longwatch.answers import AnswerKind, Choice, clock, seconds_in
 from longpanda.longwatch.events import Gauge
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.types import Facts
 
@@ -35,15 +35,15 @@ class Rate(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic: "more 0 2" compares the first and third rise, "steps 1" is the second."""
         lit = [_moment(gauge) for gauge in scene.of(Gauge)]
-        asks = []
+        specs = []
         for subject, chance in scene.chances(self.name).items():
             template, *rises = subject.split(" ")
             times = [lit[2 * int(rise) + at] for rise in rises for at in (0, 1)]
-            asks.append(Ask(template, dict(zip(_TIMES, times, strict=False)), Facts(chance=chance)))
-        return asks
+            specs.append(QuestionSpec(template, dict(zip(_TIMES, times, strict=False)), Facts(chance=chance)))
+        return specs
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return "first" or "second", or the number of steps."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.answers import TitleList
-from longpanda.longwatch.families.base import Ask, Family, Found
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import TITLES
 
@@ -22,9 +22,9 @@ class Sequence(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic."""
-        return [Ask("list", {"cards": subject}) for subject in scene.chances(self.name)]
+        return [QuestionSpec("list", {"cards": subject}) for subject in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return the titles in order."""

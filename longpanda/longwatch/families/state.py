@@ -6,7 +6,7 @@ import numpy as np
 
 from longpanda.longwatch.answers import Choice, clock, seconds_in
 from longpanda.longwatch.events import Move
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import OBJECTS, PLACES
 from longpanda.types import Facts
@@ -30,17 +30,19 @@ class State(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic, or per object that was seen if there are no topics."""
         moves = {thing: [move for move in scene.moves if move.thing == thing] for thing in OBJECTS}
-        asks = []
+        specs = []
         for subject in scene.chances(self.name) or [thing for thing in OBJECTS if moves[thing]]:
             thing, _, after = subject.partition(" ")
             if not after:
-                asks.append(Ask("place", {"thing": thing}, Facts(moves=len(moves[thing]))))
+                specs.append(QuestionSpec("place", {"thing": thing}, Facts(moves=len(moves[thing]))))
             else:
-                asks.append(Ask("then", {"thing": thing, "time": _hidden(*moves[thing][int(after) - 1 :][:2])}))
-        return asks
+                specs.append(
+                    QuestionSpec("then", {"thing": thing, "time": _hidden(*moves[thing][int(after) - 1 :][:2])})
+                )
+        return specs
 
     def answers_to(self, template: str) -> tuple[str, ...]:
         """Return the boxes; "never" only for the end, since other moments lie between two moves."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from longpanda.longwatch.answers import Slots
 from longpanda.longwatch.events import Hold
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import CARD_COLOURS
 from longpanda.types import Facts
@@ -39,10 +39,10 @@ class Story(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic, with the names of all who had the object in alphabetical order."""
         people = {thing: sorted({hold.colour for hold in _holds(scene, thing)}) for thing in scene.chances(self.name)}
-        return [Ask("who", {"thing": thing}, Facts(people=tuple(names))) for thing, names in people.items()]
+        return [QuestionSpec("who", {"thing": thing}, Facts(people=tuple(names))) for thing, names in people.items()]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
         """Return three colours; the evidence is every time that the object was held."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.events import Visitor
-from longpanda.longwatch.families.base import Ask, Family, Found
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import SIDES
 
@@ -33,10 +33,10 @@ class Visitors(Family):
     needs_order: ClassVar[bool] = True
     adds_up: ClassVar[tuple[str, ...]] = ("again",)
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic, such as "again left"."""
         asked = [subject.split(" ") for subject in scene.chances(self.name)]
-        return [Ask(template, {"side": side}) for template, side in asked]
+        return [QuestionSpec(template, {"side": side}) for template, side in asked]
 
     def answers_to(self, template: str) -> tuple[str, ...]:
         """Return the counts that occur in the hall."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from longpanda.longwatch.answers import Spelled
 from longpanda.longwatch.events import Word
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import WORDS
 
@@ -27,10 +27,10 @@ class Text(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
         """Return one question per topic, such as "after panda"."""
         asked = [subject.split(" ") for subject in scene.chances(self.name)]
-        return [Ask(template, {"word": word}) for template, word in asked]
+        return [QuestionSpec(template, {"word": word}) for template, word in asked]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
         """Return the word; the evidence is both words."""
