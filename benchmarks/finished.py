@@ -40,8 +40,8 @@ def keep(path: Path, configuration: dict[str, Any], samples: Sequence[Sample], r
         samples: the questions.
         run: the run, with one score per sample in any order.
     """
-    by_question = {(score.sample.video, score.sample.question): score for score in run.scores}
-    scores = [by_question[sample.video, sample.question] for sample in samples]
+    by_question = {score.sample.key: score for score in run.scores}
+    scores = [by_question[sample.key] for sample in samples]
     marks = "".join("x" if score.error else str(int(score.value)) for score in scores)
     about = {"configuration": configuration, "questions_sha256": _sha256(samples)}
     run_itself = {name: value for name, value in vars(run).items() if name != "scores"}

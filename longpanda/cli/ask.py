@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_answer_tokens(parser)
     parser.add_argument("--explain", action="store_true", help="print how many frames and tokens are used, and why")
     parser.add_argument("--evidence", action="store_true", help="print the times in the video that support each answer")
-    parser.add_argument("--verify", action="store_true", help="ask again with only the evidence, and without it")
+    parser.add_argument(
+        "--verify", action="store_true", help="ask twice more: with the evidence alone, and with everything else"
+    )
     parser.add_argument("--thumbnails", type=Path, metavar="DIR", help="write thumbnails of the evidence to a folder")
     parser.add_argument(
         "--keep-prefix",

@@ -30,7 +30,7 @@ CODES: Final = {
     Code.INCOMPLETE: "longwatch run left questions without an answer; the same command asks them again",
     Code.HUNG_UP: "the terminal was closed (SIGHUP)",
     Code.INTERRUPTED: "stopped by Ctrl-C; run index, train or longwatch again to resume",
-    Code.BROKEN_PIPE: "the reader of the output closed it, as in: longpanda probe film.mp4 | head -1",
+    Code.BROKEN_PIPE: "the program reading the output closed the pipe, for example: longpanda probe film.mp4 | head -1",
     Code.TERMINATED: "stopped by SIGTERM, with the same effect as Ctrl-C",
 }
 """Meanings of the exit codes, for `--help` and docs/command_line.md."""

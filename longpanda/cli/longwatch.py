@@ -1,4 +1,4 @@
-"""Make and check LongWatch suites, generated films of 3 to 120 minutes with questions, and score any system on them."""
+"""Make and check LongWatch suites (generated films of 3 to 120 minutes with questions) and score any system on them."""
 
 import argparse
 import os

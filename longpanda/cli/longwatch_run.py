@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--retry-errors",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="ask questions again that ended in an error, or not (default: ask again)",
+        help="whether to re-ask questions that ended in an error (default: re-ask)",
     )
     add(
         "--unverified",

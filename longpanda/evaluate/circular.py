@@ -71,7 +71,8 @@ def judged(scores: Sequence[Score]) -> Sequence[Score]:
 def _as_one(rotations: Sequence[Score], value: float) -> Score:
     shown = min(rotations, key=lambda score: (score.value, score.sample.rotation))
     error, kind = next(((score.error, score.error_kind) for score in rotations if score.error is not None), (None, ""))
-    sample = replace(shown.sample, question=shown.sample.stem, target=shown.sample.answer)
+    stem, answer = shown.sample.stem, shown.sample.answer
+    sample = replace(shown.sample, question=stem, target=answer, rotation=None)  # one key, whichever is shown
     return replace(shown, value=value, partial=value, sample=sample, error=error, error_kind=kind)
 
 

@@ -121,7 +121,9 @@ class Store:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise IndexFileError(f"'{path}' cannot be read ({error})", expected, "make the index again") from error
         found = f"'{folder}' is an index of version {version}"
-        raise IndexFileError(found, f"version {VERSION}, of this longpanda", "index the video again with this version")
+        raise IndexFileError(
+            found, f"version {VERSION}, of this longpanda", "delete it, or use another --out, and index the video again"
+        )
 
     def clear(self) -> None:
         """Remove temporary files of a killed writer. Only the process that holds the folder may call this."""

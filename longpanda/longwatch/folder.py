@@ -79,8 +79,12 @@ def open_folder(plan: FolderPlan, folder: Path) -> None:
 
 
 def complete(plan: FolderPlan, folder: Path) -> None:
-    """Write the questions, then the manifest, which marks the suite as complete. All videos must exist."""
-    write_atomic(folder / QUESTIONS, questions_jsonl(plan))
+    """Write the questions, then the manifest, which marks the suite as complete. All videos must exist.
+
+    The same questions in the form of an older version stay as they are: results name the suite by its hash.
+    """
+    if not holds_questions(plan, folder):
+        write_atomic(folder / QUESTIONS, questions_jsonl(plan))
     hashes = {name: file_sha256(folder / name) for name in [QUESTIONS, *_names(plan)]}
     write_atomic(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
 
@@ -88,6 +92,18 @@ def complete(plan: FolderPlan, folder: Path) -> None:
 def questions_jsonl(plan: FolderPlan) -> str:
     """Return all questions as JSON Lines."""
     return "".join(json.dumps(asdict(sample)) + "\n" for sample in plan.samples())
+
+
+def holds_questions(plan: FolderPlan, folder: Path) -> bool:
+    """Return whether the folder holds exactly the plan's questions, in the form of this version or an older one."""
+    try:
+        return _read(folder / QUESTIONS) == list(plan.samples())
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _read(path: Path) -> list[Sample]:
+    return [Sample.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def read_questions(folder: Path) -> list[Sample]:
@@ -100,7 +116,7 @@ def read_questions(folder: Path) -> list[Sample]:
     path = folder / QUESTIONS
     require_made(path, read_hashes(folder).get(QUESTIONS))
     try:
-        samples = [Sample.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        samples = _read(path)
     except (ValueError, TypeError, KeyError) as error:
         found = f"'{path}' holds no questions ({error})"
         raise ConfigError(found, "the questions that make wrote", "make the suite again") from error

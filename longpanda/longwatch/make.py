@@ -1,6 +1,5 @@
 """Film a suite into its folder with several processes, and verify a suite against its plan."""
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from longpanda.errors import ConfigError
 from longpanda.longwatch.film import Film, file_sha256, film, raw_sha256, read_film
-from longpanda.longwatch.folder import QUESTIONS, claimed, complete, open_folder, questions_jsonl
+from longpanda.longwatch.folder import QUESTIONS, claimed, complete, holds_questions, open_folder
 from longpanda.longwatch.manifest import MANIFEST, VIDEOS, difference, read_hashes
 from longpanda.longwatch.suite import Entry, SuitePlan
 
@@ -65,8 +64,7 @@ def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
     """
     plan = SuitePlan.read(folder)
     hashes = read_hashes(folder)
-    questions = hashlib.sha256(questions_jsonl(plan).encode()).hexdigest()
-    other = "" if hashes.get(QUESTIONS) == questions else "different from the plan"
+    other = "" if holds_questions(plan, folder) else "different from the plan"
     yield QUESTIONS, difference(folder / QUESTIONS, hashes.get(QUESTIONS)) or other
     for entry in plan.entries:
         record, video = (f"{VIDEOS}/{entry.name}{end}" for end in (".json", ".mp4"))

@@ -51,7 +51,14 @@ def rows_of(samples: Sequence[Sample]) -> list[dict[str, Any]]:
 
 
 def sample_of(row: Mapping[str, Any]) -> Sample:
-    """Return the sample from which a row was made."""
+    """Return the sample from which a row was made.
+
+    Raises:
+        ConfigError: the row is from an export of an older version.
+    """
+    if missing := [name for name in COLUMNS if name not in row]:
+        found = f"a row without {', '.join(missing)}"
+        raise ConfigError(found, "an export of version 2", "export the suite again with this version")
     facts = {name: row[name] for name in _FACTS} | {"people": tuple(row["people"])}
     return Sample(
         question=row["question"],

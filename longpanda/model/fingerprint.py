@@ -14,7 +14,7 @@ RATE = ("grid", "pool_frames")
 
 
 def fingerprint_parts(config: PreTrainedConfig, module: nn.Module) -> Iterator[bytes]:
-    """Yield bytes that are equal if and only if a module's sizes and weights are.
+    """Yield bytes by which modules of other sizes or weights differ.
 
     Weights are compared as bfloat16, so that a model in float32 on one machine equals the same model in bfloat16 on
     another.

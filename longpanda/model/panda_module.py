@@ -9,8 +9,8 @@ class PandaModule(nn.Module, ABC):
     """A module that initialises its own parameters and constants.
 
     The constructor sets initial values for a module that is used alone. `LongPandaForConditionalGeneration` calls
-    `reset_parameters` on every module, children first: for a new model, and after loading for whatever the checkpoint
-    does not contain.
+    `reset_parameters` on each of these modules, children first: for a new model, and after loading for whatever the
+    checkpoint does not contain.
     """
 
     @abstractmethod

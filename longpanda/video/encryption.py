@@ -22,7 +22,7 @@ def is_encrypted(source: Source, table: PacketTable, has_pictures: bool) -> bool
 
 
 def _is_scrambled(source: Source) -> bool:
-    """Whether packets of the stream have a transport_scrambling_control (ISO/IEC 13818-1, 2.4.3.3)."""
+    """Whether a packet of the stream is scrambled, by transport_scrambling_control (ISO/IEC 13818-1, 2.4.3.3)."""
     with open(source.path, "rb") as file:
         head = file.read(_HEAD_BYTES)
     places = ((size, start) for size in _PACKET_BYTES for start in range(size))

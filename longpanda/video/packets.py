@@ -38,7 +38,7 @@ class PacketTable:
         sizes: int64 [N], in bytes.
         marks: uint8 [N], bits `KEY` (a keyframe by the container), `HIDDEN` (by an edit list), `CORRUPT`, `EMPTY`.
         errors: numbers of the packets before which part of the file could not be read.
-        is_encrypted: whether some packets are encrypted.
+        is_encrypted: whether some packets are encrypted; there is no key.
         headers: codec headers that change within the file: the number of the first packet, and PyAV's side data.
     """
 

@@ -5,6 +5,7 @@ import pytest
 from longpanda.errors import ConfigError
 from longpanda.evaluate.circular import by_question, cells_of, judged, letter_use
 from longpanda.evaluate.metrics import accuracy
+from longpanda.evaluate.paired import pair
 from longpanda.evaluate.report import Report, markdown, page
 from longpanda.evaluate.summarise import summarise
 from longpanda.types import Facts, Reply, Sample, Score
@@ -107,3 +108,12 @@ def test_the_report_shows_both_and_the_letters_and_nothing_without_options():
     assert "| A | 62.5% | 25.0% |" in text
     assert "in every rotation" in page(_report(judged(askings), askings))
     assert "in every rotation" not in page(_report(judged(askings)))
+
+
+def test_two_systems_are_compared_on_all_questions_whichever_rotation_each_missed():
+    always = [one for number in range(6) for one in _askings(number, RIGHT)]
+    missed = {1: "BABC", 3: "CADC", 5: "BACC"}
+    at_times = [one for number in range(6) for one in _askings(number, missed.get(number, RIGHT))]
+    everything = pair(judged(always), judged(at_times))[0].found
+    assert (everything.questions, everything.difference) == (6, -0.5)
+    assert {score.sample.rotation for score in judged(at_times)} == {None}

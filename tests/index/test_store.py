@@ -25,7 +25,7 @@ def index(panda, film, tmp_path):
 def test_an_index_of_another_version_is_neither_asked_nor_continued(panda, film, index, version):
     header = index / "header.json"
     header.write_text(json.dumps(json.loads(header.read_text()) | {"version": version}))
-    found = f"an index of version {version}; expected version {VERSION}, .*; index the video again"
+    found = f"an index of version {version}; expected version {VERSION}, .*; delete it, or use another --out, and"
     with pytest.raises(IndexFileError, match=found):
         panda.watch(index)
     with pytest.raises(IndexFileError, match=found):

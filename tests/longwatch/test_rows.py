@@ -43,3 +43,9 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
         with pytest.raises(ConfigError, match=r"pip install 'longpanda\[export\]'"):
             refused()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_row_of_an_older_export_is_refused():
+    row = {name: value for name, value in rows_of(SAMPLES[:1])[0].items() if name not in ("moves", "people")}
+    with pytest.raises(ConfigError, match=r"a row without moves, people; .* export the suite again"):
+        sample_of(row | {"extra": "{}"})

@@ -2,6 +2,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from longpanda.errors import ConfigError
 from longpanda.files import exclusive_lock
 from longpanda.longwatch import FAMILIES
-from longpanda.longwatch.film import read_film
+from longpanda.longwatch.film import file_sha256, read_film
 from longpanda.longwatch.folder import questions_jsonl, read_questions
 from longpanda.longwatch.make import make, verify
 from longpanda.longwatch.suite import SuitePlan
@@ -266,3 +267,24 @@ def test_half_a_suite_is_not_read(tmp_path):
 
 def test_questions_do_not_depend_on_the_films():
     assert questions_jsonl(PLAN) == questions_jsonl(replace(PLAN, size_px=448, crf=20))
+
+
+def test_questions_in_the_form_of_an_older_version_are_the_same_questions(suite, tmp_path):
+    folder = shutil.copytree(suite, tmp_path / "old")
+    lines = [json.loads(line) for line in (folder / "questions.jsonl").read_text().splitlines()]
+    for line in lines:
+        facts = {
+            name: value for name, value in line.pop("facts").items() if value not in ("", []) and value is not False
+        }
+        line["metadata"] = facts | ({"people": ", ".join(facts["people"])} if "people" in facts else {})
+        for name in ("id", "choices", "rotation", "stem"):
+            del line[name]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["questions.jsonl"] = file_sha256(folder / "questions.jsonl")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    before = {path.name: path.read_bytes() for path in folder.glob("*.json*")}
+    assert not [name for name, problem in verify(folder) if problem]
+    list(make(PLAN, folder))
+    assert {path.name: path.read_bytes() for path in folder.glob("questions.jsonl")}.items() <= before.items()
+    assert read_questions(folder) == read_questions(suite)
