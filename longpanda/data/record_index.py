@@ -74,8 +74,8 @@ class RecordIndex:
 
 
 def default_cache() -> Path:
-    """Where indexes are kept if a recipe does not say: longpanda/annotations in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longpanda" / "annotations"
+    """Where indexes are kept if a recipe does not say: .cache/longpanda/annotations in the user's home folder."""
+    return Path.home() / ".cache" / "longpanda" / "annotations"
 
 
 def open_index(path: Path, cache: Path) -> RecordIndex | None:
