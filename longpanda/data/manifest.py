@@ -107,6 +107,11 @@ class Manifest:
         return replace(facts, fps=file.fps, duration_seconds=facts.duration_seconds * facts.fps / file.fps)
 
 
+def manifest_folder(mixture: Path) -> Path:
+    """Where the manifest of a mixture is, if nothing else is said: beside its yaml, under its name."""
+    return mixture.with_suffix(".manifest")
+
+
 def prepare(
     mixture: Mixture,
     indexes: Sequence[RecordIndex],
