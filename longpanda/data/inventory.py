@@ -180,4 +180,12 @@ def _row(name: str, sources: Sequence[SourceInventory]) -> tuple[str, ...]:
     doubtful = [sum(getattr(one, key) for one in sources) for key in ("cut", "short")]
     share = f"{usable / records:.1%}" if records else "-"
     counts = (f"{count:,}" for count in kinds)
-    return name, f"{records:,}", f"{usable:,}", share, *counts, f"{hours:,.2f}", *(f"{count:,}" for count in doubtful)
+    return (
+        name,
+        f"{records:,}",
+        f"{usable:,}",
+        share,
+        *counts,
+        f"{hours:,.2f}" if hours >= 1 else f"{hours:.2g}",
+        *(f"{count:,}" for count in doubtful),
+    )

@@ -54,7 +54,7 @@ def test_every_file_is_looked_at_once_and_kept(mixed, tmp_path):
                     continue
                 file = find_media(media, source)
                 looked, kept = probe_media(file), Manifest.open(made.folder).facts(media, source)
-                for name in ("path", "kind", "fault", *manifests._NUMBERS):
+                for name in ("path", "kind", *manifests._WORDS, *manifests._NUMBERS):
                     assert getattr(kept, name) == getattr(looked, name), name
     assert made.facts(Media("video", "films/gone.mp4"), mixture.sources[0]).fault is MediaFault.MISSING
 
