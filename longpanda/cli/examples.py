@@ -1,4 +1,4 @@
-"""Commands to begin with, for the help of every verb and step; a test parses each of them."""
+"""Example commands for the help of every verb and step. A test parses each of them."""
 
 from typing import Final
 
@@ -64,9 +64,9 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "longwatch export": ("longpanda longwatch export runs/suite --out runs/data-set",),
 }
-"""By the words that name a verb or step; "" is the program."""
+"""Keys are the words of a verb or step; "" is the program itself."""
 
 
 def examples(words: str) -> str:
-    """What stands below the options of a verb or step, or of the program."""
+    """Return the examples of a verb or step, as they follow the options in its help."""
     return "\n".join(["examples:", *(f"  {command}" for command in EXAMPLES[words])])
