@@ -74,6 +74,68 @@ def test_bad_records_and_bad_media_are_told_apart(tmp_path):
     assert all("'" in one.message for one in found.first.values()), "each names its file"
 
 
+def _said(*turns, **media):
+    return {**media, "conversations": [{"from": role, "value": text} for role, text in turns]}
+
+
+ASKED, TOLD = ("human", "<image>\nx"), ("gpt", "y")
+FILM = {"video": "film.mp4"}
+PROBLEMS = {  # what may be wrong with a record: the record, and what becomes of it
+    "a missing file": (_said(ASKED, TOLD, video="gone.mp4"), "missing"),
+    "a part behind the end": (_said(ASKED, TOLD, **FILM, start=30.0, end=40.0), "annotated part begins behind the end"),
+    "a start behind the end": (_said(ASKED, TOLD, **FILM, start=8.0, end=4.0), "span"),
+    "no placeholder": (_said(("human", "none here"), TOLD, **FILM), "placeholder count"),
+    "<video> in place of <image>": (_said(("human", "<video>\nx"), TOLD, **FILM), ""),
+    "two placeholders, one video": (_said(("human", "<image>\n<image>\nx"), TOLD, **FILM), "placeholder count"),
+    "an assistant that begins": (_said(("gpt", "hello"), ASKED, TOLD, **FILM), "turns"),
+    "an empty answer": (_said(ASKED, ("gpt", ""), **FILM), "empty answer"),
+    "an empty conversation": (_said(**FILM), "turns"),
+    "an image that is null": (_said(("human", "hello"), TOLD, image=None), ""),
+    "image and video": (_said(ASKED, TOLD, **FILM, image="a.jpg"), "media"),
+    "a video in a list": (_said(ASKED, TOLD, video=["film.mp4"]), ""),
+    "a path out of the root": (_said(ASKED, TOLD, video="../../etc/passwd"), "path"),
+    "a placeholder in text": (
+        _said(("human", "<image>\nthe literal <image> tag"), ("gpt", "It is <image>."), **FILM),
+        "",
+    ),
+    "3 images, 2 placeholders": (
+        _said(("human", "<image>\n<image>\nx"), TOLD, image=["a.jpg"] * 3),
+        "placeholder count",
+    ),
+    "roles of chat completions": (_said(("user", "<image>\nx"), ("assistant", "y"), **FILM), ""),
+    "no conversation": (dict(FILM), "turns"),
+}
+
+
+def test_every_problem_is_used_as_it_is_meant_or_counted_by_its_reason(tmp_path):
+    write_film(tmp_path / "media/film.mp4", 120)
+    write_picture(tmp_path / "media/a.jpg")
+    write_records(tmp_path / "a.jsonl", [line for line, _ in PROBLEMS.values()])
+    (tmp_path / "m.yaml").write_text("datasets: [{json_path: a.jsonl, data_root: media}]")
+    told = []
+    *_, (found,) = _taken(tmp_path / "m.yaml", tmp_path, tell=told.append)
+    reasons = {one.record: one.reason for one in told}
+    for number, (name, (_, reason)) in enumerate(PROBLEMS.items(), 1):
+        assert reasons.get(number, "") == reason, name
+    assert found.usable_records + len(told) == found.records == 17, "nothing is lost, and nothing put in its place"
+
+
+def test_the_stored_problems_are_those(tmp_path):
+    path = EXAMPLES / "annotations/problem_records.jsonl"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not in ../shared/data/examples")
+    stored = [json.loads(line) for line in path.read_text().splitlines()]
+    (tmp_path / "media").mkdir()
+    for folder, name in (("video", "clip_12s.mp4"), ("image", "a.jpg"), ("image", "b.png")):
+        (tmp_path / "media" / name).symlink_to(EXAMPLES / "media" / folder / name)
+    write_records(tmp_path / "a.jsonl", stored)
+    (tmp_path / "m.yaml").write_text("datasets: [{json_path: a.jsonl, data_root: media}]")
+    told = []
+    _taken(tmp_path / "m.yaml", tmp_path, tell=told.append)
+    reasons = {one.record: one.reason for one in told}
+    assert [reasons.get(number, "") for number in range(1, 18)] == [reason for _, reason in PROBLEMS.values()]
+
+
 def test_videos_that_are_shorter_than_said_are_counted(tmp_path):
     film = write_film(tmp_path / "media/film.mkv", 300)
     (tmp_path / "media/cut.mkv").write_bytes(film.read_bytes()[: film.stat().st_size // 2])
