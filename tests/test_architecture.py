@@ -39,7 +39,7 @@ HOMES = {
     ("av", "torchcodec", "decord", "cv2", "imageio"): ("video/",),
     ("fastapi", "starlette", "uvicorn"): ("serve/",),
     ("matplotlib",): ("study/figures.py", "evaluate/figure.py"),
-    ("jinja2",): ("evaluate/report.py", "processing/templates.py"),
+    ("jinja2",): ("evaluate/report.py", "data/page.py", "processing/templates.py"),
     ("httpx", "httpx2", "requests", "urllib3", "openai"): ("evaluate/endpoint.py",),
     ("argparse", "tqdm", "shtab", "rich", "tyro"): ("cli/",),
 }

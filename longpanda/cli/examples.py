@@ -26,6 +26,18 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "torchrun --nproc-per-node 2 -m longpanda train nano",
         "longpanda train --fields",
     ),
+    "data": (
+        "longpanda data prepare stage3.yaml --places places.yaml",
+        "longpanda data show stage3.yaml --places places.yaml --html stage3.html",
+    ),
+    "data prepare": (
+        "longpanda data prepare mine.yaml",
+        "longpanda data prepare stage3.yaml --annotations annotations --root k710=videos/k710 --leave-out",
+    ),
+    "data show": (
+        "longpanda data show mine.yaml --html mine.html --model runs/mine/model --max-frames 64",
+        "longpanda data show stage3.yaml --places places.yaml --json",
+    ),
     "info": ("longpanda info nano", "longpanda info runs/mine/model --json"),
     "probe": ("longpanda probe film.mp4", "longpanda probe film.mp4 --json"),
     "longwatch": (

@@ -10,7 +10,7 @@ from itertools import pairwise, takewhile
 from typing import Any, NoReturn
 
 from longpanda import __version__
-from longpanda.cli import ask, chat, demo, ending, index, info, longwatch, probe, signals, streams, train
+from longpanda.cli import ask, chat, data, demo, ending, index, info, longwatch, probe, signals, streams, train
 from longpanda.cli.examples import examples
 from longpanda.cli.recipes import listed_in_help
 from longpanda.cli.shell_completion import SHELLS, PrintCompletion, parsers
@@ -26,6 +26,7 @@ VERBS = {
     "chat": chat,
     "demo": demo,
     "train": train,
+    "data": data,
     "info": info,
     "probe": probe,
     "longwatch": longwatch,
