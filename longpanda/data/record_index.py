@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from longpanda.data.scan import ENTRY, Mistake, scan
 from longpanda.data.schema import Fault, Record, RecordError, parse_record
@@ -36,14 +35,19 @@ class RecordIndex:
     """
 
     path: Path
-    entries: npt.NDArray[Any]
+    entries: "np.memmap[Any, Any]"
     mistakes: tuple[Mistake, ...]
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "entries": self.entries, "mistakes": self.mistakes}
+        """Without the entries, which NumPy would copy: another process maps the same file."""
+        return {"path": self.path, "stored": self.entries.filename, "mistakes": self.mistakes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        entries = np.load(state["stored"], mmap_mode="r")
+        self.__dict__.update(path=state["path"], entries=entries, mistakes=state["mistakes"])
 
     def read(self, number: int) -> Record:
         """Read one record.
