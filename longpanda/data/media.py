@@ -155,20 +155,20 @@ def probe_media(file: MediaFile) -> MediaFacts:
             found = f"'{file.path}' has {facts.frames} frames and no length"
             raise MediaError(found, "a video with times", "write it again with a frame rate", MediaFault.NO_LENGTH)
     except MediaError as error:
-        return replace(_identity(file), fault=error.fault, message=str(error))
+        return replace(identity_of(file), fault=error.fault, message=str(error))
     except VideoError as error:
-        return replace(_identity(file), fault=MediaFault.UNDECODABLE, message=str(error))
+        return replace(identity_of(file), fault=MediaFault.UNDECODABLE, message=str(error))
     except Exception as error:  # decoders of damaged files raise what they will
         message = f"'{file.path}' cannot be decoded ({type(error).__name__}: {first_line(error)})"
-        return replace(_identity(file), fault=MediaFault.UNDECODABLE, message=message)
+        return replace(identity_of(file), fault=MediaFault.UNDECODABLE, message=message)
     return facts
 
 
-def _identity(file: MediaFile) -> MediaFacts:
-    """Kind, size and time of change, as far as the system tells."""
+def identity_of(file: MediaFile) -> MediaFacts:
+    """Facts of a file that is not opened: kind, size and time of change, as far as the system tells."""
     facts = MediaFacts(str(file.path), file.kind, fps=file.fps)
     try:
-        told = file.path.stat()
+        told = os.stat(file.path)
     except (OSError, ValueError):
         return facts
     return replace(facts, size_bytes=told.st_size, modified_ns=told.st_mtime_ns)
@@ -179,7 +179,7 @@ def _image_facts(file: MediaFile) -> MediaFacts:
         codec = (image.format or "").lower()
     height, width, _ = read_picture(file.path).shape
     sha256 = file_hash(file.path)
-    return replace(_identity(file), frames=1, width_px=width, height_px=height, codec=codec, sha256=sha256)
+    return replace(identity_of(file), frames=1, width_px=width, height_px=height, codec=codec, sha256=sha256)
 
 
 def _video_facts(file: MediaFile) -> MediaFacts:
@@ -195,7 +195,7 @@ def _facts_of(file: MediaFile, video: "OpenVideo") -> MediaFacts:
     info, frames = video.info, len(video.timeline)
     duration = info.duration_seconds
     return replace(
-        _identity(file),
+        identity_of(file),
         duration_seconds=duration,
         frames=frames,
         fps=frames / duration if duration else 0.0,
@@ -214,7 +214,7 @@ def _folder_facts(file: MediaFile) -> MediaFacts:
     sizes = [path.stat().st_size for path in folder.paths]
     listed = "".join(f"{path.name}\0{size}\0" for path, size in zip(folder.paths, sizes, strict=True))
     return replace(
-        _identity(file),
+        identity_of(file),
         duration_seconds=folder.duration_seconds,
         frames=len(folder.paths),
         width_px=width,

@@ -1,6 +1,8 @@
 """Mixtures of annotation files: the stage yamls of VideoChat-Flash as they are shipped, or a user's own."""
 
-from collections.abc import Hashable, Mapping
+import hashlib
+import json
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +23,8 @@ READ_TYPES: Final = {
 """Names of `video_read_type`, by how we read such media: a video file, or a folder of frames."""
 MEDIA_TYPES: Final = ("image", "video", "text", "mix")
 _KEYS: Final = ("json_path", "sampling_strategy", "data_root", "video_read_type", "media_type", "repeat", "frames_fps")
+MISSING: Final = ("fail", "leave out")
+"""What `Places.missing` may say of a source that is not on this machine."""
 _WEB: Final = ("http://", "https://", "s3://")
 
 
@@ -49,6 +53,7 @@ class Source:
         is_frames: its videos are folders of frames.
         media_type: what its records must be about: "image", "video" or "text"; "" for any mixture of them.
         repeat: how often each record is shown in an epoch; 0.5 shows half of them, others in the next epoch.
+        stands_for: the `json_path` of the source that this one is a declared substitute for, or "".
     """
 
     name: str
@@ -58,6 +63,20 @@ class Source:
     is_frames: bool = False
     media_type: str = ""
     repeat: float = 1.0
+    stands_for: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A source that is not on this machine, and that the recipe allows to be left out.
+
+    Args:
+        name: as `Source.name`.
+        reason: what is missing.
+    """
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,11 +87,25 @@ class Mixture:
         path: its yaml.
         sources: in order.
         notices: what was odd about the yaml and could be read in one way only.
+        left_out: entries of the yaml that are not among the sources.
     """
 
     path: Path
     sources: tuple[Source, ...]
     notices: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    def sha256(self, annotations: Sequence[str]) -> str:
+        """What the mixture shows, as a hash: equal on two machines whose annotation files have the same content.
+
+        Args:
+            annotations: SHA-256 of each source's annotation file, see `RecordIndex.sha256`.
+        """
+        listed = [
+            [one.name, one.strategy, one.repeat, one.is_frames, one.media_type, one.root and one.root.frames_fps, known]
+            for one, known in zip(self.sources, annotations, strict=True)
+        ]
+        return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -84,10 +117,20 @@ class Places:
             the yaml's own folder.
         roots: folders of media, by the source's `json_path`, its file name or its `data_root`. A value is a folder, or
             `{path: FOLDER, frames_fps: RATE}`.
+        substitute: entries, each with the keys of a mixture's, that are used in place of others; by the others'
+            `json_path` or its file name.
+        missing: what becomes of an entry whose annotation file or root folder is not there: "fail", or "leave out",
+            which is reported.
     """
 
     annotations: Path | None = None
     roots: Mapping[str, Any] = field(default_factory=dict)
+    substitute: Mapping[str, Any] = field(default_factory=dict)
+    missing: str = "fail"
+
+
+class NotHereError(ConfigError):
+    """An annotation file or a root folder that is not on this machine."""
 
 
 def read_mixture(path: Path, places: Places | None = None) -> Mixture:
@@ -103,17 +146,56 @@ def read_mixture(path: Path, places: Places | None = None) -> Mixture:
             page and is not mapped to a folder, or folders of frames without a frame rate.
     """
     places = places or Places()
+    if places.missing not in MISSING:
+        raise ConfigError(f"missing: '{places.missing}'", " or ".join(MISSING), nearest(places.missing, MISSING))
     notices: list[str] = []
-    entries = _entries(path, notices)
-    sources = tuple(_source(path, number, entry, places) for number, entry in enumerate(entries))
-    names = [source.name for source in sources]
+    entries = _substituted(path, _entries(path, notices), places)
+    sources: list[Source] = []
+    left_out: list[LeftOut] = []
+    for number, (entry, stands_for) in enumerate(entries):
+        try:
+            sources.append(_source(path, number, entry, places, stands_for))
+        except NotHereError as error:
+            if places.missing == "fail":
+                raise
+            left_out.append(LeftOut(str(entry["json_path"]), error.found))
+    if not sources:
+        raise ConfigError(f"no source of '{path}' is here: {left_out[0].reason}", "at least one", "fetch its files")
+    _check_names(path, [str(entry["json_path"]) for entry, _ in entries])
+    _check_roots(path, [entry for entry, _ in entries], places)
+    return Mixture(path, tuple(sources), tuple(notices), tuple(left_out))
+
+
+def _check_names(path: Path, names: list[str]) -> None:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"'{twice}' twice in '{path}'", "each source once", "use repeat: 2 in one entry")
-    used = {key for source, entry in zip(sources, entries, strict=True) for key in _root_keys(source.name, entry)}
+
+
+def _check_roots(path: Path, entries: Sequence[Mapping[str, Any]], places: Places) -> None:
+    used = {key for entry in entries for key in _root_keys(entry["json_path"], entry)}
     if unused := [key for key in places.roots if key not in used]:
         found = f"a root for '{unused[0]}', which no entry of '{path}' names"
         raise ConfigError(found, "a json_path, its file name or a data_root", nearest(unused[0], sorted(used)))
-    return Mixture(path, sources, tuple(notices))
+
+
+def _substituted(path: Path, entries: list[dict[str, Any]], places: Places) -> list[tuple[dict[str, Any], str]]:
+    """Entries with the declared substitutes in their places, and what each stands for. Raises ConfigError."""
+    left, found = dict(places.substitute), []
+    for entry in entries:
+        name = str(entry.get("json_path"))
+        key = next((key for key in (name, Path(name).name) if key in left), None)
+        other = entry if key is None else left.pop(key)
+        if not isinstance(other, dict):
+            raise ConfigError(f"substitute: {{'{key}': {other!r}}}", "an entry with json_path", "write it in braces")
+        found.append((other, "" if key is None else name))
+    if left:
+        names = sorted(str(entry.get("json_path")) for entry in entries)
+        raise ConfigError(
+            f"a substitute for '{next(iter(left))}', which no entry of '{path}' names",
+            "a json_path or its file name",
+            nearest(next(iter(left)), names),
+        )
+    return found
 
 
 def _entries(path: Path, notices: list[str]) -> list[dict[str, Any]]:
@@ -161,7 +243,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _source(path: Path, number: int, entry: dict[str, Any], places: Places) -> Source:
+def _source(path: Path, number: int, entry: dict[str, Any], places: Places, stands_for: str) -> Source:
     where = f"entry {number + 1} of '{path}'"
     for key in entry:
         if key not in _KEYS:
@@ -185,6 +267,7 @@ def _source(path: Path, number: int, entry: dict[str, Any], places: Places) -> S
         is_frames=is_frames,
         media_type=_media_type(where, entry),
         repeat=_number(where, entry, "repeat", 1.0),
+        stands_for=stands_for,
     )
 
 
@@ -216,7 +299,7 @@ def _annotations(where: str, path: Path, name: str, places: Places) -> Path:
     tried = [folder / Path(name).name] if name.startswith(_WEB) else [folder / name, folder / Path(name).name]
     found = next((one for one in tried if one.exists()), None)
     if found is None:
-        raise ConfigError(
+        raise NotHereError(
             f"{where}: no file '{tried[0]}'", "the annotation file", "fetch it, or set annotations: FOLDER"
         )
     if not found.is_file():
@@ -240,10 +323,10 @@ def _root(where: str, path: Path, entry: Mapping[str, Any], places: Places, is_f
         raise ConfigError(f"{where}: root {listed!r}", "a folder, or {path, frames_fps}", "correct it in roots")
     if given["path"].startswith(_WEB):
         found = f"{where}: data_root '{given['path']}' is a web page"
-        raise ConfigError(found, "a folder on this machine", f"map it: roots: {{'{keys[-1]}': FOLDER}}")
+        raise NotHereError(found, "a folder on this machine", f"map it: roots: {{'{keys[-1]}': FOLDER}}")
     folder = path.parent / given["path"]
     if not folder.is_dir():
-        raise ConfigError(f"{where}: no folder '{folder}'", "the folder of its media", "fetch them, or correct roots")
+        raise NotHereError(f"{where}: no folder '{folder}'", "the folder of its media", "fetch them, or correct roots")
     rate = {"frames_fps": given.get("frames_fps", entry.get("frames_fps"))}
     if rate["frames_fps"] is None:
         if is_frames:

@@ -18,7 +18,7 @@ from longpanda.data.schema import Fault, Record, RecordError, parse_record
 from longpanda.errors import ConfigError
 from longpanda.files import atomic_path, write_atomic
 
-VERSION: Final = 1
+VERSION: Final = 2
 _KEY_LETTERS: Final = 16
 Progress = Callable[[int], None]
 """Told of the bytes of each file that has been indexed."""
@@ -32,22 +32,25 @@ class RecordIndex:
         path: the annotation file.
         entries: `ENTRY` [records], memory-mapped: processes share one copy.
         mistakes: the first few records that cannot be used.
+        sha256: of the file's content.
     """
 
     path: Path
     entries: "np.memmap[Any, Any]"
     mistakes: tuple[Mistake, ...]
+    sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the entries, which NumPy would copy: another process maps the same file."""
-        return {"path": self.path, "stored": self.entries.filename, "mistakes": self.mistakes}
+        stored = self.entries.filename
+        return {"path": self.path, "stored": stored, "mistakes": self.mistakes, "sha256": self.sha256}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        entries = np.load(state["stored"], mmap_mode="r")
-        self.__dict__.update(path=state["path"], entries=entries, mistakes=state["mistakes"])
+        entries = np.load(state.pop("stored"), mmap_mode="r")
+        self.__dict__.update(entries=entries, **state)
 
     def read(self, number: int) -> Record:
         """Read one record.
@@ -76,8 +79,8 @@ class RecordIndex:
 
 
 def default_cache() -> Path:
-    """Where indexes are kept if a recipe does not say: longpanda/annotations in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "longpanda" / "annotations"
+    """Where indexes are kept if a recipe does not say: .cache/longpanda/annotations in the user's home folder."""
+    return Path.home() / ".cache" / "longpanda" / "annotations"
 
 
 def open_index(path: Path, cache: Path) -> RecordIndex | None:
@@ -96,10 +99,10 @@ def open_index(path: Path, cache: Path) -> RecordIndex | None:
         if about["file"] != _identity(path):
             return None
         entries = np.load(base.with_suffix(".npy"), mmap_mode="r")
-        mistakes = tuple(Mistake(**one) for one in about["mistakes"])
+        mistakes, sha256 = tuple(Mistake(**one) for one in about["mistakes"]), str(about["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return RecordIndex(path, entries, mistakes) if entries.dtype == ENTRY else None
+    return RecordIndex(path, entries, mistakes, sha256) if entries.dtype == ENTRY else None
 
 
 def index_files(
@@ -156,7 +159,9 @@ def _make(path: Path, cache: Path) -> int:
     scanned = scan(path)
     with atomic_path(base.with_suffix(".npy")) as name, open(name, "wb") as file:
         np.save(file, scanned.entries)
-    about = {"file": before, "mistakes": [asdict(one) for one in scanned.mistakes]}
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    about = {"file": before, "sha256": sha256, "mistakes": [asdict(one) for one in scanned.mistakes]}
     write_atomic(base.with_suffix(".json"), json.dumps(about))
     return int(before["bytes"])
 

@@ -82,12 +82,14 @@ class Media:
         path: as written, from the root folder of the source.
         start_seconds: where the annotated part of a video begins; None for a whole video.
         end_seconds: where it ends.
+        stated_seconds: how long the whole video is according to the record's `duration`; None where it does not say.
     """
 
     kind: str
     path: str
     start_seconds: float | None = None
     end_seconds: float | None = None
+    stated_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,20 @@ def _media(values: Mapping[str, Any]) -> tuple[Media, ...]:
     paths = values[kind] if isinstance(values[kind], list) else [values[kind]]
     for path in paths:
         _check_path(kind, path)
-    start, end = _span(values) if kind == "video" else (None, None)
-    return tuple(Media(kind, path, start, end) for path in paths)
+    if kind == "image":
+        return tuple(Media(kind, path) for path in paths)
+    start, end = _span(values)
+    stated = _stated_seconds(values) if len(paths) == 1 and start is None else None
+    return tuple(Media(kind, path, start, end, stated) for path in paths)
+
+
+def _stated_seconds(values: Mapping[str, Any]) -> float | None:
+    """The length that a record states; None for what is no length, since nothing depends on it but a report."""
+    try:
+        stated = float(values.get("duration", 0))
+    except (TypeError, ValueError):
+        return None
+    return stated if 0 < stated < float("inf") else None
 
 
 def _check_path(kind: str, path: Any) -> None:

@@ -12,7 +12,7 @@ from longpanda.types import VIDEO_TOKEN, Turn
 from longpanda.video import Sampling
 
 STORED = Path(__file__).resolve().parents[2] / "../shared/data/examples/golden_frame_indices.json"
-REFERENCE = (  # frames, fps, (min, max, local) or the number of 'middle', chosen, first, last, sum: what VideoChat-Flash's function returns
+REFERENCE = (  # frames, fps, (min, max, local) or the number of 'middle', chosen, first, last, sum
     (8, 30.0, (64, 512, 4), 8, [0, 1, 2], [5, 6, 7], 28),
     (30, 30.0, (64, 512, 4), 28, [0, 1, 2], [26, 27, 28], 392),
     (30, 30.0, (8, 64, 8), 8, [1, 4, 8], [19, 23, 27], 110),

@@ -121,3 +121,67 @@ def test_what_is_no_mixture_is_refused(written, text):
         read_mixture(written(text))
     with pytest.raises(ConfigError, match="no file"):
         read_mixture(Path("nowhere.yaml"))
+
+
+def test_a_declared_substitute_takes_the_place_of_a_dead_source(written, tmp_path):
+    path = written("datasets: [{json_path: far/webvid.json, data_root: webvid}, {json_path: annotations/a.json}]")
+    other = {"json_path": "annotations/m4.json", "data_root": "media", "sampling_strategy": "first:9", "repeat": 2}
+    one, two = read_mixture(path, Places(substitute={"webvid.json": other})).sources
+    assert (one.name, one.stands_for, one.strategy, one.repeat) == (
+        "annotations/m4.json",
+        "far/webvid.json",
+        "first:9",
+        2,
+    )
+    assert (one.root, two.stands_for) == (Root(tmp_path / "media"), "")
+    with pytest.raises(
+        ConfigError, match=r"a substitute for 'webvid', which no entry .*did you mean 'far/webvid.json'"
+    ):
+        read_mixture(path, Places(substitute={"webvid": other}))
+    with pytest.raises(ConfigError, match=r"substitute: {'webvid.json': 'm4.json'}; expected an entry"):
+        read_mixture(path, Places(substitute={"webvid.json": "m4.json"}))
+    with pytest.raises(ConfigError, match=r"'annotations/a.json' twice"):
+        read_mixture(path, Places(substitute={"webvid.json": {"json_path": "annotations/a.json"}}))
+
+
+def test_what_is_not_here_is_left_out_where_that_is_allowed(written):
+    path = written(
+        f"""
+datasets:
+  - {{json_path: annotations/a.json}}
+  - {{json_path: gone.json}}
+  - {{json_path: annotations/m4.json, data_root: nowhere}}
+  - {{json_path: "annotations/video/b (c,d).jsonl", data_root: "{WEB}"}}
+"""
+    )
+    mixture = read_mixture(path, Places(missing="leave out"))
+    assert [source.name for source in mixture.sources] == ["annotations/a.json"]
+    assert [one.name for one in mixture.left_out] == [
+        "gone.json",
+        "annotations/m4.json",
+        "annotations/video/b (c,d).jsonl",
+    ]
+    reasons = " ".join(one.reason for one in mixture.left_out)
+    assert all(word in reasons for word in ("no file", "no folder", "is a web page"))
+    with pytest.raises(ConfigError, match="no file"):
+        read_mixture(path)
+    with pytest.raises(ConfigError, match=r"missing: 'skip'; expected fail or leave out"):
+        read_mixture(path, Places(missing="skip"))
+
+
+@pytest.mark.parametrize("entry", ["json_path: annotations/a.json, sampling_strategy: random", "json_path: gone.json"])
+def test_leaving_out_hides_no_mistake(written, entry):
+    with pytest.raises(ConfigError):
+        read_mixture(written(f"datasets: [{{{entry}}}]"), Places(missing="leave out"))
+
+
+def test_the_hash_of_a_mixture_is_of_what_it_shows(written, tmp_path):
+    text = "datasets: [{{json_path: annotations/a.json, data_root: media, repeat: {}, sampling_strategy: '{}'}}]"
+    mixture = read_mixture(written(text.format(1, "all")))
+    (tmp_path / "moved").mkdir()
+    moved = Places(roots={"a.json": str(tmp_path / "moved")})
+    same = read_mixture(mixture.path, moved).sha256(["f00"])
+    assert mixture.sha256(["f00"]) == same, "where the media are does not matter"
+    others = [mixture.sha256(["ba5"])]
+    others += [read_mixture(written(text.format(*how))).sha256(["f00"]) for how in ((2, "all"), (1, "first:1"))]
+    assert len({same, *others}) == 4

@@ -1,5 +1,6 @@
 """Indexes of annotation files: every record found, damage counted, changes noticed."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -122,3 +123,11 @@ def test_missing_files_and_folders_that_cannot_be_made_are_refused(tmp_path):
     path = _write(tmp_path / "a.jsonl", json.dumps(RECORDS[0]))
     with pytest.raises(ConfigError, match=r"cannot be made .*set cache"):
         index_files([path], path / "cache")
+
+
+def test_the_hash_of_a_file_is_that_of_its_content(tmp_path):
+    path = _write(tmp_path / "a.json", _list(RECORDS))
+    index_files([path], tmp_path / "cache")
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert open_index(path, tmp_path / "cache").sha256 == expected
+    assert pickle.loads(pickle.dumps(open_index(path, tmp_path / "cache"))).sha256 == expected

@@ -29,6 +29,9 @@ def test_a_record_is_media_and_turns_with_markers():
     [
         ({"video": "a.mp4", "start": "3", "end": 9.25}, "video", (Media("video", "a.mp4", 3.0, 9.25),)),
         ({"video": ["a.mp4"]}, "video", (Media("video", "a.mp4"),)),
+        ({"video": "a.mp4", "duration": 12}, "video", (Media("video", "a.mp4", stated_seconds=12.0),)),
+        ({"video": "a.mp4", "duration": "long"}, "video", (Media("video", "a.mp4"),)),
+        ({"video": "a.mp4", "duration": 5, "start": 3, "end": 8}, "video", (Media("video", "a.mp4", 3.0, 8.0),)),
         ({"video": None, "image": "a.jpg"}, "image", (Media("image", "a.jpg"),)),
         ({"image": None, "id": 7, "fps": 30}, "video", (Media("video", "a/b.mp4"),)),
     ],
