@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from longpanda.data.frame_choice import FrameChoice, time_message, with_time_messages
-from longpanda.data.media import MediaFile, find_media
+from longpanda.data.media import MediaFile, find_media, probe_media
 from longpanda.data.media_facts import MediaFacts
 from longpanda.data.mixture import Source
 from longpanda.data.schema import Media, Record
@@ -17,8 +18,8 @@ from longpanda.types import Conversation, Seconds, VideoClip
 if TYPE_CHECKING:
     from longpanda.processing import LongPandaProcessor
 
-FactsOf = Callable[[MediaFile], MediaFacts]
-"""Gives what is known of an image or a video, without opening it where a manifest has it."""
+FactsOf = Callable[[Media, Source], MediaFacts]
+"""Gives what is known of an image or a video of a source: `Manifest.facts`, or `probed`. Raises MediaError."""
 _ROUNDING = 1e-6
 
 
@@ -68,7 +69,21 @@ def facts_of(record: Record, source: Source, facts: FactsOf) -> list[MediaFacts]
     Raises:
         MediaError: one of them cannot be used.
     """
-    return [facts(find_media(media, source)).part(media) for media in record.media]
+    return [facts(media, source).part(media) for media in record.media]
+
+
+def probed(media: Media, source: Source) -> MediaFacts:
+    """Look at the file itself, once in a process: for data so small that it needs no manifest.
+
+    Raises:
+        MediaError: the source has no root folder.
+    """
+    return _probed(find_media(media, source))
+
+
+@lru_cache(maxsize=65536)
+def _probed(file: MediaFile) -> MediaFacts:
+    return probe_media(file)
 
 
 def plan_conversation(
