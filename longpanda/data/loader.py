@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from longpanda.data.conversations import (
@@ -374,12 +374,23 @@ class _Later:
 
 
 def _pool(workers: int) -> "ProcessPool":
-    """Processes started afresh: a fork of a process with threads, such as PyAV's, may never wake up."""
+    """Processes that are forked from a small one that has never decoded.
+
+    A fork of this process, with the threads of PyAV and PyTorch, might never wake up. The small process has the imports
+    done, so that one that takes the place of an ended one is there at once.
+    """
     from pebble import ProcessPool
 
-    return ProcessPool(workers, max_tasks=TASKS_OF_A_PROCESS, initializer=_warm, context=get_context("spawn"))
+    method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+    context = get_context(method)
+    context.set_forkserver_preload(["longpanda.data.media", "longpanda.video.opened", "torch"])
+    return ProcessPool(workers, max_tasks=TASKS_OF_A_PROCESS, initializer=_warm, context=context)
 
 
 def _warm() -> None:
-    """Import what reading needs before the first time limit runs."""
+    """Import what reading needs before the first time limit runs, and resize with one thread in each process."""
+    import torch
+
     import longpanda.video.opened  # noqa: F401
+
+    torch.set_num_threads(1)
