@@ -10,11 +10,15 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.mixture_files import STAGES, roots, table
+from longpanda.data.lengths import Lengths
 from longpanda.data.mixture import Mixture, Places, read_mixture
 from longpanda.data.order import MixtureOrder
+from longpanda.data.packing import WINDOW_PLACES, PackOrder, PackState
 from longpanda.data.record_index import RecordIndex, open_index
 from longpanda.data.selection import selected
 
+PACK_TOKENS: Final = 8192
+FAR_PACK: Final = 1_000_000
 READS: Final = 2000
 """Random records that each process reads before memory is measured."""
 
@@ -69,6 +73,12 @@ def read_at_random(opened: Opened, seed: int) -> float:
     return (time.perf_counter() - began) / READS
 
 
+def open_lengths(folder: Path, opened: Opened) -> Lengths:
+    """Token counts of every record, memory-mapped."""
+    tables = tuple(np.load(folder / "tokens" / f"{path.name}.npy", mmap_mode="r") for path in opened.indexes)
+    return Lengths(tables, ((),) * len(tables), "")
+
+
 def touch(opened: Opened) -> int:
     """Read every byte of every index, so that each process maps all of them."""
     return sum(int(index.entries["offset"].max()) for index in opened.indexes.values())
@@ -96,21 +106,32 @@ def serve(parent: Connection, folder: Path, seed: int) -> None:
         elif step == "touch":
             assert opened is not None
             touch(opened)
+        elif step == "lengths":
+            assert opened is not None
+            lengths = open_lengths(folder, opened)
+            figures["tokens"] = sum(int(table.sum(dtype=np.int64)) for table in lengths.tables)
         elif step == "memory":
             figures |= memory_bytes()
         elif step == "resume":
-            opened = open_all(folder)
-            figures["opened_seconds"] = time.perf_counter() - began
-            figures |= resume(opened)
+            figures |= resume(folder)
         wall, spent = time.perf_counter() - began, time.process_time() - cpu
         parent.send({**figures, "wall_seconds": wall, "cpu_seconds": spent})
 
 
-def resume(opened: Opened) -> dict[str, float]:
-    """Find and read the records at a far place of the order: seconds for a batch of 64."""
+def resume(folder: Path) -> dict[str, float]:
+    """Open everything and read the records of a pack at a far place of the order."""
     began = time.perf_counter()
+    opened = open_all(folder)
+    lengths = open_lengths(folder, opened)
+    ready = time.perf_counter()
     order, indexes = every_record(opened)
-    places = np.arange(9_000_000 % len(order), 9_000_000 % len(order) + 64)
-    for source, record in zip(*(column.tolist() for column in order.locate(places)), strict=True):
+    packs = PackOrder(order, lengths, PACK_TOKENS, start=PackState(len(order) * 3 // 4 // WINDOW_PLACES, FAR_PACK))
+    pack = packs.pack(FAR_PACK + 7)
+    for source, record in zip(*(column.tolist() for column in order.locate(pack)), strict=True):
         indexes[source].read(record)
-    return {"resume_seconds": time.perf_counter() - began}
+    return {
+        "opened_seconds": ready - began,
+        "pack_seconds": time.perf_counter() - ready,
+        "place": int(pack[0]),
+        "conversations": len(pack),
+    }

@@ -17,6 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.mixture_files import STAGES, UNKNOWN_RECORDS, table, write_annotations, write_yaml
 from benchmarks.record_readers import Opened, open_all, serve
 from longpanda.data.record_index import index_files
@@ -29,11 +31,16 @@ Row = dict[str, Any]
 
 
 def generate(folder: Path, share: float) -> Row:
-    """Write annotation files and yamls."""
+    """Write annotation files, yamls, and token counts as they are kept beside them."""
     files, began = table(), time.perf_counter()
     size = write_annotations(files, folder / "annotations", share)
     for stage in STAGES:
         write_yaml(stage, files, folder)
+    (folder / "tokens").mkdir()
+    for file in files:
+        count = max(1, round(file.records * share))
+        tokens = np.random.default_rng(0).integers(40, 1500, count).astype(np.uint32)
+        np.save(folder / "tokens" / f"{file.name}.npy", tokens)
     return {"files": len(files), "bytes": size, "wall_seconds": time.perf_counter() - began}
 
 
@@ -69,10 +76,13 @@ def reading(folder: Path, processes: int) -> Row:
         after_read = readers.ask("memory")
         readers.ask("touch")
         after_touch = readers.ask("memory")
+        readers.ask("lengths")
+        after_lengths = readers.ask("memory")
     added = {
         "open": _sum(after_open) - _sum(before),
         "read": _sum(after_read) - _sum(before),
         "touch": _sum(after_touch) - _sum(before),
+        "token_counts": _sum(after_lengths) - _sum(before),
     }
     return {
         "processes": processes,
@@ -85,7 +95,7 @@ def reading(folder: Path, processes: int) -> Row:
 
 
 def resuming(folder: Path) -> Row:
-    """A new process opens everything and reads the batch at place 9,000,000."""
+    """A new process opens everything and reads a pack three quarters into an epoch."""
     with Readers(folder, 1) as readers:
         return readers.ask("resume")[0]
 
