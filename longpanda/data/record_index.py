@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from longpanda.data.scan import ENTRY, Mistake, scan
 from longpanda.data.schema import Fault, Record, RecordError, parse_record
@@ -37,7 +36,7 @@ class RecordIndex:
     """
 
     path: Path
-    entries: npt.NDArray[Any]
+    entries: "np.memmap[Any, Any]"
     mistakes: tuple[Mistake, ...]
     sha256: str = ""
 
@@ -45,7 +44,13 @@ class RecordIndex:
         return len(self.entries)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "entries": self.entries, "mistakes": self.mistakes, "sha256": self.sha256}
+        """Without the entries, which NumPy would copy: another process maps the same file."""
+        stored = self.entries.filename
+        return {"path": self.path, "stored": stored, "mistakes": self.mistakes, "sha256": self.sha256}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        entries = np.load(state.pop("stored"), mmap_mode="r")
+        self.__dict__.update(entries=entries, **state)
 
     def read(self, number: int) -> Record:
         """Read one record.

