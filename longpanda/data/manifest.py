@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,6 +87,11 @@ class Manifest:
         rows = rows[np.argsort(rows["key"], kind="stable")]
         is_last = np.append(rows["key"][1:] != rows["key"][:-1], True)  # of several parts, the newest counts
         return cls(folder, rows[is_last], tuple(codecs), messages)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of all that is known of the files."""
+        return hashlib.sha256(self.rows.tobytes()).hexdigest()
 
     def facts(self, media: Media, source: Source) -> MediaFacts:
         """What is known of the file of an image or a video; see `MediaFacts.part` for the part that is annotated.
