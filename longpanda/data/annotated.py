@@ -106,12 +106,13 @@ class AnnotationData:
         places = Places(folder, self.roots, self.substitute, self.missing)
         return open_records(read_mixture(Path(self.mixture), places), self._cache)
 
-    def source(self, count: int, number: int, processor: "LongPandaProcessor") -> "AnnotatedPacks":
+    def source(self, count: int, number: int, size_px: int, processor: "LongPandaProcessor") -> "AnnotatedPacks":  # noqa: ARG002
         """Make the packs of a stage.
 
         Args:
             count: rows that the stage shows.
             number: of the stage, from 0; stages show the records in different orders.
+            size_px: not used: the processor says to which size each file is read.
             processor: of the model.
 
         Raises:
@@ -163,6 +164,19 @@ class AnnotatedPacks:
             raise IndexError(f"row {index} of {self.count}")
         with self.loader(index, workers=0) as loader:
             return next(loader).conversations
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Hashes of the mixture with its annotation files, and of all that the order of packs depends on."""
+        records = self.packed.records
+        known = [index.sha256 for index in records.indexes]
+        return {"mixture": records.mixture.sha256(known), "packs": self.packed.fingerprint}
+
+    def share(self, first_pack: int, rank: int, processes: int) -> "PackLoader":
+        """Start to read each `processes`-th pack from `first_pack + rank` on."""
+        from longpanda.data.loader import Share
+
+        return self.loader(first_pack, Share(rank, processes))
 
     def loader(self, first_pack: int, share: "Share | None" = None, workers: int | None = None) -> "PackLoader":
         """Start to read packs.

@@ -13,6 +13,7 @@ from torch.utils.data import Sampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from longpanda.errors import ConfigError, first_line
+from longpanda.train.pack_batches import PackBatches, PackSource, read_place, write_place
 from longpanda.train.training_model import TrainingOutput
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -45,7 +46,37 @@ class ExampleTrainer(Trainer):
         self.was_stopped = False
         self.add_callback(_StopCallback(self, stop or threading.Event()))
         self.model_accepts_loss_kwargs = False
+        self._packs: PackBatches | None = None
+        self._resumed_from: Path | None = None
+        self._first_pack, self._first_step = 0, 0
+        if isinstance(self.train_dataset, PackSource):
+            self.args.ignore_data_skip = True  # the loader begins where the checkpoint says
         self.parts: dict[str, list[Tensor]] = {}
+
+    def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
+        """Train from the start, or from a checkpoint's folder."""
+        self._resumed_from = Path(resume_from_checkpoint) if resume_from_checkpoint else None
+        return super().train(resume_from_checkpoint, **kwargs)
+
+    def get_train_dataloader(self) -> Any:
+        """Return the batches of packs if the examples are packs, otherwise transformers' own."""
+        if not isinstance(self.train_dataset, PackSource):
+            return super().get_train_dataloader()
+        processes, rank = self.args.world_size, self.args.process_index
+        batch = self.args.per_device_train_batch_size
+        self._packs = PackBatches(self.train_dataset, self.data_collator, batch, rank, processes, self._place)
+        return self._packs
+
+    def _place(self) -> int:
+        """Return the first pack to read, and remember it. Raises ConfigError if a checkpoint does not say."""
+        if self._resumed_from is not None and isinstance(self.train_dataset, PackSource):
+            self._first_pack = read_place(self._resumed_from, self.train_dataset)
+            self._first_step = self.state.global_step
+        return self._first_pack
+
+    def _next_pack(self) -> int:
+        taken = (self.state.global_step - self._first_step) * self.args.per_device_train_batch_size
+        return self._first_pack + taken * self.args.world_size
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         """Keep the order of examples, which are random already, so that a resumed run sees the same ones."""
@@ -64,6 +95,10 @@ class ExampleTrainer(Trainer):
         Raises:
             ConfigError: the checkpoint cannot be written.
         """
+        if self.args.should_save and isinstance(self.train_dataset, PackSource):
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            folder.mkdir(parents=True, exist_ok=True)
+            write_place(folder, self.train_dataset, self._next_pack())  # first: a whole checkpoint has it
         try:
             super()._save_checkpoint(*args, **kwargs)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors raise their own errors
@@ -78,6 +113,8 @@ class ExampleTrainer(Trainer):
         if "loss" in logs:
             logs |= {name: round(torch.stack(values).nanmean().item(), 4) for name, values in self.parts.items()}
             self.parts.clear()
+            if self._packs is not None and self._packs.loader is not None:
+                logs["data_wait"] = round(self._packs.loader.wait_share, 4)
         super().log(logs, *args, **kwargs)
 
 
