@@ -2,7 +2,7 @@
 
 import argparse
 
-from longpanda.cli import data_prepare, data_show
+from longpanda.cli import data_generate, data_prepare, data_show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,6 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data_prepare.add_arguments(steps.add_parser("prepare", help=about, description=data_prepare.run.__doc__))
     about = "counts by source, and a page with records as the model gets them"
     data_show.add_arguments(steps.add_parser("show", help=about, description=data_show.run.__doc__))
+    about = "generated clips with conversations, to try things on"
+    data_generate.add_arguments(steps.add_parser("generate", help=about, description=data_generate.run.__doc__))
     for step in steps.choices.values():
         step.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 

@@ -10,22 +10,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the data set: new, empty, or one to resume"
     )
+    about = "a table with a data card and tasks for lmms-eval, or conversations to train on (default: parquet)"
+    parser.add_argument("--format", choices=("parquet", "conversations"), default="parquet", help=about)
     parser.set_defaults(step_run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write a suite as a data set: Parquet, videos, a data card and tasks for lmms-eval. Run again to resume."""
+    """Write a suite as a data set: videos with Parquet, a data card and tasks for lmms-eval, or with conversations."""
     from longpanda.cli.bars import bar
     from longpanda.errors import counted
+    from longpanda.longwatch.conversations import CONVERSATIONS, MIXTURE
     from longpanda.longwatch.export import CARD, TABLE, TASKS, export
     from longpanda.longwatch.suite import SuitePlan
 
     plan = SuitePlan.read(options.folder)
-    made, total = export(options.folder, options.out), len(plan.entries)
+    made, total = export(options.folder, options.out, options.format), len(plan.entries)
     with bar("exporting", total, "videos") as shown:
         for _ in made:
             shown.update()
     if plan.split == "private":
         print("note: this suite is private, and the data set contains its answers")
+    if options.format == "conversations":
+        print(f"{counted(total, 'video')} with {CONVERSATIONS} in {options.out}")
+        print(f"train on it with data: {{kind: annotations, mixture: {options.out / MIXTURE}}}")
+        return
     print(f"{counted(total, 'video')} with questions in {options.out}: {TABLE}, {CARD}")
     print(f"lmms-eval: --include_path {options.out / TASKS} --tasks longwatch")

@@ -12,15 +12,18 @@ from longpanda import __version__
 from longpanda.errors import ConfigError
 from longpanda.files import atomic_path, exclusive_lock, not_writable, write_atomic
 from longpanda.longwatch.card import card
+from longpanda.longwatch.conversations import CONVERSATIONS, MIXTURE, records_of, write_annotations
 from longpanda.longwatch.film import file_sha256
 from longpanda.longwatch.folder import QUESTIONS, read_questions
 from longpanda.longwatch.harness import task_files
-from longpanda.longwatch.manifest import VIDEOS, films_of, manifest_of, read_hashes, require_made
+from longpanda.longwatch.limits import require_known
+from longpanda.longwatch.manifest import VIDEO_SUFFIX, VIDEOS, films_of, manifest_of, read_hashes, require_made
 from longpanda.longwatch.rows import check_parquet, write_parquet
 from longpanda.longwatch.suite import SuitePlan
 
 EXPORT_VERSION: Final = 2
 CARD, TABLE, TASKS, RECORD = "README.md", "data/questions.parquet", "lmms_eval", "export.json"
+FORMS: Final = ("parquet", "conversations")
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,21 @@ class _Suite:
         plan: plan of the suite.
         hashes: SHA-256 of its files, by name.
         sha256: SHA-256 of its manifest, which identifies the suite.
+        form: one of `FORMS`: what is written beside the films.
     """
 
     folder: Path
     plan: SuitePlan
     hashes: dict[str, str]
     sha256: str
+    form: str = "parquet"
 
     @classmethod
-    def read(cls, folder: Path) -> "_Suite":
-        """Read the suite in a folder. Raises ConfigError if there is no complete suite."""
+    def read(cls, folder: Path, form: str) -> "_Suite":
+        """Read the suite in a folder. Raises ConfigError if there is no complete suite, or no such form."""
+        require_known("form", (form,), FORMS)
         plan, hashes = SuitePlan.read(folder), read_hashes(folder)
-        return cls(folder, plan, hashes, file_sha256(manifest_of(folder)))
+        return cls(folder, plan, hashes, file_sha256(manifest_of(folder)), form)
 
     @property
     def films(self) -> list[str]:
@@ -53,10 +59,11 @@ class _Suite:
     @property
     def identity(self) -> dict[str, Any]:
         """Values that identify an export of this suite."""
-        return {"version": EXPORT_VERSION, "longpanda": __version__, "suite_sha256": self.sha256}
+        known = {"version": EXPORT_VERSION, "longpanda": __version__, "suite_sha256": self.sha256}
+        return known | {"form": self.form}
 
 
-def export(folder: Path, out: Path) -> Iterator[str]:
+def export(folder: Path, out: Path, form: str = "parquet") -> Iterator[str]:
     """Write a suite as a data set. An interrupted export continues where it stopped.
 
     Files are written to a hidden folder beside `out`, which is renamed when it is complete. Films are hard links if the
@@ -65,6 +72,8 @@ def export(folder: Path, out: Path) -> Iterator[str]:
     Args:
         folder: folder of a complete suite.
         out: a new or empty folder, or one that holds this export, which is then checked.
+        form: "parquet" for a table with a data card and tasks for lmms-eval, "conversations" for annotations to train
+            on (docs/data.md).
 
     Yields:
         the name of every video as soon as it is exported and its hash agrees with the suite's manifest.
@@ -73,13 +82,14 @@ def export(folder: Path, out: Path) -> Iterator[str]:
         ConfigError: the suite is incomplete or was changed since it was made; `out` lies inside it, holds other files,
             was changed since it was exported, or cannot be written; or pyarrow is missing.
     """
-    suite, out = _Suite.read(folder), out.resolve()
+    suite, out = _Suite.read(folder, form), out.resolve()
     if out.is_relative_to(folder.resolve()):
         raise ConfigError(f"'{out}' in the suite's folder", "a folder outside it", "choose another")
     if _holds_export(suite, out):
         yield from _checked(suite, out)
         return
-    check_parquet()
+    if form == "parquet":
+        check_parquet()
     require_made(folder / QUESTIONS, suite.hashes.get(QUESTIONS))
     begun = out.with_name(f".{out.name}.longpanda-export")
     try:
@@ -101,6 +111,19 @@ def export(folder: Path, out: Path) -> Iterator[str]:
 
 def _describe(suite: _Suite, begun: Path) -> None:
     """Write everything except the films; the record of the folder's files comes last."""
+    names = _table(suite, begun) if suite.form == "parquet" else _annotations(suite, begun)
+    hashes = {name: file_sha256(begun / name) for name in names} | {name: suite.hashes[name] for name in suite.films}
+    write_atomic(begun / RECORD, json.dumps(suite.identity | {"sha256": hashes}, indent=2) + "\n")
+
+
+def _annotations(suite: _Suite, begun: Path) -> list[str]:
+    """Write the questions as conversations, and return the names of the files."""
+    write_annotations(records_of(read_questions(suite.folder), VIDEO_SUFFIX), begun)
+    return [CONVERSATIONS, MIXTURE]
+
+
+def _table(suite: _Suite, begun: Path) -> list[str]:
+    """Write the table, the data card and the tasks, and return the names of the files."""
     samples = read_questions(suite.folder)
     for inside in ((begun / TABLE).parent, begun / TASKS):
         inside.mkdir(exist_ok=True)
@@ -109,9 +132,7 @@ def _describe(suite: _Suite, begun: Path) -> None:
     for name, text in tasks.items():
         write_atomic(begun / TASKS / name, text)
     write_atomic(begun / CARD, card(suite.plan, samples, TABLE, suite.sha256))
-    names = [CARD, TABLE, *(f"{TASKS}/{name}" for name in tasks)]
-    hashes = {name: file_sha256(begun / name) for name in names} | {name: suite.hashes[name] for name in suite.films}
-    write_atomic(begun / RECORD, json.dumps(suite.identity | {"sha256": hashes}, indent=2) + "\n")
+    return [CARD, TABLE, *(f"{TASKS}/{name}" for name in tasks)]
 
 
 def _holds_export(suite: _Suite, out: Path) -> bool:

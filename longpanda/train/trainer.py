@@ -75,8 +75,8 @@ class ExampleTrainer(Trainer):
         return self._first_pack
 
     def _next_pack(self) -> int:
-        taken = (self.state.global_step - self._first_step) * self.args.per_device_train_batch_size
-        return self._first_pack + taken * self.args.world_size
+        packs: int = self.args.per_device_train_batch_size * self.args.world_size
+        return self._first_pack + (int(self.state.global_step) - self._first_step) * packs
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         """Keep the order of examples, which are random already, so that a resumed run sees the same ones."""

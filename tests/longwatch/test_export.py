@@ -62,6 +62,20 @@ def test_an_export_holds_every_question_and_film_and_no_record_of_a_scene(made, 
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
+def test_conversations_are_written_to_train_on(made, out):
+    assert list(export(made, out, "conversations")) == FILMS
+    assert set(_files(out)) == {"conversations.jsonl", "mixture.yaml", "export.json", *FILMS}
+    records = [json.loads(line) for line in (out / "conversations.jsonl").read_text().splitlines()]
+    samples = read_questions(made)
+    assert [record["id"] for record in records] == [sample.id for sample in samples]
+    assert [record["conversations"][1]["value"] for record in records] == [sample.target for sample in samples]
+    assert list(export(made, out, "conversations")) == FILMS
+    with pytest.raises(ConfigError, match="another form"):
+        list(export(made, out))
+    with pytest.raises(ConfigError, match="form 'csv'"):
+        list(export(made, out / "other", "csv"))
+
+
 def test_films_are_copied_where_they_cannot_be_linked(made, out, monkeypatch):
     monkeypatch.setattr(os, "link", _refuse)
     list(export(made, out))
