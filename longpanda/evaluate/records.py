@@ -110,7 +110,7 @@ class Records:
         except OSError as error:
             self._file.truncate(whole_bytes)  # leave no part of an incomplete line
             found = f"'{self.path}' cannot be written ({error.strerror}); every answer before this one is in it"
-            raise ConfigError(found, "free space", "free some space, and run it again to resume") from error
+            raise ConfigError(found, "free space", "make room, and run it again to resume") from error
 
 
 def check_configuration(path: Path, configuration: dict[str, Any]) -> None:

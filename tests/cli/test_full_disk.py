@@ -38,7 +38,7 @@ def refused(capsys):
         assert code == 2, line
         assert line.startswith("longpanda: '")
         assert "' cannot be written (" in line
-        assert " room" in line
+        assert "make room" in line
         return line
 
     return run

@@ -72,10 +72,10 @@ def test_every_field_is_explained_and_can_be_overridden(capsys):
     assert "stages.N.steps (int; required)\n  optimiser steps.\n" in out
     assert "stages.N.data.kind (one of longwatch; required)\n" in out
     assert "stages.N.data.questions (int; default 6)\n  most questions per clip and family.\n" in out
-    assert "stages.N.objectives.M.weight (float; default 1.0)\n  of its loss" in out
+    assert "stages.N.objectives.M.weight (float; default 1.0)\n  factor on the loss" in out
     assert "model.backbone (str; default '')\n" in out
     assert "Raises" not in out
-    assert "seed (int; default 0)\n  of the initial weights.\n" in out
+    assert "seed (int; default 0)\n  seed of the initial weights.\n" in out
     assert all(field.about for field in fields())
     plain = {"int": "1", "float": "0.5", "bool": "true"}
     given = {field.path.replace("N", "0"): plain[field.kind] for field in fields() if field.kind in plain}

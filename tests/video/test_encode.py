@@ -110,7 +110,7 @@ def test_a_directory_of_that_name_is_refused(tmp_path):
 
 def test_a_name_that_the_file_system_refuses_is_said(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"cannot be written \(File name too long\); expected a folder with free space"
+        ConfigError, match=r"cannot be written \(File name too long\); expected a writable folder with free space"
     ):
         encode([numbered(0)], tmp_path / ("a" * 300 + ".mp4"), 30)
 
