@@ -39,6 +39,7 @@ from longpanda.errors import ConfigError
 from longpanda.inference import LongPanda, load
 from longpanda.inference.load import locate
 from longpanda.longwatch import Scene, Split, generate, scene_seed
+from longpanda.longwatch.examples import LongWatchData
 from longpanda.model.configuration import StabConfig
 from longpanda.train.data_kinds import ExampleSource
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe, load_recipe
@@ -101,6 +102,7 @@ class Trial:
     def examples(self, base: Recipe, stage: StageRecipe, number: int) -> ExampleSource:
         """Return the examples of a stage, from scenes that no other seed uses."""
         image_px = StabConfig.of_size(_model(base).stab_size).image_px
+        assert isinstance(stage.data, LongWatchData)
         return stage.data.source(stage.steps * stage.batch, number + STAGES_OF_A_SEED * self.seed, image_px)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -130,13 +130,14 @@ class LongWatchData:
         """Return all words of questions and answers."""
         return vocabulary()
 
-    def source(self, count: int, number: int, size_px: int) -> "LongWatchExamples":
+    def source(self, count: int, number: int, size_px: int, processor: Any = None) -> "LongWatchExamples":  # noqa: ARG002
         """Return the examples of a run's `number`-th stage, from scenes that no other stage uses.
 
         Args:
             count: number of examples.
             number: number of the stage.
             size_px: side of the frames if `self.size_px` is None.
+            processor: not used: scenes need none.
 
         Raises:
             ConfigError: `count` is below 1.

@@ -5,10 +5,14 @@ of a stage's `data`.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from longpanda.data.annotated import AnnotationData
 from longpanda.longwatch.examples import LongWatchData
-from longpanda.types import Example
+from longpanda.types import Example, Pack
+
+if TYPE_CHECKING:
+    from longpanda.processing import LongPandaProcessor
 
 
 class ExampleSource(Protocol):
@@ -20,7 +24,7 @@ class ExampleSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Example: ...
+    def __getitem__(self, index: int) -> Example | Pack: ...
 
 
 class DataKind(Protocol):
@@ -45,15 +49,16 @@ class DataKind(Protocol):
     def vocabulary(self) -> Iterable[str]:
         """Return all words of questions and answers, for a language model with random weights."""
 
-    def source(self, count: int, number: int, size_px: int) -> ExampleSource:
+    def source(self, count: int, number: int, size_px: int, processor: "LongPandaProcessor") -> ExampleSource:
         """Make the examples of a stage.
 
         Args:
             count: number of examples.
             number: number of the stage, from 0; no two stages share an example.
             size_px: longer side of the model's frames.
+            processor: of the model.
         """
 
 
-DATA_KINDS: dict[str, type[DataKind]] = {"longwatch": LongWatchData}
+DATA_KINDS: dict[str, type[DataKind]] = {"longwatch": LongWatchData, "annotations": AnnotationData}
 """The data kinds by their names in a recipe."""

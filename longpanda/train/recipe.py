@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import yaml
 
+from longpanda.data.annotated import AnnotationData
 from longpanda.errors import ConfigError, nearest
 from longpanda.train.data_kinds import DATA_KINDS, DataKind
 from longpanda.train.objectives.kinds import DEFAULT_OBJECTIVES, OBJECTIVES, ObjectiveRecipe
@@ -97,6 +98,8 @@ class StageRecipe:
         self._require("batch", self.batch >= 1, "at least 1")
         self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
         self._require("positions", self.positions >= 0, "at least 0")
+        is_spread = self.positions > 0 and isinstance(self.data, AnnotationData)
+        self._require("positions", not is_spread, f"0 with data of the kind {self.data.kind}")
         shares = f"warmup = {self.warmup} and decay = {self.decay} of stage '{self.name}'"
         fits = min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1
         _require(fits, shares, "shares of at most 1 in total", "lower one of them")

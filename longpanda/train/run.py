@@ -22,6 +22,7 @@ from longpanda.files import atomic_path, not_writable
 from longpanda.inference.saving import WORK, save_model
 from longpanda.model.modeling import LongPandaForConditionalGeneration
 from longpanda.processing import LongPandaProcessor
+from longpanda.processing.labels import IGNORED
 from longpanda.train.attention_scale import scale_attention
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, check_recipe, claim, forget, record
@@ -30,8 +31,7 @@ from longpanda.train.new_model import NewModel, new_model
 from longpanda.train.positions import from_mask, spread
 from longpanda.train.recipe import Recipe, StageRecipe
 from longpanda.train.trainer import ExampleTrainer
-from longpanda.train.training_model import PandaForTraining
-from longpanda.types import Example
+from longpanda.types import Example, Pack
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def train(
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair, use_cpu) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
-    sources = _sources(recipe, examples or partial(_examples_of, new.model, arguments[0].world_size))
+    sources = _sources(recipe, examples or partial(_examples_of, new, arguments[0].world_size))
     is_main = is_main_process(arguments[0])
     if not is_main:
         check(out, recipe, arguments[0].world_size)
@@ -181,10 +181,10 @@ def is_main_process(arguments: TrainingArguments) -> bool:
     return bool(arguments.process_index == 0)
 
 
-def _examples_of(model: PandaForTraining, processes: int, stage: StageRecipe, number: int) -> ExampleSource:
+def _examples_of(new: NewModel, processes: int, stage: StageRecipe, number: int) -> ExampleSource:
     """Make the examples of a stage from its data, for a model and a number of processes."""
-    image_px = model.config.stab_config.image_px
-    return stage.data.source(stage.steps * stage.batch * processes, number, image_px)
+    image_px = new.model.config.stab_config.image_px
+    return stage.data.source(stage.steps * stage.batch * processes, number, image_px, new.processor)
 
 
 def _sources(recipe: Recipe, examples: Examples) -> list[ExampleSource]:
@@ -284,18 +284,26 @@ class _Collate:
         self.processor, self.positions = processor, stage.positions
         self.is_labelled = any(one.reads_labels for one in stage.objectives)
 
-    def __call__(self, examples: list[Example]) -> dict[str, Any]:
+    def __call__(self, examples: list[Example | Pack]) -> dict[str, Any]:
         if torch.utils.data.get_worker_info() is not None:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         if not self.is_labelled:  # so labels need not fit the model
-            examples = [replace(example, cell_labels=None) for example in examples]
+            examples = [replace(one, cell_labels=None) if isinstance(one, Example) else one for one in examples]
+        if not (examples := [one for one in examples if one != ()]):
+            return self._nothing()
         batch = dict(self.processor.training_batch(examples))
         if self.positions and "input_ids" in batch:
             ids, placeholder = batch["input_ids"], self.processor.video_token_id
             if "position_ids" not in batch:
                 batch["position_ids"] = from_mask(batch["attention_mask"])
-            batch["position_ids"] = spread(batch["position_ids"], ids, examples, placeholder, self.positions)
+            shown = [one for one in examples if isinstance(one, Example)]  # all of them: see StageRecipe
+            batch["position_ids"] = spread(batch["position_ids"], ids, shown, placeholder, self.positions)
         return batch
+
+    def _nothing(self) -> dict[str, Any]:
+        """Return a batch that teaches nothing, for one whose records have all been left out."""
+        ids = torch.tensor([[self.processor.end_token_id]])
+        return {"input_ids": ids, "labels": torch.full_like(ids, IGNORED), "attention_mask": torch.ones_like(ids)}
 
 
 def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path, use_cpu: bool) -> TrainingArguments:

@@ -138,7 +138,7 @@ class NoiseData:
     def vocabulary(self):
         return ["what", "is", "this", "noise"]
 
-    def source(self, count, _number, size_px):
+    def source(self, count, _number, size_px, _processor):
         return [
             Example(noise(self.frames, size_px, size_px, i), (asked("What is this?", "noise"),)) for i in range(count)
         ]

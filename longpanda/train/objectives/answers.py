@@ -1,5 +1,6 @@
 """The objective `answers`: the loss of the answers' tokens."""
 
+import torch
 from torch import Tensor
 
 from longpanda.processing.labels import IGNORED
@@ -15,6 +16,9 @@ class Answers(Head):
         """Measure a step with questions."""
         if step.answer_labels is None or step.answered is None:
             return None
+        if not (step.answer_labels[:, 1:] != IGNORED).any():  # the mean over no token is not a number
+            logits = step.answered.logits
+            return Measured(0.0 * logits.float().sum(), logits.new_full((), torch.nan))
         return Measured(step.answered.loss, answer_accuracy(step.answered.logits, step.answer_labels))
 
 
