@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from longpanda.longwatch.footage import FootagePlan
     from longpanda.longwatch.suite import SuitePlan
 
-_QUESTIONS: Final = ("suite_sha256", "questions_sha256", "videos_bytes")
+_QUESTIONS: Final = ("suite_sha256", "questions_sha256", "videos_sha256")
 """Settings that identify the questions."""
 _OPTIONS: Final = ("answer_tokens", "temperature", "limit_field", "extra_body")
 """Settings that are options of `longpanda longwatch run` under the same name."""
