@@ -167,8 +167,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             pixel_values: uint8 [F, 3, H, W].
             patch_boxes: long [F, 4], the picture inside each canvas in patches.
             frame_windows: long [W, t], the frames of each window, -1 for padding.
-            frame_seconds: float64 [F], when each frame is shown; only for a model with a compressor.
-            clip_frames: long [clips], the number of frames of each clip; only for a model with a compressor.
+            frame_seconds: float64 [F], when each frame is shown; a model with a compressor needs it.
+            clip_frames: long [clips], the number of frames of each clip; a model with a compressor needs it.
             attention_mask: [B, L], including the tokens in the cache.
             block_ids: long [B, L], in place of a mask: the block of each token, for several questions about one video
                 side by side. All tokens see block 0, and -1 is padding after the rest (`longpanda.model.blocks`).

@@ -174,7 +174,7 @@ class LongPandaProcessor(ProcessorMixin):
 
         Returns:
             input_ids and attention_mask [B, L], and with clips pixel_values [F, 3, H, W], patch_boxes [F, 4],
-            frame_windows [W, t], and, for a model with a compressor, frame_seconds [F] and clip_frames [clips].
+            frame_windows [W, t], frame_seconds [F] and clip_frames [clips].
 
         Raises:
             PromptError: markers and clips do not match, or an option is not supported.

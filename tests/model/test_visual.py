@@ -70,13 +70,6 @@ def test_clips_of_a_batch_are_clips_alone(kind):
     model, processor = built(kind)
     clips = [noise(5), noise(8, 32, 48, seed=1), noise(1, seed=2)]
     together = model.visual.forward(batch(processor, clips))
-    if kind == "plain":  # frames are not told apart where nobody asks for times
-        (one,) = together
-        together = RaggedTokens.joined(together), *[None] * 2
-        alone = RaggedTokens.joined([model.visual.forward(batch(processor, [clip]))[0] for clip in clips])
-        assert one.group_tokens == alone.group_tokens
-        torch.testing.assert_close(one.values, alone.values, rtol=1e-10, atol=1e-10)
-        return
     for clip, got in zip(clips, together, strict=True):
         (alone,) = model.visual.forward(batch(processor, [clip]))
         assert got.group_tokens == alone.group_tokens

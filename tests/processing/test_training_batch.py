@@ -112,7 +112,7 @@ def test_one_question_an_example_is_the_same_without_a_mask_of_blocks():
 def test_without_questions_there_are_pictures_only():
     _, processor = tiny()
     batch = processor.training_batch([Example(noise(2), ()), Example(noise(3), ())])
-    assert set(batch) == {"pixel_values", "patch_boxes", "frame_windows"}
+    assert set(batch) == {"pixel_values", "patch_boxes", "frame_windows", "frame_seconds", "clip_frames"}
 
 
 def named_cells(frames):
