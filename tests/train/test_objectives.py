@@ -136,7 +136,7 @@ class NoiseData:
     label_grid = (1, 1)
 
     def vocabulary(self):
-        return ["what", "is", "this", "noise"]
+        return ["What is this?", "noise"]
 
     def source(self, count, _number, size_px):
         return [
