@@ -58,15 +58,22 @@ def unknown_words(tokenizer: Any, text: str) -> list[str]:
 
 
 def require_known_words(tokenizer: Any, input_ids: torch.Tensor, texts: Iterable[str]) -> None:
-    """Check that a training batch has no unknown token. The texts are only read to name its words.
+    """Check that the texts of a training batch have no unknown words.
+
+    Args:
+        tokenizer: the tokenizer.
+        input_ids: the batch. Texts are only read if it has an unknown token, which may also be the chat format's.
+        texts: questions, answers and times.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: they have.
     """
     unknown = _unknown_id(tokenizer)
     if unknown is None or not (input_ids == unknown).any():
         return
     words = dict.fromkeys(word for text in texts for word in unknown_words(tokenizer, text))
+    if not words:
+        return
     found = f"training on words that the tokenizer does not know: {', '.join(map(repr, words))}"
     remedy = "add them to vocabulary() of the stage's data, or to `words` in the recipe"
     raise ConfigError(found, "words of its vocabulary", remedy)
