@@ -52,7 +52,7 @@ class IndexPlan:
     Args:
         fps: encoded frames per second of video.
         frames: encoded frames in all.
-        tokens: visual tokens of these frames.
+        tokens: visual tokens of these frames; a reducer may leave some of them out.
         width: channels of a token.
         storage: number format of the stored tokens.
         thumbnail_bytes: estimated size of the thumbnails.

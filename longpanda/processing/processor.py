@@ -1,6 +1,6 @@
 """LongPandaProcessor: clips and text to the model's input tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.processing.messages import ModelInputs, as_clips, clips_of, plain
 from longpanda.processing.prompt import CHAT_TEMPLATE, VIDEO_TOKEN, expand, media_ids, timestamp
 from longpanda.processing.templates import names_in, rendered
+from longpanda.processing.tokenizer import require_known_words
 from longpanda.types import Example, Prompt, Timeline, VideoClip
 
 ALWAYS = (("return_tensors", "pt"), ("return_tensors", None), ("padding", True), ("padding", "longest"))
@@ -174,7 +175,7 @@ class LongPandaProcessor(ProcessorMixin):
 
         Returns:
             input_ids and attention_mask [B, L], and with clips pixel_values [F, 3, H, W], patch_boxes [F, 4],
-            frame_windows [W, t], and, for a model with a compressor, frame_seconds [F] and clip_frames [clips].
+            frame_windows [W, t], frame_seconds [F] and clip_frames [clips].
 
         Raises:
             PromptError: markers and clips do not match, or an option is not supported.
@@ -236,7 +237,8 @@ class LongPandaProcessor(ProcessorMixin):
 
         Raises:
             PromptError: a question is empty, or the chat template changes the prompt when an answer follows.
-            ConfigError: labels do not fit (see `labels_of`), or answers have no end (see `end_token_id`).
+            ConfigError: labels do not fit (see `labels_of`), answers have no end (see `end_token_id`), or the tokenizer
+                does not know a word.
         """
         vision = self.image_processor.preprocess([example.clip for example in examples])
         timelines = [self.image_processor.timeline(example.clip) for example in examples]
@@ -250,6 +252,7 @@ class LongPandaProcessor(ProcessorMixin):
             key: torch.tensor([row[key] + [value] * (length - len(row[key])) for row in rows])
             for key, value in pad.items()
         }
+        require_known_words(self.tokenizer, padded["input_ids"], _texts(examples))
         block = padded.pop("block")
         if all(len(example.samples) <= 1 for example in examples):
             del padded["position_ids"]  # padding is last: every language model counts the same
@@ -286,6 +289,13 @@ def _asked_and_answered(processor: LongPandaProcessor, question: str, target: st
         found = f"a chat template whose prompt changes when the answer follows: {texts[0]!r} and {texts[1]!r}"
         raise PromptError(found, "the answer after the same tokens", "give the tokenizer another chat template")
     return asked, whole[: whole.index(processor.end_token_id, len(asked)) + 1]
+
+
+def _texts(examples: Sequence[Example]) -> Iterator[str]:
+    """Yield everything that is written in the rows of examples: questions, answers and times."""
+    for example in examples:
+        yield from (text for sample in example.samples for text in (sample.question, sample.target))
+        yield from map(timestamp, example.clip.pts_seconds.tolist())
 
 
 def _has_clip(groups: Sequence[Any]) -> bool:
