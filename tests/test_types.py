@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from longpanda.errors import ConfigError, VideoError
-from longpanda.types import Facts, Sample, VideoClip
+from longpanda.errors import AnswererError, ConfigError, ErrorKind, VideoError
+from longpanda.types import Facts, Reply, Sample, Score, VideoClip
 
 FRAMES, TIMES = np.zeros((2, 4, 4, 3), np.uint8), np.arange(2.0)
 
@@ -75,3 +75,44 @@ def test_an_unknown_length_is_said():
     assert SAMPLE.minutes == 3.0
     with pytest.raises(ConfigError, match=r"no length of the video of question film\.story\."):
         _ = replace(SAMPLE, facts=Facts()).minutes
+
+
+def test_a_reply_takes_the_numbers_of_numpy():
+    reply = Reply("7", np.array([1, 2.5], np.float32), np.int64(3), np.float32(0.5))
+    assert reply == Reply("7", (1.0, 2.5), 3, 0.5)
+    assert Reply(**json.loads(json.dumps(asdict(reply)))) == reply
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"text": 7}, "a reply with text 7; expected a string"),
+        ({"text": None}, "text None"),
+        ({"thinking": None}, "thinking None"),
+        ({"finish_reason": 7}, "finish_reason 7"),
+        ({"frames_seconds": 5.0}, "frames_seconds 5.0; expected a list of seconds"),
+        ({"frames_seconds": "12"}, "frames_seconds '12'"),
+        ({"frames_seconds": (1.0, float("nan"))}, "frames_seconds"),
+        ({"seconds": "fast"}, "seconds 'fast'; expected a time of at least 0"),
+        ({"seconds": float("nan")}, "seconds nan"),
+        ({"seconds": -5.0}, "seconds -5.0"),
+        ({"visual_tokens": "many"}, "visual_tokens 'many'; expected a whole number"),
+        ({"prompt_tokens": 1.5}, "prompt_tokens 1.5"),
+        ({"answer_tokens": True}, "answer_tokens True"),
+        ({"seconds": 10**400}, "seconds 1000"),
+        ({"peak_memory_bytes": -1}, "peak_memory_bytes -1"),
+    ],
+)
+def test_a_reply_of_wrong_values_is_refused(given, message):
+    with pytest.raises(AnswererError, match=message) as caught:
+        Reply(**{"text": "7"} | given)
+    assert caught.value.kind == ErrorKind.MALFORMED
+
+
+@pytest.mark.parametrize("mark", [-1.0, 5.0, float("nan"), "1.0", None])
+def test_a_mark_that_is_not_from_0_to_1_is_refused(mark):
+    with pytest.raises(ConfigError, match=rf"the value .* for question {SAMPLE.id}; expected a number from 0 to 1"):
+        Score(mark, Reply("red"), SAMPLE)
+    with pytest.raises(ConfigError, match="the partial "):
+        Score(1.0, Reply("red"), SAMPLE, partial=mark)
+    assert Score(1, Reply("red"), SAMPLE, partial=0.5).value == 1.0

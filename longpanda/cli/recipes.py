@@ -125,7 +125,7 @@ def listed_in_help() -> str:
     """Return the text of the shipped recipes and the names of all fields."""
     lines = ["shipped recipes:"]
     lines += [_indented(f"{name:14}", about) for name, about in recipes().items()]
-    names = ", ".join(field.path for field in fields())
+    names = ", ".join(dict.fromkeys(field.path for field in fields()))  # kinds may share a name
     lines += ["", "fields of a recipe (described by longpanda train --fields):", _indented("", names)]
     return "\n".join(lines)
 

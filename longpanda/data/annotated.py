@@ -159,10 +159,10 @@ class AnnotatedPacks:
         return self.count
 
     def __getitem__(self, index: int) -> "Pack":
-        """Read one pack in this process. Raises IndexError beyond the last."""
+        """Read one pack. Raises IndexError beyond the last."""
         if not 0 <= index < self.count:
             raise IndexError(f"row {index} of {self.count}")
-        with self.loader(index, workers=0) as loader:
+        with self.loader(index, workers=min(1, self.data.workers)) as loader:
             return next(loader).conversations
 
     @property

@@ -3,7 +3,14 @@
 from longpanda.evaluate.command import Command
 from longpanda.evaluate.endpoint import Endpoint
 from longpanda.evaluate.metrics import Accuracy, accuracy
-from longpanda.evaluate.records import Records, check_configuration, read_notes, read_records
+from longpanda.evaluate.records import (
+    Records,
+    check_configuration,
+    read_notes,
+    read_records,
+    require_asked,
+    require_different_ids,
+)
 from longpanda.evaluate.request import Request
 from longpanda.evaluate.runner import Answerer, Ask, run, run_many
 
@@ -19,6 +26,8 @@ __all__ = [
     "check_configuration",
     "read_notes",
     "read_records",
+    "require_asked",
+    "require_different_ids",
     "run",
     "run_many",
 ]

@@ -1,7 +1,6 @@
 """An answerer for any program that reads and writes JSON Lines."""
 
 import json
-import math
 import os
 import queue
 import signal
@@ -43,9 +42,9 @@ class Command:
         ConfigError: the timeout is not finite and above 0.
     """
 
-    def __init__(self, words: list[str], folder: Path, timeout_seconds: float, suffix: str = ".mp4") -> None:
+    def __init__(self, words: list[str], folder: str | Path, timeout_seconds: float, suffix: str = ".mp4") -> None:
         require_timeout(timeout_seconds)
-        self.words, self.folder, self.timeout_seconds, self.suffix = words, folder, timeout_seconds, suffix
+        self.words, self.folder, self.timeout_seconds, self.suffix = words, Path(folder), timeout_seconds, suffix
         self._turn = threading.RLock()
         self._closed = False
         self._process: subprocess.Popen[str] | None = None
@@ -109,7 +108,10 @@ class Command:
         if failed := values.get("error"):
             said = failed if isinstance(failed, str) else json.dumps(failed)
             raise self._error(f"reported an error: {masked(said)[:200]!r}", ErrorKind.FAILED)
-        return _reply(values)
+        try:
+            return _reply(values)
+        except AnswererError as error:
+            raise TypeError(f"{error.found}, not {error.expected}") from error
 
     def _expect_silence(self, seconds: float) -> None:
         """Raise if there is an extra line, which would be taken for the answer to the next question."""
@@ -160,20 +162,14 @@ def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") 
 
 
 def _reply(values: dict[str, Any]) -> Reply:
-    """Return the reply in a line. Raises TypeError or KeyError if it is not one.
+    """Return the reply in a line. Raises AnswererError or KeyError if it is not one.
 
     A null answer counts as an empty one.
     """
-    texts = {"answer": "" if values["answer"] is None else values["answer"], "thinking": values.get("thinking") or ""}
-    ended, times = values.get("finish_reason"), values.get("frames_seconds") or []
-    for name, text in {**texts, "finish_reason": ended or ""}.items():
-        if not isinstance(text, str):
-            raise TypeError(f"{name} is not a string")
-    costs = {name: values.get(name) for name in _COSTS}
-    for name, cost in costs.items():
-        if cost is not None and not isinstance(cost, int):
-            raise TypeError(f"{name} is not a whole number")
-    if not isinstance(times, list) or not all(isinstance(one, int | float) and math.isfinite(one) for one in times):
-        raise TypeError("frames_seconds is not a list of seconds")
-    shown = tuple(map(float, times))
-    return Reply(texts["answer"], shown, finish_reason=ended, thinking=texts["thinking"], **costs)
+    return Reply(
+        "" if values["answer"] is None else values["answer"],
+        values.get("frames_seconds") or (),
+        finish_reason=values.get("finish_reason"),
+        thinking=values.get("thinking") or "",
+        **{name: values.get(name) for name in _COSTS},
+    )

@@ -218,5 +218,5 @@ def _parts(content: Any) -> Iterator[tuple[str, str]]:
 
 
 def _count(counts: dict[str, Any], *names: str) -> int | None:
-    """Return the first of the named counts that is a whole number."""
-    return next((n for name in names if isinstance(n := counts.get(name), int) and not isinstance(n, bool)), None)
+    """Return the first of the named counts that is a whole number of at least 0; some servers report -1 for unknown."""
+    return next((n for name in names if type(n := counts.get(name)) is int and n >= 0), None)

@@ -4,11 +4,12 @@ import fcntl
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, LongPandaError
 from longpanda.types import Reply, Sample, Score
 
 RESULTS_VERSION = 1
@@ -38,12 +39,12 @@ class Records:
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         configuration: dict[str, Any],
         retry_errors: bool = True,
         notes: dict[str, Any] | None = None,
     ) -> None:
-        self.path = path
+        self.path = path = Path(path)
         self.done: set[tuple[str, int | None]] = set()
         self._failed: set[tuple[str, int | None]] = set()
         self._file = _locked(path)
@@ -74,15 +75,15 @@ class Records:
 
         If questions that always fail came first, a run could consider the system down before it asks any other.
 
+        Args:
+            samples: all questions of the run.
+
         Raises:
-            ConfigError: two samples have the same key, so that one answer would count for both.
+            ConfigError: two samples have the same key, so that one answer would count for both; or the file answers
+                another question.
         """
-        for key, count in Counter(sample.key for sample in samples).items():
-            if count > 1:
-                found = f"{count} questions with the id {key[0]}"
-                raise ConfigError(
-                    found, "a different id for each question", "give them different ids, or remove all but one"
-                )
+        require_different_ids(samples)
+        require_asked(self.path, samples)
         left = [sample for sample in samples if sample.key not in self.done]
         return sorted(left, key=lambda sample: sample.key in self._failed)
 
@@ -113,45 +114,88 @@ class Records:
             raise ConfigError(found, "free space", "make room, and run it again to resume") from error
 
 
-def check_configuration(path: Path, configuration: dict[str, Any]) -> None:
+def require_different_ids(samples: Iterable[Sample]) -> None:
+    """Raise ConfigError if two samples have the same key, so that one answer would count for both."""
+    for key, count in Counter(sample.key for sample in samples).items():
+        if count > 1:
+            found = f"{count} questions with the id {key[0]}"
+            remedy = "give them different ids, or remove all but one"
+            raise ConfigError(found, "a different id for each question", remedy)
+
+
+def require_asked(path: str | Path, samples: Iterable[Sample]) -> None:
+    """Raise ConfigError, which names the line, if a file of results answers a question that is not in `samples`."""
+    asked = {sample.key for sample in samples}
+    for number, score in _read(Path(path))[1]:
+        if score.sample.key not in asked:
+            found = f"line {number} of '{path}' answers the question {score.sample.id}, which is not asked"
+            raise ConfigError(found, "answers to the questions of the run", "delete the line")
+
+
+def check_configuration(path: str | Path, configuration: dict[str, Any]) -> None:
     """Check that results with a configuration can be written to a file. Call it before long work.
 
     Raises:
         ConfigError: the file exists and holds results of another configuration, or is not a file of results.
     """
-    if path.is_file() and not _is_new(path.read_bytes()):
+    path = Path(path)
+    if os.path.isfile(path) and not _is_new(_bytes_of(path)):
         _require_same(path, read_records(path)[0], configuration)
 
 
-def read_records(path: Path) -> tuple[dict[str, Any], list[Score]]:
+def read_records(path: str | Path) -> tuple[dict[str, Any], list[Score]]:
     """Read the configuration and the scores of a file of results, without an incomplete last line.
 
     Raises:
         ConfigError: no such file, one that holds no results, or a line that is not one; the message names the line.
     """
-    if not path.is_file():
-        raise ConfigError(f"no file '{path}'", "a file of results", "run a model first")
-    lines = path.read_bytes().split(b"\n")[:-1]
-    configuration = _configuration(path, lines)
-    last: dict[tuple[str, int | None], Score] = {}
+    configuration, scores = _read(Path(path))
+    return configuration, list({score.sample.key: score for _, score in scores}.values())
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[tuple[int, Score]]]:
+    """Return the configuration, and each score with the number of its line. Raises ConfigError as `read_records`."""
+    lines = _bytes_of(path).split(b"\n")[:-1]
+    configuration, scores = _configuration(path, lines), []
     for number, line in enumerate(lines[1:], 2):
         try:
-            values = dict(json.loads(line))
+            values = _object(json.loads(line))
             if "notes" not in values:
-                score = _score(values)
-                last[score.sample.key] = score
-        except (ValueError, KeyError, TypeError) as error:
-            found = f"line {number} of '{path}' is not a result ({error})"
+                scores.append((number, _score(values)))
+            else:
+                _object(values["notes"])
+        except (LongPandaError, ValueError, KeyError, TypeError) as error:
+            why = error.found if isinstance(error, LongPandaError) else error
+            found = f"line {number} of '{path}' is not a result ({why})"
             remedy = "restore the line, or delete it and run again to ask its question again"
             raise ConfigError(found, "one JSON object for each answer", remedy) from error
-    return configuration, list(last.values())
+    return configuration, scores
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return a JSON object. Raises TypeError for another value."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r:.40} is not an object")
+    return value
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Return the contents of a file of results. Raises ConfigError if it cannot be read."""
+    if not os.path.isfile(path):
+        raise ConfigError(f"no file '{path}'", "a file of results", "run a model first")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        found = f"'{path}' cannot be read ({error.strerror})"
+        raise ConfigError(found, "a file of results", "check its permissions") from error
 
 
 def _configuration(path: Path, lines: list[bytes]) -> dict[str, Any]:
     """Return the configuration in the first line. Raises ConfigError for what is not a file of results."""
     try:
         head = json.loads(lines[0]) if lines else {}
-        version, configuration = head["version"], dict(head["configuration"])
+        version, configuration = head["version"], _object(head["configuration"])
+        _object(head.get("notes", {}))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"'{path}' holds no results ({error})", "a file of results", "choose another file") from error
     if version != RESULTS_VERSION:
@@ -159,14 +203,14 @@ def _configuration(path: Path, lines: list[bytes]) -> dict[str, Any]:
     return configuration
 
 
-def read_notes(path: Path) -> list[dict[str, Any]]:
+def read_notes(path: str | Path) -> list[dict[str, Any]]:
     """Read the notes in a file of results: the circumstances of each start of the run, the latest last.
 
     Raises:
         ConfigError: as for `read_records`.
     """
     read_records(path)
-    head, *rest = map(json.loads, path.read_bytes().split(b"\n")[:-1])
+    head, *rest = map(json.loads, Path(path).read_bytes().split(b"\n")[:-1])
     return [head.get("notes", {}), *(values["notes"] for values in rest if "notes" in values)]
 
 
@@ -223,5 +267,10 @@ def _locked(path: Path) -> IO[bytes]:
 
 
 def _score(values: dict[str, Any]) -> Score:
-    reply = values["reply"] | {"frames_seconds": tuple(values["reply"]["frames_seconds"])}
-    return Score(**values | {"sample": Sample.from_json(values["sample"]), "reply": Reply(**reply)})
+    """Return the score in a line. Raises LongPandaError, KeyError or TypeError if it is none that a run stores."""
+    score = Score(**values | {"sample": Sample.from_json(values["sample"]), "reply": Reply(**values["reply"])})
+    marks = (0.0, 1.0) if score.error is None else (0.0,)
+    if score.value not in marks:
+        found = f"the value {score.value:g} for {'an answer' if score.error is None else 'an error'}"
+        raise ConfigError(found, " or ".join(f"{mark:g}" for mark in marks), "restore the line")
+    return score

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final, Protocol
 
-from longpanda.errors import ConfigError, ErrorKind, LongPandaError
+from longpanda.errors import AnswererError, ConfigError, ErrorKind, LongPandaError
 from longpanda.evaluate.unanswered import kind_of, why_no_answer
 from longpanda.thinking import without_thinking
 from longpanda.types import Reply, Sample, Score
@@ -52,8 +52,9 @@ def require_timeout(seconds: float) -> None:
 def run(answerer: Answerer, samples: Iterable[Sample], mark: MarkFunction) -> Iterator[Score]:
     """Ask every sample and score the answer. Consecutive samples of one video share one `watch`.
 
-    A video that cannot be watched, a question that cannot be answered and a reply that is not an answer (empty, cut
-    off, withheld) score 0 with the error and its kind: nothing is skipped. Thinking is removed before scoring.
+    A video that cannot be watched, a question that cannot be answered, a reply that is not an answer (empty, cut off,
+    withheld) and anything but a `Reply` score 0 with the error and its kind: nothing is skipped. Thinking is removed
+    before scoring.
     """
     for video, group in groupby(samples, key=lambda sample: sample.video):
         try:
@@ -61,7 +62,7 @@ def run(answerer: Answerer, samples: Iterable[Sample], mark: MarkFunction) -> It
         except LongPandaError as error:
             yield from (_failed(error, Reply(""), sample) for sample in group)
             continue
-        yield from (_one(ask, sample, mark) for sample in group)
+        yield from (_one(answerer, ask, sample, mark) for sample in group)
 
 
 def run_many(
@@ -156,10 +157,13 @@ def _next(groups: "queue.SimpleQueue[list[Sample]]") -> list[Sample]:
         return []
 
 
-def _one(ask: Ask, sample: Sample, mark: MarkFunction) -> Score:
+def _one(answerer: Answerer, ask: Ask, sample: Sample, mark: MarkFunction) -> Score:
     started = time.perf_counter()
     try:
-        reply = ask(sample)
+        reply: object = ask(sample)
+        if not isinstance(reply, Reply):
+            found = f"{type(answerer).__name__} returned {reply!r:.40} of type {type(reply).__name__}"
+            raise AnswererError(found, "a longpanda.types.Reply", "return Reply(text)", ErrorKind.MALFORMED)
     except LongPandaError as error:
         return _failed(error, Reply("", seconds=time.perf_counter() - started), sample)
     if reply.seconds is None:

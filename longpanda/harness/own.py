@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from longpanda.errors import ConfigError, VideoError, nearest
+from longpanda.files import file_fingerprint
 from longpanda.harness.stopping import parts_of
 from longpanda.types import Facts, Sample
 
@@ -22,6 +24,8 @@ INSTRUCTION: Final = "Answer with the answer alone, in as few words as possible.
 """Instruction that other systems get with an open question; LongPanda's models get the question alone."""
 SHORTEST_MINUTES: Final = 0.01
 """Length assigned to any shorter video, because charts draw lengths on a logarithmic axis, which has no 0."""
+_EDGE_BYTES: Final = 2**20
+"""Number of bytes at each end of a video that tell whether it is still the same."""
 _KEYS: Final = ("video", "question", "answer", "choices", "id")
 _LEADING: Final = " \t\n\"'`*“”‘’«»"
 """Characters stripped from the beginning of an answer."""
@@ -36,11 +40,11 @@ class Line:
 
     Args:
         number: line number in the file, from 1.
-        video: path of the video, absolute or relative to the folder of the file.
+        video: path of the video, absolute or relative to the folder of the file, as the first line about it spells it.
         question: the text of the question.
         answer: the true answer; one of the choices, if there are any.
         choices: the options; () for an open question.
-        id: the user's own id of the question; "" to derive one from the video and the question.
+        id: the user's own id of the question; by default the one that `Sample` derives.
     """
 
     number: int
@@ -60,10 +64,13 @@ class OwnQuestions:
     words of a choice are accepted, too.
 
     Args:
-        source: path of the file.
+        source: path of the file; a string is converted.
     """
 
     source: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", Path(self.source))
 
     @property
     def folder(self) -> Path:
@@ -80,10 +87,21 @@ class OwnQuestions:
         return self.folder / video
 
     def settings(self) -> dict[str, Any]:
-        """Return the hash of the file and the total size of the videos. See `Questions.settings`."""
-        videos = {line.video for line in self._lines}
-        size_bytes = sum(self.path_of(video).stat().st_size for video in videos)
-        return {"questions_sha256": hashlib.sha256(self._bytes).hexdigest(), "videos_bytes": size_bytes}
+        """Return the hash of the file, and one of the name, size, beginning and end of each video.
+
+        See `Questions.settings`.
+        """
+        first_lines = {line.video: line for line in reversed(self._lines)}
+        videos = {video: self._fingerprint(first_lines[video]) for video in sorted(first_lines)}
+        of_videos = hashlib.sha256(json.dumps(videos).encode()).hexdigest()
+        return {"questions_sha256": hashlib.sha256(self._bytes).hexdigest(), "videos_sha256": of_videos}
+
+    def _fingerprint(self, line: Line) -> dict[str, Any]:
+        try:
+            return file_fingerprint(self.path_of(line.video), _EDGE_BYTES)
+        except OSError as error:
+            found = f"'{self.path_of(line.video)}', which cannot be read ({error.strerror})"
+            raise self._mistake(line.number, found, "a readable video", "check its permissions") from error
 
     def samples(self, has_choices: bool = False) -> list[Sample]:
         """Return the questions, those about the same video together. See `Questions.samples`.
@@ -145,6 +163,7 @@ class OwnQuestions:
         lines = [self._line(number, text) for number, text in enumerate(texts, 1) if text.strip()]
         if not lines:
             raise ConfigError(f"no question in '{self.source}'", "one question per line", "write at least one")
+        lines = self._identified(lines)
         questions, ids = dict[tuple[str, str], int](), dict[str, int]()
         for line in lines:
             if before := questions.get((line.video, line.question)):
@@ -152,11 +171,20 @@ class OwnQuestions:
                 raise self._mistake(
                     line.number, found, "each question once per video", "delete one of them, or reword it"
                 )
-            if line.id and (before := ids.get(line.id)):
+            if before := ids.get(line.id):
                 found = f"the id of line {before} again"
                 raise self._mistake(line.number, found, "a different id", "give each question its own id")
             questions[line.video, line.question] = ids[line.id] = line.number
         return tuple(lines)
+
+    def _identified(self, lines: list[Line]) -> list[Line]:
+        """Return the lines with one spelling of the path for each video, and with the ids of their samples."""
+        spellings = dict[Path, str]()
+        found = []
+        for line in lines:
+            video = spellings.setdefault(self.path_of(line.video).resolve(), line.video)
+            found.append(replace(line, video=video, id=Sample(line.question, "", FAMILY, video, id=line.id).id))
+        return found
 
     def _line(self, number: int, text: str) -> Line:
         try:
@@ -171,18 +199,18 @@ class OwnQuestions:
             if name not in _KEYS:
                 remedy = nearest(name, _KEYS, is_listed=True)
                 raise self._mistake(number, f"unknown key '{name}'", ", ".join(_KEYS), remedy)
+        values = {name: value for name, value in values.items() if value is not None}
         for name in (*_KEYS[:3], *({"id"} & values.keys())):
             self._require_text(number, name, values.get(name))
         if not normalised(values["answer"]):
             raise self._mistake(number, f"the answer '{values['answer']}'", "letters or digits", "give the true answer")
-        if not self.path_of(values["video"]).is_file():
+        if not os.path.isfile(self.path_of(values["video"])):
             found = f"no file '{self.path_of(values['video'])}'"
             expected = "a path relative to the folder of the questions, or an absolute one"
             raise self._mistake(number, found, expected, "correct the path")
-        choices = self._choices(number, values) if values.get("choices") is not None else ()
-        return Line(
-            number, values["video"], values["question"].strip(), values["answer"], choices, values.get("id", "")
-        )
+        choices = self._choices(number, values) if "choices" in values else ()
+        question, own_id = values["question"].strip(), values.get("id", "").strip()
+        return Line(number, values["video"], question, values["answer"], choices, own_id)
 
     def _require_text(self, number: int, name: str, value: Any) -> None:
         if not isinstance(value, str) or not value.strip():

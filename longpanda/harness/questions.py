@@ -1,5 +1,6 @@
 """Questions and the location of their videos: the `Questions` protocol, and LongWatch suites."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,13 @@ class Suite:
     """A suite that `longpanda longwatch make` or `insert` wrote.
 
     Args:
-        source: folder of the suite.
+        source: folder of the suite; a string is converted.
     """
 
     source: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", Path(self.source))
 
     @property
     def suffix(self) -> str:
@@ -137,8 +141,9 @@ class Suite:
         return checked_films(self.source, ", or run with --unverified, which the results record")
 
 
-def questions_in(source: Path) -> Questions:
+def questions_in(source: str | Path) -> Questions:
     """Return the questions of a suite's folder or of a user's own file. Nothing is read yet."""
     from longpanda.harness.own import OwnQuestions
 
-    return OwnQuestions(source) if source.is_file() or source.suffix == ".jsonl" else Suite(source)
+    source = Path(source)
+    return OwnQuestions(source) if os.path.isfile(source) or source.suffix == ".jsonl" else Suite(source)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from longpanda.longwatch.footage import FootagePlan
     from longpanda.longwatch.suite import SuitePlan
 
-_QUESTIONS: Final = ("suite_sha256", "questions_sha256", "videos_bytes")
+_QUESTIONS: Final = ("suite_sha256", "questions_sha256", "videos_sha256")
 """Settings that identify the questions."""
+_SYSTEMS: Final = ("model_sha256", "command", "endpoint", "oracle")
+"""Settings of the systems that `longpanda longwatch run` can ask."""
 _OPTIONS: Final = ("answer_tokens", "temperature", "limit_field", "extra_body")
 """Settings that are options of `longpanda longwatch run` under the same name."""
 
@@ -45,27 +47,30 @@ class Results:
     @property
     def system(self) -> str:
         """Name of the system that answered."""
-        if endpoint := self.configuration.get("endpoint"):
-            return f"{self.configuration['endpoint_model']} at {endpoint}"
-        return str(self.configuration.get("model") or self.configuration.get("command") or "the oracle")
+        known = self.configuration
+        if known.get("endpoint"):
+            return f"{known['endpoint_model']} at {known['endpoint']}"
+        name = next((known[name] for name in ("system", "model", "command") if known.get(name)), "")
+        return str(name or ("the oracle" if known.get("oracle") else "an unnamed system"))
 
 
-def read_results(paths: Sequence[Path], questions: Questions | None = None) -> list[Results]:
+def read_results(paths: str | Path | Sequence[str | Path], questions: Questions | None = None) -> list[Results]:
     """Read one or two files of results on the same questions.
 
     Args:
-        paths: paths of the files.
+        paths: paths of the files; a single path is one file.
         questions: the questions that the results must be on; None for any.
 
     Raises:
         ConfigError: more than two files, a file without an answer, or results on other questions.
     """
-    from longpanda.evaluate import read_notes, read_records
+    from longpanda.evaluate import read_notes, read_records, require_asked
     from longpanda.longwatch.choices import in_words
 
-    if not 1 <= len(paths) <= 2:
-        raise ConfigError(f"{len(paths)} files of results", "one, or two to compare", "name one or two")
-    read = [(path, *read_records(path)) for path in paths]
+    files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not 1 <= len(files) <= 2:
+        raise ConfigError(f"{len(files)} files of results", "one, or two to compare", "name one or two")
+    read = [(path, *read_records(path)) for path in files]
     results = [Results(path, known, tuple(read_notes(path)), tuple(in_words(scores))) for path, known, scores in read]
     asked = _question_settings(results[0])
     for one in results:
@@ -76,6 +81,9 @@ def read_results(paths: Sequence[Path], questions: Questions | None = None) -> l
     if questions is not None and questions.settings() != asked:
         found = f"results that are not on '{questions.source}'"
         raise ConfigError(found, "the suite they were made on", "pass that suite")
+    if questions is not None:
+        for one in results:
+            require_asked(one.path, questions.samples(bool(one.configuration.get("choices"))))
     return results
 
 
@@ -167,8 +175,10 @@ def _near(kind: "Span", score: Score) -> float:
 def _noted(starts: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Merge the notes of all starts: each distinct value of a note once."""
     names = dict.fromkeys(name for start in starts for name in start)
-    merged = {name: dict.fromkeys(start[name] for start in starts if start.get(name) is not None) for name in names}
-    return {name: " and ".join(map(str, values)) for name, values in merged.items() if values}
+    merged = {
+        name: dict.fromkeys(str(start[name]) for start in starts if start.get(name) is not None) for name in names
+    }
+    return {name: " and ".join(values) for name, values in merged.items() if values}
 
 
 def _shown(plan: "SuitePlan | FootagePlan") -> dict[str, Any]:
@@ -186,12 +196,15 @@ def _secret(plan: "SuitePlan | FootagePlan") -> str:
 def _commands(
     results: Sequence[Results], questions: Questions | None, plan: "SuitePlan | FootagePlan | None"
 ) -> list[str]:
-    """Return the commands that reproduce the report, with the latest limit on the length of answers."""
+    """Return the commands that reproduce the report, with the latest limit on the length of answers.
+
+    There is none that asks a user's own system again.
+    """
     from longpanda.longwatch.commands import remaking
 
     suite = "SUITE" if questions is None else str(questions.source)
     made = [] if plan is None else [shlex.join(remaking(plan, suite, _secret(plan)))]
-    made += [_run_command(one, suite) for one in results]
+    made += [_run_command(one, suite) for one in results if any(one.configuration.get(name) for name in _SYSTEMS)]
     about = ["--suite", suite] if questions is not None else []
     made.append(shlex.join(["longpanda", "longwatch", "report", *(str(one.path) for one in results), *about]))
     return made

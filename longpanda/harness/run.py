@@ -1,5 +1,6 @@
 """Runs a system on all questions, and stores its answers in a file, so that a later run can resume."""
 
+import json
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from longpanda.errors import ConfigError
 from longpanda.harness.questions import Questions
@@ -18,6 +19,9 @@ from longpanda.types import Sample, Score
 if TYPE_CHECKING:
     from longpanda.evaluate import Answerer
 
+_NAMES: Final = ("system", "model", "command", "endpoint", "oracle")
+"""Settings that name a system."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -26,7 +30,7 @@ class Run:
     Args:
         questions: the questions.
         system: the system to ask.
-        out: the file of results: a new one, or one to resume.
+        out: the file of results: a new one, or one to resume; a string is converted.
         has_choices: give every question lettered options, and ask it once for each rotation of them.
         is_unverified: do not compare videos with the hashes stored with the questions; the results record that.
         retry_errors: ask questions that ended in an error in an earlier run again.
@@ -47,6 +51,7 @@ class Run:
     errors_in_a_row: int = ERRORS_IN_A_ROW
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "out", Path(self.out))
         if self.workers < 1:
             raise ConfigError(f"--workers {self.workers}", "at least 1", "pass a larger number")
 
@@ -62,14 +67,24 @@ class Run:
         Secrets are masked, so that a new key changes nothing.
 
         Raises:
-            ConfigError: there are no such questions.
+            ConfigError: there are no such questions; or the settings of the system have no name, have that of another
+                setting, or are not JSON.
             ModelError: no such model.
         """
         from longpanda import __version__
 
         switches = {"choices": self.has_choices, "unverified": self.is_unverified}
         chosen = {name: True for name, is_on in switches.items() if is_on}
-        return {"longpanda": __version__, **self.questions.settings(), **self.system.settings(), **chosen}
+        asked, answering = self.questions.settings(), self.system.settings()
+        who = type(self.system).__name__
+        if not any(answering.get(name) for name in _NAMES):
+            found = f"the settings of {who}, which have no name"
+            raise ConfigError(found, '"system" among them', 'return {"system": "its name", ...} from `settings`')
+        if taken := sorted({"longpanda", *asked, *switches} & answering.keys()):
+            found = f"the setting '{taken[0]}' of {who}"
+            raise ConfigError(found, "one that the run does not set itself", "give it another name")
+        _require_json(answering, who, is_finite=True)
+        return {"longpanda": __version__, **asked, **answering, **chosen}
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -86,21 +101,23 @@ class Run:
         """Check everything that can be checked before a model is loaded or a video is read.
 
         Raises:
-            ConfigError: the questions are incomplete, `out` cannot be written or holds results of another
-                configuration, or the system cannot run here.
+            ConfigError: the questions are incomplete or share an id, `out` cannot be written or holds results of
+                another configuration, the system cannot run here, or its settings or notes cannot be stored.
             ModelError: no such model.
         """
-        from longpanda.evaluate import check_configuration
+        from longpanda.evaluate import check_configuration, require_different_ids
         from longpanda.files import check_writable
 
         if not self.samples:
             raise ConfigError(f"no question in '{self.questions.source}'", "at least one", "name other questions")
+        require_different_ids(self.samples)
         if self.is_unverified and not self.questions.video_count:
             found = f"--unverified for the videos of '{self.questions.source}'"
             raise ConfigError(found, "videos of a suite, whose hashes are known", "leave out --unverified")
         check_writable(self.out)
         self.system.check()
         check_configuration(self.out, self.configuration)
+        _require_json(self.notes, type(self.system).__name__, is_finite=False)
 
     def answerers(self, say: Callable[[str], None] = lambda _: None) -> "list[Answerer]":
         """Return one answerer per worker.
@@ -115,6 +132,21 @@ class Run:
         return self.system.answerers(self.questions, self.workers, say)
 
 
+def _require_json(values: dict[str, Any], who: str, is_finite: bool) -> None:
+    """Raise ConfigError, which names the first of some values that a file of results cannot hold.
+
+    NaN does not equal itself, so that results with a setting of NaN could never be resumed. Notes need not be finite: a
+    server may be given infinite patience.
+    """
+    for name, value in values.items():
+        try:
+            json.dumps(value, allow_nan=not is_finite)
+        except (TypeError, ValueError) as error:
+            found = f"'{name}' of {who}, {value!r:.40} of type {type(value).__name__}"
+            remedy = "convert it, for example with str or float"
+            raise ConfigError(found, "text, a finite number, or a list of them", remedy) from error
+
+
 class Asking:
     """A run in progress, whose file of results is open. As a context manager it closes the file and the answerers.
 
@@ -123,7 +155,7 @@ class Asking:
         answerers: the answerers of the run.
 
     Raises:
-        ConfigError: as for `longpanda.evaluate.Records`.
+        ConfigError: as for `longpanda.evaluate.Records` and `Records.missing`.
     """
 
     def __init__(self, run: Run, answerers: "Sequence[Answerer]") -> None:

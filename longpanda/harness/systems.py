@@ -1,6 +1,7 @@
 """Systems that can be evaluated: a LongPanda model, a command, a server, or the oracle."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +22,11 @@ class System(Protocol):
     """A system that answers questions about videos."""
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings that results must share to be comparable, as JSON without secrets."""
+        """Return the settings that results must share to be comparable, as JSON without secrets.
+
+        `"system"` is the name of a system of your own in reports. The systems of this module are named by `"model"`,
+        `"command"`, `"endpoint"` or `"oracle"` instead, which are options of `longpanda longwatch run`.
+        """
 
     def versions(self) -> dict[str, Any]:
         """Return software and hardware, which may differ between starts of a run."""
@@ -71,7 +76,7 @@ class ModelSystem:
         from longpanda.harness.identity import model_sha256, saved_dtype
 
         folder = Path(self.name)
-        shown = folder.resolve().name if folder.is_dir() else self.name
+        shown = folder.resolve().name if os.path.isdir(folder) else self.name
         other_dtype = {} if self.dtype in (None, saved_dtype(self.name)) else {"dtype": self.dtype}
         return {"frames": self.frames, "model": shown, "model_sha256": model_sha256(self.name), **other_dtype}
 

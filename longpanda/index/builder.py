@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longpanda.errors import ConfigError, IndexFileError, counted
-from longpanda.files import exclusive_lock
+from longpanda.files import exclusive_lock, file_fingerprint
 from longpanda.index import storage
 from longpanda.index.file_encoder import FileEncoder
-from longpanda.index.growth import check_same_video, source_fingerprint, workers_for
+from longpanda.index.growth import check_same_video, workers_for
 from longpanda.index.store import HEADER, VERSION, Header, Store
 from longpanda.index.thumbnails import predicted_bytes
 from longpanda.index.video_index import VideoIndex
@@ -52,7 +52,7 @@ class IndexPlan:
     Args:
         fps: encoded frames per second of video.
         frames: encoded frames in all.
-        tokens: visual tokens of these frames.
+        tokens: visual tokens of these frames; a reducer may leave some of them out.
         width: channels of a token.
         storage: number format of the stored tokens.
         thumbnail_bytes: estimated size of the thumbnails.
@@ -121,7 +121,7 @@ class IndexBuilder:
         storage.check(self.stored)
         probe(video)  # raises a clear error if it is no video
         self._workers = workers_for(self.video) if workers is None else check_workers(workers)
-        self._source = source_fingerprint(self.video)  # before its length is read, so that later growth is noticed
+        self._source = file_fingerprint(self.video)  # before its length is read, so that later growth is noticed
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
         self._size_px: tuple[int, int] = self._frames.size_for(self.info.height_px, self.info.width_px)

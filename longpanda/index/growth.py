@@ -1,10 +1,8 @@
 """Tell whether a video is still growing, and whether it is the one that was indexed, or more of it."""
 
-import hashlib
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from longpanda.errors import CutVideoError, IndexFileError
 from longpanda.index import thumbnails
@@ -22,7 +20,6 @@ COMPARED = 4
 RECORDING_SECONDS = 60.0
 """A file that was written to more recently than this may be a recording in progress."""
 DEFAULT_WORKERS = 4
-_EDGE_BYTES = 2**16
 
 
 def workers_for(video: Path) -> int:
@@ -33,17 +30,6 @@ def workers_for(video: Path) -> int:
     is_growing = time.time() - video.stat().st_mtime < RECORDING_SECONDS
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 1 if is_growing else min(DEFAULT_WORKERS, cores)
-
-
-def source_fingerprint(video: Path) -> dict[str, Any]:
-    """The size of a file and a hash of its first and last 64 KiB. Name and date are left out: files get moved."""
-    size = video.stat().st_size
-    digest = hashlib.sha256()
-    with video.open("rb") as file:
-        digest.update(file.read(_EDGE_BYTES))
-        file.seek(max(0, size - _EDGE_BYTES))
-        digest.update(file.read(_EDGE_BYTES))
-    return {"bytes": size, "edges": digest.hexdigest()}
 
 
 def check_same_video(store: Store, state: Piece, video: Path, info: VideoInfo, size_px: tuple[int, int]) -> None:

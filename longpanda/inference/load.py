@@ -120,7 +120,7 @@ class LongPanda:
             folder: a new or empty folder, or that of a model, which is replaced once the new one is complete.
 
         Raises:
-            ConfigError: it is a file, or holds anything but a model, or the disk is full.
+            ConfigError: it is a file, or holds anything but a model, the disk is full, or the model has a reducer.
         """
         target = Path(folder).absolute()
         check_target(target)

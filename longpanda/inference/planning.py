@@ -89,6 +89,7 @@ def plan_video(
     costs = costs_of(model, processor, group, info.duration_seconds, answer_tokens)
     budget = budget_of(costs, wish_tokens, memory_bytes)
     planned = plan(info.duration_seconds, wanted / info.duration_seconds, costs, budget)
+    planned = dataclasses.replace(planned, is_most=model.reducer is not None)
     if sampling is None:
         return (own if planned.frames == wanted else Sampling(frames=planned.frames)), planned
     if planned.frames < wanted:

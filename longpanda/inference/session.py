@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from longpanda.inference.watched import Watched
 from longpanda.memory import peak_memory_bytes
 from longpanda.model.lock import held
 from longpanda.processing.budget import PromptPlan, evenly
+from longpanda.processing.tokenizer import unknown_words
 from longpanda.types import ANSWER_TOKENS, Answer, Evidence, Timeline, Verification
 
 if TYPE_CHECKING:
@@ -275,9 +276,8 @@ class Session:
 
     def _not_understood(self, question: str, answer: str) -> str:
         """The notice of words missing from a closed vocabulary, and of an empty answer."""
-        tokenizer = self.processor.tokenizer
-        known = tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer.encode(question)
-        words = "" if known else f"The model does not know: {', '.join(_unknown(tokenizer, question))}. "
+        unknown = unknown_words(self.processor.tokenizer, question)
+        words = f"The model does not know: {', '.join(unknown)}. " if unknown else ""
         return words + ("" if answer else "The model gave no answer. ")
 
 
@@ -290,8 +290,3 @@ class _Said(NamedTuple):
     def agrees(self, other: "_Said") -> bool | None:
         """Whether both say the same; None unless both are whole."""
         return self.text == other.text if self.is_whole and other.is_whole else None
-
-
-def _unknown(tokenizer: Any, question: str) -> list[str]:
-    words = dict.fromkeys(question.split())
-    return [word for word in words if tokenizer.unk_token_id in tokenizer.encode(word, add_special_tokens=False)]

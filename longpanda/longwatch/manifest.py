@@ -1,6 +1,7 @@
 """The manifest of a suite: it marks the folder as complete and holds the hash of every file."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ _AGAIN: Final = "run 'longpanda longwatch make', or 'insert', again"
 def manifest_of(folder: Path) -> Path:
     """Return the path of a suite's manifest. Raises ConfigError if it does not exist."""
     path = folder / MANIFEST
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ConfigError(f"no '{path}'", "a complete suite", "run 'longpanda longwatch make' first")
     return path
 

@@ -38,7 +38,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     input_modalities = ("image", "video", "text")
     supports_gradient_checkpointing = True
     reducer: Reducer | None = None
-    """Leaves out tokens after the compressor; None keeps all."""
+    """Leaves out tokens after the compressor; None keeps all. It is no part of the weights, of training or of files."""
     shown: Tensor | None = None
     """Visual tokens [N, D] of the prompt while `generate` verifies the proposals of an assistant."""
     _no_split_modules = ("Stab",)
@@ -100,6 +100,24 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Replace the language model's head."""
         self.language_model.set_output_embeddings(value)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. Raises ConfigError for a `reducer` without the methods of `Reducer`."""
+        if name != "reducer":
+            super().__setattr__(name, value)
+            return
+        if value is not None and not isinstance(value, Reducer):
+            found = f"a reducer of type {type(value).__name__}"
+            expected = "__call__(RaggedTokens) and fingerprint_parts(), by which an index knows it"
+            raise ConfigError(found, expected, "add the missing method")
+        self.__dict__[name] = value  # torch would hide a module behind the class's own attribute
+
+    def require_no_reducer(self, wish: str) -> None:
+        """Raise ConfigError about `wish` if the model has a reducer."""
+        if self.reducer is not None:
+            found = f"{wish} a model with a reducer ({type(self.reducer).__name__})"
+            remedy = "set model.reducer = None before"
+            raise ConfigError(found, "none: reducers only work with `watch` and an index so far", remedy)
+
     @property
     def visual(self) -> VisualEncoder:
         """The visual path from frames to tokens before the projector."""
@@ -133,11 +151,11 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         is_visual = input_ids == self.config.video_token_id
         found, expected = int(is_visual.sum()), 0 if visual is None else visual.shape[0]
         if found != expected:
-            raise PromptError(
-                f"{found} visual placeholders in input_ids",
-                f"{expected}, the visual tokens of the frames given",
-                "build prompts with LongPandaProcessor, pass its pixel_values, and do not truncate its input_ids",
-            )
+            remedy = "build prompts with LongPandaProcessor, pass its pixel_values, and do not truncate its input_ids"
+            if self.reducer is not None:
+                remedy = "ask with LongPanda.watch: reducers only work with `watch` and an index so far"
+            about = f"{expected}, the visual tokens of the frames given"
+            raise PromptError(f"{found} visual placeholders in input_ids", about, remedy)
         if visual is None:
             return embeddings
         where = is_visual[..., None].to(embeddings.device)
@@ -167,8 +185,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             pixel_values: uint8 [F, 3, H, W].
             patch_boxes: long [F, 4], the picture inside each canvas in patches.
             frame_windows: long [W, t], the frames of each window, -1 for padding.
-            frame_seconds: float64 [F], when each frame is shown; only for a model with a compressor.
-            clip_frames: long [clips], the number of frames of each clip; only for a model with a compressor.
+            frame_seconds: float64 [F], when each frame is shown; a model with a compressor needs it.
+            clip_frames: long [clips], the number of frames of each clip; a model with a compressor needs it.
             attention_mask: [B, L], including the tokens in the cache.
             block_ids: long [B, L], in place of a mask: the block of each token, for several questions about one video
                 side by side. All tokens see block 0, and -1 is padding after the rest (`longpanda.model.blocks`).
@@ -302,7 +320,11 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
         The original checkpoints of mixtures of experts have other names. transformers would write those names, and its
         Trainer, which loads a file's weights by name, would resume without them.
+
+        Raises:
+            ConfigError: the model has a reducer.
         """
+        self.require_no_reducer("saving")
         super().save_pretrained(save_directory, save_original_format=save_original_format, **kwargs)
 
     def _visual(

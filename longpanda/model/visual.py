@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from longpanda.errors import ConfigError
+from longpanda.errors import ConfigError, counted
 from longpanda.model.configuration import TemporalConfig
 from longpanda.model.fingerprint import fingerprint_parts
 from longpanda.model.temporal import TemporalCompressor
@@ -191,11 +191,15 @@ class VisualEncoder:
         return [self.frames_per_group] * whole + [rest] * (rest > 0)
 
     def _reduced(self, tokens: RaggedTokens) -> RaggedTokens:
-        """Apply the reducer. Raises ConfigError if it loses or adds a group."""
+        """Apply the reducer. Raises ConfigError if it loses or adds a group, or adds tokens to one."""
         if self.reducer is None:
             return tokens
         kept = self.reducer(tokens)
         if kept.group_frames != tokens.group_frames:
             found = f"a reducer that makes {len(kept)} groups of {len(tokens)}"
             raise ConfigError(found, "the same groups with fewer tokens", "keep a group that has no tokens left")
+        for before, after in zip(tokens.group_tokens, kept.group_tokens, strict=True):
+            if after > before:
+                found = f"a reducer that makes {counted(after, 'token')} of {before} in a group"
+                raise ConfigError(found, "no more tokens than before", "only leave tokens out")
         return kept

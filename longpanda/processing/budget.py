@@ -80,9 +80,10 @@ class PromptPlan:
         wanted_frames: frames that would be read without a limit.
         fps: frames per second of video.
         tokens_per_group: most visual tokens of a group.
-        visual_tokens: visual tokens in the prompt.
+        visual_tokens: visual tokens in the prompt, before a reducer if `is_most`.
         prompt_tokens: visual tokens and written times.
         budget: the limit on them.
+        is_most: a reducer will leave out some of these tokens.
     """
 
     groups: int
@@ -94,15 +95,17 @@ class PromptPlan:
     visual_tokens: int
     prompt_tokens: int
     budget: Budget
+    is_most: bool = False
 
     def __str__(self) -> str:
         part = "all " if self.groups == self.of_groups > 1 else ""
         part = part if self.groups == self.of_groups else f"{self.groups:,} of "
-        most = "" if self.visual_tokens == self.groups * self.tokens_per_group else "at most "
+        is_exact = self.visual_tokens == self.groups * self.tokens_per_group and not self.is_most
+        most, total = "" if is_exact else "at most ", "at most " if self.is_most else ""
         groups = f"{part}{counted(self.of_groups, 'group')} of {most}{counted(self.tokens_per_group, 'token')}"
         return (
             f"{counted(self.frames, 'frame')}, one every {1 / self.fps:.3g} s, {groups}: "
-            f"{counted(self.visual_tokens, 'visual token')}, {self.prompt_tokens:,} with times, "
+            f"{total}{counted(self.visual_tokens, 'visual token')}, {self.prompt_tokens:,} with times, "
             f"of {self.budget.tokens:,} ({self.budget.limit})"
         )
 

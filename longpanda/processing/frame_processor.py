@@ -73,7 +73,7 @@ class FrameProcessor(BaseImageProcessor):
     def preprocess(self, clips: Sequence[VideoClip], return_tensors: str = "pt") -> BatchFeature:
         """Convert clips to pixel_values uint8 [F, 3, H, W], patch_boxes [F, 4] and frame_windows [W, t].
 
-        For a model with a compressor also frame_seconds float64 [F] and clip_frames [clips], the frames of each clip.
+        Also frame_seconds float64 [F], and clip_frames [clips], the number of frames of each clip.
 
         Raises:
             ConfigError: `return_tensors` is not "pt".
@@ -81,9 +81,8 @@ class FrameProcessor(BaseImageProcessor):
         if return_tensors != "pt":
             raise ConfigError(f"return_tensors='{return_tensors}'", "'pt'", "leave it out")
         pictures = self._pictures(clips) if self.stab.masked else _letterboxed(clips, self.stab)
-        if self.temporal_config is not None:
-            pictures["frame_seconds"] = torch.from_numpy(np.concatenate([clip.pts_seconds for clip in clips]))
-            pictures["clip_frames"] = torch.tensor([len(clip) for clip in clips])
+        pictures["frame_seconds"] = torch.from_numpy(np.concatenate([clip.pts_seconds for clip in clips]))
+        pictures["clip_frames"] = torch.tensor([len(clip) for clip in clips])
         return pictures
 
     def _pictures(self, clips: Sequence[VideoClip]) -> BatchFeature:

@@ -1,6 +1,6 @@
 """LongPandaProcessor: clips and text to the model's input tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from longpanda.processing.labels import IGNORED, labels_of
 from longpanda.processing.messages import ModelInputs, as_clips, clips_of, plain
 from longpanda.processing.prompt import CHAT_TEMPLATE, expand, media_ids, timestamp
 from longpanda.processing.templates import names_in, rendered
+from longpanda.processing.tokenizer import require_known_words
 from longpanda.processing.training_rows import Row, example_row, pack_row
 from longpanda.types import VIDEO_TOKEN, Example, Pack, Prompt, Timeline, VideoClip
 
@@ -175,7 +176,7 @@ class LongPandaProcessor(ProcessorMixin):
 
         Returns:
             input_ids and attention_mask [B, L], and with clips pixel_values [F, 3, H, W], patch_boxes [F, 4],
-            frame_windows [W, t], and, for a model with a compressor, frame_seconds [F] and clip_frames [clips].
+            frame_windows [W, t], frame_seconds [F] and clip_frames [clips].
 
         Raises:
             PromptError: markers and clips do not match, or an option is not supported.
@@ -250,7 +251,8 @@ class LongPandaProcessor(ProcessorMixin):
 
         Raises:
             PromptError: a question is empty, or the chat template changes the prompt when an answer follows.
-            ConfigError: labels do not fit (see `labels_of`), or answers have no end (see `end_token_id`).
+            ConfigError: labels do not fit (see `labels_of`), answers have no end (see `end_token_id`), or the tokenizer
+                does not know a word.
         """
         shown = [one for example in examples for one in _shown(example)]
         vision = self.image_processor.preprocess([one.clip for one in shown]) if shown else BatchFeature()
@@ -264,6 +266,7 @@ class LongPandaProcessor(ProcessorMixin):
             key: torch.tensor([getattr(row, key) + [value] * (length - len(row.input_ids)) for row in rows])
             for key, value in pad.items()
         }
+        require_known_words(self.tokenizer, padded["input_ids"], _texts(examples))
         if all(row.is_one_text for row in rows):
             del padded["position_ids"]  # padding is last: every language model counts the same
             block = padded.pop("block_ids")
@@ -282,6 +285,16 @@ def _shown(example: Example | Pack) -> list[Example]:
     if isinstance(example, Example):
         return [example]
     return [Example(clip, ()) for conversation in example for clip in conversation.clips]
+
+
+def _texts(examples: Sequence[Example | Pack]) -> Iterator[str]:
+    """Yield everything that is written in the rows: questions, answers and times."""
+    for example in examples:
+        if isinstance(example, Example):
+            yield from (text for sample in example.samples for text in (sample.question, sample.target))
+        else:
+            yield from (turn.text.replace(VIDEO_TOKEN, " ") for one in example for turn in one.turns)
+        yield from (timestamp(second) for one in _shown(example) for second in one.clip.pts_seconds.tolist())
 
 
 def _has_clip(groups: Sequence[Any]) -> bool:

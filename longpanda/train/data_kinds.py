@@ -19,7 +19,8 @@ class ExampleSource(Protocol):
     """The examples of one stage, in order. The same index gives the same example in every process.
 
     If the data kind asks questions, every example has one, and if it has labels, every example has labels: processes
-    that train together wait for the gradients of all trained parameters.
+    that train together wait for the gradients of all trained parameters. `longpanda.train.example_checks` refuses
+    examples that differ from what the data kind declares.
     """
 
     def __len__(self) -> int: ...
@@ -47,13 +48,13 @@ class DataKind(Protocol):
         """Rows and columns of the labels of a frame; (1, 1) without labels."""
 
     def vocabulary(self) -> Iterable[str]:
-        """Return all words of questions and answers, for a language model with random weights."""
+        """Return all words of questions and answers, or the texts themselves, for a tokenizer of whole words."""
 
     def source(self, count: int, number: int, size_px: int, processor: "LongPandaProcessor") -> ExampleSource:
         """Make the examples of a stage.
 
         Args:
-            count: number of examples.
+            count: least number of examples.
             number: number of the stage, from 0; no two stages share an example.
             size_px: longer side of the model's frames.
             processor: of the model.

@@ -6,7 +6,7 @@ import pickle
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
@@ -27,6 +27,7 @@ from longpanda.train.attention_scale import scale_attention
 from longpanda.train.checkpoint import last_whole_checkpoint
 from longpanda.train.claim import check, check_recipe, claim, forget, record
 from longpanda.train.data_kinds import ExampleSource
+from longpanda.train.example_checks import check_count, check_example
 from longpanda.train.new_model import NewModel, new_model
 from longpanda.train.positions import from_mask, spread
 from longpanda.train.recipe import Recipe, StageRecipe
@@ -91,16 +92,17 @@ def train(
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair, use_cpu) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
-    sources = _sources(recipe, examples or partial(_examples_of, new, arguments[0].world_size))
-    is_main = is_main_process(arguments[0])
+    processes, is_main = arguments[0].world_size, is_main_process(arguments[0])
+    sources = _sources(recipe, examples or partial(_examples_of, new, processes), processes)
     if not is_main:
-        check(out, recipe, arguments[0].world_size)
-    with claim(out, recipe, arguments[0].world_size) if is_main else nullcontext():
+        check(out, recipe, processes)
+    with claim(out, recipe, processes) if is_main else nullcontext():
         if all((folder / "done.pt").exists() for folder in folders) and (out / "model/run.json").exists():
             report("every stage was done before, and the model is there")
             return out / "model"
+        _check_first_examples(recipe.stages[: last + 1], folders, sources, new.processor)
         if is_main:
-            record(out, recipe, arguments[0].world_size)
+            record(out, recipe, processes)
         runner = partial(_run_stage, model=new.model, processor=new.processor, progress=progress, stop=stop)
         try:
             is_done = _run_stages(recipe, arguments[: last + 1], sources, runner, report)
@@ -187,11 +189,12 @@ def _examples_of(new: NewModel, processes: int, stage: StageRecipe, number: int)
     return stage.data.source(stage.steps * stage.batch * processes, number, image_px, new.processor)
 
 
-def _sources(recipe: Recipe, examples: Examples) -> list[ExampleSource]:
+def _sources(recipe: Recipe, examples: Examples, processes: int) -> list[ExampleSource]:
     """Make the examples of every stage.
 
     Raises:
-        ConfigError: examples are of other data than the stage's, which would silently train something else.
+        ConfigError: examples are of other data than the stage's, which would silently train something else, or there
+            are too few.
     """
     sources = [examples(stage, number) for number, stage in enumerate(recipe.stages)]
     for stage, source in zip(recipe.stages, sources, strict=True):
@@ -200,7 +203,17 @@ def _sources(recipe: Recipe, examples: Examples) -> list[ExampleSource]:
             found = f"examples of stage '{stage.name}' with {_difference(there, stage.data)}"
             expected = f"{_difference(stage.data, there)}, as the recipe says"
             raise ConfigError(found, expected, "pass examples of the stage's data")
+        check_count(source, stage.steps * stage.batch * processes, stage.name)
     return sources
+
+
+def _check_first_examples(
+    stages: Sequence[StageRecipe], folders: list[Path], sources: list[ExampleSource], processor: LongPandaProcessor
+) -> None:
+    """Make a batch of the first example of each stage that is not done. Raises ConfigError as `_Collate`."""
+    for stage, folder, source in zip(stages, folders, sources, strict=False):
+        if not (folder / "done.pt").exists():
+            _Collate(processor, stage)([source[0]])
 
 
 def _difference(one: Any, other: Any) -> str:
@@ -278,15 +291,20 @@ class _Collate:
 
     Ctrl-C and system managers send signals to all processes. A worker that ended would break the current step and the
     checkpoint after it.
+
+    Raises:
+        ConfigError: as `check_example` and `LongPandaProcessor.training_batch`.
     """
 
     def __init__(self, processor: LongPandaProcessor, stage: StageRecipe) -> None:
-        self.processor, self.positions = processor, stage.positions
+        self.processor, self.stage, self.positions = processor, stage, stage.positions
         self.is_labelled = any(one.reads_labels for one in stage.objectives)
 
     def __call__(self, examples: list[Example | Pack]) -> dict[str, Any]:
         if torch.utils.data.get_worker_info() is not None:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        for example in examples:
+            check_example(example, self.stage.data, self.stage.name, self.is_labelled)
         if not self.is_labelled:  # so labels need not fit the model
             examples = [replace(one, cell_labels=None) if isinstance(one, Example) else one for one in examples]
         if not (examples := [one for one in examples if one != ()]):

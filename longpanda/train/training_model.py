@@ -1,7 +1,7 @@
 """The model in training. One forward computes all losses of a step, so data-parallel training sees every gradient."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ class TrainingOutput(ModelOutput):
 
     Args:
         loss: the weighted sum of the objectives' losses.
-        parts: loss and accuracy of each objective, by their names in the log.
+        parts: loss and accuracy, if any, of each objective, by their names in the log.
     """
 
     loss: Tensor | None = None
@@ -79,7 +79,8 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         """Return the objectives of a stage that can learn from it, in the order in which losses are added.
 
         Raises:
-            ConfigError: there is none, labels are finer than the model's cells, or a frozen part does not exist.
+            ConfigError: there is none, frozen parts leave nothing to train, labels are finer than the model's cells, or
+                a frozen part does not exist.
         """
         named = {one.kind: one for one in stage.objectives}
         order = [named[kind] for kind in self.heads if kind in named]
@@ -88,12 +89,20 @@ class PandaForTraining(LongPandaForConditionalGeneration):
             kinds = ", ".join(named)
             what = f"objectives {kinds} of stage '{stage.name}', of which none can teach this model anything there"
             raise ConfigError(what, "one that can", "add families of questions to the data, or other objectives")
+        if not any(self._can_learn(one, stage) for one in found):
+            raise _nothing_to_train([one.kind for one in found], f" of stage '{stage.name}'")
         if "temporal" in stage.freeze and self.temporal is None:
             what = f"freeze = temporal of stage '{stage.name}', for a model without a compressor"
             raise ConfigError(what, "a part that the model has", "leave it out of freeze")
         if any(one.reads_labels for one in found):
             self._check_grid(stage)
         return found
+
+    def _can_learn(self, objective: ObjectiveRecipe, stage: StageRecipe) -> bool:
+        """Return whether a part that may affect the loss is not frozen, or the head has weights of its own."""
+        parts = [name for name in PARTS if name != "language_model" or objective.reads_answers]
+        learns = any(getattr(self, name) is not None and name not in stage.frozen for name in parts)
+        return learns or any(True for _ in self.heads[objective.kind].parameters())
 
     def _check_grid(self, stage: StageRecipe) -> None:
         """Raise ConfigError if a cell of the model would contain several labelled regions."""
@@ -104,7 +113,12 @@ class PandaForTraining(LongPandaForConditionalGeneration):
             raise ConfigError(found, expected, "use a larger stab_size, or objectives: [answers]")
 
     def begin(self, stage: StageRecipe) -> None:
-        """Prepare for a stage: freeze its parts, and set its objectives. Raises ConfigError as `active_objectives`."""
+        """Prepare for a stage: freeze its parts, and set its objectives.
+
+        Raises:
+            ConfigError: as `active_objectives`, or the model has a reducer.
+        """
+        self.require_no_reducer("training")
         for name in PARTS:
             part = getattr(self, name)
             if part is not None:
@@ -126,7 +140,11 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         region_labels: Tensor | None = None,
         **inputs: Any,
     ) -> TrainingOutput:
-        """Compute the losses of the current stage for a batch of `LongPandaProcessor.training_batch`."""
+        """Compute the losses of the current stage for a batch of `LongPandaProcessor.training_batch`.
+
+        Raises:
+            ConfigError: no weight that is trained affects the loss.
+        """
         has_clips = pixel_values is not None
         if pixel_values is None or patch_boxes is None or frame_windows is None:
             frames = self._blank_frame()
@@ -144,7 +162,11 @@ class PandaForTraining(LongPandaForConditionalGeneration):
             found = head(step) if kind in self._weights else None
             if found is not None:
                 loss = loss + self._weights[kind] * found.loss
-                parts |= {f"{head.log_name}_loss": found.loss, f"{head.log_name}_accuracy": found.accuracy}
+                parts[f"{head.log_name}_loss"] = found.loss
+                if found.accuracy is not None:
+                    parts[f"{head.log_name}_accuracy"] = found.accuracy
+        if self._weights and torch.is_grad_enabled() and not loss.requires_grad:
+            raise _nothing_to_train(self._weights)
         return TrainingOutput(loss=loss, parts=parts)
 
     def _blank_frame(self) -> FrameBatch:
@@ -167,7 +189,15 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         return super().forward(inputs_embeds=self.place(input_ids, visual), labels=labels, **inputs)
 
     def strip_heads(self, attention_scale: float = 1.0) -> LongPandaForConditionalGeneration:
-        """Return the trained model without its heads. Arguments and errors as of `scale_attention`."""
+        """Return the trained model without its heads.
+
+        Args:
+            attention_scale: as in `scale_attention`.
+
+        Raises:
+            ConfigError: as `scale_attention`, or the model has a reducer.
+        """
+        self.require_no_reducer("taking the heads off")
         config = copy.deepcopy(self.config)
         config.text_config = scale_attention(config.text_config, attention_scale)
         config.__dict__.pop("use_cache", None)  # the Trainer turned it off, and it would be saved
@@ -175,6 +205,11 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         mine = self.state_dict()
         model.load_state_dict({name: value for name, value in mine.items() if name.partition(".")[0] != HEADS})
         return model
+
+
+def _nothing_to_train(kinds: Iterable[str], whose: str = "") -> ConfigError:
+    found = f"objectives {', '.join(kinds)}{whose}, for which nothing is left to train: the parts they read are frozen"
+    return ConfigError(found, "a part that learns", "leave one of them out of freeze, or name other objectives")
 
 
 def _sizes_of(config: LongPandaConfig, label_classes: tuple[int, ...], label_grid: tuple[int, int]) -> HeadSizes:

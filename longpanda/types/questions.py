@@ -1,13 +1,16 @@
 """Questions with their facts, training examples, replies and scores."""
 
 import hashlib
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from longpanda.errors import ConfigError
+from longpanda.errors import AnswererError, ConfigError, ErrorKind
 from longpanda.types.media import VideoClip
 
 
@@ -188,7 +191,7 @@ class Reply:
 
     Args:
         text: the answer.
-        frames_seconds: times of the frames that the answerer looked at.
+        frames_seconds: times of the frames that the answerer looked at; a list or an array is converted.
         visual_tokens: visual tokens in the prompt.
         seconds: time spent on this answer.
         peak_memory_bytes: peak memory of the process.
@@ -197,6 +200,9 @@ class Reply:
         finish_reason: why generation ended, in the terms of chat completions: "stop" for a whole answer, "length" for
             one that was cut off; None if not reported.
         thinking: the reasoning before the answer, which is not part of it.
+
+    Raises:
+        AnswererError: a value of another type, a time that is not finite, or a negative cost; the kind is MALFORMED.
     """
 
     text: str
@@ -208,6 +214,41 @@ class Reply:
     answer_tokens: int | None = None
     finish_reason: str | None = None
     thinking: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("text", "thinking", "finish_reason"):
+            value = getattr(self, name)
+            if not (isinstance(value, str) or (value is None and name == "finish_reason")):
+                raise _malformed(name, value, "a string")
+        times = tuple(self.frames_seconds) if isinstance(self.frames_seconds, Iterable) else (None,)
+        if not all(map(_is_finite, times)):
+            raise _malformed("frames_seconds", self.frames_seconds, "a list of seconds")
+        object.__setattr__(self, "frames_seconds", tuple(map(float, times)))
+        if self.seconds is not None:
+            if not _is_finite(self.seconds) or self.seconds < 0:
+                raise _malformed("seconds", self.seconds, "a time of at least 0")
+            object.__setattr__(self, "seconds", float(self.seconds))
+        for name in _COUNTS:
+            if (count := getattr(self, name)) is not None:
+                if not _is_finite(count) or not isinstance(count, Integral) or count < 0:
+                    raise _malformed(name, count, "a whole number of at least 0")
+                object.__setattr__(self, name, int(count))
+
+
+_COUNTS: Final = ("visual_tokens", "peak_memory_bytes", "prompt_tokens", "answer_tokens")
+"""Costs of a reply that are whole numbers."""
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a value is a finite number, of Python or NumPy."""
+    try:
+        return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False
+
+
+def _malformed(name: str, value: Any, kind: str) -> AnswererError:
+    return AnswererError(f"a reply with {name} {value!r:.40}", kind, f"correct its {name}", ErrorKind.MALFORMED)
 
 
 @dataclass(frozen=True)
@@ -223,6 +264,9 @@ class Score:
         error_kind: the `ErrorKind` of the error; "" without an error, or in results from before kinds were stored.
         chosen: letter of the option that was read in the answer, "" if none was; None for an open question, or if the
             letter has not been read yet.
+
+    Raises:
+        ConfigError: `value` or `partial` is not a number from 0 to 1.
     """
 
     value: float
@@ -232,3 +276,12 @@ class Score:
     partial: float = 0.0
     error_kind: str = ""
     chosen: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("value", "partial"):
+            mark = getattr(self, name)
+            is_number = isinstance(mark, Real)
+            if not is_number or not 0 <= mark <= 1:
+                found = f"the {name} {mark!r:.40} for question {self.sample.id}"
+                raise ConfigError(found, "a number from 0 to 1", "correct the marks of the answer")
+            object.__setattr__(self, name, float(mark))

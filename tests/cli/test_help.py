@@ -1,5 +1,6 @@
 """Help: examples that parse, exit codes as documented, recipes with their fields, and completion by shells."""
 
+import dataclasses
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ from longpanda.cli.examples import EXAMPLES
 from longpanda.cli.main import main, parser
 from longpanda.cli.recipes import fields, recipes
 from longpanda.cli.shell_completion import parsers
+from longpanda.train.data_kinds import DATA_KINDS
 from longpanda.train.recipe import find_recipe, load_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"
@@ -81,6 +83,29 @@ def test_every_field_is_explained_and_can_be_overridden(capsys):
     given = {field.path.replace("N", "0"): plain[field.kind] for field in fields() if field.kind in plain}
     given = {path: value for path, value in given.items() if ".objectives.M." not in path}  # nano names none
     load_recipe("nano", [f"{path}={value}" for path, value in given.items() if path != "stages.0.decay"])
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherData:
+    """Another kind of data that shares a field's name.
+
+    Args:
+        frames: how many frames a clip of it has.
+    """
+
+    frames: int = 3
+    kind: str = dataclasses.field(default="other", init=False)
+
+
+def test_help_of_train_names_a_field_of_two_kinds_of_data_once(capsys, monkeypatch):
+    monkeypatch.setitem(DATA_KINDS, "other", OtherData)
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert len(re.findall(r"\bstages\.N\.data\.frames\b", capsys.readouterr().out)) == 1
+    with pytest.raises(SystemExit):
+        main(["train", "--fields"])
+    out = capsys.readouterr().out
+    assert re.findall(r"^stages\.N\.data\.frames .*\n  (\w+):", out, re.MULTILINE) == ["longwatch", "other"]
 
 
 def completed(script, *words):

@@ -81,6 +81,7 @@ def test_refusals_and_calls_of_tools_are_ends(message, text, end):
         (None, None, None),
         ({"input_tokens": 3, "output_tokens": 4}, 3, 4),
         ({"prompt_tokens": "3", "completion_tokens": True}, None, None),
+        ({"prompt_tokens": -1, "completion_tokens": 4}, None, 4),
     ],
 )
 def test_usage_is_kept_where_it_is_told(usage, read, written):

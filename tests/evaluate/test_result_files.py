@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.evaluate import Records, read_notes, read_records
+from longpanda.evaluate import Records, check_configuration, read_notes, read_records
 from longpanda.types import Facts, Reply, Sample, Score
 
 CONFIGURATION = {"model": "m", "frames": None}
@@ -135,6 +135,58 @@ def test_a_line_that_is_not_a_result_is_named(tmp_path, bad) -> None:
     assert path.read_text() == before
     path.write_text(f"{head}\n{first}\n{second}\n{bad}")
     assert len(read_records(path)[1]) == 2, "a last line that was cut off is left out"
+
+
+@pytest.mark.parametrize(
+    ("stored", "changed"),
+    [
+        ('"value": 1.0', '"value": 0.9'),
+        ('"value": 1.0', '"value": -1'),
+        ('"value": 1.0', '"value": NaN'),
+        ('"value": 1.0', '"value": 5.0'),
+        ('"value": 1.0', '"value": "1.0"'),
+        ('"partial": 1.0', '"partial": 1.5'),
+        ('"error": null', '"error": "down"'),
+        ('"seconds": 0.1', '"seconds": "fast"'),
+        ('"text": "answer"', '"text": null'),
+        ('{"value"', '{"notes": 5, "value"'),
+    ],
+)
+def test_a_value_that_no_run_stores_is_named_by_its_line(tmp_path, stored, changed) -> None:
+    path = tmp_path / "r.jsonl"
+    _write(path, 2)
+    head, first, second = path.read_text().splitlines(keepends=True)
+    assert stored in second
+    path.write_text(head + first + second.replace(stored, changed))
+    for use in (read_records, read_notes, lambda path: Records(path, CONFIGURATION)):
+        with pytest.raises(ConfigError, match=r"line 3 of '.*r\.jsonl' is not a result"):
+            use(path)
+
+
+def test_an_answer_to_a_question_that_is_not_asked_is_named_by_its_line(tmp_path) -> None:
+    path = tmp_path / "r.jsonl"
+    _write(path, 2)
+    records = Records(path, CONFIGURATION)
+    with pytest.raises(
+        ConfigError, match=rf"line 3 of '.*r\.jsonl' answers the question {SAMPLES[1].id}, which is not"
+    ):
+        records.missing([SAMPLES[0], *SAMPLES[2:]])
+    assert records.missing(SAMPLES) == SAMPLES[2:]
+    records.close()
+
+
+def test_a_path_may_be_a_string(tmp_path) -> None:
+    path = str(tmp_path / "r.jsonl")
+    _write(path, 2)
+    check_configuration(path, CONFIGURATION)
+    assert (len(read_records(path)[1]), read_notes(path)) == (2, [{}])
+
+
+def test_a_name_that_is_too_long_is_refused() -> None:
+    for use in (read_records, read_notes, lambda path: Records(path, CONFIGURATION)):
+        with pytest.raises(ConfigError, match="'aaa"):
+            use("a" * 300)
+    check_configuration("a" * 300, CONFIGURATION)
 
 
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path) -> None:

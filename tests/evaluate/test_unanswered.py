@@ -37,6 +37,16 @@ def test_a_whole_answer_is_scored(end):
 
 
 @pytest.mark.parametrize(
+    ("returned", "message"),
+    [("47", "Says returned '47' of type str; expected a longpanda.types.Reply"), (None, "NoneType")],
+)
+def test_what_is_not_a_reply_is_an_error(returned, message):
+    score = _scored(returned)
+    assert (score.value, score.error_kind, score.sample) == (0.0, ErrorKind.MALFORMED, SAMPLE)
+    assert message in score.error
+
+
+@pytest.mark.parametrize(
     ("reply", "kind", "message"),
     [
         (Reply(""), ErrorKind.EMPTY, "an empty answer"),

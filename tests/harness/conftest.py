@@ -33,7 +33,7 @@ class Scripted:
     started: int = 0
 
     def settings(self):
-        return {"frames": None, "model": self.name}
+        return {"frames": None, "system": self.name}
 
     def versions(self):
         return {}

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_a_run_is_reported(written, scripted, tmp_path):
     assert [score.value for score in ask_all(run)] == [0.0, 1.0]
     report = report_of(read_results([run.out], questions), questions)
     assert (report.models[0].overall.exact.value, report.suite) == (0.5, None)
-    assert report.commands[0].startswith(f"longpanda longwatch run {questions.source} --model scripted")
+    assert report.models[0].name == "scripted"
     shutil.copy(run.out, tmp_path / "other.jsonl")
     other = written(OPEN)
     with pytest.raises(ConfigError, match="results that are not on"):
@@ -136,12 +137,45 @@ def test_a_run_is_reported(written, scripted, tmp_path):
 
 
 def test_another_video_under_the_same_name_is_noticed(written, scripted, tmp_path):
-    run = Run(written(OPEN), scripted(lambda _: "B"), tmp_path / "r.jsonl")
+    run = Run(written(OPEN, OPEN | {"video": "b.mp4"}), scripted(lambda _: "B"), tmp_path / "r.jsonl")
+    one, other = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    before = other.read_bytes()
+    other.write_bytes(before[:-1] + b"x")
     ask_all(run)
-    with (tmp_path / "a.mp4").open("ab") as file:
-        file.write(b"more")
-    with pytest.raises(ConfigError, match=r"videos_bytes was [0-9]+ and is now"):
-        ask_all(Run(OwnQuestions(run.questions.source), run.system, run.out))
+    again = Run(OwnQuestions(run.questions.source), run.system, run.out)
+    assert len(ask_all(again)) == len(run.system.asked) == 2
+
+    other.write_bytes(before[:-1] + b"y")
+    with pytest.raises(ConfigError, match=r"videos_sha256 was [0-9a-f]{8} and is now"):
+        ask_all(replace(again, questions=OwnQuestions(run.questions.source)))
+    other.write_bytes(one.read_bytes())
+    one.write_bytes(before[:-1] + b"x")
+    with pytest.raises(ConfigError, match=r"videos_sha256 was [0-9a-f]{8} and is now"):
+        ask_all(replace(again, questions=OwnQuestions(run.questions.source)))
+
+
+def test_a_video_is_one_under_every_spelling_of_its_path(written, tmp_path):
+    (tmp_path / "link.mp4").symlink_to("a.mp4")
+    spellings = ["a.mp4", "./a.mp4", str(tmp_path / "a.mp4"), f"../{tmp_path.name}/a.mp4", "link.mp4"]
+    lines = [OPEN | {"question": f"{number}?", "video": name} for number, name in enumerate(spellings)]
+    assert {sample.video for sample in written(*lines).samples()} == {"a.mp4"}
+    with pytest.raises(ConfigError, match=r"line 2 of .*: the question of line 1 again"):
+        written(OPEN, OPEN | {"video": "./a.mp4"}).samples()
+
+
+def test_ids_are_compared_as_the_results_hold_them(written):
+    plain = written(OPEN).samples()[0].id
+    assert written(OPEN | {"id": None}).samples()[0].id == plain
+    assert written(OPEN | {"id": " x "}).samples()[0].id == "x"
+    for first, second in ((OPEN | {"id": "x"}, CHOSEN | {"id": "x "}), (OPEN, CHOSEN | {"id": plain})):
+        for lines in ((first, second), (second, first)):
+            with pytest.raises(ConfigError, match=r"line 2 of .*: the id of line 1 again"):
+                written(*lines).settings()
+
+
+def test_the_path_may_be_a_string(written):
+    questions = written(OPEN)
+    assert OwnQuestions(str(questions.source)).samples() == questions.samples()
 
 
 def test_a_command_is_given_the_path(written, tmp_path):
@@ -168,6 +202,7 @@ def test_a_command_is_given_the_path(written, tmp_path):
         (OPEN | {"answer": " ?"}, "the answer ' [?]'; expected letters or digits"),
         (OPEN | {"question": " "}, "'question' \" \""),
         (OPEN | {"video": "none.mp4"}, "no file '.*none.mp4'"),
+        (OPEN | {"video": "a" * 300}, "no file '.*aaa"),
         (OPEN | {"video": "questions.jsonl"}, "a video that cannot be read"),
         (CHOSEN | {"question": "What else?", "choices": "yes"}, 'choices "yes"; expected a list'),
         (CHOSEN | {"question": "What else?", "choices": ["no"]}, "1 choices; expected 2 to 8"),

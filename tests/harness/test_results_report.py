@@ -1,5 +1,7 @@
 """A report from Python: of one file of results, and of two."""
 
+from dataclasses import replace
+
 import pytest
 
 from longpanda.errors import ConfigError
@@ -26,9 +28,8 @@ def test_one_file_tells_its_marks_and_how_it_was_made(suite, answered):
     assert (model.name, model.overall.exact.value, model.missing) == ("wrong", 0.0, 0)
     assert next(one.picture[:3] for one in model.failures if one.score.sample.evidence_seconds) == b"\xff\xd8\xff"
     assert report.suite["seed"] == 6
-    made, ran, again = report.commands
+    made, again = report.commands
     assert made.startswith("longpanda longwatch make ")
-    assert ran == f"longpanda longwatch run {suite.source} --model wrong --out {answered[1]}"
     assert again == f"longpanda longwatch report {answered[1]} --suite {suite.source}"
 
 
@@ -38,6 +39,34 @@ def test_two_files_are_compared(answered):
     assert report.paired[0].found.difference == -1.0
     assert report.suite is None
     assert "wrong minus right" in markdown(report)
+
+
+def test_a_custom_system_has_its_own_name_and_no_command(answered):
+    (results,) = read_results(str(answered[0]))
+    assert results.system == "right"
+    assert not [one for one in report_of([results]).commands if " run " in one]
+    named = {"oracle": {"oracle": True}, "nano": {"model": "nano", "model_sha256": "0"}, "cat": {"command": "cat"}}
+    for name, settings in named.items():
+        (command, _) = report_of([replace(results, configuration=settings)]).commands
+        assert f"--{next(iter(settings))}" in command
+        assert replace(results, configuration=settings).system.endswith(name)
+    assert replace(results, configuration={}).system == "an unnamed system"
+
+
+def test_notes_of_any_json_are_shown(answered):
+    (results,) = read_results(answered[:1])
+    noted = replace(results, notes=({"gpus": ["a"]}, {"gpus": ["a"]}, {"gpus": ["b"]}))
+    assert report_of([noted]).models[0].configuration["gpus"] == "['a'] and ['b']"
+
+
+def test_an_answer_to_a_question_of_another_suite_is_refused(suite, answered):
+    path = answered[0]
+    head, first, *others = path.read_text().splitlines(keepends=True)
+    identity = read_results([path])[0].scores[0].sample.id
+    path.write_text("".join([head, first.replace(identity, "other"), first, *others]))
+    with pytest.raises(ConfigError, match=r"line 2 of '.*right.jsonl' answers the question other, which is not asked"):
+        read_results([path], suite)
+    assert len(read_results([path])[0].scores) == 5, "without the questions it cannot be known"
 
 
 def test_other_results_are_refused(suite, answered, tmp_path):

@@ -1,13 +1,15 @@
 """A run from Python: what is asked, what is kept, and what is refused before anybody is asked."""
 
+import math
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from longpanda.errors import ConfigError, IncompleteError
 from longpanda.evaluate import read_notes, read_records
-from longpanda.harness.questions import Suite
+from longpanda.harness.questions import Suite, questions_in
 from longpanda.harness.run import Asking, Run, ask_all
 from longpanda.harness.systems import OracleSystem
 
@@ -25,7 +27,7 @@ def test_all_is_asked_kept_and_gone_on_with(suite, scripted, tmp_path):
     configuration, kept = read_records(run.out)
     assert kept == scores
     assert configuration == run.configuration
-    assert configuration.keys() == {"longpanda", "suite_sha256", "frames", "model"}
+    assert configuration.keys() == {"longpanda", "suite_sha256", "frames", "system"}
     (notes,) = read_notes(run.out)
     assert (notes["workers"], notes["haste"], "commit" in notes) == (1, 1, True)
     assert ask_all(run) == scores
@@ -69,7 +71,7 @@ def test_results_of_other_settings_are_refused_before_the_system_is_started(suit
     run = Run(suite, scripted(_truth), tmp_path / "r.jsonl")
     ask_all(run)
     other = scripted(_truth, "other")
-    with pytest.raises(ConfigError, match="model was 'scripted' and is now 'other'"):
+    with pytest.raises(ConfigError, match="system was 'scripted' and is now 'other'"):
         ask_all(replace(run, system=other))
     assert other.started == 0
 
@@ -100,3 +102,49 @@ def test_what_cannot_work_is_refused(suite, scripted, tmp_path):
         Run(suite, scripted(_truth), tmp_path / "r.jsonl", workers=0)
     with pytest.raises(ConfigError, match="expected a complete suite"):
         ask_all(Run(Suite(tmp_path), scripted(_truth), tmp_path / "r.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, 'the settings of Scripted, which have no name; expected "system" among them'),
+        ({"system": ""}, "no name"),
+        ({"system": "x", "path": Path("x")}, "'path' of Scripted, .* of type PosixPath; expected text"),
+        ({"system": "x", "share": math.nan}, "'share' of Scripted, nan of type float"),
+        ({"system": "x", "suite_sha256": "0"}, "the setting 'suite_sha256' of Scripted"),
+        ({"system": "x", "choices": True}, "the setting 'choices' of Scripted"),
+    ],
+)
+def test_settings_that_results_cannot_hold_are_refused(suite, scripted, tmp_path, monkeypatch, settings, message):
+    system = scripted(_truth)
+    monkeypatch.setattr(system, "settings", lambda: settings)
+    with pytest.raises(ConfigError, match=message):
+        ask_all(Run(suite, system, tmp_path / "r.jsonl"))
+    assert (system.started, list(tmp_path.iterdir())) == (0, [])
+
+
+def test_notes_that_results_cannot_hold_are_refused(suite, scripted, tmp_path, monkeypatch):
+    system = scripted(_truth)
+    monkeypatch.setattr(system, "limits", lambda: {"folder": tmp_path})
+    with pytest.raises(ConfigError, match="'folder' of Scripted"):
+        ask_all(Run(suite, system, tmp_path / "r.jsonl"))
+    assert (system.started, list(tmp_path.iterdir())) == (0, [])
+
+
+def test_paths_may_be_strings(suite, scripted, tmp_path):
+    assert Suite(str(suite.source)) == suite
+    assert len(ask_all(Run(questions_in(str(suite.source)), scripted(_truth), str(tmp_path / "r.jsonl")))) == 4
+
+
+def test_questions_with_one_id_are_refused_before_the_system_is_started(suite, scripted, tmp_path, monkeypatch):
+    system, samples = scripted(_truth), suite.samples()
+    monkeypatch.setattr(Suite, "samples", lambda *_: [*samples, samples[0]])
+    with pytest.raises(ConfigError, match=f"2 questions with the id {samples[0].id}"):
+        ask_all(Run(suite, system, tmp_path / "r.jsonl"))
+    assert system.started == 0
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    for name in ("a" * 300, "a" * 300 + ".jsonl"):
+        with pytest.raises(ConfigError, match="'aaa"):
+            questions_in(name).settings()

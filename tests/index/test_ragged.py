@@ -9,22 +9,22 @@ import torch
 from longpanda.errors import IndexFileError
 from longpanda.index import file_encoder, store
 from longpanda.inference import load
-from longpanda.model.tokens import RaggedTokens
-from longpanda.video import Sampling
+from longpanda.model.tokens import FrameBatch, RaggedTokens
+from longpanda.video import Sampling, decode
 
 QUESTION = "What number is on the red circle?"
 
 
-class Alternating:
-    """Groups keep all of their tokens, their first two, or none, in turn."""
+class BySigns:
+    """Groups keep all of their tokens, their first two, or none, by the number of positive channels of the first."""
 
     def __call__(self, tokens: RaggedTokens) -> RaggedTokens:
         parts = torch.split(tokens.values, tokens.group_tokens)
-        kept = [part[: (len(part), 2, 0)[number % 3]] for number, part in enumerate(parts)]
+        kept = [part[: (len(part), 2, 0)[int((part[0] > 0).sum()) % 3]] for part in parts]
         return RaggedTokens(torch.cat(kept), tuple(map(len, kept)), tokens.group_frames)
 
     def fingerprint_parts(self):
-        yield b"alternating"
+        yield b"by signs"
 
 
 @pytest.fixture(params=["plain", "compressed"])
@@ -34,15 +34,15 @@ def panda(request, model_folder, compressed_folder):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(file_encoder, "LEAST_BLOCK_FRAMES", 24)  # whole rounds of `Alternating`
+    monkeypatch.setattr(file_encoder, "LEAST_BLOCK_FRAMES", 24)  # several blocks
 
 
 def test_groups_of_any_size_go_from_index_to_answer_and_evidence(panda, film, tmp_path):
-    panda.model.reducer = Alternating()
+    panda.model.reducer = BySigns()
     index = panda.index(film, tmp_path / "film.vidx", fps=4.0, storage="float32")
     direct = panda.watch(film, Sampling(fps=4.0))
     counts, most = index.tokens.group_tokens, index.header.tokens_per_group
-    assert counts.tolist() == [(most, 2, 0)[number % 3] for number in range(len(index.tokens))]
+    assert set(counts.tolist()) == {most, 2, 0}
     assert torch.equal(index.tokens.values, direct.watched.tokens.values)
     assert index.token_count == index.tokens.count == counts.sum()
     session = panda.watch(tmp_path / "film.vidx")
@@ -53,18 +53,42 @@ def test_groups_of_any_size_go_from_index_to_answer_and_evidence(panda, film, tm
     effects = session._prefix.effects([*ids, 5, 6], 2, session.timeline.group_tokens)
     assert len(effects) == len(counts)
     assert np.array_equal(effects == 0, counts == 0)
-    assert session.only([1, 4]).ask(QUESTION).visual_tokens == 4
+    pairs = np.flatnonzero(counts == 2)[:2].tolist()
+    assert session.only(pairs).ask(QUESTION).visual_tokens == 4
+
+
+def test_a_reducer_keeps_the_same_of_a_stream_as_of_a_whole_clip(panda, film):
+    panda.model.reducer = BySigns()
+    tokens = panda.watch(film, Sampling(fps=10.0)).watched.tokens
+    assert len(tokens.frames_seconds) > 4 * 24, "several blocks"
+    frames = panda.processor.image_processor
+    clip = decode(film, tokens.frames_seconds, size_px=frames.size_for(64, 96))
+    with torch.no_grad():
+        (whole,) = panda.model.visual.forward(FrameBatch(**frames.preprocess([clip])))
+    assert whole.group_tokens == tuple(tokens.group_tokens)
+    torch.testing.assert_close(whole.values, tokens.values, rtol=1e-4, atol=1e-4)
+
+
+def test_the_plan_of_a_video_is_an_upper_limit_with_a_reducer(panda, film):
+    exact = panda.watch(film, Sampling(frames=12)).plan
+    panda.model.reducer = BySigns()
+    session = panda.watch(film, Sampling(frames=12))
+    most = f"{exact.visual_tokens} visual tokens"
+    assert f": {most}, " in str(exact)
+    assert f": at most {most}, " in str(session.plan)
+    assert "at most" not in str(exact)
+    assert session.ask(QUESTION).visual_tokens < exact.visual_tokens
 
 
 def test_an_empty_group_writes_no_time(panda, film):
-    panda.model.reducer = Alternating()
+    panda.model.reducer = BySigns()
     session = panda.watch(film, Sampling(frames=12))
     said = panda.processor.tokenizer.decode(session.prompt_ids(QUESTION))
     assert len(session.groups) - said.count("[") == (session.watched.tokens.group_tokens == 0).sum() > 0
 
 
 def test_an_index_of_other_sizes_is_thinned_by_what_its_groups_have(panda, film, tmp_path):
-    panda.model.reducer = Alternating()
+    panda.model.reducer = BySigns()
     panda.index(film, tmp_path / "film.vidx", fps=4.0)
     session = panda.watch(tmp_path / "film.vidx", budget_tokens=60)
     assert len(session.groups) < len(session.watched.tokens)
@@ -77,7 +101,7 @@ def test_an_index_of_other_sizes_is_thinned_by_what_its_groups_have(panda, film,
 
 def test_another_reducer_is_another_encoder(panda, film, tmp_path):
     panda.index(film, tmp_path / "film.vidx", fps=4.0)
-    panda.model.reducer = Alternating()
+    panda.model.reducer = BySigns()
     with pytest.raises(IndexFileError, match="holds tokens of model"):
         panda.watch(tmp_path / "film.vidx")
 

@@ -20,12 +20,17 @@ TEMPORAL = {"grid": [2, 2], "layers": 1, "head_width": 16, "state_width": 4, "po
 KINDS = {"plain": None, "causal": TEMPORAL, "bidirectional": TEMPORAL | {"direction": "bidirectional"}}
 
 
+def is_odd(part: torch.Tensor) -> bool:
+    """Judge a group by its content: whether an odd number of channels of its first token is positive."""
+    return int((part[0] > 0).sum()) % 2 == 1
+
+
 class Odd:
-    """Keeps the first token of even groups, and all of the others."""
+    """Keeps all tokens of some groups, and the first one of the others; see `is_odd`."""
 
     def __call__(self, tokens: RaggedTokens) -> RaggedTokens:
         parts = torch.split(tokens.values, tokens.group_tokens)
-        kept = [part if number % 2 else part[:1] for number, part in enumerate(parts)]
+        kept = [part if is_odd(part) else part[:1] for part in parts]
         return RaggedTokens(torch.cat(kept), tuple(map(len, kept)), tokens.group_frames)
 
     def fingerprint_parts(self) -> Iterator[bytes]:
@@ -48,10 +53,12 @@ def piece(clip: VideoClip, first: int, end: int) -> VideoClip:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("reducer", [None, Odd()], ids=["all", "reduced"])
 @pytest.mark.parametrize("cuts", [[], [4], [4, 8, 12], [8]], ids=str)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stream_in_pieces_is_the_whole_clip(kind, cuts):
+def test_a_stream_in_pieces_is_the_whole_clip(kind, cuts, reducer):
     model, processor = built(kind)
+    model.reducer = reducer
     clip, state, done = noise(14), None, []
     (whole,) = model.visual.forward(batch(processor, [clip]))
     for first, end in pairwise([0, *cuts, 14]):
@@ -70,13 +77,6 @@ def test_clips_of_a_batch_are_clips_alone(kind):
     model, processor = built(kind)
     clips = [noise(5), noise(8, 32, 48, seed=1), noise(1, seed=2)]
     together = model.visual.forward(batch(processor, clips))
-    if kind == "plain":  # frames are not told apart where nobody asks for times
-        (one,) = together
-        together = RaggedTokens.joined(together), *[None] * 2
-        alone = RaggedTokens.joined([model.visual.forward(batch(processor, [clip]))[0] for clip in clips])
-        assert one.group_tokens == alone.group_tokens
-        torch.testing.assert_close(one.values, alone.values, rtol=1e-10, atol=1e-10)
-        return
     for clip, got in zip(clips, together, strict=True):
         (alone,) = model.visual.forward(batch(processor, [clip]))
         assert got.group_tokens == alone.group_tokens
@@ -90,19 +90,88 @@ def test_a_reducer_keeps_different_numbers_of_tokens(kind):
     (whole,) = model.visual.forward(batch(processor, [noise(12)]))
     model.reducer = Odd()
     (kept,) = model.visual.forward(batch(processor, [noise(12)]))
-    each = whole.group_tokens[0]
-    assert kept.group_tokens == (1, each) * (len(whole) // 2)
-    assert kept.group_frames == whole.group_frames
     parts = torch.split(whole.values, whole.group_tokens)
-    assert torch.equal(kept.values, torch.cat([part if i % 2 else part[:1] for i, part in enumerate(parts)]))
+    assert set(kept.group_tokens) == {1, whole.group_tokens[0]}
+    assert kept.group_tokens == tuple(len(part) if is_odd(part) else 1 for part in parts)
+    assert kept.group_frames == whole.group_frames
+    assert torch.equal(kept.values, torch.cat([part if is_odd(part) else part[:1] for part in parts]))
 
 
 def test_a_reducer_that_loses_a_group_is_refused():
     model, processor = built("plain")
-    model.reducer = lambda tokens: RaggedTokens(tokens.values[:10], (10,), (1,))
-    model.reducer.fingerprint_parts = lambda: iter([])
+    model.reducer = made_by(lambda tokens: RaggedTokens(tokens.values[:10], (10,), (1,)))
     with pytest.raises(ConfigError, match="a reducer that makes 1 groups of 3"):
         model.visual.forward(batch(processor, [noise(3)]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reducer_that_adds_tokens_to_a_group_is_refused(kind):
+    model, processor = built(kind)
+    model.reducer = made_by(
+        lambda tokens: RaggedTokens.of_groups(
+            torch.stack([torch.cat([part, part[:1]]) for part in torch.split(tokens.values, tokens.group_tokens)]),
+            tokens.group_frames,
+        )
+    )
+    with pytest.raises(ConfigError, match=r"a reducer that makes (11 tokens of 10|5 tokens of 4) in a group"):
+        model.visual.forward(batch(processor, [noise(3)]))
+
+
+def made_by(function):
+    """A reducer of a function."""
+    reducer = type("OfFunction", (), {"__call__": lambda _, tokens: function(tokens)})()
+    reducer.fingerprint_parts = lambda: iter([])
+    return reducer
+
+
+class Nameless:
+    """A reducer that an index could not tell from others."""
+
+    def __call__(self, tokens: RaggedTokens) -> RaggedTokens:
+        return tokens
+
+
+def test_a_reducer_without_a_method_is_refused_when_it_is_set():
+    model, _ = built("plain")
+    with pytest.raises(ConfigError, match=r"a reducer of type Nameless; expected __call__.* and fingerprint_parts\(\)"):
+        model.reducer = Nameless()
+    assert model.reducer is None
+
+
+def test_a_reducer_may_be_a_module_and_is_no_weight():
+    model, _ = built("plain")
+    names = {*model.state_dict()}
+
+    class Module(torch.nn.Linear):
+        fingerprint_parts = Odd.fingerprint_parts
+
+    model.reducer = reducer = Module(2, 2)
+    assert model.visual.reducer is reducer
+    assert {*model.state_dict()} == names
+
+
+def test_a_model_with_a_reducer_is_not_saved(tmp_path):
+    model, _ = built("plain")
+    model.reducer = Odd()
+    with pytest.raises(ConfigError, match=r"saving a model with a reducer \(Odd\); expected none: reducers only work"):
+        model.save_pretrained(tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_prompt_of_the_processor_says_that_reducers_only_work_with_watch():
+    model, processor = built("plain")
+    model.reducer = Odd()
+    inputs = processor(processor.chat("Where is the key at the end?"), [noise(6)])
+    for call in (model.forward, model.generate):
+        with pytest.raises(PromptError, match="reducers only work with `watch` and an index so far"):
+            call(**inputs)
+
+
+@torch.no_grad()
+def test_a_front_end_is_told_the_times_of_every_clip_without_a_compressor():
+    model, processor = built("plain")
+    clips = model.visual.clips(batch(processor, [noise(3), noise(2, step_seconds=7.0)]))
+    assert [clip.seconds.tolist() for clip in clips] == [[0.0, 5.0, 10.0], [0.0, 7.0]]
 
 
 def test_sizes_are_known_before_any_pixel_is_read():

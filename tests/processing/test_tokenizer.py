@@ -9,7 +9,7 @@ from longpanda.longwatch import FAMILIES, PRACTICE, Split, generate, scene_seed,
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import ROOM_SCRIPTS
 from longpanda.processing.prompt import timestamp
-from longpanda.processing.tokenizer import with_words, word_tokenizer
+from longpanda.processing.tokenizer import unknown_words, with_words, word_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,19 @@ def test_more_words_leave_all_others_as_they_are():
     assert large.unk_token_id not in large.encode("never left: right")
     assert large.all_special_ids == small.all_special_ids
     assert large.chat_template == small.chat_template
+
+
+TEXTS = ["Paris", "ice cream", "it?", "new-york", "Is it?", "Apollo 11", "Zürich"]
+
+
+@pytest.mark.parametrize("make", [word_tokenizer, lambda texts: with_words(word_tokenizer(["7"]), texts)])
+def test_a_vocabulary_is_split_as_texts_are(make):
+    tokenizer = make(TEXTS)
+    for text in (*TEXTS, "Is ice cream new? Paris it-cream", "york"):
+        assert unknown_words(tokenizer, text) == [], text
+    assert sorted(tokenizer.get_vocab().values()) == list(range(len(tokenizer)))
+    assert unknown_words(tokenizer, "Is it London? Is London it?") == ["London?", "London"]
+    assert unknown_words(tokenizer, "it\tcream") == ["it\tcream"], "only white space is unknown"
 
 
 def test_a_tokenizer_that_spells_needs_no_words():

@@ -112,7 +112,7 @@ def test_one_question_an_example_is_the_same_without_a_mask_of_blocks():
 def test_without_questions_there_are_pictures_only():
     _, processor = tiny()
     batch = processor.training_batch([Example(noise(2), ()), Example(noise(3), ())])
-    assert set(batch) == {"pixel_values", "patch_boxes", "frame_windows"}
+    assert set(batch) == {"pixel_values", "patch_boxes", "frame_windows", "frame_seconds", "clip_frames"}
 
 
 def named_cells(frames):
@@ -194,6 +194,32 @@ def test_labels_finer_than_the_models_cells_are_refused():
     _, processor = tiny()
     with pytest.raises(ConfigError, match=r"cell labels of 3 x 4 regions for 3 x 3 cells; .* use a larger STAB size"):
         processor.training_batch([Example(noise(2), (), np.zeros((2, 3, 4, 2), np.int64))])
+
+
+@pytest.mark.parametrize(("question", "answer"), [("Where is the giraffe?", "left"), ("Where is the key?", "Paris 7")])
+def test_words_that_the_tokenizer_does_not_know_are_refused(question, answer):
+    _, processor = tiny()
+    examples = [Example(noise(1), tuple(QUESTIONS)), Example(noise(1), (asked(question, answer),))]
+    with pytest.raises(ConfigError, match=r"does not know: '(giraffe\?|Paris)'; .* add them to vocabulary\(\)"):
+        processor.training_batch(examples)
+
+
+def test_a_time_that_the_tokenizer_does_not_know_is_refused():
+    _, processor = tiny()
+    clip = dataclasses.replace(noise(1), pts_seconds=np.array([300 * 60.0]))
+    late = dataclasses.replace(noise(2), pts_seconds=np.array([0.0, 300 * 60.0]))
+    processor.training_batch([Example(clip, tuple(QUESTIONS))])  # the time of a single frame is not written
+    with pytest.raises(ConfigError, match=r"does not know: '\[300:00\]'"):
+        processor.training_batch([Example(late, tuple(QUESTIONS))])
+
+
+def test_an_unknown_token_that_also_ends_texts_is_no_unknown_word():
+    template, end_of_text, *_ = FAMOUS["qwen2"]
+    tokenizer = byte_tokenizer(template, end_of_text)
+    tokenizer.unk_token = end_of_text  # as GPT-2's
+    _, processor = tiny(tokenizer=tokenizer)
+    batch = processor.training_batch([Example(noise(2), tuple(QUESTIONS)), Example(noise(1), tuple(QUESTIONS[:1]))])
+    assert (batch["input_ids"] == tokenizer.unk_token_id).any()
 
 
 def test_a_prompt_that_changes_with_its_answer_is_refused():

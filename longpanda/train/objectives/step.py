@@ -61,18 +61,18 @@ class Measured:
 
     Args:
         loss: the loss, without the objective's weight.
-        accuracy: share of correct predictions.
+        accuracy: share of correct predictions; None if the objective predicts nothing.
     """
 
     loss: Tensor
-    accuracy: Tensor
+    accuracy: Tensor | None = None
 
 
 class Head(nn.Module, ABC):
     """The module of an objective, which computes one loss of a step. Its weights only exist in training."""
 
     log_name: ClassVar[str]
-    """Prefix of `_loss` and `_accuracy` in the log."""
+    """Prefix of `_loss` and `_accuracy` (if there is one) in the log."""
 
     @abstractmethod
     def forward(self, step: Step) -> Measured | None:
