@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,7 @@ def open_mixture(options: argparse.Namespace) -> "tuple[Mixture, list[RecordInde
         places = replace(places, missing="leave out")
     mixture = read_mixture(options.mixture, places)
     for notice in mixture.notices:
-        print(f"note: {notice}")
+        print(f"note: {notice}", file=sys.stderr)
     cache = options.cache or default_cache()
     paths = [source.annotations for source in mixture.sources]
     new = [path for path in dict.fromkeys(paths) if open_index(path, cache) is None]

@@ -87,6 +87,7 @@ class SourceInventory:
         return {
             "source": self.source.name,
             "stands_for": self.source.stands_for,
+            "licence": self.source.licence,
             "records": self.records,
             "shown": self.shown,
             "usable": {kind: self.usable[kind] for kind in KINDS},
