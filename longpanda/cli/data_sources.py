@@ -105,8 +105,5 @@ def reasons(inventory: "Sequence[SourceInventory]", mixture: "Mixture") -> "list
     """A line for each reason for which records of a source cannot be used, with the first of them; most first."""
     found = [(one.unusable[reason], reason, first) for one in inventory for reason, first in one.first.items()]
     found.sort(key=lambda row: -row[0])
-    lines = [
-        f"{count:,} x {reason} in {first.source}; record {first.record}: {first.message}"
-        for count, reason, first in found
-    ]
+    lines = [f"{count:,} x {reason}: {first.message}" for count, reason, first in found]
     return lines + [f"left out: {one.name}: {one.reason}" for one in mixture.left_out]

@@ -29,7 +29,7 @@ class Unusable:
         annotations: the annotation file.
         record: its number in that file, from 1.
         reason: in words: the name of a `Fault`, or a `MediaFault`.
-        message: what was found, expected and can be done.
+        message: record and file, what was found and expected, and what can be done.
     """
 
     source: str
@@ -147,7 +147,8 @@ def _count(
     except (RecordError, MediaError) as error:
         is_record = isinstance(error, RecordError)
         reason = error.fault.name.lower().replace("_", " ") if is_record else str(error.fault)
-        named = Unusable(source.name, str(index.path), number + 1, reason, str(error))
+        message = str(error) if is_record else f"record {number + 1} of '{index.path}': {error}"
+        named = Unusable(source.name, str(index.path), number + 1, reason, message)
         found.unusable[reason] += 1
         found.first.setdefault(reason, named)
         if tell is not None:

@@ -27,7 +27,7 @@ def test_prepare_reports_what_is_there_and_lists_what_is_not(mixture, capsys):
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
     assert rows["films.jsonl"] == ["3", "2", "66.7%", "0", "2", "0", "0.0024", "0", "0"]
     assert rows["all"] == ["7", "6", "85.7%", "2", "3", "1", "0.0031", "0", "0"]
-    assert "1 x missing in films.jsonl; record 3: '" in out
+    assert f"1 x missing: record 3 of '{mixture.parent / 'films.jsonl'}': '" in out
     folder = mixture.with_suffix(".manifest")
     (line,) = (folder / "unusable.jsonl").read_text().splitlines()
     assert json.loads(line)["record"] == 3

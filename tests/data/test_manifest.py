@@ -210,6 +210,9 @@ def test_what_is_wrong_with_a_file_is_kept(tmp_path):
         )
         with pytest.raises(MediaError, match=f"{said}; {expected}; fetch it again"):
             facts.part(Media("image", name))
+    (tmp_path / "text.jpg").unlink()
+    gone = prepare(mixture, indexes, tmp_path / "manifest").facts(Media("image", "text.jpg"), mixture.sources[0])
+    assert (gone.fault, gone.message) == (MediaFault.MISSING, "")
 
 
 def test_a_folder_without_a_manifest_or_with_a_damaged_one_is_refused(tmp_path):
