@@ -1,4 +1,4 @@
-"""What the ablation's runs got right, and what one compressor has over another on the same questions."""
+"""Rows of the ablation's result: accuracy of each compressor, and paired differences between compressors."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,14 +11,14 @@ from longpanda.evaluate.paired import compare
 from longpanda.types import Score
 
 Runs = dict[tuple[str, str], dict[int, Finished]]
-"""By compressor and tokens per frame, then by seed."""
+"""Scores by compressor and tokens per frame, then by seed."""
 Row = dict[str, Any]
 PAIRS = (("mean", "learned"), ("learned", "causal"), ("mean", "causal"), ("causal", "bidirectional"))
-"""What learned pooling adds, what Mamba adds to that, both together, and what seeing the frames to come adds."""
+"""Pairs that show the effect of learned pooling, of Mamba on top of it, of both, and of seeing later frames."""
 
 
 def rows(runs: Runs, families: Sequence[str]) -> list[Row]:
-    """By compressor, family and what films show: accuracy over all seeds, on all films and at each length."""
+    """Return accuracy over all seeds by compressor, family and kind of film, on all films and at each length."""
     found = []
     for (mixing, tokens), by_seed in runs.items():
         named = {str(seed): run.named for seed, run in by_seed.items()}
@@ -34,10 +34,10 @@ def rows(runs: Runs, families: Sequence[str]) -> list[Row]:
 
 
 def differences(runs: Runs, families: Sequence[str]) -> list[Row]:
-    """The second of two compressors against the first, by tokens, family and what films show, on seeds that both have.
+    """Return the gain of the second of two compressors over the first, by tokens, family and kind of film.
 
-    Questions are paired, and films are resampled, each with the answers of all seeds: the interval says what other
-    films would change, and `each`, by seed, what other trainings would.
+    Only seeds that both have are used. Questions are paired, and films are resampled together with the answers of all
+    seeds: the interval covers the choice of films, and `each`, by seed, shows the effect of another training.
     """
     found = []
     for tokens in dict.fromkeys(tokens for _, tokens in runs):
@@ -46,7 +46,7 @@ def differences(runs: Runs, families: Sequence[str]) -> list[Row]:
             seeds = sorted(one.keys() & other.keys())
             for family in families if seeds else ():
                 pair = [
-                    {seed: _told_apart(_of_family(run[seed].scores, family), seed) for seed in seeds}
+                    {seed: _with_seed(_of_family(run[seed].scores, family), seed) for seed in seeds}
                     for run in (one, other)
                 ]
                 about = {"tokens_per_frame": tokens, "first": first, "second": second, "family": family, "seeds": seeds}
@@ -55,14 +55,14 @@ def differences(runs: Runs, families: Sequence[str]) -> list[Row]:
 
 
 def _between(shows: Any, before: dict[int, list[Score]], after: dict[int, list[Score]]) -> Row:
-    """Two compressors on the films that show this."""
+    """Compare two compressors on one kind of film."""
     first, second = _that_show(shows, before), _that_show(shows, after)
     each = {str(seed): compare(first[seed], second[seed]).difference for seed in first}
     return {"shows": shows, **asdict(compare(_joined(first), _joined(second))), "each": each}
 
 
-def _told_apart(scores: Sequence[Score], seed: int) -> list[Score]:
-    """With a question being another one than that of other seeds; its film stays in the one cluster of its script."""
+def _with_seed(scores: Sequence[Score], seed: int) -> list[Score]:
+    """Add the seed to the id of each score, so that questions of several seeds differ; clusters stay the same."""
     return [replace(one, sample=replace(one.sample, id=f"{one.sample.id}, seed {seed}")) for one in scores]
 
 

@@ -1,13 +1,13 @@
-"""Tables of the ablation: compressors of one budget beside each other, and what one has over another."""
+"""Tables of the ablation: accuracy of the compressors at each budget, and differences between them."""
 
 from benchmarks.blocks import Result, block, rows_of, whole
 
 Column = tuple[str, str]
-"""What films show, and the family that is asked."""
+"""The kind of film and the question family."""
 
 
 def ablation(result: Result) -> str:
-    """By budget and compressor: accuracy by family on each kind of film, what a probe names, and differences."""
+    """Show accuracy by budget, compressor, family and kind of film, the accuracy of the probe, and differences."""
     kinds = list(dict.fromkeys(one["shows"] for one in result["rows"]))
     asked = dict.fromkeys((one["shows"], one["family"]) for one in result["rows"])
     columns = sorted(asked, key=lambda column: kinds.index(column[0]))
@@ -17,19 +17,19 @@ def ablation(result: Result) -> str:
     notes = [
         f"{result['runs']} of {result['planned']} runs, each trained on at most {trained} frames and asked about "
         f"{exam['clips']} films with few events in {exam['few_frames']} frames, and about {exam['clips']} scripts over "
-        f"{lengths} frames; the result file has each of these lengths. 95 % intervals from films, which are the same "
-        "for all seeds. Named: cells of scripts that a linear probe names from the tokens at the end of training, and "
-        "the lowest and the highest seed.",
+        f"{lengths} frames; the result file has the figures of each length. 95 % intervals from resampling films, "
+        "which are the same for all seeds. Named: share of cells of scripts that a linear probe names from the tokens "
+        "at the end of training, with the lowest and the highest seed.",
         f"Trained with commits {', '.join(result['trained_with_commits'])}; "
         f"asked with {', '.join(result['asked_with_commits'])}.",
     ]
     heads = ("tokens per frame", "compressor", "seeds", *(f"{shows}: {family}" for shows, family in columns), "named")
-    first = [rows_of(heads, _accuracies(result, columns)), "", *notes, "", "What one compressor has over another:", ""]
+    first = [rows_of(heads, _accuracies(result, columns)), "", *notes, "", "Differences between two compressors:", ""]
     return "\n".join(first) + "\n" + _differences(result)
 
 
 def _accuracies(result: Result, columns: list[Column]) -> list[list[str]]:
-    """A row for each compressor, what guessing gets, and of how many questions."""
+    """Return one row per compressor, one with the chance level and one with the number of questions."""
     cells: dict[tuple[str, str], dict[Column, Result]] = {}
     for one in result["rows"]:
         compressor = (one["tokens_per_frame"], one["mixing"])
@@ -53,7 +53,7 @@ def _named(by_seed: dict[str, float | None]) -> str:
 
 
 def _differences(result: Result) -> str:
-    """In points, by family and kind of film."""
+    """Return the differences in points, by family and kind of film."""
     families = list(dict.fromkeys(one["family"] for one in result["differences"]))
     cells: dict[tuple[str, ...], dict[str, str]] = {}
     for one in sorted(result["differences"], key=lambda one: -number(one["tokens_per_frame"])):
@@ -61,19 +61,19 @@ def _differences(result: Result) -> str:
         about = (one["tokens_per_frame"], pair, one["shows"], str(len(one["seeds"])))
         cells.setdefault(about, {})[one["family"]] = _points(one)
     notes = [
-        "Points that the second has over the first, paired by question and seed; scripts at all lengths together. 95 % "
-        "intervals from resampling films, so that what another training would change is not in them: it shows in the "
-        "lowest and the highest seed, in brackets. Bold: the interval and all of several seeds are on one side of 0. "
-        "One in twenty intervals misses 0 by chance. Rows of one budget add up where they have the same seeds."
+        "Gain of the second over the first in points, paired by question and seed; scripts at all lengths together. "
+        "The 95 % intervals come from resampling films and do not cover the variation between trainings, which the "
+        "lowest and the highest seed in brackets show. Bold: the interval and all of several seeds are on one side of "
+        "0. One in twenty intervals excludes 0 by chance. Rows of one budget add up if they have the same seeds."
     ]
     rows = [[*about, *(points.get(family, "–") for family in families)] for about, points in cells.items()]
     return block(("tokens per frame", "compressors", "films", "seeds", *families), rows, result, notes)
 
 
 def _points(one: Result) -> str:
-    """As in **+9.1 [3.0, 15.2]** (+5 to +14)."""
+    """Format a difference as **+9.1 [3.0, 15.2]** (+5 to +14)."""
     if one["gained"] == one["lost"] == 0:
-        return "no question differs"
+        return "no difference"
     low, high = (100 * bound for bound in one["interval"])
     each = [100 * value for value in one["each"].values()]
     found = f"{100 * one['difference']:+.1f} [{low:.1f}, {high:.1f}]"
@@ -84,6 +84,6 @@ def _points(one: Result) -> str:
 
 
 def number(text: str) -> float:
-    """Of "1/4", for example."""
+    """Parse a number such as "1/4"."""
     above, _, below = text.partition("/")
     return float(above) / float(below or 1)

@@ -1,6 +1,8 @@
-"""Where the time goes when a 3-minute video is asked: rounds in fresh processes, split by stage.
+"""Time and memory of asking the bundled model about a 3-minute video, split by stage.
 
-python -m benchmarks.ask --rounds 5
+    python -m benchmarks.ask --rounds 5
+
+Each round loads the model, reads the video and asks two questions in a new process. Medians are kept.
 """
 
 import argparse
@@ -38,7 +40,7 @@ print(json.dumps({"stages": {"import_and_load": loaded - start[0], **first.secon
 
 
 def one_round(model: str, path: Path) -> dict[str, Any]:
-    """Load, read the video, ask twice, in a process of its own."""
+    """Load the model, read the video and ask twice, in a new process."""
     done = subprocess.run(
         [sys.executable, "-c", ONE_ROUND, model, str(path)], capture_output=True, text=True, check=True
     )
@@ -47,7 +49,7 @@ def one_round(model: str, path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Film once, ask in rounds, write medians."""
+    """Film a video, ask in rounds, and write the medians."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.ask", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""The table of docs/backbones.md: what became of each language model of transformers."""
+"""The tables of docs/backbones.md: the outcome for each type of language model of transformers."""
 
 from collections import Counter
 from typing import Any
@@ -11,15 +11,15 @@ OUTCOMES = ("works", "refused", "not made", "WRONG", "FAULT")
 COLUMNS = {
     "kept": "question after a kept prefix",
     "batch": "batch of several lengths",
-    "taught": "examples of one question",
-    "side_by_side": "examples of several",
+    "taught": "examples with one question",
+    "side_by_side": "examples with several questions",
     "saved": "saved",
 }
-"""What was tried, by its name in a row."""
+"""Column titles of the checks, by their names in a row."""
 
 
 def backbones(result: Result) -> str:
-    """Those that work with what each can do, then those refused and those that were not made, with the reason."""
+    """Show the types that work with what each can do, then the other types with the reason."""
     rows: list[dict[str, Any]] = result["rows"]
     counts = Counter(row["outcome"] for row in rows)
     said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome] or outcome == "WRONG")
@@ -37,7 +37,7 @@ def backbones(result: Result) -> str:
 
 
 def _short(said: str) -> str:
-    """Of a refusal, how its message ends."""
+    """Return the last part of the message of a refusal."""
     mark = next((mark for mark in (", which ", " with ") if mark in said), None)
     return f"refused: {said.rpartition(mark)[2]}" if said.startswith("refused") and mark else said
 

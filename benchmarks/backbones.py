@@ -1,10 +1,11 @@
-"""Every causal language model of transformers behind LongPanda: works, or is refused by name; never silently wrong.
+"""Check every causal language model of transformers as a backbone: it must work or be refused, never be silently wrong.
 
-    python -m benchmarks.backbones                # all of them, about eight minutes on one core
-    python -m benchmarks.backbones llama mamba    # some, to look at: nothing is written
+    python -m benchmarks.backbones                # all types, about eight minutes on one core
+    python -m benchmarks.backbones llama mamba    # only these; prints and writes nothing
 
-Each is made small with random weights, saved, composed and asked. Written to benchmarks/results/backbones.json, which
-`python -m benchmarks.tables` puts on docs/backbones.md.
+Each type is made small with random weights, saved, composed and asked; what LongPanda computes is compared with the
+bare language model. The result is benchmarks/results/backbones.json; `python -m benchmarks.tables` shows it in
+docs/backbones.md.
 """
 
 import argparse
@@ -42,13 +43,13 @@ PIECE_TOKENS = 24
 
 
 def clip(frames: int, seed: int) -> VideoClip:
-    """Random pixels."""
+    """Return a clip of random pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, (frames, 48, 48, 3), dtype=np.uint8)
     return VideoClip(pixels, np.arange(frames, dtype=np.float64) * 5.0, frames * 5.0)
 
 
 class Row:
-    """One family: what was tried with a composed model, and what came of it."""
+    """The checks of one composed model. Each returns "equal", or what went wrong."""
 
     def __init__(self, panda: LongPanda) -> None:
         self.panda, self.model, self.processor = panda, panda.model, panda.processor
@@ -69,7 +70,7 @@ class Row:
         return logits
 
     def _whole(self, inputs: Any, more: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits of a whole prompt, and of tokens after it, by the bare language model."""
+        """Return the bare language model's logits of a whole prompt and of tokens after it."""
         embeddings = self._embeddings(inputs)
         if more is not None:
             embeddings = torch.cat([embeddings, self.model.get_input_embeddings()(more)], 1)
@@ -86,18 +87,18 @@ class Row:
         return output.sequences[:, inputs["input_ids"].shape[1] :], torch.stack(output.logits, 1)
 
     def repeats(self) -> str:
-        """The same question twice."""
+        """Check that the same question gives the same answer twice."""
         first, second = (self._generated(self.inputs[0])[1] for _ in range(2))
         return self._equal(first, second)
 
     def cached(self) -> str:
-        """With a cache as without."""
+        """Check that generation gives the same with and without a cache."""
         new, logits = self._generated(self.inputs[0])
         whole = self._whole(self.inputs[0], new)[:, -new.shape[1] - 1 : -1]
         return self._equal(logits, whole)
 
     def kept(self) -> str:
-        """Questions after a kept prefix, read in pieces, as each whole prompt: also the first one again."""
+        """Check that questions after a kept prefix, read in pieces or repeated, give the same as whole prompts."""
         pictures = [self.inputs[0][name] for name in ("pixel_values", "patch_boxes", "frame_windows")]
         visual = self.model.visual_embeddings(*pictures)
         prefix, usual = PrefixCache(self.model, lambda: visual), prefix_module.PREFILL_TOKENS
@@ -119,7 +120,7 @@ class Row:
         return self._equal(torch.stack(seen[-len(new) :], 1), whole)
 
     def batch(self) -> str:
-        """Prompts of two lengths in a batch, as each alone."""
+        """Check that prompts of two lengths give the same in a batch as alone."""
         texts = [self.processor.chat(question) for question in QUESTIONS]
         clips = [[clip(6, 0)], [clip(3, 1)]]
         together = self._generated(self.processor(texts, clips))[1]
@@ -130,7 +131,7 @@ class Row:
         return "equal"
 
     def side_by_side(self) -> str:
-        """Two questions behind one clip, hidden from each other, as the second alone."""
+        """Check that the second of two questions about a clip, hidden from each other, gives the same as alone."""
         samples = tuple(Sample(question, "42", "needle") for question in QUESTIONS)
         both, alone = (self.processor.training_batch([Example(clip(2, 0), asked)]) for asked in (samples, samples[1:]))
         answers = [batch["labels"][0] >= 0 for batch in (both, alone)]
@@ -139,7 +140,7 @@ class Row:
         return self._equal(logits[0], logits[1])
 
     def taught(self) -> str:
-        """Examples of one question each, and of two lengths: answers as alone, and two steps with a gradient."""
+        """Check that examples of two lengths give the same as alone, and two training steps with a gradient."""
         samples = [Sample(question, "42", "needle") for question in QUESTIONS]
         examples = [Example(clip(4 - 2 * row, row), (sample,)) for row, sample in enumerate(samples)]
         batch = self.processor.training_batch(examples)
@@ -160,7 +161,7 @@ class Row:
         return "equal"
 
     def saved(self) -> str:
-        """Saved and loaded, and given to the model as a Trainer that resumes does: to the bit, constants too."""
+        """Check that weights and constants are bit-identical after loading, and after resuming as a Trainer does."""
         with tempfile.TemporaryDirectory() as folder:
             for part in (self.model, self.processor):
                 part.save_pretrained(folder)
@@ -181,7 +182,7 @@ def _note_last(seen: list[torch.Tensor], _module: Any, _arguments: Any, output: 
 
 
 def _tensors(model: Any) -> dict[str, torch.Tensor]:
-    """Weights, and constants that no file holds."""
+    """Return the weights and the buffers that are not saved."""
     return {**model.state_dict(), **dict(model.named_buffers())}
 
 
@@ -191,7 +192,7 @@ def _is_shared(model: Any, name: str) -> bool:
 
 
 def tried(name: str) -> dict[str, Any]:
-    """What became of one family."""
+    """Return the outcome of one type."""
     tokenizer = word_tokenizer(vocabulary())
     row: dict[str, Any] = {"name": name}
     try:
@@ -212,7 +213,7 @@ def tried(name: str) -> dict[str, Any]:
 
 
 def _checked(panda: LongPanda) -> dict[str, Any]:
-    """Everything that a composed model is asked to do."""
+    """Run all checks of a composed model."""
     with torch.no_grad():
         try:
             row = Row(panda)
@@ -237,12 +238,12 @@ def _line(error: Exception) -> str:
 
 
 def main() -> int:
-    """Try all, or some."""
+    """Check all types, or the given ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="model types, to look at these alone")
+    parser.add_argument("names", nargs="*", help="model types to check; by default all")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # memory that nobody wrote to holds no numbers
+    torch.use_deterministic_algorithms(True, warn_only=True)  # uninitialised memory is filled with NaN
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
     transformers.logging.set_verbosity_error()

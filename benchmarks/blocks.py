@@ -1,4 +1,4 @@
-"""A measured table as Markdown, with what it was measured on and how to measure it again."""
+"""Format results as Markdown tables, with the machine and the command that measured them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,31 +8,31 @@ Result = dict[str, Any]
 
 
 def accuracy(value: float, interval: list[float]) -> str:
-    """A share with its interval."""
+    """Format a share with its interval."""
     return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"
 
 
 def whole(one: Result) -> str:
-    """The same of a score, in whole percents."""
+    """Format a score and its interval in whole percent."""
     low, high = one["interval"]
     return f"{one['value']:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def block(columns: tuple[str, ...], rows: Iterable[list[str]], result: Result, notes: list[str]) -> str:
-    """A markdown table, what it says, where it was taken, and how to take it again."""
+    """Return a Markdown table with its notes, its machine and its command."""
     return "\n".join(
         [rows_of(columns, rows), "", *notes, f"Measured on {machine(result['machine'])}: `{result['command']}`."]
     )
 
 
 def rows_of(columns: tuple[str, ...], rows: Iterable[list[str]]) -> str:
-    """A markdown table; all columns but the first are numbers."""
+    """Return a Markdown table; all columns but the first are right-aligned."""
     lines = (columns, ["---"] + ["---:"] * (len(columns) - 1), *rows)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def machine(found: Result) -> str:
-    """One phrase for the dict of `benchmarks.measure.machine`."""
+    """Describe the dict of `benchmarks.measure.machine` in one phrase."""
     parts = [
         found.get("accelerator"),
         f"{found['cpus']} CPUs ({found['processor']})",

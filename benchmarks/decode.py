@@ -1,11 +1,12 @@
-"""Frames from 10 and 120 minutes of video: CPU and wall seconds, memory and wrong frames, beside other readers.
+"""Decoding frames from 10 and 120 minutes of video: LongPanda against decord, torchcodec and PyAV.
 
     python -m benchmarks.decode --peers-python PATH
     python -m benchmarks.decode --cases 10:64 120:512 --rounds 5 --out two.json
 
-PATH is a Python that has decord 0.6.0 and torchcodec 0.13.0 (with FFmpeg's libraries); without it both are left out.
-A case is MINUTES:FRAMES. Every run is a process of its own, in interleaved rounds; more than 64 frames of more than 10
-minutes are read once. The files are made first, under runs/decode; the result is written after each case.
+CPU and wall seconds, peak memory and the number of wrong frames are measured. PATH is a Python interpreter with decord
+0.6.0 and torchcodec 0.13.0 (with FFmpeg's libraries); without it both are skipped. A case is MINUTES:FRAMES. Every run
+is a new process, in interleaved rounds; cases with more than 64 frames of more than 10 minutes have one round. The
+files are made first, under runs/decode; the result is written after each case.
 """
 
 import argparse
@@ -31,7 +32,7 @@ Run = dict[str, Any]
 
 
 def one_run(reader: str, path: Path, frames: int, duration_seconds: float, python: str, limit: float) -> Run:
-    """What one reader spends on one file; `failed` says why there is nothing to say."""
+    """Measure one reader on one file; `failed` is the reason if there is no measurement."""
     ran = [python, str(ROOT / "benchmarks" / "decode_one.py"), reader, str(path), str(frames), str(duration_seconds)]
     try:
         done = subprocess.run(
@@ -46,7 +47,7 @@ def one_run(reader: str, path: Path, frames: int, duration_seconds: float, pytho
 
 
 def compare(path: Path, minutes: int, frames: int, options: argparse.Namespace) -> list[Run]:
-    """All readers on one file, in turn, round by round; a reader that fails is not tried again."""
+    """Run all readers on one file in interleaved rounds; a reader that fails is not run again."""
     runs: dict[str, list[Run]] = {reader: [] for reader in options.readers}
     for _ in range(options.rounds if minutes <= SHORT_MINUTES or frames <= FEW_FRAMES else 1):
         for reader, mine in runs.items():
@@ -60,7 +61,7 @@ def compare(path: Path, minutes: int, frames: int, options: argparse.Namespace) 
 
 
 def summary(runs: list[Run]) -> Run:
-    """Medians of the rounds."""
+    """Return the medians of the rounds."""
     failed = [run for run in runs if "failed" in run]
     if failed:
         return failed[0]
@@ -71,7 +72,7 @@ def summary(runs: list[Run]) -> Run:
 
 
 def main() -> None:
-    """Make the files, let everyone read them, write."""
+    """Make the files, run all readers, and write the result."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.decode", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,10 @@
-"""One reader reads one file once and says what that cost; `benchmarks.decode` starts it in a process of its own.
+"""Measure one reader on one file; `benchmarks.decode` starts this script in a new process.
 
     python benchmarks/decode_one.py READER FILE FRAMES SECONDS
 
-Imports of this project only what the reader of that name and the measurement need, so that others run in environments
-of theirs. Every reader gives [N, 126, 224, 3] uint8, with the same resizing, of the seconds in the middle of N equal
-parts. All but ours hold what their call for many frames returns, as their users do.
+The script imports only what the reader and the measurement need, so that other readers can run in environments of their
+own. Every reader returns uint8 [N, 126, 224, 3], with the same resizing, at the middles of N equal parts of the video.
+All readers but ours hold the full-size frames of one call in memory, as their users do.
 """
 
 import importlib
@@ -27,14 +27,14 @@ Frames = Iterator[np.ndarray]
 
 
 def small(frames: torch.Tensor) -> Frames:
-    """Resize [N, 3, H, W], a frame at a time."""
+    """Resize frames [N, 3, H, W] one at a time."""
     for frame in frames:
         resized = interpolate(frame[None], size=(HEIGHT_PX, WIDTH_PX), mode="bicubic", antialias=True)
         yield resized[0].permute(1, 2, 0).numpy()
 
 
 def longpanda(path: str, seconds: np.ndarray, **options: Any) -> Frames:
-    """This project, as `longpanda index` and `ask` read a file."""
+    """Read as `longpanda index` and `longpanda ask` do."""
     from longpanda.video import iter_frames
 
     for frame in iter_frames(path, seconds, size_px=(HEIGHT_PX, WIDTH_PX), **options):
@@ -42,17 +42,17 @@ def longpanda(path: str, seconds: np.ndarray, **options: Any) -> Frames:
 
 
 def longpanda_two(path: str, seconds: np.ndarray) -> Frames:
-    """This project with two workers."""
+    """Read with LongPanda and two workers."""
     return longpanda(path, seconds, workers=2)
 
 
 def longpanda_near(path: str, seconds: np.ndarray) -> Frames:
-    """This project, with a quarter of the spacing as tolerance: not exact."""
+    """Read with LongPanda and a tolerance of a quarter of the spacing: not exact."""
     return longpanda(path, seconds, tolerance_seconds=float(seconds[1] - seconds[0]) / 4)
 
 
 def decord(path: str, seconds: np.ndarray) -> Frames:
-    """As video language models call it: one thread, one batch, frames by number."""
+    """Read with decord as video language models do: one thread, one batch, frames by number."""
     from decord import VideoReader
 
     reader = VideoReader(path, num_threads=1)
@@ -61,19 +61,19 @@ def decord(path: str, seconds: np.ndarray) -> Frames:
 
 
 def torchcodec(path: str, seconds: np.ndarray, mode: str = "approximate") -> Frames:
-    """One batch, one thread; approximate mode trusts the header's frame rate and does not read the file through."""
+    """Read with torchcodec, one batch and one thread; approximate mode trusts the frame rate of the header."""
     from torchcodec.decoders import VideoDecoder
 
     return small(VideoDecoder(path, seek_mode=mode).get_frames_played_at(seconds.tolist()).data)
 
 
 def torchcodec_exact(path: str, seconds: np.ndarray) -> Frames:
-    """As `torchcodec`, in the mode that reads the file through first."""
+    """Read with torchcodec in the exact mode, which scans the file first."""
     return torchcodec(path, seconds, "exact")
 
 
 def pyav_seek(path: str, seconds: np.ndarray) -> Frames:
-    """A seek for every second, then forward: what PyAV's documentation suggests."""
+    """Read with PyAV as its documentation suggests: seek, then decode forward, for every frame."""
     import av
 
     with av.open(path) as container:
@@ -100,11 +100,11 @@ READERS: dict[str, Callable[[str, np.ndarray], Frames]] = {
     "pyav seek": pyav_seek,
 }
 MODULES = {"longpanda": ("longpanda.video", "av"), "pyav": ("av",), "torchcodec": ("torchcodec.decoders",)}
-"""What is imported before the clock starts, by the first word of a reader; any other is its own."""
+"""Modules to import before timing starts, by the first word of a reader's name; by default that word."""
 
 
 def main() -> None:
-    """Read, and print one line of JSON."""
+    """Read the frames and print one line of JSON."""
     reader, path, count, duration_seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from benchmarks.scenes import LOOP_SECONDS, number_in

@@ -1,12 +1,12 @@
-"""Does evidence find where the answer is? The model's intervals beside the true ones of LongWatch, at several rates.
+"""Accuracy of evidence: the model's intervals against the true ones of LongWatch and random ones, at several rates.
 
     longpanda longwatch make --out runs/longwatch/evidence --split dev --families needle count order state \\
         --minutes 3 10 30 --per-cell 60 --size-px 224 --fps 1
     python -m benchmarks.evidence --suite runs/longwatch/evidence
 
-Each video is indexed once for each rate, in --work. A hit is judged on questions that are answered rightly: where a
-model looked for a wrong answer has no right place. How often an interval is given for a wrong answer, and for a
-question about what never shows, is counted beside.
+Each video is indexed once per rate, in --work. Hits are counted among right answers only, because there is no correct
+evidence for a wrong one. The result also counts how often an interval is given for a wrong answer, and for a question
+about something that never appears.
 """
 
 import argparse
@@ -31,35 +31,35 @@ from longpanda.types import Answer, Reply, Sample, Score
 MODEL = "nano-long"
 RESULT = Path(__file__).parent / "results" / "evidence.json"
 RATES = (1 / 7.5, 1.0)
-"""Frames per second: the model's own, and that of docs/index.md for what shows for a second."""
+"""Frames per second: the model's own rate, and that of docs/index.md for events of one second."""
 BUDGET_TOKENS = 60_000
-"""Every group of an hour at a frame a second is in the prompt."""
+"""Enough for all groups of an hour at one frame per second."""
 DRAWS = 200
 Spans = Sequence[tuple[float, float]]
 
 
 def overlap(found: Spans, true: Spans) -> float:
-    """Intersection over union of two sets of intervals, each without overlaps of its own."""
+    """Return the intersection over union of two sets of disjoint intervals."""
     both = sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in found for b in true)
     either = sum(end - start for spans in (found, true) for start, end in spans) - both
     return both / either if either else 0.0
 
 
 def meets(one: tuple[float, float], true: Spans) -> bool:
-    """Does an interval share any time with a true one?"""
+    """Whether an interval overlaps a true one."""
     return any(min(one[1], end) > max(one[0], start) for start, end in true)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What one answer was worth, and its evidence.
+    """One answer with the marks of its evidence.
 
     Args:
         sample: the question.
-        fps: frames looked at per second.
-        is_right: the answer.
-        worth: of the evidence, by measure; None where no interval was given, or where there is no true one.
-        is_given: was there an interval?
+        fps: sampled frames per second.
+        is_right: whether the answer is right.
+        worth: marks of the evidence by measure; None if no interval was given, or if there is no true one.
+        is_given: whether an interval was given.
     """
 
     sample: Sample
@@ -70,7 +70,7 @@ class Judged:
 
 
 def worth(answer: Answer, sample: Sample, rng: np.random.Generator) -> dict[str, float]:
-    """What the evidence of one answer is worth, and what as many intervals of these lengths anywhere are."""
+    """Mark the evidence of one answer, and random intervals of the same number and lengths."""
     found = [(one.start_seconds, one.end_seconds) for one in answer.evidence]
     true, end = sample.evidence_seconds, answer.duration_seconds
     drawn = []
@@ -86,7 +86,7 @@ def worth(answer: Answer, sample: Sample, rng: np.random.Generator) -> dict[str,
 
 
 def chosen(suite: Path, families: list[str], most: int) -> dict[str, list[Sample]]:
-    """The first questions of each family and length, by video."""
+    """Return the first questions of each family and length, by video."""
     per_cell: dict[tuple[str, float], int] = {}
     videos: dict[str, list[Sample]] = {}
     for sample in read_questions(suite):
@@ -98,7 +98,7 @@ def chosen(suite: Path, families: list[str], most: int) -> dict[str, list[Sample
 
 
 def asked(panda: LongPanda, suite: Path, videos: dict[str, list[Sample]], fps: float, work: Path) -> list[Judged]:
-    """Every question, through an index at this rate."""
+    """Ask all questions through an index at one rate."""
     rng, judged = np.random.default_rng(0), []
     folder = work / f"{suite.name}-{fps:.3f}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def asked(panda: LongPanda, suite: Path, videos: dict[str, list[Sample]], fps: f
 
 
 def row(family: str, minutes: float, fps: float, judged: list[Judged]) -> dict[str, Any]:
-    """One family, length and rate: means over what was answered rightly, with intervals clustered by video."""
+    """Return the row of one family, length and rate: means over right answers, with intervals clustered by video."""
     shown = [one for one in judged if one.sample.evidence_seconds]
     right, wrong = ([one for one in shown if one.is_right is wanted] for wanted in (True, False))
     given = [(one.sample, one.worth) for one in right if one.worth is not None]
@@ -140,14 +140,14 @@ def row(family: str, minutes: float, fps: float, judged: list[Judged]) -> dict[s
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.evidence", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--suite", type=Path, required=True, help="what make wrote")
+    parser.add_argument("--suite", type=Path, required=True, help="folder of a suite")
     parser.add_argument("--families", nargs="+", default=["needle", "count", "order", "state"])
     parser.add_argument("--most", type=int, default=100, help="questions per family and length")
-    parser.add_argument("--fps", type=float, nargs="+", default=list(RATES), help="frames looked at per second")
+    parser.add_argument("--fps", type=float, nargs="+", default=list(RATES), help="sampled frames per second")
     parser.add_argument("--work", type=Path, default=Path("runs/evidence"), help="indexes are kept here")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--out", type=Path, default=RESULT)
@@ -155,7 +155,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Ask, judge, write."""
+    """Ask, mark the evidence, and write the result."""
     options = (parser := arguments()).parse_args()
     if options.model != MODEL:
         keep_result(parser, options.out, RESULT, f"--model {options.model}")

@@ -1,6 +1,8 @@
-"""What a LongWatch film costs: CPU seconds, peak memory and bytes of one film of each room, each in its own process.
+"""Cost of filming LongWatch: CPU seconds, peak memory and file size of one film of each room.
 
-python -m benchmarks.film --minutes 120
+    python -m benchmarks.film --minutes 120
+
+Each film is made in a new process, with the default settings of a suite.
 """
 
 import argparse
@@ -37,7 +39,7 @@ print(json.dumps({"frames": made.frames, "wall_seconds": time.perf_counter() - s
 
 
 def one_film(room: str, minutes: float) -> dict[str, Any]:
-    """Film one scene with a suite's defaults, in a process of its own."""
+    """Film one scene with the defaults of a suite, in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         ran = [sys.executable, "-c", ONE_FILM, room, str(minutes), str(Path(folder) / "film.mp4")]
         done = subprocess.run(ran, capture_output=True, text=True, check=True)
@@ -45,7 +47,7 @@ def one_film(room: str, minutes: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Film each room once, write."""
+    """Film each room once, and write the result."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.film", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

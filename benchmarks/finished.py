@@ -1,4 +1,4 @@
-"""What is kept of a run that took long to train: its answers, small enough to stay beside the other results."""
+"""Keep the answers of a run that took long to train, in a file small enough for the repository."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from longpanda.types import Reply, Sample, Score
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that is done.
+    """A finished run.
 
     Args:
-        scores: of all questions.
-        named: the share of cells that a probe named at the end of training; None where nothing was logged.
-        trained_with_commits: one for each start of the training.
-        asked_on: the machine, with the commit of the code that asked.
+        scores: scores of all questions.
+        named: share of cells that a probe named at the end of training, or None if nothing was logged.
+        trained_with_commits: one commit per start of the training.
+        asked_on: the machine, with the commit of the code that asked the questions.
     """
 
     scores: list[Score]
@@ -32,13 +32,13 @@ class Finished:
 
 
 def keep(path: Path, configuration: dict[str, Any], samples: Sequence[Sample], run: Finished) -> None:
-    """Write a run that is done; not what was said, only whether it was right.
+    """Write a finished run; of each answer, only whether it was right is kept.
 
     Args:
-        path: of its file.
-        configuration: what decides its answers; JSON, with the `recipe` that was trained.
-        samples: what it was asked.
-        run: with a score for each sample, in any order.
+        path: path of the file.
+        configuration: everything that determines the answers, as JSON, with the `recipe` that was trained.
+        samples: the questions.
+        run: the run, with one score per sample in any order.
     """
     by_question = {(score.sample.video, score.sample.question): score for score in run.scores}
     scores = [by_question[sample.video, sample.question] for sample in samples]
@@ -49,12 +49,12 @@ def keep(path: Path, configuration: dict[str, Any], samples: Sequence[Sample], r
 
 
 def finished_run(path: Path, configuration: dict[str, Any], samples: Sequence[Sample]) -> Finished | None:
-    """A run that is done, None where it is not.
+    """Read a finished run, or return None if there is no file.
 
     Args:
-        path: of its file.
-        configuration: what decides its answers; JSON, with the `recipe` that was trained.
-        samples: what it was asked, in the same order as when it was kept.
+        path: path of the file.
+        configuration: everything that determines the answers, as JSON, with the `recipe` that was trained.
+        samples: the questions, in the order in which they were written.
 
     Raises:
         ConfigError: the file is damaged, or holds a run of another configuration or answers to other questions.
@@ -63,7 +63,7 @@ def finished_run(path: Path, configuration: dict[str, Any], samples: Sequence[Sa
         return None
     try:
         stored = json.loads(path.read_text())
-        # fields that recipes have been given since have their defaults
+        # fields that were added to recipes since then have their defaults
         there = stored["configuration"] | {"recipe": asdict(recipe_of(stored["configuration"]["recipe"]))}
         known, marks = stored["questions_sha256"], stored["marks"]
         about = [stored[name] for name in ("named", "trained_with_commits", "asked_on")]
@@ -91,5 +91,5 @@ def _sha256(samples: Sequence[Sample]) -> str:
 
 
 def _plain(value: dict[str, Any]) -> Any:
-    """As JSON reads it again."""
+    """Return the value as JSON would read it back."""
     return json.loads(json.dumps(value))

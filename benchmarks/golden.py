@@ -1,13 +1,13 @@
-"""What the code computes, as numbers that a refactoring must not change.
+"""Golden values: compare what the code computes now with recorded numbers that a refactoring must not change.
 
-    python -m benchmarks.golden                # compute them and compare them with benchmarks/results/golden.json
-    python -m benchmarks.golden --record       # write them there; only before a change that may alter none of them
+    python -m benchmarks.golden                # compute the values and compare them with benchmarks/results/golden.json
+    python -m benchmarks.golden --record       # write them there; only before a change that must not alter any
 
-Logits of both bundled models on a fixed clip, losses, gradient norms and weights of three training steps of every stage
-of both shipped recipes (in float32, with small batches), the tokens of an index, and the marks of a small LongWatch
-run. A tensor is kept as the SHA-256 of its bytes, its sum and a few of its values: equal bytes are equal to the last
-bit, and where an order of sums had to change, the values say by how much. Bytes are compared on one machine only;
-other processors sum in other orders.
+The values are the logits of both bundled models on a fixed clip; losses, gradient norms and weights of three training
+steps of every stage of both shipped recipes (in float32, with small batches); the tokens of an index; and the marks of
+a small LongWatch run. A tensor is recorded as the SHA-256 of its bytes, its sum and a few of its values: equal hashes
+mean equal to the last bit, and if the order of a sum had to change, the values show by how much. Compare on the machine
+that recorded them; other processors add in another order.
 """
 
 import argparse
@@ -33,14 +33,14 @@ from longpanda.types import VideoClip
 
 GOLDEN = Path(__file__).parent / "results/golden.json"
 TOLERANCE = 1e-5
-"""Largest difference of a value, as a share of the largest value kept beside it, that counts as an order of sums."""
+"""Largest difference that another order of sums may explain, as a share of the largest recorded value of a tensor."""
 KEPT_VALUES = 32
 MODELS = ("nano", "nano-long")
 STEPS = 3
 
 
 def kept(values: torch.Tensor) -> dict[str, Any]:
-    """A tensor as its hash, its shape, its sum and some of its values, evenly spread."""
+    """Return the hash, shape, sum and some evenly spaced values of a tensor."""
     flat = values.detach().cpu().contiguous().flatten()
     spread = torch.linspace(0, len(flat) - 1, min(KEPT_VALUES, len(flat))).long()
     return {
@@ -52,7 +52,7 @@ def kept(values: torch.Tensor) -> dict[str, Any]:
 
 
 def logits_of(name: str) -> dict[str, Any]:
-    """Of a model, at every token of a prompt about a generated clip of 24 frames."""
+    """Return a model's logits at every token of a prompt about a generated clip of 24 frames."""
     panda = longpanda.load(name)
     scene = generate(5, 180.0)
     moments = np.arange(24, dtype=np.float64) * 7.5
@@ -63,7 +63,7 @@ def logits_of(name: str) -> dict[str, Any]:
 
 
 def trained(name: str, folder: Path) -> dict[str, Any]:
-    """Losses and gradient norms of the first steps of each stage of a recipe, and the weights behind them."""
+    """Return losses and gradient norms of the first steps of each stage of a recipe, and the weights after them."""
     recipe = load_recipe(name, [])
     stages = [
         f"stages.{number}.{field}"
@@ -83,7 +83,7 @@ def trained(name: str, folder: Path) -> dict[str, Any]:
 
 
 def indexed(name: str, video: Path, folder: Path) -> dict[str, Any]:
-    """Tokens and times of an index of a film, as they are stored, and an answer with its evidence."""
+    """Return stored tokens and times of the index of a film, and an answer with its evidence."""
     panda = longpanda.load(name)
     tokens = panda.index(video, folder / f"{name}.vidx", fps=1.0).tokens
     answer = panda.watch(folder / f"{name}.vidx").ask("What number is on the green circle?", evidence=True)
@@ -93,7 +93,7 @@ def indexed(name: str, video: Path, folder: Path) -> dict[str, Any]:
 
 
 def marked(name: str, suite: Path, folder: Path) -> dict[str, Any]:
-    """Answers and marks of a suite, question by question in the order of its questions."""
+    """Return answers and marks of a suite, in the order of its questions."""
     out = folder / f"{name}.jsonl"
     run_command("longwatch", "run", str(suite), "--model", name, "--out", str(out))
     answered = [one for line in out.read_text().splitlines() if "value" in (one := json.loads(line))]
@@ -102,14 +102,14 @@ def marked(name: str, suite: Path, folder: Path) -> dict[str, Any]:
 
 
 def run_command(*words: str) -> None:
-    """A command of longpanda in this process. Raises RuntimeError where it fails."""
+    """Run a longpanda command in this process. Raises RuntimeError if it fails."""
     code = command(list(words))
     if code:
         raise RuntimeError(f"longpanda {' '.join(words)} ended with {code}")
 
 
 def computed(folder: Path) -> dict[str, Any]:
-    """All of it, with one thread, as sums of several come in another order."""
+    """Compute all values with one thread: several threads would add in another order."""
     torch.set_num_threads(1)
     suite = folder / "suite"
     about = ("--minutes", "3", "--per-cell", "3", "--split", "dev", "--size-px", "96", "--workers", "1")
@@ -123,7 +123,7 @@ def computed(folder: Path) -> dict[str, Any]:
 
 
 def differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
-    """Lines that say what is not the same to the last bit, and by how much."""
+    """Yield one line per value that is not the same to the last bit, with the size of the difference."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         if "sha256" in before and "sha256" in now:
             yield from _of_tensors(before, now, where)
@@ -153,15 +153,15 @@ def _of_tensors(before: Mapping[str, Any], now: Mapping[str, Any], where: str) -
 
 
 def _said(where: str, share: float) -> str:
-    """A difference; what only an order of sums makes begins with a tilde."""
+    """Describe a difference; one that another order of sums explains begins with a tilde."""
     within = share <= TOLERANCE and not math.isnan(share)
     return f"{'~' if within else ''}{where}: off by {share:.2g} of its size"
 
 
 def main() -> int:
-    """Record or compare; 1 where anything differs by more than an order of sums."""
+    """Record or compare. Return 1 if anything differs by more than another order of sums."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", action="store_true", help="write what is computed now")
+    parser.add_argument("--record", action="store_true", help="write the values that are computed now")
     about = "the golden file (default: benchmarks/results/golden.json)"
     parser.add_argument("--golden", type=Path, default=GOLDEN, metavar="FILE", help=about)
     options = parser.parse_args()

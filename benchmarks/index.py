@@ -1,10 +1,10 @@
-"""What it costs to index a video, to ask it again, and to keep it.
+"""Cost of indexing a video, of asking from the index instead of the file, and of storing the index.
 
     python -m benchmarks.index
     python -m benchmarks.index --only memory
 
-Files are made first, under runs/decode; each measurement is a process of its own. Sizes other than the bundled model's
-have random weights, which cost as much as trained ones. Asking is measured in three processes, medians are kept.
+Files are made first, under runs/decode; each measurement runs in a new process. Sizes other than the bundled model's
+have random weights, which cost as much as trained ones. Asking is measured in three processes; medians are kept.
 """
 
 import argparse
@@ -37,12 +37,12 @@ GRIDS: dict[float, dict[str, Any]] = {
     1: {"grid": [1, 1]},
     0.25: {"grid": [1, 1], "pool_frames": 4},
 }
-"""Compressors of the paper's width by tokens per frame."""
+"""Compressors at the paper's width, by tokens per frame."""
 Row = dict[str, Any]
 
 
 def peak_memory(video: Path, fps: float) -> Row:
-    """Index with the bundled model."""
+    """Measure peak memory while the bundled model indexes a video."""
     from longpanda.index.growth import workers_for
     from longpanda.inference import load
     from longpanda.memory import peak_memory_bytes
@@ -63,7 +63,7 @@ def peak_memory(video: Path, fps: float) -> Row:
 
 
 def stages(video: Path, tokens: float) -> Row:
-    """CPU seconds of decoding, STAB and compressor for each hour of video at one frame a second."""
+    """Measure CPU seconds of decoding, STAB and compressor per hour of video at one frame per second."""
     from longpanda.index.file_encoder import LEAST_BLOCK_FRAMES
     from longpanda.model.configuration import StabConfig, TemporalConfig, cells_of
     from longpanda.model.stab import Stab
@@ -95,7 +95,7 @@ def stages(video: Path, tokens: float) -> Row:
 
 
 def asking(video: Path, fps: float) -> Row:
-    """The first answer from a file, from its index, and every further one."""
+    """Measure the first answer from a file, the first from its index, and every further one."""
     from longpanda.inference import load
     from longpanda.video import Sampling
 
@@ -124,7 +124,7 @@ def asking(video: Path, fps: float) -> Row:
 
 
 def sizes() -> list[Row]:
-    """Bytes of an hour's tokens at one frame a second, at the paper's width."""
+    """Return the bytes of the tokens of an hour at one frame per second, at the paper's width."""
     hour, width = 3600, 1024
     return [
         {"tokens_per_frame": tokens}
@@ -134,7 +134,7 @@ def sizes() -> list[Row]:
 
 
 class _Clock:
-    """CPU seconds of this process since the last lap."""
+    """A stopwatch for the CPU seconds of this process."""
 
     def __init__(self) -> None:
         self._last = time.process_time()
@@ -146,7 +146,7 @@ class _Clock:
 
 
 def alone(function: Callable[..., Row], *arguments: Any) -> Row:
-    """Call in a process of its own, with one thread of PyTorch."""
+    """Call a function in a new process with one PyTorch thread."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         row = pool.submit(function, *arguments).result()
     print(function.__name__, row, flush=True)
@@ -154,7 +154,7 @@ def alone(function: Callable[..., Row], *arguments: Any) -> Row:
 
 
 def medians(rounds: list[Row]) -> Row:
-    """Of each figure, and how many rounds there were."""
+    """Return the median of each figure, and the number of rounds."""
     return {name: statistics.median(row[name] for row in rounds) for name in rounds[0]} | {"rounds": len(rounds)}
 
 
@@ -167,11 +167,11 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure and write the result."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.index", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=list(MEASUREMENTS), help="leave the others out")
+    parser.add_argument("--only", nargs="+", choices=list(MEASUREMENTS), help="skip the others")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
     if options.only:

@@ -1,13 +1,13 @@
-"""The bundled long model from 3 to 120 minutes, and a needle in up to 10,000 frames.
+"""Accuracy of the bundled long model on suites from 3 to 120 minutes, and on needles in up to 10,000 frames.
 
     longpanda longwatch make --out runs/longwatch/one --families needle order count state --size-px 224 --fps 1
     python -m benchmarks.long_nano --suites runs/longwatch/one
     python -m benchmarks.long_nano --only needle
 
-Videos of suites are asked through an index each, kept in --work; scenes with needles are drawn as they are looked at.
-Every answer is on the disk when it is there: run it again to go on. A result holds the plans of its suites, which
-`longwatch make` follows again to the same questions. On one AMD EPYC core 40 films take 2 minutes with
-1,000 frames each, 8 with 3,000, and 55 with 10,000.
+Scores are compared with the chance level. Every video of a suite is asked through its index, kept in --work; scenes
+with needles are rendered on the fly. Every answer is written to disk at once: run the command again to continue. A
+result holds the plans of its suites, from which `longwatch make` makes the same questions again. On one AMD EPYC core,
+40 films take 2 minutes with 1,000 frames each, 8 with 3,000, and 55 with 10,000.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from benchmarks.measure import command, keep_result, machine, write_json
 from benchmarks.rendered import Rendered, film, identity, questions
 from longpanda.evaluate import Answerer, Ask, Records, accuracy, read_records, run
 from longpanda.evaluate.analysis import by_depth, by_minutes, chance, effective_minutes
-from longpanda.harness.provenance import suite_sha256
+from longpanda.harness.identity import suite_sha256
 from longpanda.inference import LongPanda, load
 from longpanda.longwatch import Split, scene_seed
 from longpanda.longwatch.choices import mark
@@ -40,20 +40,20 @@ FAMILIES = ("needle", "order", "count", "state")
 FRAMES = (1000, 3000, 10_000)
 NEEDLE_MINUTES = 120.0
 NEEDLE_FIRST = (SCENES_PER_SEED - 1) * SCENES_PER_SEED
-"""Test scripts that no suite holds but one with the last seed of all."""
+"""First of the test scripts that belong to the last seed, which no suite should use."""
 RESULTS = Path(__file__).parent / "results"
 SUITE_RESULT, NEEDLE_RESULT = RESULTS / "long_nano_suite.json", RESULTS / "long_nano_needle.json"
 Row = dict[str, Any]
 
 
 class Indexed:
-    """A model that asks the index of a video, which it makes or finishes first.
+    """A model that answers from the index of a video, which it makes or completes first.
 
     Args:
         panda: the model.
         videos: folder of the films.
         indexes: folder of their indexes.
-        fps: frames looked at per second.
+        fps: sampled frames per second.
     """
 
     def __init__(self, panda: LongPanda, videos: Path, indexes: Path, fps: float) -> None:
@@ -61,7 +61,7 @@ class Indexed:
         indexes.mkdir(parents=True, exist_ok=True)
 
     def watch(self, video: str) -> Ask:
-        """Index what is not indexed yet, and open it."""
+        """Complete the index of a video, and open it."""
         folder = self.indexes / f"{video}.vidx"
         self.panda.index(self.videos / f"{video}.mp4", folder, self.fps)
         session = self.panda.watch(folder)
@@ -69,7 +69,7 @@ class Indexed:
 
 
 def asked(answerer: Answerer, samples: Sequence[Sample], path: Path, configuration: Row) -> list[Score]:
-    """All answers, of which those in the file are not asked for again."""
+    """Return all scores; questions with an answer in the file are not asked again."""
     with closing(Records(path, configuration)) as records:
         missing = records.missing(list(samples))
         bar = tqdm(
@@ -81,7 +81,7 @@ def asked(answerer: Answerer, samples: Sequence[Sample], path: Path, configurati
 
 
 def on_suite(panda: LongPanda, suite: Path, work: Path, fps: float) -> list[Score]:
-    """A model's answers to a suite, of the families that it was taught."""
+    """Ask a model the questions of a suite, from the families that it was trained on."""
     samples = [sample for sample in read_questions(suite) if sample.family in FAMILIES]
     answerer = Indexed(panda, suite / VIDEOS, work / "indexes" / suite.name, fps)
     configuration = {"suite": suite_sha256(suite), "fps": fps, **identity(panda)}
@@ -89,7 +89,7 @@ def on_suite(panda: LongPanda, suite: Path, work: Path, fps: float) -> list[Scor
 
 
 def suite_rows(scores: Sequence[Score]) -> list[Row]:
-    """By family: accuracy at each length, what guessing gets, and the effective length."""
+    """Return accuracy at each length, chance level and effective length by family."""
     rows = []
     for family in FAMILIES:
         own = [score for score in scores if score.sample.family == family]
@@ -102,7 +102,7 @@ def suite_rows(scores: Sequence[Score]) -> list[Row]:
 
 
 def on_needles(panda: LongPanda, frames: int, videos: int, work: Path, minutes: float = NEEDLE_MINUTES) -> list[Score]:
-    """Answers about numbers on cards that show in two or three of so many frames, one in each fifth of a film."""
+    """Ask about numbers on cards that are visible in two or three of `frames` frames, one card per fifth of a film."""
     step_seconds = 60 * minutes / frames
     films = [film(scene_seed(Split.TEST, NEEDLE_FIRST + i), frames, step_seconds) for i in range(videos)]
     every = [sample for scene, _ in films for sample in questions(scene, ("needle",), minutes=minutes, frames=frames)]
@@ -112,7 +112,7 @@ def on_needles(panda: LongPanda, frames: int, videos: int, work: Path, minutes: 
 
 
 def needle_row(frames: int, scores: Sequence[Score]) -> Row:
-    """Accuracy over all depths and at each, and how many tokens stood for a frame."""
+    """Return accuracy over all depths and at each, and the number of tokens per frame."""
     tokens = {score.reply.visual_tokens for score in scores if score.error is None}
     depths = {f"{depth:g}": asdict(one) for (_, depth), one in sorted(by_depth(scores).items())}
     per_frame = max((count for count in tokens if count is not None), default=0) / frames
@@ -120,16 +120,16 @@ def needle_row(frames: int, scores: Sequence[Score]) -> Row:
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.long_nano", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default=MODEL)
-    parser.add_argument("--suites", type=Path, nargs="+", default=[], help="what longwatch make wrote")
-    parser.add_argument("--only", choices=["suite", "needle"], help="leave the other out")
-    parser.add_argument("--fps", type=float, default=FPS, help="frames of a suite's videos looked at per second")
-    parser.add_argument("--frames", type=int, nargs="+", default=list(FRAMES), help="of films with needles")
-    parser.add_argument("--videos", type=int, default=40, help="films for each number of frames, five needles in each")
+    parser.add_argument("--suites", type=Path, nargs="+", default=[], help="folders of suites")
+    parser.add_argument("--only", choices=["suite", "needle"], help="skip the other")
+    parser.add_argument("--fps", type=float, default=FPS, help="sampled frames per second of a suite's videos")
+    parser.add_argument("--frames", type=int, nargs="+", default=list(FRAMES), help="frames of films with needles")
+    parser.add_argument("--videos", type=int, default=40, help="films per number of frames, each with five needles")
     parser.add_argument("--work", type=Path, default=Path("runs/long_nano"), help="answers and indexes are kept here")
     parser.add_argument("--suite-out", type=Path, default=SUITE_RESULT)
     parser.add_argument("--needle-out", type=Path, default=NEEDLE_RESULT)
@@ -137,11 +137,11 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Ask what is missing, write."""
+    """Ask the missing questions, and write the results."""
     options = (parser := arguments()).parse_args()
     wanted = [options.only] if options.only else ["suite", "needle"]
     if "suite" in wanted and not options.suites:
-        parser.error("no --suites; make one as the help says, or give --only needle")
+        parser.error("no --suites; make one as shown above, or give --only needle")
     if options.model != MODEL:
         for name, out, result in (
             ("suite", options.suite_out, SUITE_RESULT),

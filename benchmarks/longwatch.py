@@ -1,8 +1,8 @@
-"""A model on LongWatch, beside itself with eight frames, with one and with none, and beside the suite's own controls.
+"""Accuracy of a model on LongWatch, against the same model with 8, 1 and no frames and against the suite's controls.
 
-python -m benchmarks.longwatch --suites runs/longwatch/short --unaudited runs/longwatch/long
+    python -m benchmarks.longwatch --suites runs/longwatch/short --unaudited runs/longwatch/long
 
-The suites are what `longpanda longwatch make` wrote; runs and audits are kept in --work and gone on with.
+The suites come from `longpanda longwatch make`. Runs and audits are kept in --work, and continued by the next call.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchmarks.nano import Blind
 from longpanda.evaluate import Accuracy, accuracy, read_notes, read_records, run
 from longpanda.evaluate.analysis import coverage
 from longpanda.files import write_atomic
-from longpanda.harness.provenance import suite_sha256
+from longpanda.harness.identity import suite_sha256
 from longpanda.inference import load
 from longpanda.longwatch import FAMILIES
 from longpanda.longwatch.audit import Row, audit
@@ -32,15 +32,15 @@ from longpanda.types import Sample, Score
 
 MODEL = "nano"
 FRAMES: dict[str, list[str]] = {"all": [], "eight": ["--frames", "8"], "one": ["--frames", "1"]}
-"""How much the model sees: its own sampling, eight frames, one."""
+"""Options by name: the model's own sampling, eight frames, one frame."""
 UNANSWERED = 3
-"""The exit code of a run that left questions without an answer."""
+"""Exit code of a run with unanswered questions."""
 RESULTS = Path(__file__).parent / "results"
 Cell = tuple[str, float]
 
 
 def runs(model: str, suite: Path, work: Path) -> dict[str, list[Score]]:
-    """The scores of the model with as many frames as each of `FRAMES` says."""
+    """Return the scores of the model with each of `FRAMES`."""
     found = {}
     for name, options in FRAMES.items():
         out = work / f"{suite.name}-{name}.jsonl"
@@ -49,13 +49,13 @@ def runs(model: str, suite: Path, work: Path) -> dict[str, list[Score]]:
         if done.returncode != UNANSWERED:
             done.check_returncode()
         found[name] = read_records(out)[1]
-        if len(found[name]) < len(read_questions(suite)):  # it stopped: what has no answer is there, as an error
+        if len(found[name]) < len(read_questions(suite)):  # it stopped; unanswered questions have an error instead
             done.check_returncode()
     return found
 
 
 def audited(suite: Path, work: Path) -> list[dict[str, Any]]:
-    """The rows of the suite's audit, from --work where it was made before."""
+    """Return the rows of the suite's audit, which is read from --work if it was made before."""
     kept = work / f"{suite.name}-audit-{suite_sha256(suite)[:12]}.json"
     if not kept.is_file():
         with tqdm(total=len(SuitePlan.read(suite).entries), desc="auditing", unit="video") as bar:
@@ -71,7 +71,7 @@ def audited(suite: Path, work: Path) -> list[dict[str, Any]]:
 
 
 def blind(model: str, samples: list[Sample]) -> dict[str, Accuracy]:
-    """By family, the model without frames: the likeliest of the family's answers, where these are a closed set."""
+    """Return the accuracy by family without frames, when the model picks the likeliest of a closed set of answers."""
     panda, shares = load(model), {}
     for family, asked in by_family(samples):
         if all(sample.target in FAMILIES[family].answers for sample in asked):
@@ -82,14 +82,14 @@ def blind(model: str, samples: list[Sample]) -> dict[str, Accuracy]:
 
 
 def by_family(samples: list[Sample]) -> Iterator[tuple[str, list[Sample]]]:
-    """The samples of each family."""
+    """Yield the samples of each family."""
     ordered = sorted(samples, key=lambda sample: list(FAMILIES).index(sample.family))
     for family, group in groupby(ordered, key=lambda sample: sample.family):
         yield family, list(group)
 
 
 def cells(scores: list[Score]) -> dict[Cell, list[Score]]:
-    """The scores by family and length."""
+    """Group the scores by family and length."""
     found: dict[Cell, list[Score]] = {}
     for score in scores:
         found.setdefault((score.sample.family, score.sample.minutes), []).append(score)
@@ -97,12 +97,12 @@ def cells(scores: list[Score]) -> dict[Cell, list[Score]]:
 
 
 def main() -> None:
-    """Ask what is missing, audit what is missing, write."""
+    """Do the missing runs and audits, and write the results."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.longwatch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--suites", type=Path, nargs="+", required=True, help="what make wrote")
-    parser.add_argument("--unaudited", type=Path, nargs="*", default=[], help="more suites, on which the model is run")
+    parser.add_argument("--suites", type=Path, nargs="+", required=True, help="folders of suites")
+    parser.add_argument("--unaudited", type=Path, nargs="*", default=[], help="further suites that are not audited")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--work", type=Path, default=Path("runs/longwatch"))
     parser.add_argument("--out", type=Path, default=RESULTS / "longwatch_scores.json")
@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def _commits(work: Path) -> list[str]:
-    """What the model was asked with, which may be older than what puts the answers together."""
+    """Return the commits with which the model was asked; they may be older than this one."""
     notes = [note for path in sorted(work.glob("*.jsonl")) for note in read_notes(path)]
     return sorted({str(note["commit"]) for note in notes if note.get("commit")})
 
@@ -146,7 +146,7 @@ def _plans(suites: list[Path]) -> dict[str, dict[str, Any]]:
 def _scores(
     cell: Cell, audits: list[dict[str, Any]], scored: dict[str, dict[Cell, list[Score]]], none: Accuracy | None
 ) -> dict[str, Any]:
-    """One family at one length: what the model got right, and what is got without it."""
+    """Return the scores of the model and of the controls for one family and length."""
     family, minutes = cell
     guesses = next(row for row in audits if row["family"] == family)  # the same at every length
     oracle = next((row["oracle"] for row in audits if (row["family"], row["minutes"]) == cell), None)

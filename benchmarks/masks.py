@@ -1,11 +1,11 @@
-"""Memory of questions side by side: masks of all pairs of tokens, and flex attention's tiles, as rows grow.
+"""Memory of training rows with several questions: dense attention masks against the tiles of flex attention, by length.
 
     python -m benchmarks.masks
 
-Each row stands in a process of its own: one example of so many tokens, three quarters of them shared and two questions,
-through a language model of two layers, forward only. Peak memory counts from the loaded model on. On a CPU flex
-attention is compiled on its first call, whose memory counts for both kinds of attention alike: before measuring, a
-short row passes through.
+Each row is measured in a new process: one example, three quarters of whose tokens are shared by two questions, passes
+forward through a language model of two layers. Peak memory is counted from the loaded model on. On a CPU, flex
+attention is compiled on its first call, which takes memory, so a short row passes through both kinds before the
+measurement.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, Qwen2Config
 
 from benchmarks.measure import machine, write_json
 from longpanda.memory import peak_memory_bytes
-from longpanda.model.blocks import readable
+from longpanda.model.blocks import attention_mask
 
 LENGTHS = (4096, 8192, 16384)
 WIDTH = 64
@@ -27,9 +27,9 @@ RESULT = Path(__file__).parent / "results/masks_cpu.json"
 
 
 def measured(attention: str, length: int, device: str) -> dict[str, Any]:
-    """Bytes that one row takes beside the model; run it in a new process."""
+    """Return the bytes that one row takes in addition to the model. Call it in a new process."""
     torch.set_num_threads(1)
-    torch._inductor.config.compile_threads = 1  # in this process: others would be left behind at its end
+    torch._inductor.config.compile_threads = 1  # in this process: worker processes would outlive it
     torch.manual_seed(0)
     sizes = {"hidden_size": WIDTH, "intermediate_size": WIDTH, "num_hidden_layers": 2, "vocab_size": 64}
     config = Qwen2Config(**sizes, num_attention_heads=4, num_key_value_heads=2)
@@ -41,7 +41,7 @@ def measured(attention: str, length: int, device: str) -> dict[str, Any]:
         blocks = (place >= tokens * 3 // 4).long() + (place >= tokens * 7 // 8).long()
         with torch.no_grad():
             row = torch.randn(1, tokens, WIDTH, device=device)
-            mask = readable(blocks, attention, row.dtype)
+            mask = attention_mask(blocks, attention, row.dtype)
             model(inputs_embeds=row, attention_mask=mask, use_cache=False, logits_to_keep=1)
     return {"attention": attention, "tokens": length, "bytes": _peak(device) - before}
 
@@ -51,7 +51,7 @@ def _peak(device: str) -> int:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--out", type=Path, default=RESULT.with_name(f"masks_{device}.json"))

@@ -1,8 +1,7 @@
-"""The shared harness: contenders side by side, each in a process of its own, timed in interleaved rounds.
+"""The shared harness of the benchmarks: contenders in separate processes, timed in interleaved rounds.
 
-Every contender lives in a freshly spawned process, so peak memory is its own; one runs at a time, in turn, round by
-round, so that whatever else the machine does falls on all of them alike. Medians are reported, and CPU seconds beside
-wall seconds.
+Every contender runs in a newly spawned process, so its peak memory is its own. One runs at a time, in turn, round by
+round, so that other load on the machine affects all of them alike. Medians of CPU and wall seconds are reported.
 """
 
 import argparse
@@ -23,11 +22,12 @@ import torch
 
 from longpanda.files import write_atomic
 from longpanda.memory import peak_memory_bytes
+from longpanda.provenance import model_versions, versions
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What a contender repeats, and what is known of it (`facts`: parameters, operations, ...)."""
+    """The call that a contender repeats, and facts about it (parameters, operations, ...)."""
 
     run: Callable[[], object]
     facts: dict[str, Any] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Contender:
-    """A name, a picklable builder that runs in the contender's process, and how many items one run handles."""
+    """A name, a picklable builder that runs in the contender's process, and the number of items per run."""
 
     name: str
     build: Callable[[], Workload]
@@ -58,7 +58,7 @@ class Measurement:
 
 
 def compare(contenders: Sequence[Contender], rounds: int, device: str = "cpu", threads: int = 1) -> list[Measurement]:
-    """Build all contenders, warm each up once, then let them run in turn, `rounds` times."""
+    """Build all contenders, warm each up once, then run them in turn for `rounds` rounds."""
     spawn = multiprocessing.get_context("spawn")
     workers = []
     try:
@@ -85,7 +85,7 @@ def compare(contenders: Sequence[Contender], rounds: int, device: str = "cpu", t
 
 
 def _serve(parent: Connection, contender: Contender, device: str, threads: int) -> None:
-    """One contender's process: build, warm up, then one timed run for every True received."""
+    """Serve one contender in its process: build it, warm it up, then do a timed run for every True received."""
     torch.set_num_threads(threads)
     before = peak_memory_bytes()
     workload = contender.build()
@@ -98,7 +98,7 @@ def _serve(parent: Connection, contender: Contender, device: str, threads: int) 
 
 
 def timed(run: Callable[[], object], device: str = "cpu") -> tuple[float, float]:
-    """Wall and CPU seconds of one run, all threads of this process together."""
+    """Return wall and CPU seconds of one run, summed over all threads of this process."""
     wall, cpu = time.perf_counter(), time.process_time()
     run()
     if device == "cuda":
@@ -117,21 +117,16 @@ def _measurement(
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were taken on: processor, memory, accelerator, versions and commit."""
-    import transformers
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    """Describe this machine: processor, memory, accelerator, versions and commit."""
+    found = versions()
     return {
         "processor": _processor(),
         "cpus": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "accelerator": gpu,
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        **model_versions(),
+        **found,
         "load_average": os.getloadavg(),
-        "commit": _commit(),
+        "commit": None if found["commit"] is None else short(found["commit"]),
     }
 
 
@@ -142,21 +137,13 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def _commit() -> str | None:
-    """The commit in short; None outside a repository."""
-    from longpanda.train.commit import commit
-
-    whole = commit()
-    return None if whole is None else short(whole)
-
-
 def short(commit: str) -> str:
-    """A commit in short, with "+" where tracked files differed from it."""
+    """Abbreviate a commit, with "+" if tracked files differed from it."""
     return commit[:12] + ("+" if commit.endswith("-dirty") else "")
 
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
-    """The command that gives these options again: all that differ from their defaults."""
+    """Return the command that gives these options again: those that differ from their defaults."""
     words = parser.prog.split()
     for name, value in vars(options).items():
         if value != parser.get_default(name):
@@ -165,13 +152,13 @@ def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str
 
 
 def keep_result(parser: argparse.ArgumentParser, out: Path, result: Path, option: str) -> None:
-    """Stop where `option` asks for something else than what `result`, shown in the documents, stands for."""
+    """Stop if `option` changes what is measured and `out` is the `result` that the documents show."""
     if out.resolve() == result.resolve():
         parser.error(f"{option} would overwrite {result}, which the documents show; name another file with --out")
 
 
 def write_json(path: Path, result: dict[str, Any]) -> None:
-    """Write a whole file or none, in a folder that is made where it is missing."""
+    """Write a file atomically, and make its folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps(result, indent=2) + "\n")
 
@@ -179,7 +166,7 @@ def write_json(path: Path, result: dict[str, Any]) -> None:
 def report(
     path: Path, measurements: Sequence[Measurement], baseline: str, **conditions: Any
 ) -> dict[str, dict[str, float]]:
-    """Write measurements with their machine and ratios to `baseline`'s medians; returns the ratios by name."""
+    """Write measurements with the machine and their ratios to `baseline`; return the ratios by name."""
     by_name = {one.name: one for one in measurements}
     base = by_name[baseline]
     ratios = {

@@ -1,6 +1,8 @@
-"""What the bundled model gets right: held-out 3-minute MP4s, every family, beside the same model without frames.
+"""Accuracy of the bundled model on held-out 3-minute videos, by family, against the same model without frames.
 
-python -m benchmarks.nano --videos 200 --questions 200 --films runs/films
+    python -m benchmarks.nano --videos 200 --questions 200 --films runs/films
+
+The videos are MP4 files, which are filmed first and kept in --films.
 """
 
 import argparse
@@ -25,27 +27,28 @@ from longpanda.types import Reply, Sample, Score
 MODEL = "nano"
 SECONDS, FPS = 180.0, 1.0
 ROOM = ("needle", "order", "count", "state")
-"""The families that videos without a script are asked."""
+"""The families with questions about videos without a script."""
 BLIND_SCENES = 1000
 RESULT = Path(__file__).parent / "results" / "nano_scores.json"
 
 
 class Watching:
-    """The model in front of real MP4 files."""
+    """The model, watching MP4 files."""
 
     def __init__(self, panda: LongPanda, folder: Path) -> None:
         self.panda, self.folder = panda, folder
 
     def watch(self, video: str) -> Ask:
-        """Read the film of a scene."""
+        """Open the film of a scene."""
         session = self.panda.watch(self.folder / f"{video}.mp4")
         return lambda sample: session.ask(sample.question).reply
 
 
 class Blind:
-    """The same model, given the question alone: the likeliest of the answers that the question allows.
+    """The same model without frames: it picks the likeliest of the answers that the question allows.
 
-    Free text would flatter the control: without frames the model writes what is no answer, and scores below chance.
+    With free text this control would be too weak: without frames the model writes no valid answer and scores below
+    chance.
     """
 
     def __init__(self, panda: LongPanda, samples: list[Sample]) -> None:
@@ -53,7 +56,7 @@ class Blind:
         self.choices = {sample.question: choices(sample) for sample in samples}
 
     def watch(self, video: str) -> Ask:  # noqa: ARG002
-        """See nothing."""
+        """Ignore the video."""
         return self._ask
 
     def _ask(self, sample: Sample) -> Reply:
@@ -65,18 +68,18 @@ class Blind:
         with torch.inference_mode():
             logits = self.panda.model(**batch, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
         likelihood = logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
-        answered = mask[:, 1:].cumsum(1) >= len(asked)  # position j says what token j + 1 is
+        answered = mask[:, 1:].cumsum(1) >= len(asked)  # position j predicts token j + 1
         return Reply(allowed[int((likelihood * answered * mask[:, 1:]).sum(1).argmax())])
 
 
 def choices(sample: Sample) -> tuple[str, ...]:
-    """The answers that a question allows: the two cards it names, or all of its family."""
+    """Return the answers that a question allows: the two cards that it names, or all of its family."""
     named = re.search(r"the (\w+ \w+) or the (\w+ \w+)\?", sample.question)
     return (named[1], named[2]) if named else FAMILIES[sample.family].answers
 
 
 def questions(family: str, scenes: list[Scene], most: int) -> list[Sample]:
-    """Up to `most` test questions of a family, taken evenly from the scenes, in the order of the scenes."""
+    """Return up to `most` test questions of a family, evenly from all scenes and in their order."""
     asked = [[s for s in FAMILIES[family].ask(scene, _rng(scene)) if not s.facts.training_only] for scene in scenes]
     rounds = [
         (turn, number, samples[i])
@@ -92,7 +95,7 @@ def _rng(scene: Scene) -> np.random.Generator:
 
 
 def scored(answerer: Watching | Blind, samples: list[Sample]) -> dict[str, list[Score]]:
-    """The scores by family; each video is watched once for all of them."""
+    """Return the scores by family. Each video is opened once for all of its questions."""
     ordered = sorted(samples, key=lambda sample: sample.video)
     scores = run(answerer, ordered, lambda answer, sample: FAMILIES[sample.family].mark(answer, sample))
     by_family: dict[str, list[Score]] = {sample.family: [] for sample in samples}
@@ -102,7 +105,7 @@ def scored(answerer: Watching | Blind, samples: list[Sample]) -> dict[str, list[
 
 
 def row(seen: Accuracy, blind: Accuracy, chance: float) -> dict[str, object]:
-    """One family's line of the result file."""
+    """Return the row of one family in the result file."""
     return {
         "questions": seen.questions,
         "videos": seen.videos,
@@ -117,14 +120,14 @@ def row(seen: Accuracy, blind: Accuracy, chance: float) -> dict[str, object]:
 
 
 def look() -> str:
-    """8 hex digits that change with what the renderer draws and how films are sampled."""
+    """Return 8 hex digits that depend on what the renderer draws and how films are sampled."""
     scene = generate(scene_seed(Split.DEV, 0), SECONDS)
     frame = render(scene, np.array([scene.events[0].start_seconds + 2]), 96)
     return hashlib.sha256(f"{frame_hash(frame)} {FPS}".encode()).hexdigest()[:8]
 
 
 def film_missing(scenes: list[Scene], folder: Path) -> None:
-    """Film the scenes that have no complete film of exactly themselves in `folder`."""
+    """Film the scenes of which `folder` has no complete film."""
     folder.mkdir(parents=True, exist_ok=True)
     for scene in tqdm(scenes, desc="filming", unit="video"):
         target = folder / f"{scene.name}.mp4"
@@ -140,7 +143,7 @@ def _filmed(target: Path) -> Scene | None:
 
 
 def _write_answers(path: Path, scores: dict[str, list[Score]]) -> None:
-    """Every question asked, its answer and the truth, one JSON object a line."""
+    """Write every question with its answer and the true answer as JSON Lines."""
     lines = [
         {"family": name, "video": one.sample.video, "question": one.sample.question, "answer": one.reply.text}
         | {"target": one.sample.target, "template": one.sample.facts.template, "score": one.value}
@@ -151,20 +154,20 @@ def _write_answers(path: Path, scores: dict[str, list[Score]]) -> None:
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.nano", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--videos", type=int, default=200)
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--films", type=Path, default=Path("runs/films"), help="films are kept here, to be used again")
+    parser.add_argument("--films", type=Path, default=Path("runs/films"), help="films are kept here and reused")
     parser.add_argument("--out", type=Path, default=RESULT)
     return parser
 
 
 def main() -> None:
-    """Film what is missing, ask, score, write."""
+    """Make the missing films, ask, score, and write the result."""
     options = (parser := arguments()).parse_args()
     if options.model != MODEL:
         keep_result(parser, options.out, RESULT, f"--model {options.model}")

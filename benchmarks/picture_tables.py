@@ -1,4 +1,4 @@
-"""The table of docs/benchmarks.md: films of every container, and whether each picture is shown that FFmpeg shows."""
+"""The table of docs/benchmarks.md about pictures: by container, how many films give the same pictures as FFmpeg."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ LISTED_FILES = 4
 
 
 def pictures(result: Result) -> str:
-    """Counts by container; then what differs for a reason, and what differs without one."""
+    """Show counts by container, then the differences with a known reason, then those without."""
     own = {case.name for case in CASES}
     rows: list[Row] = [row for row in result["files"] if "not_made" not in row]
     kinds: dict[str, list[Row]] = {}

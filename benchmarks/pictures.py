@@ -1,10 +1,11 @@
-"""Which pictures LongPanda shows of films of every kind, beside all that FFmpeg's command line decodes.
+"""Pictures that LongPanda decodes from video files of every kind, against those of FFmpeg's command line.
 
     python -m benchmarks.pictures --ffmpeg PATH
     python -m benchmarks.pictures --ffmpeg PATH --only jump --also FOLDER --out other.json
 
-PATH is FFmpeg's program, for example that of the package imageio-ffmpeg. The films are made first, under runs/pictures;
-those that this PyAV cannot make are left out, and said so. Each file is read in a process that is ended where it hangs.
+PATH is the ffmpeg program, for example that of the package imageio-ffmpeg. The films are made first, under
+runs/pictures; those that this version of PyAV cannot make are reported and skipped. Files are read in a process that is
+replaced if it hangs.
 """
 
 import argparse
@@ -29,7 +30,7 @@ NO_FILMS = {".md", ".json", ".txt"}
 
 
 def row(name: str, path: Path, folder: Path, ffmpeg: Path) -> dict[str, Any]:
-    """What was found of one file, which is made first if it is one of ours."""
+    """Compare one file, which is made first if it belongs to the corpus."""
     case = next((one for one in CASES if one.name == name), None)
     try:
         made = path if case is None else make(case, folder, ffmpeg)
@@ -43,7 +44,7 @@ def row(name: str, path: Path, folder: Path, ffmpeg: Path) -> dict[str, Any]:
 
 
 class Reader:
-    """One process that compares files, and another in its place where it hangs or dies."""
+    """A process that compares files, and is replaced if it hangs or dies."""
 
     def __init__(self) -> None:
         self._pool = self._start()
@@ -53,7 +54,7 @@ class Reader:
         return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
     def row(self, *what: Any) -> dict[str, Any]:
-        """As the function `row`."""
+        """Call the function `row` in the process."""
         try:
             return self._pool.submit(row, *what).result(LIMIT_SECONDS)
         except (TimeoutError, BrokenProcessPool) as error:
@@ -70,14 +71,14 @@ class Reader:
 
 
 def main() -> None:
-    """Make the films, let both read them, write."""
+    """Make the films, compare all files, and write the result."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.pictures", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--ffmpeg", type=Path, required=True, metavar="PATH")
-    parser.add_argument("--only", nargs="+", default=[], metavar="REGEX", help="files whose name holds one of these")
+    parser.add_argument("--only", nargs="+", default=[], metavar="REGEX", help="only files whose name matches one")
     parser.add_argument("--also", type=Path, metavar="FOLDER", help="a folder of other videos")
-    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "pictures", help="where the films are made")
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "pictures", help="folder of the films")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
     if options.only:
@@ -103,7 +104,7 @@ def _paths(options: argparse.Namespace) -> list[Path]:
 
 
 def line(found: dict[str, Any]) -> str:
-    """One line of the table."""
+    """Format one line of the printed table."""
     if "not_made" in found:
         return f"{found['name']:34} not made: {found['not_made']}"
     verdict = "ok" if not found["differences"] else "EXPLAINED" if found["explained"] else "DIFFERS"
@@ -112,7 +113,7 @@ def line(found: dict[str, Any]) -> str:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:
-    """How many files differ."""
+    """Describe how many files differ."""
     made = [found for found in rows if "not_made" not in found]
     differ = [found for found in made if found["differences"]]
     without = [found for found in differ if not found["explained"]]

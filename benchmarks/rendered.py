@@ -1,4 +1,4 @@
-"""Generated scenes in front of a model without any file: frames are drawn when they are looked at."""
+"""Ask a model about generated scenes without files: frames are rendered when they are needed."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,15 +20,15 @@ from longpanda.longwatch.examples import paced_gallery
 from longpanda.types import Sample, Seconds, VideoClip
 
 AS_LONG_AS_THE_CONTEXT = sys.maxsize
-"""Tokens wished for: every frame counts that the context has room for, more than a model would take of its own."""
+"""Token budget: as many frames as the context has room for, more than a model would use by default."""
 
 
 class Rendered:
-    """A model that watches scenes at even steps.
+    """A model that watches scenes, sampled at even steps.
 
     Args:
         panda: the model.
-        films: each scene with the number of its frames.
+        films: the scenes with their numbers of frames.
     """
 
     def __init__(self, panda: LongPanda, films: Iterable[tuple[Scene, int]]) -> None:
@@ -36,19 +36,19 @@ class Rendered:
         self.films = {scene.name: (scene, frames) for scene, frames in films}
 
     def watch(self, video: str) -> Ask:
-        """Draw and read the scene of this name; replies do not tell its frames, which are too many."""
+        """Render and encode a scene. Replies do not list the frames, which are too many."""
         scene, frames = self.films[video]
         session = watch(self.panda, scene, middles(frames, scene.duration_seconds))
         return lambda sample: replace(session.ask(sample.question).reply, frames_seconds=())
 
 
 def middles(frames: int, duration_seconds: float) -> Seconds:
-    """The middles of as many equal parts of a video."""
+    """Return the middles of `frames` equal parts of a video."""
     return (np.arange(frames, dtype=np.float64) + 0.5) * (duration_seconds / frames)
 
 
 def watch(panda: LongPanda, scene: Scene, seconds: Seconds) -> Session:
-    """What `longpanda ask` does with a file, block by block in the same way."""
+    """Encode a scene block by block, as `longpanda ask` does with a file."""
     size_px = panda.model.config.stab_config.image_px
     encoder = FileEncoder(panda.model, panda.processor, (size_px, size_px))
     parts = list(encoder.encode(_blocks(scene, seconds, encoder.block_frames, size_px)))
@@ -64,12 +64,12 @@ def _blocks(scene: Scene, seconds: Seconds, size: int, size_px: int) -> Iterator
 
 
 def film(seed: int, frames: int, step_seconds: float) -> tuple[Scene, int]:
-    """All of a gallery script over so many frames."""
+    """Return a gallery scene for `frames` frames, with that number."""
     return paced_gallery(seed, frames, step_seconds), frames
 
 
 def questions(scene: Scene, families: Sequence[str], **known: Any) -> list[Sample]:
-    """What tests ask about a scene, with what a report groups it by; videos of one script are one cluster."""
+    """Return the test questions about a scene, with what a report groups by; videos of one script are one cluster."""
     rng = np.random.default_rng(scene.seed)
     asked = [sample for name in families for sample in FAMILIES[name].ask(scene, rng)]
     known = {"cluster": f"{scene.room}-{scene.seed}", **known}
@@ -85,5 +85,5 @@ def _depth(sample: Sample, scene: Scene) -> float | None:
 
 
 def identity(panda: LongPanda) -> dict[str, str]:
-    """Which model it is, whatever its folder is called: other weights give other answers."""
+    """Identify a model by its contents, whatever the name of its folder."""
     return {"encoder": panda.model.visual.fingerprint(), "language": language_fingerprint(panda.model)}

@@ -1,13 +1,12 @@
-"""CPU seconds and memory of the state-space scan: beside transformers' Mamba-2 without kernels, and by length.
+"""CPU seconds and memory of the state-space scan, against transformers' Mamba-2 without kernels, and by length.
 
     python -m benchmarks.scan                # about 10 minutes on one core, 8 GiB
     python -m benchmarks.scan --rounds 1 --lengths 65536 --out scan.json --out-lengths lengths.json
 
-Sizes are those of the temporal compressor at the paper's width: 32 heads of 64 channels, states of 128. A scan is the
-recurrence alone; a mixer has its projections, convolution and norm around it, with the same weights on both sides.
-transformers works on chunks of 256 tokens unless told otherwise; 64 is what it is fastest with here. Long sequences are
-one call each, without gradients, over a token that repeats, so that inputs take no memory; what the output takes is not
-counted as extra.
+Sizes are those of the temporal compressor at the paper's width: 32 heads of 64 channels, states of 128. "Scan" is the
+recurrence alone; "mixer" includes projections, convolution and norm, with the same weights on both sides. transformers
+uses chunks of 256 tokens by default, and is fastest with 64 here. A long sequence is one call without gradients over a
+repeated token, so that the input takes no memory; the memory of the output is not counted as extra.
 """
 
 import argparse
@@ -31,11 +30,11 @@ HEADS = CONFIG.expand * CONFIG.width // CONFIG.head_width
 TOKENS = 4096
 LENGTHS = [65_536, 262_144, 1_048_576]
 CHUNKS = (256, 64)
-"""Of transformers: its default, and ours."""
+"""Chunk lengths of transformers: its default, and the fastest here."""
 
 
 def _workload(run: Callable[..., Tensor], inputs: list[Tensor], learned: list[Tensor], backward: bool) -> Workload:
-    """A forward pass, and if asked for the gradients of all inputs and weights after it."""
+    """Return a forward pass, with `backward` followed by the gradients of all inputs and weights."""
     if not backward:
         return Workload(torch.no_grad()(partial(run, *inputs)))
     return Workload(partial(_with_gradients, run, [tensor.requires_grad_() for tensor in inputs], learned))
@@ -46,13 +45,13 @@ def _with_gradients(run: Callable[..., Tensor], inputs: list[Tensor], learned: l
 
 
 def our_scan(x: Tensor, step: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """The recurrence from steps before their softplus, as transformers has it, with A = 1."""
+    """Run our recurrence on steps before softplus, as transformers takes them, with A = 1."""
     positive = F.softplus(step)
     return scan(x, -positive, positive, b, c, chunk=CONFIG.chunk)[0]
 
 
 def their_scan(chunk: int, x: Tensor, step: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """The same by transformers' torch path."""
+    """Run the same recurrence with the torch path of transformers."""
     from transformers.models.mamba2.modeling_mamba2 import mamba2_chunk_scan
 
     y: Tensor = mamba2_chunk_scan(x, step, -torch.ones(HEADS), b[:, :, None], c[:, :, None], chunk, dt_softplus=True)
@@ -60,7 +59,7 @@ def their_scan(chunk: int, x: Tensor, step: Tensor, b: Tensor, c: Tensor) -> Ten
 
 
 def build_scan(chunk: int | None, backward: bool) -> Workload:
-    """The scan of one sequence: ours, or transformers' in chunks."""
+    """Build the scan of one sequence: ours, or that of transformers in chunks."""
     torch.manual_seed(0)
     x = torch.randn(1, TOKENS, HEADS, CONFIG.head_width)
     step, b, c = (torch.randn(1, TOKENS, width) for width in (HEADS, CONFIG.state_width, CONFIG.state_width))
@@ -69,7 +68,7 @@ def build_scan(chunk: int | None, backward: bool) -> Workload:
 
 
 def build_mixer(chunk: int | None, backward: bool) -> Workload:
-    """The whole mixer on one sequence, ours or transformers' with our weights."""
+    """Build the whole mixer on one sequence: ours, or that of transformers with our weights."""
     torch.manual_seed(0)
     ours = Mamba2Mixer(CONFIG)
     torch.nn.init.normal_(ours.out_proj.weight, std=0.02)
@@ -98,7 +97,7 @@ def _their_mixer(ours: Mamba2Mixer, chunk: int) -> torch.nn.Module:
 
 
 def build_length(tokens: int) -> Workload:
-    """One call over a long sequence of one token, in bfloat16 with sums in float32."""
+    """Build one call over a long sequence of one repeated token, in bfloat16 with sums in float32."""
     torch.manual_seed(0)
     x = torch.randn(1, 1, HEADS, CONFIG.head_width, dtype=torch.bfloat16).expand(1, tokens, -1, -1)
     step, *groups = (torch.rand(1, 1, width) for width in (HEADS, CONFIG.state_width, CONFIG.state_width))
@@ -108,7 +107,7 @@ def build_length(tokens: int) -> Workload:
 
 
 def contenders() -> list[list[Contender]]:
-    """Groups that run side by side, ours first in each."""
+    """Return the groups that are compared; ours is first in each."""
     groups = []
     for part, build in (("scan", build_scan), ("mixer", build_mixer)):
         for backward in (False, True):
@@ -123,7 +122,7 @@ def contenders() -> list[list[Contender]]:
 
 
 def show(measurements: list[Measurement], ratios: dict[str, dict[str, float]]) -> None:
-    """Microseconds of CPU per token, and the ratio to the baseline."""
+    """Print CPU microseconds per token, and the ratio to the baseline."""
     for one in measurements:
         print(
             f"{one.name:60} {1e6 * one.cpu_seconds:8.1f} us CPU per token, x {ratios[one.name]['cpu']:6.2f}, "
@@ -132,7 +131,7 @@ def show(measurements: list[Measurement], ratios: dict[str, dict[str, float]]) -
 
 
 def main() -> None:
-    """Measure side by side, then by length; print and write both."""
+    """Measure the comparison, then by length; print and write both."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.scan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,8 @@
-"""Video files of any length for speed measurements: synthetic scenes with cuts, and each frame's number in its pixels.
+"""Video files of any length for speed measurements: synthetic scenes whose frames carry their number in the pixels.
 
-Two minutes are encoded by x264 with its own defaults and then repeated by copying packets, so that 120 minutes cost
-little more than two. Textures, pans, shakes, a moving patch, cuts every 2 to 14 s and noise; still simpler than nature.
+Two minutes are encoded by x264 with its default settings and then repeated by copying packets, so that 120 minutes take
+little more time than two. There are textures, pans, camera shake, a moving patch, cuts every 2 to 14 s and noise;
+natural video is still more complex.
 """
 
 import os
@@ -16,9 +17,9 @@ BITS, BLOCK_PX = 16, 32
 
 
 def make(folder: Path, minutes: int, height_px: int = 360) -> Path:
-    """The file of a length, in whole minutes, and of 360 px or a multiple; written once per folder.
+    """Return the file of a length in whole minutes and a height of 360 px or a multiple; it is made once per folder.
 
-    Larger pictures are the same with every pixel repeated: easier to decode than real ones of that size.
+    Larger pictures repeat every pixel of the small ones, so they are easier to decode than real ones of that size.
     """
     folder.mkdir(parents=True, exist_ok=True)
     loop, path = (folder / f"scenes_{height_px}p_{length}min.mp4" for length in (LOOP_SECONDS // 60, minutes))
@@ -28,12 +29,12 @@ def make(folder: Path, minutes: int, height_px: int = 360) -> Path:
     if not path.exists():
         _repeat(loop, new := path.with_suffix(".new.mp4"), minutes * 60)
         new.rename(path)
-    os.utime(path, (0, 0))  # no recording in progress, which would be read by one worker
+    os.utime(path, (0, 0))  # a new file could be a recording in progress, which one worker reads
     return path
 
 
 def number_in(pixels: np.ndarray) -> int:
-    """The number drawn into a frame of any size, counted from the beginning of its two minutes."""
+    """Return the number drawn into a frame of any size, counted from the start of its two minutes."""
     scale = pixels.shape[1] / WIDTH_PX
     at = ((np.arange(BITS) + 0.5) * BLOCK_PX * scale).astype(int)
     return int((pixels[int(BLOCK_PX * scale / 2), at].mean(axis=-1) > 128) @ (1 << np.arange(BITS)))
@@ -68,7 +69,7 @@ def _repeat(loop: Path, path: Path, seconds: int) -> None:
 
 
 def _frames() -> Iterator[np.ndarray]:
-    """uint8 [H, W, 3], two minutes of them."""
+    """Yield the frames of two minutes, uint8 [H, W, 3]."""
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 2.5, (8, HEIGHT_PX, WIDTH_PX, 1)).astype(np.int16)
     number, count = 0, FPS * LOOP_SECONDS
@@ -85,7 +86,7 @@ def _frames() -> Iterator[np.ndarray]:
 
 
 def _leaves(rng: np.random.Generator) -> np.ndarray:
-    """Discs that lie over each other, int16 [720, 1000, 3]: the statistics of edges in natural pictures."""
+    """Draw overlapping discs, int16 [720, 1000, 3], whose edges have statistics like those of natural pictures."""
     canvas = np.zeros((720, 1000, 3), np.int16)
     rows, columns = np.ogrid[:720, :1000]
     for radius in 8 + 90 * rng.power(0.4, 500)[::-1]:

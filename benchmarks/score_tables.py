@@ -1,4 +1,4 @@
-"""Tables of what models get right."""
+"""Tables of accuracy."""
 
 import shlex
 
@@ -8,7 +8,7 @@ from longpanda.longwatch.suite import SuitePlan
 
 
 def nano_scores(result: Result) -> str:
-    """Accuracy by question family, beside the same model without frames, and chance."""
+    """Show accuracy by question family, against the same model without frames and chance."""
     families: dict[str, Result] = result["families"]
     rows = [
         [
@@ -21,12 +21,12 @@ def nano_scores(result: Result) -> str:
         for name, one in families.items()
     ]
     errors = sum(one.get("errors", 0) for one in families.values())
-    notes = [f"Right answers with 95 % intervals (clustered by video); questions without any answer: {errors}."]
+    notes = [f"Share of right answers with 95 % intervals clustered by video; questions without an answer: {errors}."]
     return block(("family", "questions", "with the video", "without frames", "chance"), rows, result, notes)
 
 
 def longwatch_scores(result: Result) -> str:
-    """A model by family and length, with all, eight, one and no frames, beside constants, words and the oracle."""
+    """Show accuracy by family and length with all, 8, 1 and no frames, against the constant and word baselines."""
     columns = ("family", "minutes", "best constant", "words", "no frames", "1 frame", "8 frames", "all its frames")
     rows = []
     for one in result["rows"]:
@@ -37,8 +37,9 @@ def longwatch_scores(result: Result) -> str:
     fewest = min(one["all"]["questions"] for one in result["rows"])
     notes = [
         f"{result['model']}, {asked} questions, at least {fewest} in each row; 95 % intervals clustered by script.",
-        "Best constant and words: on 5,000 other questions. No frames: the likeliest of the family's answers, where "
-        "these are a closed set. Evidence seen: questions of which the frames show every interval of the evidence.",
+        "Best constant and words: baselines, on 5,000 other questions. No frames: the model picks the likeliest of "
+        "the family's answers, if these are a closed set. Evidence seen: share of questions for which the frames show "
+        "every interval of the evidence.",
         f"Asked with commit {' and '.join(one[:12] for one in result['asked_with_commits'])}.",
         _suites(result),
     ]
@@ -46,7 +47,7 @@ def longwatch_scores(result: Result) -> str:
 
 
 def longwatch_audit(result: Result) -> str:
-    """Every control of every family and length, and what breaks its bound."""
+    """Show every control by family and length, and which exceed their bound."""
     names = [*result["rows"][0]["controls"], "twice", "padded", "oracle"]
     rows = []
     for one in result["rows"]:
@@ -64,7 +65,7 @@ def _seen(one: Result) -> str:
 
 
 def _suites(result: Result) -> str:
-    """How the suites were made."""
+    """Return the commands that made the suites."""
     plans = [
         SuitePlan(**plan | {name: tuple(plan[name]) for name in ("minutes", "families")})
         for plan in result["suites"].values()
@@ -74,7 +75,7 @@ def _suites(result: Result) -> str:
 
 
 def evidence(result: Result) -> str:
-    """How well evidence finds the true intervals at each rate, beside a guess, and how often there is none."""
+    """Show how well evidence finds the true intervals at each rate, against chance, and how often it is given."""
     rows = [
         [
             one["family"],
@@ -92,11 +93,11 @@ def evidence(result: Result) -> str:
     ]
     rates = sorted({one["fps"] for one in result["rows"]})
     notes = [
-        f"{result['model']}, generated films of the suite's split '{result['suite']['split']}'. Right: answers to "
-        "questions about what shows. Given: right answers with an interval. Hit: of these, the heaviest interval meets "
-        "a true one; chance: an interval of the same length, anywhere. IoU: all intervals beside all true ones. The "
-        "last two columns: how often an interval was given for a wrong answer, and for a question about what never "
-        "shows.",
+        f"{result['model']}, generated films of the suite's split '{result['suite']['split']}'. Right: right answers "
+        "to questions about things that are shown. Given: right answers with an interval. Hit: share of these whose "
+        "heaviest interval overlaps a true one; chance: the same for a random interval of the same length. IoU: all "
+        "intervals against all true ones. The last two columns: how often an interval was given for a wrong answer, "
+        "and for a question about something that never appears.",
         f"All families and lengths together: {'; '.join(_hits(result['rows'], fps) for fps in rates)}.",
     ]
     counted = ("family", "minutes", "fps", "right", "given")
@@ -105,7 +106,7 @@ def evidence(result: Result) -> str:
 
 
 def _hits(rows: list[Result], fps: float) -> str:
-    """Hits among the intervals given at one rate."""
+    """Describe the hits among the intervals given at one rate."""
     own = [one for one in rows if one["fps"] == fps and one["given"]]
     given = sum(one["given"] for one in own)
     hits = sum(round(one["given"] * one["evidence hit"]["value"]) for one in own)
@@ -113,7 +114,7 @@ def _hits(rows: list[Result], fps: float) -> str:
 
 
 def long_nano_suite(result: Result) -> str:
-    """A model by family and length, what guessing gets, and up to which length it keeps what it had."""
+    """Show accuracy by family and length, the chance level and the effective length."""
     minutes = sorted({one["minutes"] for row in result["rows"] for one in row["lengths"]})
     rows = []
     for row in result["rows"]:
@@ -124,15 +125,15 @@ def long_nano_suite(result: Result) -> str:
     errors = sum(one["errors"] for row in result["rows"] for one in row["lengths"])
     notes = [
         f"{result['model']}, one frame every {1 / result['fps']:.3g} s, through an index; {asked} questions, "
-        f"{errors} without any answer. 95 % intervals clustered by script.",
-        "Effective: up to this many minutes 85 % of the way from chance to the score at the shortest length is kept.",
+        f"{errors} without an answer. 95 % intervals clustered by script.",
+        "Effective: length up to which 85 % of the way from chance to the score at the shortest length is kept.",
     ]
     columns = ("family", *(f"{m:g} min" for m in minutes), "chance", "effective minutes")
     return block(columns, rows, result, notes)
 
 
 def long_nano_needle(result: Result) -> str:
-    """Needles by number of frames and depth."""
+    """Show the accuracy on needles by number of frames and depth."""
     depths = list(dict.fromkeys(depth for row in result["rows"] for depth in row["depths"]))
     rows = []
     for row in result["rows"]:
@@ -142,7 +143,7 @@ def long_nano_needle(result: Result) -> str:
     questions = " and ".join(sorted({str(row["all"]["questions"]) for row in result["rows"]}))
     notes = [
         f"{result['model']}, films of {result['minutes']:g} minutes, {questions} questions in each row; every card "
-        "shows in two or three frames, one that is asked about in each fifth. 95 % intervals clustered by film."
+        "is visible in two or three frames, and one question is about each fifth. 95 % intervals clustered by film."
     ]
     columns = ("frames", "tokens per frame", *(f"from {float(d):.0%}" for d in depths), "all depths", "errors")
     return block(columns, rows, result, notes)

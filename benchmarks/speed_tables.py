@@ -3,7 +3,7 @@
 from benchmarks.blocks import Result, block, rows_of
 
 STAGES = {
-    "import_and_load": "start Python, load the model",
+    "import_and_load": "start Python and load the model",
     "decode": "decode the frames",
     "encode_frames": "frames to visual tokens",
     "generate": "first answer",
@@ -11,11 +11,11 @@ STAGES = {
 }
 
 BUSY = {"longpanda": 1.1, "longpanda, 2 workers": 0.65}
-"""Wall seconds for each CPU second, beyond which something else was running on one core, or on either of two."""
+"""Wall seconds per CPU second above which other load on the machine must have slowed the reader."""
 
 
 def ask_cpu(result: Result) -> str:
-    """Seconds by stage of asking one video."""
+    """Show seconds by stage of asking about one video."""
     rows = [[STAGES.get(stage, stage), f"{seconds:.2f}"] for stage, seconds in result["stages"].items()]
     rows.append(["peak memory of the process", f"{result['peak_memory_bytes'] / 2**20:.0f} MiB"])
     length = f"A video of {result['video_seconds']:.0f} s"
@@ -26,7 +26,7 @@ def ask_cpu(result: Result) -> str:
 
 
 def stab(result: Result) -> str:
-    """Time, operations and memory per frame of each encoder, and its ratio to STAB's fast form."""
+    """Show time, operations and memory per frame of each encoder, and the ratio to the fast form of STAB."""
     columns = ("encoder", "wall ms", "CPU ms", "x wall", "x CPU", "GFLOP", "M parameters", "tokens", "peak GiB")
     rows = []
     for one in result["measurements"]:
@@ -41,7 +41,7 @@ def stab(result: Result) -> str:
 
 
 def film_cpu(result: Result) -> str:
-    """CPU seconds, memory and bytes of one film of each room."""
+    """Show CPU seconds, memory and bytes of one film of each room."""
     rows = [
         [
             one["room"],
@@ -59,7 +59,7 @@ def film_cpu(result: Result) -> str:
 
 
 def scan_cpu(result: Result) -> str:
-    """CPU time per token of the scan and the mixer, beside transformers' torch path."""
+    """Show CPU time per token of the scan and the mixer, against the torch path of transformers."""
     rows, mine = [], 1.0
     for one in result["measurements"]:
         part, _, whose = one["name"].partition(": ")
@@ -67,23 +67,23 @@ def scan_cpu(result: Result) -> str:
         peak = (one["peak_rss_bytes"] - one["rss_before_build_bytes"]) / 2**20
         times = [f"{1e6 * one['cpu_seconds']:.0f}", f"{one['cpu_seconds'] / mine:.1f}"]
         rows.append([f"{part}: {whose}", *times, f"{peak:.0f} MiB"])
-    notes = ["4,096 tokens in float32; medians of interleaved rounds. Memory is all that the process took to run."]
+    notes = ["4,096 tokens in float32; medians of interleaved rounds. Memory is all that the process used."]
     return block(("", "CPU us per token", "x ours", "memory"), rows, result, notes)
 
 
 def scan_lengths_cpu(result: Result) -> str:
-    """CPU time per token and extra memory of one scan, by length."""
+    """Show CPU time per token and extra memory of one scan, by length."""
     rows = []
     for one in result["measurements"]:
         extra = one["peak_rss_bytes"] - one["rss_before_build_bytes"] - one["facts"]["output_bytes"]
         micro = f"{1e6 * one['cpu_seconds']:.0f}"
         rows.append([f"{one['facts']['tokens']:,}", micro, f"{extra / 2**20:.0f} MiB"])
-    notes = ["One call each, in bfloat16 with sums in float32. Memory beside the output, libraries loaded included."]
+    notes = ["One call each, in bfloat16 with sums in float32. Memory without the output, but with loaded libraries."]
     return block(("tokens", "CPU us per token", "extra memory"), rows, result, notes)
 
 
 def decode_cpu(result: Result) -> str:
-    """What each reader spends on the same frames of the same files, and its ratio to ours."""
+    """Show what each reader spends on the same frames of the same files, and the ratio to ours."""
     cases = [(one["minutes"], one["frames"]) for one in result["runs"]]
     base = {case: one for case, one in zip(cases, result["runs"], strict=True) if one["reader"] == result["baseline"]}
     rows = []
@@ -98,8 +98,8 @@ def decode_cpu(result: Result) -> str:
         rows.append([*known, *[f"{value:.1f}" for value in seconds], *[f"{value:.2f}" for value in ratios], *sizes])
     notes = [
         f"360p H.264 at 30 frames per second, frames resized to 224 px. x is the ratio to *{result['baseline']}*, "
-        "exact with one worker; *near* may take a keyframe within a quarter of the spacing. MiB is the peak over the "
-        f"start. Medians of rounds: {_rounds(result['runs'])}. {_wall(result)}"
+        "which is exact and has one worker; *near* may use a keyframe within a quarter of the spacing. MiB is the peak "
+        f"memory above that at the start. Medians of rounds: {_rounds(result['runs'])}. {_wall(result)}"
     ]
     columns = ("minutes", "frames", "reader", "CPU s", "wall s", "x CPU", "x wall", "MiB", "wrong frames")
     return block(columns, rows, result, notes)
@@ -111,22 +111,22 @@ def _rounds(runs: list[Result]) -> str:
 
 
 def _wall(result: Result) -> str:
-    """What two workers gain beside decord, where the machine was free enough to tell."""
+    """Describe the speed of two workers against decord, if the machine was idle enough to tell."""
     for one in result["runs"]:
         if "failed" not in one and (each := one["wall_seconds"] / one["cpu_seconds"]) > BUSY.get(one["reader"], each):
-            shared = f"The machine was shared: '{one['reader']}' took {each:.2f} wall seconds for a CPU second"
-            return f"{shared}, so that only CPU seconds say something."
+            shared = f"The machine was shared: '{one['reader']}' took {each:.2f} wall seconds per CPU second"
+            return f"{shared}, so only CPU seconds are meaningful."
     wall = {(r["minutes"], r["frames"], r["reader"]): r["wall_seconds"] for r in result["runs"] if "failed" not in r}
     ratios = [
         f"x {seconds / wall[minutes, frames, 'longpanda, 2 workers']:.2f} ({minutes} min, {frames} frames)"
         for (minutes, frames, reader), seconds in wall.items()
         if reader == "decord" and (minutes, frames, "longpanda, 2 workers") in wall
     ]
-    return f"Wall seconds of decord beside two workers: {', '.join(ratios) or 'not measured'}."
+    return f"Wall seconds of decord relative to two workers: {', '.join(ratios) or 'not measured'}."
 
 
 def index_cpu(result: Result) -> str:
-    """Memory by length, CPU seconds by stage, what further questions cost, and bytes of an hour."""
+    """Show memory by length, CPU seconds by stage, the cost of further questions, and the bytes of an hour."""
     memory = [
         [
             f"{one['minutes']:.0f}",
@@ -152,20 +152,20 @@ def index_cpu(result: Result) -> str:
         ["first, from the file", f"{first:.1f}", "1.0"],
         ["first, from the index", f"{asked['first_from_index']:.1f}", f"{first / asked['first_from_index']:.1f}"],
         [
-            "first, from an index with its prefix kept",
+            "first, from an index with its KV prefix",
             f"{asked['first_from_kept_prefix']:.2f}",
             f"{first / asked['first_from_kept_prefix']:.0f}",
         ],
-        ["every further one", f"{again:.2f}", f"{first / again:.0f}"],
+        ["every further question", f"{again:.2f}", f"{first / again:.0f}"],
     ]
     parts = [
-        "720p H.264 at one frame a second through the bundled model:\n",
-        rows_of(("minutes", "frames", "peak memory", "of it, the model loaded", "CPU seconds", "index"), memory),
-        "\nCPU seconds for an hour of 720p video at one frame a second, at the paper's width:\n",
+        "Indexing 720p H.264 at one frame per second with the bundled model:\n",
+        rows_of(("minutes", "frames", "peak memory", "of which loaded model", "CPU seconds", "index"), memory),
+        "\nCPU seconds per hour of 720p video at one frame per second, at the paper's width:\n",
         rows_of(("tokens per frame", "decoding", "STAB", "compressor"), stages),
-        f"\nOne question on {result['asking_minutes']} minutes, {asked['visual_tokens']} visual tokens, medians of "
+        f"\nOne question about {result['asking_minutes']} minutes, {asked['visual_tokens']} visual tokens, medians of "
         f"{asked.get('rounds', 1)} rounds:\n",
         rows_of(("question", "CPU seconds", "x cheaper"), asking),
-        "\nTokens of an hour at one frame a second, at the paper's width:\n",
+        "\nTokens of an hour at one frame per second, at the paper's width:\n",
     ]
     return "\n".join(parts) + "\n" + block(("tokens per frame", "bfloat16", "int8"), sizes, result, [])

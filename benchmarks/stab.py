@@ -1,11 +1,11 @@
-"""Seconds, memory and operations per frame: STAB beside the vision encoders of other video language models.
+"""Time, memory and operations per frame: STAB against the vision encoders of other video language models.
 
     python -m benchmarks.stab --rounds 7                      # all contenders, about 10 minutes on 2 cores
-    python -m benchmarks.stab --only stab --out stab.json     # STAB alone: fast and plain form, float32 and bfloat16
+    python -m benchmarks.stab --only stab --out stab.json     # only STAB: fast and plain form, float32 and bfloat16
     python -m benchmarks.stab --device cuda --frames 32
 
-Encoders have random weights at their published sizes and read frames of the size that they were published for; none is
-downloaded. All read `--frames` frames at once. What follows an encoder (projector, token merging) is not timed.
+Encoders have their published architecture and frame size, with random weights; nothing is downloaded. All encode
+`--frames` frames at once. What follows an encoder (projector, token merging) is not timed.
 """
 
 import argparse
@@ -27,17 +27,17 @@ BASELINE = "stab paper fast float32"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 CPU_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-"""What attention runs as on CPU; PyTorch's counter knows only the kernels of other devices."""
+"""The attention operator on a CPU; PyTorch's FLOP counter only knows those of other devices."""
 
 
 def _attention_flops(query: torch.Size, key: torch.Size, value: torch.Size, *_: object, **__: object) -> int:
-    """Scores and their weighted sums of values, from shapes [B, heads, L, width]."""
+    """Count the operations of scores and weighted sums, from shapes [B, heads, L, width]."""
     batch, heads, length, width = query
     return 2 * batch * heads * length * key[2] * (width + value[3])
 
 
 def _workload(module: nn.Module, run: Callable[[], object], frames: int, tokens: int) -> Workload:
-    """A run without gradients, with the parameters it needs and the operations it does per frame."""
+    """Return a run without gradients, with its number of parameters and its operations per frame."""
     guarded = torch.no_grad()(run)
     with FlopCounterMode(display=False, custom_mapping={CPU_ATTENTION: _attention_flops}) as counter:
         guarded()
@@ -47,7 +47,7 @@ def _workload(module: nn.Module, run: Callable[[], object], frames: int, tokens:
 
 
 def build_stab(config: StabConfig, plain: bool, frames: int, dtype: str, device: str) -> Workload:
-    """STAB on full square frames in windows of 4."""
+    """Build STAB, on full square frames in windows of 4."""
     torch.manual_seed(0)
     stab = Stab(config).eval().to(device, DTYPES[dtype])
     side = config.image_px // config.patch_px
@@ -59,7 +59,7 @@ def build_stab(config: StabConfig, plain: bool, frames: int, dtype: str, device:
 
 
 def build_clip(frames: int, dtype: str, device: str) -> Workload:
-    """CLIP ViT-L/14 at 336 px (LLaVA-1.5's and many video models')."""
+    """Build CLIP ViT-L/14 at 336 px (LLaVA-1.5 and many video models)."""
     from transformers import CLIPVisionConfig, CLIPVisionModel
 
     sizes = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
@@ -69,7 +69,7 @@ def build_clip(frames: int, dtype: str, device: str) -> Workload:
 
 
 def build_siglip(frames: int, dtype: str, device: str) -> Workload:
-    """SigLIP so400m/14 at 384 px (LLaVA-OneVision's and LLaVA-Video's), without the pooling head that they drop."""
+    """Build SigLIP so400m/14 at 384 px (LLaVA-OneVision, LLaVA-Video), without the pooling head that they drop."""
     from transformers import SiglipVisionConfig, SiglipVisionModel
 
     sizes = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16}
@@ -80,7 +80,7 @@ def build_siglip(frames: int, dtype: str, device: str) -> Workload:
 
 
 def build_qwen(frames: int, dtype: str, device: str) -> Workload:
-    """Qwen2.5-VL-7B's vision tower at 448 px: window attention, two frames per patch, merger included."""
+    """Build the vision tower of Qwen2.5-VL-7B at 448 px: window attention, two frames per patch, with its merger."""
     from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLVisionConfig
     from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTransformerPretrainedModel
 
@@ -92,7 +92,7 @@ def build_qwen(frames: int, dtype: str, device: str) -> Workload:
 
 
 def contenders(frames: int, device: str, dtypes: list[str]) -> list[Contender]:
-    """All of them, STAB's forms first."""
+    """Return all contenders, the forms of STAB first."""
     stabs = {
         "stab paper fast": partial(build_stab, StabConfig.paper(), False),
         "stab paper plain": partial(build_stab, StabConfig.paper(), True),
@@ -107,7 +107,7 @@ def contenders(frames: int, device: str, dtypes: list[str]) -> list[Contender]:
 
 
 def show(measurements: list[Measurement], ratios: dict[str, dict[str, float]]) -> None:
-    """A table with one row per contender, per frame."""
+    """Print a table with one row per contender; figures are per frame."""
     print(f"{'':36} {'wall ms':>9} {'CPU ms':>9} {'x CPU':>6} {'GFLOP':>7} {'M params':>9} {'peak GiB':>9}")
     for one in measurements:
         peak = (one.peak_device_bytes or one.peak_rss_bytes) / 2**30
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--dtypes", nargs="+", choices=list(DTYPES), default=list(DTYPES))
-    parser.add_argument("--only", default="", help="contenders whose name begins with this; needs --out")
+    parser.add_argument("--only", default="", help="only contenders whose name begins with this; needs --out")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     result = RESULTS / f"stab_{options.device}.json"

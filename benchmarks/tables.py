@@ -1,9 +1,9 @@
-"""The measured tables of README.md and docs/benchmarks.md, written from benchmarks/results/*.json.
+"""Write the measured tables of README.md and the documents from benchmarks/results/*.json.
 
-    python -m benchmarks.tables            # rewrite what is out of date
-    python -m benchmarks.tables --check    # change nothing, exit 1 when something is
+    python -m benchmarks.tables            # rewrite the tables that are out of date
+    python -m benchmarks.tables --check    # change nothing; exit with 1 if a table is out of date
 
-A table stands between a line `<!-- begin: NAME -->` and a line `<!-- end: NAME -->`; NAME is that of a result file.
+A table is between the lines `<!-- begin: NAME -->` and `<!-- end: NAME -->`, where NAME is the name of a result file.
 """
 
 import argparse
@@ -40,7 +40,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "backbones": backbone_tables.backbones,
     "pictures": picture_tables.pictures,
 }
-"""What may stand between markers: how each result file is shown."""
+"""The function that formats each result file."""
 SUITES = {
     "long_nano_suite": "long_nano",
     "long_nano_needle": "long_nano",
@@ -58,29 +58,29 @@ SUITES = {
     "longwatch_scores": "longwatch",
     "longwatch_audit": "longwatch",
 }
-"""What writes each, where that is not `benchmarks.stab`."""
+"""The benchmark that writes each result, if it is not `benchmarks.stab`."""
 
 
 def written(name: str, results: Path) -> str:
-    """The text of a block.
+    """Return the text of a block.
 
     Raises:
-        ValueError: no table of this name.
+        ValueError: there is no table of this name.
     """
     if name not in TABLES:
         raise ValueError(f"unknown table '{name}'; known: {', '.join(TABLES)}")
     path = results / f"{name}.json"
     if not path.is_file():
         suite = SUITES.get(name, "stab")
-        return f"*Not measured yet: `python -m benchmarks.{suite}` writes this table's numbers.*"
+        return f"*Not measured yet: run `python -m benchmarks.{suite}` to fill this table.*"
     return TABLES[name](json.loads(path.read_text()))
 
 
 def renewed(page: str, results: Path) -> str:
-    """A page with every block written anew; all other text stays.
+    """Return a page with every block rewritten; all other text stays.
 
     Raises:
-        ValueError: an unknown table, or markers that do not pair.
+        ValueError: a table is unknown, or markers do not match.
     """
     out: list[str] = []
     inside: str | None = None
@@ -102,16 +102,16 @@ def renewed(page: str, results: Path) -> str:
 
 
 def stale(root: Path = ROOT) -> list[Path]:
-    """Pages whose tables differ from the results."""
+    """Return the pages whose tables differ from the results."""
     results = root / "benchmarks" / "results"
     pages = [root / page for page in PAGES if (root / page).is_file()]
     return [page for page in pages if renewed(page.read_text(), results) != page.read_text()]
 
 
 def main() -> int:
-    """Rewrite or check."""
+    """Rewrite or check the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 when a table is out of date")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a table is out of date")
     options = parser.parse_args()
     pages = stale()
     for page in pages:

@@ -1,4 +1,4 @@
-"""Every causal language model of transformers, made small: random weights, a few layers, every kind of layer kept."""
+"""Small versions of every causal language model of transformers: random weights, few layers, all kinds of layers."""
 
 from collections.abc import Collection
 from typing import Any
@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
     **dict.fromkeys(("kv_lora_rank", "q_lora_rank", "o_lora_rank", "index_topk"), 16),
     **dict.fromkeys(("qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim", "index_head_dim", "linear_head_dim"), 8),
     **dict.fromkeys(("head_dim", "swa_head_dim", "rotary_dim", "linear_key_head_dim", "linear_value_head_dim"), 8),
-    "index_n_heads": 32,  # of few, often none would look at a token: ties, which any change of order breaks otherwise
+    "index_n_heads": 32,  # with few, tokens that none attends to tie, and any change of order breaks ties
     **dict.fromkeys(("linear_num_heads", "linear_num_value_heads", "swa_num_attention_heads"), 4),
     **dict.fromkeys(("linear_num_key_heads", "swa_num_key_value_heads"), 2),
     **dict.fromkeys(("mamba_n_heads", "mamba_num_heads", "mamba_head_dim", "mamba_d_head", "mamba_d_state"), 8),
@@ -43,10 +43,10 @@ SMALL: dict[str, Any] = {
     "is_decoder": True,
     **dict.fromkeys(("initializer_range", "init_std"), 0.3),
 }
-"""Fields by name, in whatever configuration has them."""
+"""Values of fields by name, for every configuration that has them."""
 
 LATENT = {"num_key_value_heads": HEADS}
-"""Attention whose keys are made of one latent vector has as many heads for keys as for queries."""
+"""Attention that derives keys from one latent vector has as many key heads as query heads."""
 ONE_ATTENTION = {"attn_layer_period": 2, "attn_layer_offset": 1}
 QWEN_4 = {
     "hc_lowrank": 8,
@@ -143,19 +143,19 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "blt": {"encoder_hash_byte_group_vocab": 50},
     "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 8},
 }
-"""What names alone do not say of a family: sizes that have to fit each other, and layers of every kind."""
+"""Further values by type: sizes that must fit each other, and layers of every kind."""
 
 LAYER_LISTS = ("layer_types", "mlp_layer_types")
-"""Fields that name the kind of each layer."""
+"""Fields with the kind of each layer."""
 
 
 def names() -> list[str]:
-    """The `model_type` of each."""
+    """Return the `model_type` of every causal language model."""
     return list(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 
 def tiny_config(name: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
-    """The configuration of a few thousand weights; where the class is of the language model alone, that of it alone."""
+    """Return a configuration with a few thousand weights, of the language model alone if it has a class of its own."""
     whole = CONFIG_MAPPING[name]
     text = whole() if whole().is_encoder_decoder else whole().get_text_config(decoder=True)
     tokens = {
@@ -173,12 +173,12 @@ def tiny_config(name: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedConf
 
 
 def _is_composite(whole: type[PreTrainedConfig]) -> bool:
-    """Is a language model only a part of what AutoModelForCausalLM makes of it?"""
+    """Whether AutoModelForCausalLM makes a model of which the language model is only a part."""
     return MODEL_FOR_CAUSAL_LM_MAPPING[whole].config_class is whole
 
 
 def _small(own: PreTrainedConfig, more: dict[str, Any] | None = None) -> PreTrainedConfig:
-    """A configuration with small numbers."""
+    """Return a configuration with small numbers."""
     kind = type(own)
     known = {*own.to_dict(), *kind.attribute_map, *LAYER_LISTS}
     fixed = {key for key in known if isinstance(getattr(kind, kind.attribute_map.get(key, key), None), property)}
@@ -189,7 +189,7 @@ def _small(own: PreTrainedConfig, more: dict[str, Any] | None = None) -> PreTrai
 
 
 def _layers(own: PreTrainedConfig, fixed: Collection[str]) -> dict[str, Any]:
-    """So many first layers that there is one of each kind."""
+    """Return the fields for as few first layers as contain one of each kind."""
     lists: dict[str, list[str]] = {key: getattr(own, key, None) or [] for key in LAYER_LISTS if key not in fixed}
     lists = {key: kinds for key, kinds in lists.items() if kinds}
     least = [next(n for n in range(1, len(kinds) + 1) if set(kinds[:n]) == set(kinds)) for kinds in lists.values()]
@@ -198,10 +198,10 @@ def _layers(own: PreTrainedConfig, fixed: Collection[str]) -> dict[str, Any]:
 
 
 def tiny_model(name: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """The language model with random weights, the same each time.
+    """Return the language model with random weights, the same each time.
 
     Raises:
-        MemoryError: it is still large.
+        MemoryError: the model is still too large.
     """
     config = tiny_config(name, tokenizer)
     with torch.device("meta"):

@@ -1,9 +1,9 @@
-"""How far logits are apart in a trial that should be one, for every type; and what trying costs.
+"""Differences between logits that a trial of a backbone takes for equal, by model type; and the cost of a trial.
 
-    python -m benchmarks.trials         # shares of what other tokens change, float32 and bfloat16; about five minutes
+    python -m benchmarks.trials         # differences, relative to other tokens' effect, in two formats; about 5 minutes
     python -m benchmarks.trials --cost  # passes and CPU seconds for a Llama of 1.2 billion weights, from 2 and 4 layers
 
-Printed, not written: docs/backbones.md says what it shows. A trial in float32 tells which sums are the same.
+The output is only printed; docs/backbones.md quotes it. A trial in float32 shows which sums are the same.
 """
 
 import argparse
@@ -38,22 +38,22 @@ LLAMA = {
 }
 LAYERS = 16
 Shares = dict[tuple[str, str], float]
-"""By type and part of the trial."""
+"""Shares by type and part of the trial."""
 
 
 class Noted(Trial):
-    """A trial that takes all for the same, and notes how far it is apart."""
+    """A trial that takes all logits for equal and records their differences."""
 
     share = 0.0
 
     def same(self, one: Tensor, other: Tensor, _most_share: float = 0.0) -> bool:
-        """Noted as a share of what other tokens change."""
+        """Record the difference as a share of what other tokens change."""
         self.share = max(self.share, apart(one, other) / self.limits.changed)
         return True
 
 
 def shares(dtype: torch.dtype) -> Shares:
-    """Of every type that can be made small; parts that fail have none."""
+    """Return the shares of every type that can be made small; parts that fail have none."""
     found: Shares = {}
     for name in names():
         try:
@@ -71,7 +71,7 @@ def shares(dtype: torch.dtype) -> Shares:
 
 
 def show_shares() -> None:
-    """The largest of the same sums and the smallest of other sums, in both formats."""
+    """Print the largest shares of equal sums and the smallest of different sums, in both formats."""
     exact, half = shares(torch.float32), shares(torch.bfloat16)
     same = {key for key, share in exact.items() if share <= LEAST_SHARE or key[0] == "hrm_text"}
     for dtype, found in (("float32", exact), ("bfloat16", half)):
@@ -84,7 +84,7 @@ def show_shares() -> None:
 
 
 def show_cost() -> None:
-    """CPU seconds of each kind of trial on one core, and how often and with how many tokens the model is called."""
+    """Print CPU seconds on one core, passes and tokens of each kind of trial."""
     for dtype in (torch.float32, torch.bfloat16):
         few, more = (_cost(layers, dtype) for layers in (2, 4))
         for part, (seconds, passes, tokens) in more.items():
@@ -118,9 +118,9 @@ def _note(sizes: list[int], _module: Any, _arguments: Any, given: dict[str, Any]
 
 
 def main() -> None:
-    """Print one or the other."""
+    """Print the differences or the cost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cost", action="store_true", help="what trying costs, not what it finds")
+    parser.add_argument("--cost", action="store_true", help="print the cost of a trial instead of the differences")
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)

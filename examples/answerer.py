@@ -1,4 +1,4 @@
-"""Another system for LongWatch: it counts how often the lamp turned a colour, and says "never" to all else.
+"""A system for LongWatch: it counts how often the lamp turned a colour and answers "never" to everything else.
 
 longpanda longwatch run runs/suite --command "python examples/answerer.py" --out runs/lamp.jsonl
 """
@@ -22,9 +22,9 @@ LAMP = {
 }
 
 
-@lru_cache(maxsize=1)  # questions of one video come one after the other
+@lru_cache(maxsize=1)  # all questions about one video come in a row
 def lamp(video: str) -> tuple[list[float], list[str]]:
-    """When it was looked, every 4 s, and what colour the lamp was, which hangs in the middle of the top left cell."""
+    """Return the times of frames 4 s apart and the colour of the lamp, in the middle of the top left cell, in each."""
     frames = iter_frames(video, np.arange(0, probe(video).duration_seconds, 4))
     looks = [(frame.pts_seconds, frame.pixels[len(frame.pixels) // 6, len(frame.pixels) // 6]) for frame in frames]
     colours = [min(LAMP, key=lambda name: np.abs(np.subtract(LAMP[name], pixel)).sum()) for _, pixel in looks]
@@ -32,7 +32,7 @@ def lamp(video: str) -> tuple[list[float], list[str]]:
 
 
 for line in sys.stdin:
-    asked = json.loads(line)  # "video" is its path, "question" is all to be read, "instruction" how to answer
+    asked = json.loads(line)  # keys: "video" (its path), "question", "instruction" (how to answer)
     seconds, colours = lamp(asked["video"])
     turn = re.match(r"How many times did the lamp turn (\w+)", asked["question"])
     count = sum(before != now == turn[1] for before, now in pairwise(["off", *colours])) if turn else 0

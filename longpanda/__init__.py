@@ -1,6 +1,6 @@
-"""LongPanda: ask questions of long video cheaply, with an encoder-free video language model.
+"""LongPanda: ask questions about long video cheaply, with an encoder-free video language model.
 
-Nothing heavy is imported before it is used: `longpanda.load("nano").ask("walk.mp4", "What happens first?")`.
+For example, `longpanda.load("nano").ask("demo.mp4", "Which card came first?")`. Heavy modules load on first use.
 """
 
 from typing import TYPE_CHECKING, Any

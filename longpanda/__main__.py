@@ -1,4 +1,4 @@
-"""`python -m longpanda VERB ...`, where the `longpanda` script is not on the PATH, and for `torchrun -m longpanda`."""
+"""`python -m longpanda VERB ...`: use it without the `longpanda` script on the PATH, and as `torchrun -m longpanda`."""
 
 from longpanda.cli.main import main
 

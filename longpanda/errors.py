@@ -1,4 +1,4 @@
-"""The errors a user can act on. Each says what was found, what was expected and what to do."""
+"""Errors that a user can act on. Each states what was found, what was expected and what to do."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from typing import Any
 
 
 class LongPandaError(Exception):
-    """Base of every error that is the input's fault and not a bug; the command line prints it as one line.
+    """Base of all errors that are caused by input and not by a bug. The command line prints them as one line.
 
     Args:
-        found: what was there, with its name ("no such file: 'walk.mp4'").
-        expected: what would have been right.
-        remedy: what the user can do now.
+        found: what was wrong, with its name ("no such file: 'walk.mp4'").
+        expected: what was required instead.
+        remedy: what the user can do.
     """
 
     def __init__(self, found: str, expected: str, remedy: str) -> None:
@@ -22,22 +22,22 @@ class LongPandaError(Exception):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Exceptions are rebuilt from `args`, which is the message alone; ours cross processes whole."""
+        """Keep all fields when pickled. By default, an exception is rebuilt from `args`, which is only the message."""
         return type(self), (self.found, self.expected, self.remedy)
 
 
 class VideoError(LongPandaError):
-    """A file that is missing, is no video, or holds no pictures that can be decoded."""
+    """A file that is missing, is not a video, or has no frames that can be decoded."""
 
 
 class CutVideoError(VideoError):
-    """A video with pictures, but none at the seconds asked for: most of the file is missing, or they are past its end.
+    """A video without frames at the requested seconds: most of the file is missing, or they are past its end.
 
     Args:
-        found: as `LongPandaError`.
-        expected: as `LongPandaError`.
-        remedy: as `LongPandaError`.
-        readable_seconds: when the last picture that could be read is shown.
+        found: see `LongPandaError`.
+        expected: see `LongPandaError`.
+        remedy: see `LongPandaError`.
+        readable_seconds: time of the last frame that could be read.
     """
 
     def __init__(self, found: str, expected: str, remedy: str, readable_seconds: float) -> None:
@@ -53,57 +53,57 @@ class PromptError(LongPandaError):
 
 
 class ContextError(PromptError):
-    """A prompt that the language model's context has no room for."""
+    """A prompt that is too long for the language model's context."""
 
 
 class ModelError(LongPandaError):
-    """An unknown model, or weights and configuration that do not belong together."""
+    """An unknown model, or weights that do not match their configuration."""
 
 
 class IndexFileError(LongPandaError):
-    """A video index that is missing, damaged, or made by another model or version or of another video."""
+    """A video index that is missing or damaged, or was made by another model or version, or from another video."""
 
 
 class ErrorKind(StrEnum):
-    """Why a question has no answer. Such a question is not answered wrongly: it has to be asked again."""
+    """Why a question has no answer. Such a question was not answered wrongly; it has to be asked again."""
 
     EMPTY = "empty"
-    """Nothing was said, or nothing after thinking."""
+    """The answer is empty, or is thinking only."""
     CUT = "cut"
-    """The answer ended at the limit of tokens, or of something else, before it was whole."""
+    """The answer was cut off by a limit on tokens or another limit."""
     FILTERED = "filtered"
     """A filter withheld the answer, or the system declined to give one."""
     MALFORMED = "malformed"
-    """What came is no answer that can be read."""
+    """The reply cannot be parsed."""
     REJECTED = "rejected"
-    """The system calls the request wrong."""
+    """The system rejects the request as invalid."""
     TOO_LARGE = "too large"
-    """The system takes fewer pictures, bytes or tokens than it was sent."""
+    """The request has more frames, bytes or tokens than the system accepts."""
     FAILED = "failed"
-    """The system says that it failed, and asking again did not help."""
+    """The system reports a failure of its own, and retries did not help."""
     BUSY = "busy"
-    """The system asked for patience for longer than it was given."""
+    """The system stayed busy for longer than the allowed patience."""
     TIMEOUT = "timeout"
-    """No answer in the time that there is for one."""
+    """No answer came within the time limit."""
     CONNECTION = "connection"
-    """The system was not reached, or the connection broke."""
+    """The system could not be reached, or the connection broke."""
     ENDED = "ended"
-    """The process that answers could not be started, or ended."""
+    """The answering process could not be started, or ended."""
     DENIED = "denied"
-    """Key, credit, model or address: no other question would be answered either."""
+    """The key, credit, model name or address is wrong, so that every other question would fail, too."""
     VIDEO = "video"
     """The video could not be read."""
     OTHER = "other"
-    """Whatever else went wrong."""
+    """Any other error."""
 
 
 class AnswererError(LongPandaError):
-    """A system under test that crashed, hung or answered what is no answer.
+    """A system under test that crashed, hung or gave an unusable answer.
 
     Args:
-        found: as `LongPandaError`.
-        expected: as `LongPandaError`.
-        remedy: as `LongPandaError`.
+        found: see `LongPandaError`.
+        expected: see `LongPandaError`.
+        remedy: see `LongPandaError`.
         kind: why there is no answer.
     """
 
@@ -116,7 +116,7 @@ class AnswererError(LongPandaError):
 
 
 class IncompleteError(LongPandaError):
-    """A run that has ended and left questions without an answer; it can be gone on with."""
+    """A run that ended with questions left unanswered; it can be resumed."""
 
 
 class ConfigError(LongPandaError):
@@ -124,35 +124,36 @@ class ConfigError(LongPandaError):
 
 
 _LIKE = 0.6
-"""How alike two names have to be; difflib's own default, since short names share letters anyway."""
+"""Least similarity of two names. This is difflib's default; with a lower one, any two short names would match."""
 _LEAST_PART = 3
-"""Letters of a part of a name that tell which name is meant."""
+"""Least number of letters with which a part of a name identifies it."""
 
 
 def counted(number: float, noun: str, plural: str = "") -> str:
-    """As in "1 video" and "2,600 videos".
+    """Format a count with its noun, as in "1 video" and "2,600 videos".
 
     Args:
-        number: how many.
-        noun: what, in the singular.
-        plural: for nouns that do not take an s.
+        number: the count.
+        noun: the noun in the singular.
+        plural: its plural, if that is not formed with an s.
     """
     shown = f"{number:g}" if isinstance(number, float) else f"{number:,}"
     return f"{shown} {noun if number == 1 else plural or noun + 's'}"
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, or its type where it says nothing."""
+    """Return the first line of an error's message, or its type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """A remedy that names the known key closest to `name`, or one that it is a part of, or lists all that are known.
+def nearest(name: str, known: Iterable[str], prefix: str = "", is_listed: bool = False) -> str:
+    """Return a remedy for an unknown name: the closest known one, or one that contains it, or a list of all.
 
     Args:
-        name: what was given.
-        known: what there is.
-        prefix: shown before each known key, such as an option's dashes, which make any two look alike.
+        name: the unknown name.
+        known: the known names.
+        prefix: shown before each known name. An option's dashes belong here: in `name` they make any two look alike.
+        is_listed: the error lists all known names already, so the remedy does not repeat them.
     """
     names = sorted(known)
     if not names:
@@ -162,4 +163,4 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
         close = [one for one in names if name in one]
     if close:
         return f"did you mean '{prefix}{close[0]}'?"
-    return f"choose one of: {', '.join(prefix + name for name in names)}"
+    return "choose one of these" if is_listed else f"choose one of: {', '.join(prefix + name for name in names)}"

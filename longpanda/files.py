@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are complete, and folders that one process fills at a time."""
+"""Files that appear only when they are complete, and folders that only one process may write to at a time."""
 
 import fcntl
 import os
@@ -13,16 +13,16 @@ from longpanda.errors import ConfigError
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[str]:
-    """Name of a file beside `target` that takes its place when the block ends well, and vanishes when it does not.
+    """Give the name of a temporary file that replaces `target` when the block succeeds, and is deleted otherwise.
 
     Raises:
-        ConfigError: `target` is a directory, or stands in a folder that does not exist or cannot be written.
+        ConfigError: `target` is a directory or a device, or its folder does not exist or cannot be written.
     """
-    name = _neighbour(target)
+    name = _temporary_beside(target)
     try:
         yield name
         try:
-            _settle(name)
+            _flush(name)
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, target)
         except OSError as error:
@@ -33,10 +33,10 @@ def atomic_path(target: Path) -> Iterator[str]:
 
 
 def write_atomic(target: Path, content: str | bytes) -> None:
-    """Write a file as a whole or not at all; text as UTF-8.
+    """Write a file completely or not at all. Text is written as UTF-8.
 
     Raises:
-        ConfigError: as `atomic_path`, or the disk is full.
+        ConfigError: see `atomic_path`; or the disk is full.
     """
     with atomic_path(target) as name:
         try:
@@ -47,17 +47,17 @@ def write_atomic(target: Path, content: str | bytes) -> None:
 
 @contextmanager
 def exclusive_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder, through its file `lock`, until the block or this process ends, by whatever signal.
+    """Lock a folder, through its file `lock`, until the block or this process ends, even by a signal.
 
-    A record lock: unlike flock's, it is not inherited, so that workers that outlive a killed process by some seconds
-    do not hold it. Within a process it holds nobody off, and whoever closes the file gives it up: so threads are held
-    off before they open it.
+    This is a record lock. Unlike one of flock, it is not inherited, so workers that outlive a killed process by some
+    seconds do not hold it. It does not exclude other threads of the process, and closing the file anywhere in the
+    process releases it, so other threads are excluded before they open the file.
 
     Raises:
-        ConfigError: a living process, or another thread of this one, holds it, or it cannot be written.
+        ConfigError: another process, or another thread of this one, holds the lock, or it cannot be written.
     """
     path = folder / "lock"
-    with _held_here(os.path.realpath(path), folder):
+    with _held_by_thread(os.path.realpath(path), folder):
         try:
             file = path.open("a")
         except OSError as error:
@@ -71,14 +71,14 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
 
 
 _HELD: set[str] = set()
-"""Locks that this process holds."""
-_CHOOSING = threading.Lock()
+"""Paths of the locks that this process holds."""
+_HELD_LOCK = threading.Lock()
 
 
 @contextmanager
-def _held_here(path: str, folder: Path) -> Iterator[None]:
-    """Keep other threads of this process off."""
-    with _CHOOSING:
+def _held_by_thread(path: str, folder: Path) -> Iterator[None]:
+    """Exclude other threads of this process."""
+    with _HELD_LOCK:
         if path in _HELD:
             raise _busy("thread", folder)
         _HELD.add(path)
@@ -89,31 +89,31 @@ def _held_here(path: str, folder: Path) -> Iterator[None]:
 
 
 def _busy(who: str, folder: Path) -> ConfigError:
-    found = f"another {who} is at work in '{folder}'"
+    found = f"another {who} is writing to '{folder}'"
     return ConfigError(found, "one at a time", "wait until it ends, or use another folder")
 
 
 def check_writable(target: Path) -> None:
-    """Refuse a name that no file can be written under, before the work whose result goes there.
+    """Check that a file can be written. Call it before long work.
 
     Raises:
-        ConfigError: as `atomic_path`.
+        ConfigError: see `atomic_path`.
     """
-    os.unlink(_neighbour(target))
+    os.unlink(_temporary_beside(target))
 
 
 def not_writable(target: Path, error: OSError) -> ConfigError:
-    """The error for a file that the system does not let us write."""
+    """Return the error for a file that cannot be written."""
     found = f"'{target}' cannot be written ({error.strerror})"
-    return ConfigError(found, "a folder with free space that you may write to", "choose another name or make room")
+    return ConfigError(found, "a writable folder with free space", "choose another name or make room")
 
 
-def _neighbour(target: Path) -> str:
-    """An empty new file in the folder of `target`."""
+def _temporary_beside(target: Path) -> str:
+    """Make an empty temporary file in the folder of `target`."""
     try:
         if target.is_dir():
             raise ConfigError(f"'{target}' is a directory", "the name of a file", "add a file name to it")
-        if target.exists() and not target.is_file():  # a device or a pipe, which a whole file would take the place of
+        if target.exists() and not target.is_file():  # a new file would replace the device or pipe
             raise ConfigError(f"'{target}' is a device or a pipe", "the name of a file", "choose another name")
         if not target.parent.is_dir():
             raise ConfigError(f"no directory '{target.parent}'", "an existing directory", "create it first")
@@ -124,8 +124,8 @@ def _neighbour(target: Path) -> str:
     return name
 
 
-def _settle(name: str) -> None:
-    """Have the content on the disk: after a power cut, a name may otherwise be there before what it names."""
+def _flush(name: str) -> None:
+    """Flush the content to disk. Otherwise a power cut may leave the name without the content."""
     with open(name, "rb") as file:
         os.fsync(file)
 

@@ -1,4 +1,4 @@
-"""How much memory this process has taken."""
+"""Memory use of this process."""
 
 import resource
 import sys
@@ -8,9 +8,9 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_memory_bytes() -> int:
-    """Most resident memory of this process so far.
+    """Return the peak resident memory of this process so far.
 
-    On Linux from /proc: `getrusage` there begins with what the parent process had when it started this one.
+    On Linux it is read from /proc, because `getrusage` there starts from the memory of the parent process.
     """
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():

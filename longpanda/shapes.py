@@ -1,4 +1,4 @@
-"""Array types with shapes in signatures: jaxtyping's where it is installed, plain array types where it is not.
+"""Array types with shapes for signatures, from jaxtyping; without it, they stand for plain array types.
 
 The letters: B batch, T frames of a clip, F frames of all clips, t frames of a window, H W pixels, h w patches,
 N visual tokens, L sequence, C visual width, D model width.
@@ -14,7 +14,7 @@ else:
     except ImportError:
 
         class _Unshaped:
-            """`Float[Tensor, "F C"]` is `Tensor` on a machine without jaxtyping, which only tests need."""
+            """Makes `Float[Tensor, "F C"]` mean `Tensor` without jaxtyping, which only tests need."""
 
             def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
                 return item[0]

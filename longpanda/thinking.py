@@ -1,4 +1,4 @@
-"""What a model writes on the way to its answer and behind it, taken off before the answer is read."""
+"""Removal of thinking and end tokens from what a model writes, before its answer is read."""
 
 import re
 from typing import Final
@@ -15,29 +15,28 @@ _PATTERNS: Final = (
     (r"<\|channel\|>(?:analysis|commentary)\b", r"<\|channel\|>final<\|message\|>"),
     (r"<\|channel>thought\b", r"<channel\|>"),
 )
-"""How thinking begins and ends, as regular expressions: the tags of DeepSeek-R1, Qwen3, GLM, Hunyuan and Seed-OSS, then
-those of Magistral, Kimi-VL, OpenThinker, Command A and the channels of gpt-oss and Gemma 4."""
+"""Regular expressions for begin and end of thinking: the tags of DeepSeek-R1, Qwen3, GLM, Hunyuan and Seed-OSS, then
+those of Magistral, Kimi-VL, OpenThinker and Command A, and the channels of gpt-oss and Gemma 4."""
 _BARE_CHANNELS: Final = re.compile(r"\s*analysis(?P<thought>.*)assistantfinal(?P<answer>.*)", re.DOTALL)
-"""The channels of gpt-oss where a server has dropped the special tokens and left the words between them."""
+"""The channels of gpt-oss from a server that dropped the special tokens and kept the words between them."""
 _ENDS: Final = re.compile(
     r"(?:(?:<\|return\|>|<\|end\|>|<\|im_end\|>|<\|endoftext\|>|<turn\|>|<eos>|<end_of_turn>|</s>|<\|eot_id\|>)\s*)+\Z"
 )
-"""Tokens that end an answer, which some servers leave behind it: those of gpt-oss, Qwen, Gemma, Llama and Mistral."""
+"""Tokens that end an answer, which some servers do not remove: those of gpt-oss, Qwen, Gemma, Llama and Mistral."""
 
 
 def without_thinking(text: str) -> tuple[str, str]:
-    """The answer in what a model wrote, and the thinking that came with it.
+    """Separate a model's answer from its thinking.
 
-    Everything between a mark where thinking begins and the next one where it ends is thinking. So is all that comes
-    before an end without a beginning (many chat templates write the beginning into the prompt), and all that comes
-    after a beginning without an end: whoever was cut off while thinking has not answered. Tokens that end an answer are
-    no part of it.
+    Everything from a begin mark to the next end mark is thinking. So is everything before an end mark without a begin
+    mark (many chat templates put the begin mark into the prompt), and everything after a begin mark without an end
+    mark, since a model that was cut off while thinking has not answered. Tokens that end an answer are removed.
 
     Args:
-        text: as it was written.
+        text: the model's output.
 
     Returns:
-        the answer and the thinking, both without spaces around them; either may be "".
+        the answer and the thinking, both stripped of spaces; either may be "".
     """
     thoughts: list[str] = []
     text = _ENDS.sub("", text)
@@ -50,13 +49,13 @@ def without_thinking(text: str) -> tuple[str, str]:
 
 
 def _parted(text: str, opened: str, closed: str) -> tuple[str, list[str]]:
-    """A text without the thinking between marks of one kind, in one pass, and the thoughts."""
+    """Return a text without the thinking between marks of one kind, and the thoughts, in one pass."""
     answer: list[str] = []
     thoughts: list[str] = []
     at, is_thinking = 0, False
     for mark in re.finditer(rf"(?P<open>{opened})|{closed}", text, re.IGNORECASE):
         if mark["open"]:
-            if is_thinking:  # a mark within a thought is a word of it
+            if is_thinking:  # a begin mark within thinking is part of it
                 continue
             answer.append(text[at : mark.start()])
         else:

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROWS = (
-    {"errors", "shapes", "memory", "thinking"},
+    {"errors", "shapes", "memory", "thinking", "provenance"},
     {"files"},
     {"types"},
     {"video"},
@@ -39,7 +39,7 @@ HOMES = {
     ("av", "torchcodec", "decord", "cv2", "imageio"): ("video/",),
     ("fastapi", "starlette", "uvicorn"): ("serve/",),
     ("matplotlib",): ("study/figures.py", "evaluate/figure.py"),
-    ("jinja2",): ("evaluate/report.py", "processing/templates.py"),
+    ("jinja2",): ("evaluate/report.py", "data/page.py", "processing/templates.py"),
     ("httpx", "httpx2", "requests", "urllib3", "openai"): ("evaluate/endpoint.py",),
     ("argparse", "tqdm", "shtab", "rich", "tyro"): ("cli/",),
 }
@@ -216,8 +216,8 @@ CAUGHT: tuple[tuple[Rule, str, str], ...] = (
     (direction, "longpanda/processing/prompt.py", "import longpanda.model"),
     (direction, "longpanda/longwatch/film.py", "from longpanda.processing import LongPandaProcessor"),
     (direction, "longpanda/evaluate/runner.py", "from longpanda.index import load"),
-    (direction, "longpanda/index/build.py", "from longpanda.longwatch import generate"),
-    (direction, "longpanda/index/build.py", "from longpanda.inference.load import LongPanda"),
+    (direction, "longpanda/index/builder.py", "from longpanda.longwatch import generate"),
+    (direction, "longpanda/index/builder.py", "from longpanda.inference.load import LongPanda"),
     (direction, "longpanda/longwatch/examples.py", "from longpanda.train.recipe import Recipe"),
     (direction, "longpanda/evaluate/runner.py", "from longpanda.harness.systems import System"),
     (direction, "longpanda/harness/run.py", "from longpanda.cli.bars import bar"),

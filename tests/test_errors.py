@@ -40,6 +40,11 @@ def test_a_remedy_names_what_is_alike_and_nothing_else(name, remedy):
     assert errors.nearest(name, []) == "there is none to choose from"
 
 
+def test_a_remedy_does_not_repeat_a_list_that_the_error_has():
+    assert errors.nearest("n", ["fps", "frames"], is_listed=True) == "choose one of these"
+    assert errors.nearest("frmes", ["fps", "frames"], is_listed=True) == "did you mean 'frames'?"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_error_survives_pickling(kind):
     more = (1.5,) if kind is errors.CutVideoError else ()

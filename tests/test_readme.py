@@ -20,7 +20,7 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 NANO = ROOT / "longpanda" / "assets" / "nano"
 LONGEST_README = 150
-OUTPUTS = ("keep", "out", "markdown", "png")
+OUTPUTS = ("keep", "out", "markdown", "png", "html")
 """Options that name what a command writes."""
 FILE_LIKE = re.compile(r"^[\w./-]+\.(mp4|mkv|json|jsonl|yaml|vidx)$|^[\w.-]+/[\w./-]+$")
 OTHER_PROGRAMS = {"cd", "git", "pip", "python", "python3", "source", "tensorboard"}

@@ -1,1 +1,1 @@
-"""Small films of every kind whose pictures carry their number: what readers of video are measured on."""
+"""A corpus of small video files of every kind, whose pictures carry their number, for testing video readers."""

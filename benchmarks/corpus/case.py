@@ -1,4 +1,4 @@
-"""One file of the corpus: the film in it, what is done to the file, and what is known of the result."""
+"""One file of the corpus: its film, the edits of the file, and the expected result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,20 +8,20 @@ from benchmarks.corpus import ffmpeg
 from benchmarks.corpus.film import Film, write
 
 Step = Callable[[Path, Path], object]
-"""Reads a file, writes another."""
+"""Reads one file and writes another."""
 
 
 class UnavailableError(Exception):
-    """A file cannot be made here; says why."""
+    """A file cannot be made on this machine; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class ByFfmpeg:
-    """A step that FFmpeg's command line does.
+    """A step done by FFmpeg's command line.
 
     Args:
-        options: of the output.
-        before: of the input.
+        options: output options.
+        before: input options.
     """
 
     options: tuple[str, ...]
@@ -33,18 +33,18 @@ class Case:
     """One file.
 
     Args:
-        name: of the file; its ending chooses the container.
-        film: what is encoded first.
-        steps: what is done to the film's file, one after the other; the last writes the file.
-        via: ending of the film's file where there are steps.
-        second_of: when a number is to be shown, from second 0 of the file; None: as the film says.
-        is_timed: whether `second_of`, or else the film, says when pictures are to be shown. Raw streams have no times.
-        is_timed_by_place: pictures are to be shown one after the other, whatever their numbers.
-        may_miss: numbers that cannot be shown where they belong, and so may be missing.
-        is_damaged: pictures are patched up by the decoder, so that numbers on them cannot be trusted; what FFmpeg shows
-            tells pictures apart, and when it shows them.
-        promises_more: the header's length is longer than what is left of the film.
-        refused: part of the error by which LongPanda refuses the file.
+        name: name of the file; its extension selects the container.
+        film: the film that is encoded first.
+        steps: edits of the film's file, one after the other; the last writes the file.
+        via: extension of the film's file if there are steps.
+        second_of: when a number should be shown, in seconds of the file; None: as in the film.
+        is_timed: whether `second_of` or the film gives the times of the pictures. Raw streams have none.
+        is_timed_by_place: whether pictures should be shown one after the other, whatever their numbers.
+        may_miss: numbers that cannot be shown at their times, and so may be missing.
+        is_damaged: whether the decoder conceals damage, so that numbers are unreliable. Pictures are then identified by
+            what FFmpeg shows, and when.
+        promises_more: whether the header gives a longer duration than is left of the film.
+        refused: part of the error with which LongPanda refuses the file.
     """
 
     name: str
@@ -60,17 +60,17 @@ class Case:
     refused: str = ""
 
     def true_second(self, number: int) -> float:
-        """When the picture of this number is to be shown."""
+        """Return when the picture with this number should be shown."""
         return (self.second_of or self.film.second_of)(number)
 
 
 def make(case: Case, folder: Path, program: Path | None) -> Path:
-    """Make the file of a case, where it is not there yet.
+    """Make the file of a case unless it exists.
 
     Args:
-        case: which.
-        folder: where to.
-        program: FFmpeg's command line, None where there is none.
+        case: the case.
+        folder: folder of the file.
+        program: path of ffmpeg, or None if there is none.
 
     Raises:
         UnavailableError: an encoder, a container or FFmpeg's command line is missing.

@@ -1,4 +1,4 @@
-"""Files of the corpus: containers and codecs, nothing unusual about any."""
+"""Files of the corpus: containers and codecs with nothing unusual."""
 
 from fractions import Fraction
 

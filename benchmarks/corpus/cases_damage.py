@@ -1,4 +1,4 @@
-"""Files of the corpus: cut off, overwritten, and with packets that were lost."""
+"""Files of the corpus that are truncated, overwritten or lack packets."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Files of the corpus: two unusual things at once, and what was found in the wild."""
+"""Files of the corpus with two unusual properties at once, and kinds of files found in the wild."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ def _uneven_hundredths(place: int) -> int:
 
 
 def _after_pause(seconds: float, first_after: int) -> Callable[[int], float]:
-    """Times of pictures of which some come after a pause."""
+    """Return the times of pictures, some of which follow a pause."""
     return lambda number: number / 25 + (seconds if number >= first_after else 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Files of the corpus in which packets and pictures do not match one to one, times say nothing, or headers lie."""
+"""Files of the corpus with no one-to-one match of packets and pictures, useless times or wrong headers."""
 
 import struct
 from dataclasses import replace
@@ -41,7 +41,7 @@ def _wrapping_ms(_number: int, ticks: int) -> int:
 
 
 def _moved(name: str, film: Film, place: int, by_ticks: int) -> Case:
-    """MPEG-TS whose clock jumps between two packets that are shown in another order than they are decoded in."""
+    """Return MPEG-TS whose clock jumps between two packets that are not shown in the order of decoding."""
     jump = clocks.from_place(place, by_ticks)
     return Case(name, film, (edited(clocks.transport(jump, jump)),), "ts")
 

@@ -1,4 +1,4 @@
-"""Files of the corpus in which a seek is hard: few pictures take most bytes, an index lies, or there is none."""
+"""Files of the corpus in which seeking is hard: few pictures take most bytes, or the index is wrong or missing."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Files of the corpus: how pictures lie in the file, and what the header says of their shape."""
+"""Files of the corpus: structures of the stream, and headers about the shape of the picture."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Files of the corpus: clocks that jump, edit lists, and times that are wrong, missing or given twice."""
+"""Files of the corpus: clocks that jump, edit lists, and times that are wrong, missing or duplicated."""
 
 from benchmarks.corpus import clocks
 from benchmarks.corpus.case import ByFfmpeg, Case, Step
@@ -23,22 +23,22 @@ SECOND_FRAGMENTS = Film(options=PYRAMID.options, count=60, mux=FRAGMENTS, first=
 
 
 def uneven_ticks(number: int) -> int:
-    """Ticks of 1/1000 s: 10 to 400 ms from picture to picture."""
+    """Return times in 1/1000 s, 10 to 400 ms apart."""
     return sum((10, 40, 33, 400, 17, 100)[place % 6] for place in range(number))
 
 
 def _nearly(number: int) -> int:
-    """Ticks of 1/90000 s, as a camera's clock gives: never the same interval."""
+    """Return times in 1/90000 s, as from a camera's clock: no two intervals are the same."""
     return number * 3000 + (number * number * 7919) % 977
 
 
 def _slides(number: int) -> int:
-    """Ticks of 1/1000 s: pictures that stand for an hour."""
+    """Return times in 1/1000 s of pictures that are shown for an hour."""
     return number * 40 + HOUR_MS * (number // 20)
 
 
 def wrong(name: str, film: Film, place: int, *steps: Step, via: str = "mp4") -> Case:
-    """One packet with another time: that picture may be missing, all others must be there."""
+    """Return a case in which one packet has a wrong time: only that picture may be missing."""
     return Case(name, film, steps, via, may_miss=frozenset({place}))
 
 

@@ -1,4 +1,4 @@
-"""Edits of bytes: the times in Matroska, MPEG-TS, FLV and IVF files, which no muxer writes wrongly on request."""
+"""Edit the bytes of times in Matroska, MPEG-TS, FLV and IVF files: no muxer writes wrong times on request."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.corpus.files import Edit
 
 Clock = Callable[[int, int], int | None]
-"""Number of a picture in the file and its time in ticks in, its time out; None for no time, where that can be."""
+"""Maps the position of a picture in the file and its time in ticks to a new time, or to None for no time."""
 _CLUSTER, _CLUSTER_TIME, _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0x1F43B675, 0xE7, 0xA3, 0xA0, 0xA1
 _SEGMENT, _CUES, _CUE_POINT, _CUE_TRACK, _CUE_POSITION = 0x18538067, 0x1C53BB6B, 0xBB, 0xB7, 0xF1
 _PARENTS = {_SEGMENT, _CLUSTER, _BLOCK_GROUP, _CUES, _CUE_POINT, _CUE_TRACK}
@@ -18,7 +18,7 @@ _WHOLE_INT16 = 0x8000
 
 
 def matroska(clock: Clock) -> Edit:
-    """Times of blocks, in milliseconds: within 32 s of their cluster's, no others can be written."""
+    """Change the times of blocks, in milliseconds; they must stay within 32 s of their cluster's."""
     return partial(_set_matroska, clock=clock)
 
 
@@ -37,7 +37,7 @@ def _set_matroska(content: bytes, clock: Clock) -> bytes:
 
 
 def matroska_clusters(clock: Callable[[int, int], int]) -> Edit:
-    """Times of whole clusters, in milliseconds."""
+    """Change the times of whole clusters, in milliseconds."""
     return partial(_set_clusters, clock=clock)
 
 
@@ -53,7 +53,7 @@ def _set_clusters(content: bytes, clock: Callable[[int, int], int]) -> bytes:
 
 
 def lying_cues(content: bytes) -> bytes:
-    """A Matroska file whose index says of every keyframe that it lies where the first one does."""
+    """Make a Matroska index give the position of the first keyframe for all of them."""
     changed, first = bytearray(content), b""
     for name, at, size in _elements(content, 0, len(content)):
         if name == _CUE_POSITION:
@@ -65,7 +65,7 @@ def lying_cues(content: bytes) -> bytes:
 
 
 def scrambled(content: bytes) -> bytes:
-    """MPEG-TS whose pictures are encrypted, as its packets say."""
+    """Mark the pictures of MPEG-TS as encrypted."""
     changed = bytearray(content)
     for at in range(0, len(content) - _TS_PACKET + 1, _TS_PACKET):
         if int.from_bytes(content[at + 1 : at + 3], "big") & 0x1FFF == _TS_VIDEO:
@@ -76,7 +76,7 @@ def scrambled(content: bytes) -> bytes:
 
 
 def _elements(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Name, place and length of each element's body, parents before children."""
+    """Yield the name, position and length of each element's body, parents before children."""
     while at < end - 1:
         name, at = _number(content, at, keeps_marker=True)
         size, at = _number(content, at, keeps_marker=False)
@@ -88,7 +88,7 @@ def _elements(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int
 
 
 def _number(content: bytes, at: int, keeps_marker: bool) -> tuple[int, int]:
-    """A number of Matroska's variable length, and where it ends."""
+    """Return a variable-length number of Matroska, and where it ends."""
     length = 9 - content[at].bit_length()
     value = int.from_bytes(content[at : at + length], "big")
     if not keeps_marker:
@@ -98,7 +98,7 @@ def _number(content: bytes, at: int, keeps_marker: bool) -> tuple[int, int]:
 
 
 def transport(shown: Clock | None = None, decoded: Clock | None = None) -> Edit:
-    """Times in MPEG-TS, 90000 ticks per second: when pictures are shown, and decoded where that is another time."""
+    """Change presentation times in MPEG-TS, 90000 ticks per second, and decoding times where they differ."""
     return partial(_set_transport, shown=shown, decoded=decoded)
 
 
@@ -133,7 +133,7 @@ def _pes_bytes(time: int, mark: int) -> bytes:
 
 
 def flash(clock: Clock) -> Edit:
-    """Times of FLV's tags with pictures, in milliseconds."""
+    """Change the times of FLV's tags with pictures, in milliseconds."""
     return partial(_set_flash, clock=clock)
 
 
@@ -152,7 +152,7 @@ def _set_flash(content: bytes, clock: Clock) -> bytes:
 
 
 def ivf(clock: Clock) -> Edit:
-    """Times of IVF's frames, in its ticks."""
+    """Change the times of IVF's frames, in its ticks."""
     return partial(_set_ivf, clock=clock)
 
 
@@ -168,17 +168,17 @@ def _set_ivf(content: bytes, clock: Clock) -> bytes:
 
 
 def one(place: int, by: int) -> Clock:
-    """One time, by its place in the file, moved by some ticks."""
+    """Move the time at one position in the file by some ticks."""
     return partial(_move_some, of=range(place, place + 1), by=by)
 
 
 def from_place(place: int, by: int) -> Clock:
-    """All times from a place in the file on, moved by some ticks."""
+    """Move all times from one position in the file by some ticks."""
     return partial(_move_some, of=range(place, 1 << 30), by=by)
 
 
 def some(of: range, by: int) -> Clock:
-    """Times at some places in the file, moved by some ticks."""
+    """Move the times at some positions in the file by some ticks."""
     return partial(_move_some, of=of, by=by)
 
 
@@ -187,7 +187,7 @@ def _move_some(number: int, time: int, of: range, by: int) -> int:
 
 
 def absent(of: range) -> Clock:
-    """No times at some places in the file."""
+    """Remove the times at some positions in the file."""
     return partial(_leave_out, of=of)
 
 

@@ -1,4 +1,4 @@
-"""One file: what LongPanda gives in each way beside all that FFmpeg decodes, as a list of differences."""
+"""Compare what LongPanda gives for one file, in each way of asking, with all that FFmpeg decodes."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from benchmarks.corpus.ways import Given
 from longpanda.video import probe, uniform
 
 TIME_TOLERANCE_SECONDS = 0.0021
-"""Containers that count milliseconds round twice: the time of a picture and where the stream starts."""
+"""Tolerance of times: containers in milliseconds round both the time of a picture and the start of the stream."""
 LISTED = 8
 ENDS = 3
 USUAL_FRAMES = 16
@@ -25,15 +25,15 @@ ONLY_COVER = "holds only a cover picture"
 
 
 def compare(case: Case | None, path: Path, shown: Walked) -> dict[str, Any]:
-    """What differs for one file.
+    """Return the differences for one file.
 
     Args:
-        case: what is known of it, None for a file from elsewhere.
+        case: the case of the corpus, or None for another file.
         path: the file.
-        shown: every picture of it, as FFmpeg gives them.
+        shown: all of its pictures according to FFmpeg.
 
     Returns:
-        counts of pictures, `notes` on what is no difference, and `differences`.
+        counts of pictures, `notes` that are no differences, and `differences`.
     """
     walked = ways.walk(path)
     result: dict[str, Any] = {"ffmpeg": len(shown), "walked": len(walked)}
@@ -77,7 +77,7 @@ def _of_size(path: Path, reference: Reference) -> list[str]:
 
 
 def _of_length(path: Path, reference: Reference, starts: float, is_whole: bool) -> list[tuple[str, bool]]:
-    """What is odd about the length, and whether it is a difference: a file may promise more than is left of it."""
+    """Return what is odd about the duration, and whether it is a difference: a header may promise more than is left."""
     end, interval = reference.end_seconds()
     found = []
     duration = probe(path).duration_seconds
@@ -91,7 +91,7 @@ def _of_length(path: Path, reference: Reference, starts: float, is_whole: bool) 
 
 
 def _start_second(walked: Given, places: Sequence[int], reference: Reference) -> float:
-    """When the first picture is shown, if most are as much later than they were made: the file begins with a pause."""
+    """Return when the first picture is shown if most are delayed by as much: the file starts with a pause."""
     off = [
         second - true
         for place, second in zip(places, walked.pts_seconds, strict=True)
@@ -122,7 +122,7 @@ def _of_walk(walked: Given, places: Sequence[int], reference: Reference, excused
 
 
 def _some(what: str, places: Sequence[int], reference: Reference, excused: set[int]) -> list[str]:
-    """A difference with the numbers it concerns, unless all are excused."""
+    """Return a difference with the numbers concerned, unless all are excused."""
     counted = sorted(set(places) - excused)
     return [f"{what} {len(counted)}: {reference.names(counted)}"] if counted else []
 
@@ -163,7 +163,7 @@ def _of_questions(path: Path, seconds: list[float], expected: list[int], referen
 
 
 def _wrong(seconds: list[float], expected: list[int], every: Given, reference: Reference) -> list[str]:
-    """Seconds at which another picture than the one on screen is given, or none."""
+    """Return differences for seconds that give a picture other than the one on screen, or none."""
     answers = dict(zip(every.numbers or [], range(len(every)), strict=True))
     none = [expected[number] for number in range(len(seconds)) if number not in answers]
     wrong = []
@@ -176,7 +176,7 @@ def _wrong(seconds: list[float], expected: list[int], every: Given, reference: R
 
 
 def _other(name: str, given: Given, every: Given) -> list[str]:
-    """How answers differ from those to all seconds, one after the other."""
+    """Return how answers differ from those to all seconds in turn."""
     is_absence = given.error is not None and ways.NOTHING_THERE in given.error and not len(every)
     if given.error is not None and not is_absence:
         return [f"{name}: {given.error}"]
@@ -194,7 +194,7 @@ def _unequal(given: Given, every: Given) -> int:
 
 
 def _at_own_times(path: Path, walked: Given) -> list[str]:
-    """Is a picture found at the very time at which it was given?"""
+    """Return differences if a picture is not found at the time with which it was given."""
     seconds = walked.pts_seconds
     if any(later - sooner < 1e-3 for sooner, later in pairwise(seconds)) or any(second < 0 for second in seconds):
         return []

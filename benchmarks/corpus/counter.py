@@ -6,18 +6,18 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 ROWS, COLUMNS = 4, 4
 SIZE_PX = (96, 128)
-"""(height, width) of most films, and of every picture that is compared."""
+"""(height, width) of most films and of all compared pictures."""
 _BLACK, _WHITE, _TEXTURE = 36, 206, 24
 _DARK_BELOW, _LIGHT_ABOVE = 104, 150
 
 
 def numbered(number: int, size_px: tuple[int, int] = SIZE_PX, is_busy: bool = False) -> Pixels:
-    """A picture of black and white cells, lowest bit top left, under a texture that moves from picture to picture.
+    """Draw a number as black and white cells, lowest bit top left, with a texture that moves between pictures.
 
     Args:
         number: 0 to 65535.
         size_px: (height, width).
-        is_busy: noise that is new in every picture lies over it, so that it takes many bytes.
+        is_busy: whether to add noise that differs in every picture, so that it takes many bytes.
 
     Returns:
         uint8 [H, W, 3].
@@ -36,7 +36,7 @@ def numbered(number: int, size_px: tuple[int, int] = SIZE_PX, is_busy: bool = Fa
 
 
 def number_in(pixels: Pixels) -> int | None:
-    """The number of a picture of any size; None where a cell is neither dark nor light."""
+    """Return the number of a picture of any size, or None if a cell is neither dark nor light."""
     height_px, width_px = pixels.shape[:2]
     grey = pixels.astype(np.float32).mean(axis=2)
     number = 0
@@ -50,5 +50,5 @@ def number_in(pixels: Pixels) -> int | None:
 
 
 def _middle(cell: int, cells: int, length_px: int) -> slice:
-    """The middle half of a cell."""
+    """Return the middle half of a cell."""
     return slice(round((cell + 0.25) * length_px / cells), max(round((cell + 0.75) * length_px / cells), 1))

@@ -1,4 +1,4 @@
-"""FFmpeg's command line as the reference: it walks a file and passes on every picture it decodes."""
+"""FFmpeg's command line as the reference, which decodes every picture of a file."""
 
 import re
 import subprocess
@@ -16,12 +16,12 @@ _SHOWN = re.compile(r"showinfo.*\] n: *\d+ pts: *(\S+) pts_time:(\S+) .* sar:(\d
 
 @dataclass(frozen=True, eq=False)
 class Walked:
-    """Every picture that FFmpeg gives out, in its order.
+    """All pictures that FFmpeg outputs, in its order.
 
     Args:
         pixels: uint8 [T, H, W, 3], scaled to `SIZE_PX`, upright.
-        pts_seconds: when each is shown on the file's own clock; None where it has no time.
-        size_px: (height, width) of the first as displayed, with square pixels; None without pictures.
+        pts_seconds: time of each picture on the file's clock, or None if it has no time.
+        size_px: (height, width) of the first picture as displayed, with square pixels; None without pictures.
     """
 
     pixels: Pixels
@@ -33,11 +33,11 @@ class Walked:
 
 
 def walk(ffmpeg: Path, path: Path) -> Walked:
-    """Every picture of the video stream that FFmpeg chooses, one by one.
+    """Decode every picture of the video stream that FFmpeg chooses.
 
     The command is `ffmpeg -threads 1 -copyts -i FILE -an -sn -dn -vf showinfo,scale=... -fps_mode passthrough -f
-    rawvideo -`: no picture is dropped or repeated to keep a rate, times are those of the file, pictures are turned
-    upright and cropped as the file says, and what a decoder patched up is shown.
+    rawvideo -`: no picture is dropped or repeated to keep a rate, times are those of the file, pictures are rotated and
+    cropped as the file says, and pictures with concealed damage are included.
     """
     height_px, width_px = SIZE_PX
     filters = f"showinfo=checksum=0,scale={width_px}:{height_px}:flags=area,format=rgb24"
@@ -53,13 +53,13 @@ def walk(ffmpeg: Path, path: Path) -> Walked:
 
 
 def version(ffmpeg: Path) -> str:
-    """What FFmpeg's program says it is."""
+    """Return the version that ffmpeg prints."""
     done = subprocess.run([str(ffmpeg), "-version"], capture_output=True, check=True, text=True)
     return done.stdout.splitlines()[0].partition(" Copyright")[0]
 
 
 def _shown(text: str) -> Iterator[tuple[float | None, tuple[int, int]]]:
-    """Time and displayed (height, width) of each picture that showinfo lists."""
+    """Yield the time and displayed (height, width) of each picture that showinfo lists."""
     for line in text.splitlines():
         if found := _SHOWN.search(line):
             pts, pts_time, wide, high, width, height = found.groups()
@@ -68,14 +68,14 @@ def _shown(text: str) -> Iterator[tuple[float | None, tuple[int, int]]]:
 
 
 def make(ffmpeg: Path, source: Path, path: Path, before: tuple[str, ...], options: tuple[str, ...]) -> Path:
-    """Let FFmpeg's command line write a file from another.
+    """Write a file from another with FFmpeg's command line.
 
     Args:
         ffmpeg: the program.
-        source: the file that is read.
-        path: the file that is written.
-        before: options of the input.
-        options: options of the output.
+        source: the file to read.
+        path: the file to write.
+        before: input options.
+        options: output options.
 
     Raises:
         OSError: the command failed.

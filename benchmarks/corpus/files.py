@@ -1,4 +1,4 @@
-"""Edits of bytes: files cut, damaged or joined, and what no muxer writes on request."""
+"""Edit the bytes of files: cut, damage or join them, and write what no muxer writes on request."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _PARENTS = ("moov", "trak", "mdia", "minf", "stbl", "edts", "moof", "traf")
 
 
 def edited(*edits: Edit) -> Callable[..., object]:
-    """A step that changes bytes."""
+    """Return a step that edits bytes."""
     return partial(_edit, edits=edits)
 
 
@@ -27,7 +27,7 @@ def _edit(source: Path, target: Path, edits: tuple[Edit, ...]) -> None:
 
 
 def joined(film: Film, skipped_bytes: int = 0) -> Callable[..., object]:
-    """A step that appends another film's file, byte by byte, but for its first ones."""
+    """Return a step that appends the bytes of another film's file, without the first `skipped_bytes`."""
     return partial(_join, film=film, skipped_bytes=skipped_bytes)
 
 
@@ -38,12 +38,12 @@ def _join(source: Path, target: Path, film: Film, skipped_bytes: int) -> None:
 
 
 def cut(share: float) -> Edit:
-    """Only the first part of a file."""
+    """Keep only the first part of a file."""
     return partial(_between, first=0.0, last=share)
 
 
 def beheaded(share: float, grain_bytes: int = 1) -> Edit:
-    """A file without its first part, cut at a multiple of `grain_bytes`."""
+    """Remove the first part of a file, up to a multiple of `grain_bytes`."""
     return partial(_between, first=share, last=1.0, grain_bytes=grain_bytes)
 
 
@@ -53,7 +53,7 @@ def _between(content: bytes, first: float, last: float, grain_bytes: int = 1) ->
 
 
 def hole(first: float, length_bytes: int, noise: bool = False) -> Edit:
-    """Zeros, or noise, in the place of some bytes."""
+    """Overwrite some bytes with zeros or noise."""
     return partial(_dig, first=first, length_bytes=length_bytes, noise=noise)
 
 
@@ -64,7 +64,7 @@ def _dig(content: bytes, first: float, length_bytes: int, noise: bool) -> bytes:
 
 
 def sprinkled(count: int, first: float = 0.1, last: float = 0.9) -> Edit:
-    """Single bytes that differ."""
+    """Change single bytes."""
     return partial(_sprinkle, count=count, first=first, last=last)
 
 
@@ -76,7 +76,7 @@ def _sprinkle(content: bytes, count: int, first: float, last: float) -> bytes:
 
 
 def patched_after(mark: bytes, offset: int, written: bytes) -> Edit:
-    """Other bytes so many bytes after the first place of a mark."""
+    """Overwrite bytes at an offset from the first occurrence of a mark."""
     return partial(_patch_after, mark=mark, offset=offset, written=written)
 
 
@@ -88,7 +88,7 @@ def _patch_after(content: bytes, mark: bytes, offset: int, written: bytes) -> by
 
 
 def telecined(content: bytes) -> bytes:
-    """MPEG-2 in which each second picture is shown for longer, as in films on discs: repeat_first_field."""
+    """Set repeat_first_field in every second picture of MPEG-2, which is then shown for longer, as on film discs."""
     changed, at, number = bytearray(content), 0, 0
     while (at := content.find(_PICTURE_EXTENSION, at)) >= 0:
         if content[at + 4] >> 4 == 8:
@@ -99,12 +99,12 @@ def telecined(content: bytes) -> bytes:
 
 
 def without_index(content: bytes) -> bytes:
-    """An AVI without its index, as a recorder leaves it that lost power."""
+    """Remove the index of an AVI, as if the recorder had lost power."""
     return content[: content.rindex(b"idx1")]
 
 
 def unfinished(content: bytes) -> bytes:
-    """An AVI without its index whose header promises nothing."""
+    """Remove the index of an AVI, and the counts and sizes in its header."""
     changed = bytearray(without_index(content))
     for name, offset in ((b"RIFF", 4), (b"avih", 24), (b"strh", 40)):
         at = changed.index(name) + offset
@@ -117,7 +117,7 @@ def unfinished(content: bytes) -> bytes:
 def boxes(
     content: bytes, start: int, end: int, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], int, int]]:
-    """Path, place and size of each box of an MP4 file."""
+    """Yield the path, position and size of each box of an MP4 file."""
     at = start
     while at + 8 <= end:
         size, kind = struct.unpack(">I4s", content[at : at + 8])
@@ -131,10 +131,10 @@ def boxes(
 
 
 def edit_list(*pieces: tuple[float, float | None]) -> Edit:
-    """An MP4 whose first track is shown in pieces.
+    """Give the first track of an MP4 an edit list.
 
     Args:
-        pieces: length in seconds, and second of the film at which it begins, None for nothing.
+        pieces: duration in seconds, and the second of the film at which it starts, or None for an empty edit.
     """
     return partial(_set_edit_list, pieces=pieces)
 
@@ -158,7 +158,7 @@ def _set_edit_list(content: bytes, pieces: tuple[tuple[float, float | None], ...
 def enlarged(
     content: bytes, places: dict[tuple[str, ...], tuple[int, int]], grown: int, path: tuple[str, ...]
 ) -> bytes:
-    """Boxes on a path that are longer now; the samples stand before them."""
+    """Enlarge the boxes on a path; the samples must come before them."""
     changed = bytearray(content)
     for depth in range(1, len(path) + 1):
         at, size = places[path[:depth]]
@@ -169,16 +169,16 @@ def enlarged(
 
 
 def _timescale(content: bytes, at: int) -> int:
-    """Ticks per second in an mvhd or mdhd box."""
+    """Return the ticks per second of an mvhd or mdhd box."""
     offset = 28 if content[at + 8] == 1 else 20
     return int(struct.unpack(">I", content[at + offset : at + offset + 4])[0])
 
 
 def fragment_clocks(clock: Callable[[int, int], int]) -> Edit:
-    """A fragmented MP4 whose fragments begin at other times.
+    """Change the start times of the fragments of an MP4.
 
     Args:
-        clock: number of the fragment and its start in ticks in, start out.
+        clock: maps the number of a fragment and its start in ticks to a new start.
     """
     return partial(_set_fragment_clocks, clock=clock)
 

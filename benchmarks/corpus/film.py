@@ -19,31 +19,31 @@ _CLEAR: Mapping[str, Mapping[str, str]] = {
     "libvpx-vp9": {"b": "600k", "deadline": "good", "cpu-used": "8"},
     "libsvtav1": {"preset": "12", "crf": "25"},
 }
-"""Encoder options under which every cell stays black or white."""
+"""Encoder options with which every cell stays black or white."""
 _CLEAR_OTHERS: Mapping[str, str] = {"b": "2000000", "bt": "2000000"}
 SOUND_RATE_HZ = 48000
-os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes past Python
+os.environ.setdefault("SVT_LOG", "1")  # errors only: SVT does not write through Python
 
 
 @dataclass(frozen=True)
 class Film:
-    """What is encoded and how.
+    """A film of numbered pictures, and its encoding.
 
     Args:
         codec: PyAV's name of the encoder.
-        options: of the encoder, on top of those that keep the cells readable.
-        count: how many pictures.
+        options: encoder options, in addition to those that keep the cells readable.
+        count: number of pictures.
         fps: pictures per second.
-        ticks: when each picture is shown, in `time_base`; None: evenly.
+        ticks: when each picture is shown, in units of `time_base`; None: evenly.
         time_base: seconds per tick; None: 1 / fps.
-        format: FFmpeg's name of the container, None: by the file's name.
-        mux: options of the container.
+        format: FFmpeg's name of the container; None: by the file's name.
+        mux: options of the muxer.
         pix_fmt: FFmpeg's name of the pixel format.
         size_px: (height, width).
-        sound_seconds: length of an AAC or MP2 track of silence, 0 for none.
-        sound_codec: its encoder.
-        busy_from: from this picture on, each takes many bytes: places in the file do not tell times; None: never.
-        first: the number of the first picture.
+        sound_seconds: duration of a silent audio track; 0 for none.
+        sound_codec: encoder of that track.
+        busy_from: first of the pictures that take many bytes, so that file positions do not tell times; None: none.
+        first: number of the first picture.
     """
 
     codec: str = "libx264"
@@ -67,7 +67,7 @@ class Film:
         return self.time_base or 1 / Fraction(self.fps)
 
     def second_of(self, number: int) -> float:
-        """When a picture is shown, from the first one on."""
+        """Return when a picture is shown, in seconds after the first."""
         place = number - self.first
         if self.ticks is None:
             return float(place / Fraction(self.fps))
@@ -98,7 +98,7 @@ def write(film: Film, path: Path) -> Path:
 
 
 def _picture(film: Film, place: int) -> Any:
-    """One picture, with the time at which it is shown."""
+    """Return one picture with its time."""
     is_busy = film.busy_from is not None and place >= film.busy_from
     frame = av.VideoFrame.from_ndarray(numbered(film.first + place, film.size_px, is_busy), "rgb24")
     if film.pix_fmt != "rgb24":

@@ -1,4 +1,4 @@
-"""Edits of bytes: what headers of Matroska and MP4 say of the picture's shape."""
+"""Edit the bytes of Matroska and MP4 headers about the shape of the picture."""
 
 import struct
 from functools import partial
@@ -12,9 +12,9 @@ _ONE = 1 << 16
 
 
 def pixel_crop(**px: int) -> Edit:
-    """Matroska's PixelCropTop, PixelCropBottom, PixelCropLeft and PixelCropRight.
+    """Add PixelCropTop, PixelCropBottom, PixelCropLeft or PixelCropRight to a Matroska file.
 
-    The room is taken from the empty element that FFmpeg leaves before the tracks, so that the pictures stay in place.
+    They take space from the empty element that FFmpeg leaves before the tracks, so that the pictures do not move.
     """
     return partial(_set_pixel_crop, px=px)
 
@@ -37,12 +37,12 @@ def _set_pixel_crop(content: bytes, px: dict[str, int]) -> bytes:
 
 
 def _length(first_byte: int) -> int:
-    """Bytes of a number of Matroska's variable length."""
+    """Return the number of bytes of a variable-length number of Matroska."""
     return 9 - first_byte.bit_length()
 
 
 def _open(content: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
-    """Where the size stands, where the body begins and its size, from the segment down to the first picture format."""
+    """Return positions of size and body, and size of the body, from the segment down to the first picture format."""
     while at < end:
         name = int.from_bytes(content[at : at + _length(content[at])], "big")
         size_at = at + _length(content[at])
@@ -66,7 +66,7 @@ def _set_size(content: bytearray, size_at: int, body: int, size: int) -> None:
 
 
 def clean_aperture(width_px: int, height_px: int, right_px: int = 0, down_px: int = 0) -> Edit:
-    """MP4's clap box: the part of the stored picture that is shown, and how far from the middle its middle lies."""
+    """Add a clap box to an MP4: the size of the visible part of the picture, and the offset of its centre."""
     values = (width_px, 1, height_px, 1, right_px, 1, down_px, 1)
     return partial(_add_clean_aperture, box=struct.pack(">I4sIIIIiIiI", 40, b"clap", *values))
 
@@ -84,7 +84,7 @@ def _add_clean_aperture(content: bytes, box: bytes) -> bytes:
 
 
 def turned(degrees: int) -> Edit:
-    """An MP4 whose pictures are turned clockwise when shown: 90, 180 or 270 degrees."""
+    """Rotate the display of an MP4 clockwise by 90, 180 or 270 degrees."""
     return partial(_turn, degrees=degrees)
 
 

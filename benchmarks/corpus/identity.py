@@ -1,4 +1,4 @@
-"""Which of the pictures that FFmpeg decodes another picture is, and when it is to be shown."""
+"""Identify a picture among those that FFmpeg decodes, and when it should be shown."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -17,18 +17,18 @@ from longpanda.video import probe
 
 GRID_PX = 8
 ALIKE = 6.0
-"""Mean difference of two small grey pictures, of 255, up to which they may be one picture, scaled by two programs."""
+"""Largest mean difference, out of 255, of two small grey pictures that may be the same, scaled by two programs."""
 NEARLY_LEAST = 1.0
-"""Of pictures without a number, those that differ by this much more than the one most alike may be it as well."""
+"""Pictures without a number that differ by up to this much more than the most similar one are also candidates."""
 UNKNOWN = -1
 MOST_ERRORS = 64
 SHORTEST_SECONDS = 1e-3
 MOST_NUMBERS = 1024
-"""A higher number is damage."""
+"""A higher number is a sign of damage."""
 
 
 class Plain(NamedTuple):
-    """What a plain reader gets: its pictures that are marked corrupt, when they are shown, and how many in all."""
+    """What a plain reader gets: pictures marked as corrupt, with their times, and the total number."""
 
     marked: Pixels
     seconds: list[float]
@@ -36,7 +36,7 @@ class Plain(NamedTuple):
 
 
 def as_made(film: Film) -> Walked:
-    """What FFmpeg would show of a film that nothing was done to."""
+    """Return what FFmpeg would show of an unedited film."""
     pixels = np.stack([numbered(film.first + place) for place in range(film.count)])
     return Walked(pixels, [film.second_of(film.first + place) for place in range(film.count)], film.size_px)
 
@@ -44,12 +44,12 @@ def as_made(film: Film) -> Walked:
 class Reference:
     """FFmpeg's pictures of one file.
 
-    A picture is known by its place among them, its looks, and the number that is drawn on it; by its looks alone in
-    files from elsewhere and where damage makes the number unreadable.
+    A picture is identified by its pixels and the number drawn on it, or by its pixels alone in files from elsewhere and
+    if damage makes the number unreadable. Its place is its position among FFmpeg's pictures.
 
     Args:
         shown: FFmpeg's pictures.
-        case: what is known of the file; None for one from elsewhere.
+        case: the case of the corpus, or None for another file.
     """
 
     def __init__(self, shown: Walked, case: Case | None) -> None:
@@ -66,7 +66,7 @@ class Reference:
         return len(self._numbers)
 
     def names(self, places: Sequence[int]) -> str:
-        """Numbers of pictures, consecutive ones as a range."""
+        """Format the numbers of pictures, with consecutive ones as a range."""
         spans: list[str] = []
         start = 0
         for at in range(1, len(places) + 1):
@@ -83,12 +83,12 @@ class Reference:
         return str(number) if number is not None else f"#{place}"
 
     def places_of(self, pixels: Pixels, seconds: Sequence[float] | None = None, hint: int | None = None) -> list[int]:
-        """Place of each of some pictures in order; `UNKNOWN` for one that FFmpeg does not show.
+        """Return the place of each of some pictures in order, or `UNKNOWN` if FFmpeg does not show it.
 
         Args:
             pixels: uint8 [T, H, W, 3].
-            seconds: when they are shown, as a hint among pictures that look alike.
-            hint: the place at which the first is expected.
+            seconds: their times, a hint among similar pictures.
+            hint: the expected place of the first.
         """
         places: list[int] = []
         after = UNKNOWN if hint is None else hint - 1
@@ -103,7 +103,7 @@ class Reference:
         return places
 
     def _candidates(self, number: int | None, looks: Pixels) -> list[int]:
-        """Places of pictures that look like one, and have its number if it has one."""
+        """Return the places of pictures that look alike and have the same number, if any."""
         if not len(self):
             return []
         off = np.abs(self._looks.astype(np.float32) - looks).mean(axis=(1, 2))
@@ -114,7 +114,7 @@ class Reference:
         return [place for place in alike if number is None and off[place] <= least]
 
     def _nearest(self, places: Sequence[int], second: float | None) -> int | None:
-        """The place shown nearest to a time, or the first."""
+        """Return the place nearest to a time, or the first without a time."""
         timed = [
             (abs(known - second), place)
             for place in places
@@ -125,9 +125,9 @@ class Reference:
         return places[0] if places else None
 
     def questions(self, excused: set[int], starts: float) -> tuple[list[float], list[int]]:
-        """Seconds in the middle of each picture's time on screen, and whose, in order; of many pictures, some.
+        """Return the middles of the pictures' times on screen, in seconds, and their places; some, if there are many.
 
-        What is damaged ends a picture's time on screen early, so that its middle may show nothing.
+        Damage may end a picture's time on screen early, so that nothing is shown at its middle.
         """
         known = [(second, place) for place, second in enumerate(self.seconds) if second is not None]
         known.sort(key=lambda one: one[0])
@@ -142,7 +142,7 @@ class Reference:
         return [second for second, _ in kept], [place for _, place in kept]
 
     def end_seconds(self) -> tuple[float | None, float]:
-        """When the last picture ends, and how long it lasts, as far as is known."""
+        """Return when the last picture ends, and its duration, as far as they are known."""
         known = sorted(second for second in self.seconds if second is not None)
         if len(known) < 2 or known[0] == known[-1]:
             return None, 0.0
@@ -150,7 +150,7 @@ class Reference:
 
 
 def _true_seconds(shown: Walked, case: Case | None, numbers: Sequence[int | None]) -> list[float | None]:
-    """From second 0: as the film was made, and for files from elsewhere as FFmpeg says."""
+    """Return times from second 0: those of the film, or those of FFmpeg for other files."""
     timed = [second for second in shown.pts_seconds if second is not None]
     if case is None or case.is_damaged or not case.is_timed:
         start = min(timed, default=0.0)
@@ -163,13 +163,13 @@ def _true_seconds(shown: Walked, case: Case | None, numbers: Sequence[int | None
 
 
 def _drawn(pixels: Pixels) -> int | None:
-    """The number on a picture; None where it is none that any film has."""
+    """Return the number on a picture, or None if no film has such a number."""
     number = number_in(pixels)
     return number if number is not None and number < MOST_NUMBERS else None
 
 
 def _small(pixels: Pixels) -> Pixels:
-    """Grey pictures of a few pixels: uint8 [T, h, w]."""
+    """Return small grey pictures: uint8 [T, h, w]."""
     height_px, width_px = SIZE_PX
     shape = (len(pixels), height_px // GRID_PX, GRID_PX, width_px // GRID_PX, GRID_PX * 3)
     small: Pixels = pixels.reshape(shape).mean(axis=(2, 4)).astype(np.uint8)
@@ -177,9 +177,9 @@ def _small(pixels: Pixels) -> Pixels:
 
 
 def plain_walk(path: Path) -> Plain:
-    """Pictures that the container or decoder marks as corrupt, and how many a plain reader gets in all.
+    """Return the pictures that the container or decoder marks as corrupt, and the total number of pictures.
 
-    LongPanda says of those that they are damaged, and shows none in their place.
+    LongPanda reports such pictures as damaged and shows none in their place.
     """
     marked: list[Pixels] = []
     seconds: list[float] = []
@@ -199,7 +199,7 @@ def plain_walk(path: Path) -> Plain:
 
 
 def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """Every picture, past packets that do not decode."""
+    """Yield every picture, skipping packets that cannot be decoded."""
     for packet in _demuxed(container, stream):
         try:
             yield from packet.decode()
@@ -208,7 +208,7 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _demuxed(container: Any, stream: Any) -> Iterator[Any]:
-    """Every packet, past errors of the container, as long as they are not too many in a row."""
+    """Yield every packet, skipping errors of the container unless too many occur in a row."""
     errors = 0
     while errors < MOST_ERRORS:
         try:

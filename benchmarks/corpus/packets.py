@@ -1,4 +1,4 @@
-"""Edits of packets: copied into another container with other times, in another order, or not at all."""
+"""Edit packets: copy them into another container with other times or in another order, or drop them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,11 +11,11 @@ from benchmarks.corpus.film import Film, write
 
 _H264_KEYFRAME = b"\x00\x00\x01\x65"
 Change = Callable[[list[Any]], list[Any]]
-"""Packets of a file, all in the same time base, in; those that are written out."""
+"""Maps the packets of a file, all in one time base, to those to be written."""
 
 
 def remuxed(*changes: Change, format: str | None = None, mux: Mapping[str, str] | None = None) -> Callable[..., object]:
-    """A step that copies packets into a new container after changing them."""
+    """Return a step that changes packets and copies them into a new container."""
     return partial(_remux, changes=changes, format=format, mux=dict(mux or {}))
 
 
@@ -32,7 +32,7 @@ def _remux(source: Path, target: Path, changes: tuple[Change, ...], format: str 
 
 
 def appended(film: Film) -> Change:
-    """The packets of a second film after those of the first, on the same clock."""
+    """Append the packets of a second film, continuing the clock."""
     return partial(_append, film=film)
 
 
@@ -50,12 +50,12 @@ def _append(packets: list[Any], film: Film) -> list[Any]:
 
 
 def later(seconds: float, of: range | None = None) -> Change:
-    """Both times of packets, by their place in the file, or of all, moved by some seconds."""
+    """Move both times of all packets, or of those at some positions, by some seconds."""
     return partial(_move, seconds=seconds, of=of, which=("pts", "dts"))
 
 
 def shown_later(seconds: float, of: range) -> Change:
-    """Only the time at which packets are shown."""
+    """Move only the presentation times of packets."""
     return partial(_move, seconds=seconds, of=of, which=("pts",))
 
 
@@ -68,7 +68,7 @@ def _move(packets: list[Any], seconds: float, of: range | None, which: tuple[str
 
 
 def shown_with(place: int, other: int) -> Change:
-    """A packet that is shown at the time of another one."""
+    """Give a packet the presentation time of another."""
     return partial(_show_with, place=place, other=other)
 
 
@@ -78,7 +78,7 @@ def _show_with(packets: list[Any], place: int, other: int) -> list[Any]:
 
 
 def swapped(place: int) -> Change:
-    """Two packets that follow each other have each other's time."""
+    """Swap the times of two consecutive packets."""
     return partial(_swap, place=place)
 
 
@@ -89,7 +89,7 @@ def _swap(packets: list[Any], place: int) -> list[Any]:
 
 
 def lasting(seconds: float, of: range) -> Change:
-    """Packets that say they last so long."""
+    """Set the duration of packets."""
     return partial(_last, seconds=seconds, of=of)
 
 
@@ -100,7 +100,7 @@ def _last(packets: list[Any], seconds: float, of: range) -> list[Any]:
 
 
 def glued(places: Sequence[int]) -> Change:
-    """Packets that each hold the next one's picture as well."""
+    """Merge packets with the ones after them."""
     return partial(_glue, places=places)
 
 
@@ -115,7 +115,7 @@ def _glue(packets: list[Any], places: Sequence[int]) -> list[Any]:
 
 
 def _like(packet: Any, content: bytes) -> Any:
-    """A packet with other bytes, but the same times."""
+    """Return a packet with other bytes and the same times."""
     other = av.Packet(content)
     other.pts, other.dts, other.duration = packet.pts, packet.dts, packet.duration
     other.time_base, other.is_keyframe = packet.time_base, packet.is_keyframe
@@ -123,7 +123,7 @@ def _like(packet: Any, content: bytes) -> Any:
 
 
 def split_parameters() -> Change:
-    """H.264 in which what stands before a keyframe's picture is a packet of its own, at the same time."""
+    """Split what precedes the picture of an H.264 keyframe into a packet of its own with the same time."""
     return _split_parameters
 
 
@@ -140,7 +140,7 @@ def _split_parameters(packets: list[Any]) -> list[Any]:
 
 
 def shown_in_order() -> Change:
-    """Every packet is shown when it is decoded, as containers say that know one time only."""
+    """Set presentation times to decoding times, as in containers with only one time."""
     return _show_in_order
 
 
@@ -151,7 +151,7 @@ def _show_in_order(packets: list[Any]) -> list[Any]:
 
 
 def without(of: range) -> Change:
-    """Packets that are lost, by their place in the file."""
+    """Drop packets, by their positions in the file."""
     return partial(_drop, of=of)
 
 
@@ -160,7 +160,7 @@ def _drop(packets: list[Any], of: range) -> list[Any]:
 
 
 def without_keyframe(number: int) -> Change:
-    """The `number`th keyframe is lost."""
+    """Drop the `number`-th keyframe."""
     return partial(_drop_keyframe, number=number)
 
 
@@ -170,7 +170,7 @@ def _drop_keyframe(packets: list[Any], number: int) -> list[Any]:
 
 
 def without_before(number: int) -> Change:
-    """The film begins with its `number`th keyframe, in the order of decoding."""
+    """Drop everything before the `number`-th keyframe, in the order of decoding."""
     return partial(_begin, number=number)
 
 
@@ -180,12 +180,12 @@ def _begin(packets: list[Any], number: int) -> list[Any]:
 
 
 def unmarked(of: range) -> Change:
-    """Packets that are not said to be keyframes."""
+    """Clear the keyframe flag of packets."""
     return partial(_mark, of=of, is_keyframe=False)
 
 
 def marked(of: range) -> Change:
-    """Packets that are said to be keyframes."""
+    """Set the keyframe flag of packets."""
     return partial(_mark, of=of, is_keyframe=True)
 
 

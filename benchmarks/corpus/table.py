@@ -49,4 +49,4 @@ EXPLAINED = {
     "wrong_hour_first_group.mkv": "the picture that is missing is the one whose time is wrong",
     "wrong_last_lasts.mkv": "the packet before says that its picture lasts an hour, so that both are believed",
 }
-"""Why differences of a file are as they should be."""
+"""The reasons for known differences, by file."""

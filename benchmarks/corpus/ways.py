@@ -1,4 +1,4 @@
-"""What LongPanda gives for one file, in each way that a caller can ask."""
+"""Read one file with LongPanda in each way that it offers."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,23 +12,23 @@ from longpanda.errors import LongPandaError
 from longpanda.video import decode, iter_chunks, iter_frames
 
 SPARSE = 7
-"""Of the seconds asked for together, each so-many-th is asked for once more without the others."""
+"""Every SPARSE-th of the seconds is also asked for without the others."""
 CHUNK_FRAMES = 16
 MOST_QUESTIONS = 256
 NOTHING_THERE = " is on screen at "
-"""How LongPanda says that it has no frame at any of the seconds."""
+"""Part of LongPanda's error if there is no frame at any of the seconds."""
 logging.getLogger("longpanda").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """Pictures in the order in which they came.
+    """Pictures in the order in which they were given.
 
     Args:
         pixels: uint8 [T, H, W, 3], scaled to `SIZE_PX`.
         pts_seconds: float64 [T].
-        numbers: which second each answers, or its place in the video; None where a way does not say.
-        error: what was raised instead, or after that.
+        numbers: number of the second that each answers, or its place in the video; None if unknown.
+        error: error that was raised instead of pictures, or after them.
     """
 
     pixels: Pixels
@@ -53,7 +53,7 @@ def _said(error: Exception) -> str:
 
 
 def walk(path: Path) -> Given:
-    """Every frame of the file."""
+    """Read every frame of the file."""
     return _frames(path, None, 1)
 
 
@@ -68,17 +68,17 @@ def _frames(path: Path, seconds: Sequence[float] | None, workers: int) -> Given:
 
 
 def one_by_one(path: Path, seconds: Sequence[float]) -> Given:
-    """`iter_frames`."""
+    """Read with `iter_frames`."""
     return _frames(path, seconds, 1)
 
 
 def ahead(path: Path, seconds: Sequence[float]) -> Given:
-    """`iter_frames` by two workers."""
+    """Read with `iter_frames` and two workers."""
     return _frames(path, seconds, 2)
 
 
 def chunked(path: Path, seconds: Sequence[float]) -> Given:
-    """`iter_chunks` by two workers."""
+    """Read with `iter_chunks` and two workers."""
     items: list[tuple[Pixels, float, int]] = []
     error = None
     try:
@@ -90,7 +90,7 @@ def chunked(path: Path, seconds: Sequence[float]) -> Given:
 
 
 def alone(path: Path, seconds: Sequence[float]) -> Given:
-    """`decode`, one second at a time, each with a reader of its own."""
+    """Read with one call of `decode` per second."""
     items: list[tuple[Pixels, float, int]] = []
     errors = set()
     for number, second in enumerate(seconds):
@@ -102,7 +102,7 @@ def alone(path: Path, seconds: Sequence[float]) -> Given:
 
 
 def decoded(path: Path, seconds: Sequence[float], workers: int) -> Given:
-    """`decode`, all at once: it does not say which seconds have no frame, only how many."""
+    """Read with one call of `decode`, which does not tell which seconds have no frame, only how many."""
     try:
         clip = decode(path, seconds, size_px=SIZE_PX, workers=workers)
     except Exception as raised:
@@ -111,12 +111,12 @@ def decoded(path: Path, seconds: Sequence[float], workers: int) -> Given:
 
 
 def equal(one: Given, other: Given) -> bool:
-    """Are pictures and times the same, bit by bit?"""
+    """Whether pictures and times are the same to the last bit."""
     return one.pts_seconds == other.pts_seconds and np.array_equal(one.pixels, other.pixels)
 
 
 def chosen(given: Given, numbers: Sequence[int]) -> Given:
-    """Of answers to many seconds, those to some."""
+    """Select the answers to some of the seconds."""
     places = {number: place for place, number in enumerate(numbers)}
     kept = [at for at, number in enumerate(given.numbers or []) if number in places]
     pts_seconds = [given.pts_seconds[at] for at in kept]

@@ -1,4 +1,4 @@
-"""Ask questions of a video, or of an index of one."""
+"""Ask questions about a video or an index."""
 
 import argparse
 import mimetypes
@@ -14,64 +14,56 @@ from longpanda.errors import PromptError, counted
 if TYPE_CHECKING:
     from longpanda.inference import Session
     from longpanda.types import Answer
-    from longpanda.video import Sampling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda ask`."""
-    parser.add_argument("video", help="a video file, a picture, or an index that `longpanda index` made")
+    """Add the options of `longpanda ask`."""
+    parser.add_argument("video", help="a video file, a picture, or an index made by `longpanda index`")
     parser.add_argument(
-        "questions", nargs="+", metavar="question", help="what you want to know; the video is read once"
+        "questions", nargs="+", metavar="question", help="a question; the video is read once for all of them"
     )
     add_model(parser)
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--frames", type=int, help="look at this many frames, spread evenly")
-    amount.add_argument("--fps", type=float, help="look at so many per second of video (default: the model's own rate)")
-    parser.add_argument("--budget", type=int, metavar="TOKENS", help="the most tokens that the video may take")
+    amount.add_argument("--frames", type=int, metavar="N", help="look at N frames, spread evenly over the video")
+    amount.add_argument(
+        "--fps", type=float, metavar="F", help="look at F frames per second (default: the model's own rate)"
+    )
+    parser.add_argument("--budget", type=int, metavar="TOKENS", help="use at most this many tokens for the video")
     add_answer_tokens(parser)
-    parser.add_argument("--explain", action="store_true", help="say how many frames and tokens are looked at, and why")
-    parser.add_argument("--evidence", action="store_true", help="say where in the video each answer comes from")
-    parser.add_argument("--verify", action="store_true", help="ask again with the evidence alone, and without it")
-    parser.add_argument("--thumbnails", type=Path, metavar="DIR", help="write small pictures of the evidence there")
+    parser.add_argument("--explain", action="store_true", help="print how many frames and tokens are used, and why")
+    parser.add_argument("--evidence", action="store_true", help="print the times in the video that support each answer")
+    parser.add_argument("--verify", action="store_true", help="ask again with only the evidence, and without it")
+    parser.add_argument("--thumbnails", type=Path, metavar="DIR", help="write thumbnails of the evidence to a folder")
     parser.add_argument(
         "--keep-prefix",
         action="store_true",
-        help="keep in the index what the language model reads of it: the next call starts at once, and disk is used",
+        help="store the language model's KV prefix in the index, on disk, so that the next call starts at once",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for each question")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per question, each on one line")
 
 
 def add_answer_tokens(parser: argparse.ArgumentParser) -> None:
-    """The option for longer answers."""
-    about = "the longest answer, in tokens (default: %(default)s)"
+    """Add `--answer-tokens`."""
+    about = "limit on an answer, in tokens (default: %(default)s)"
     parser.add_argument("--answer-tokens", type=int, default=64, metavar="N", help=about)
 
 
-def sampling_of(frames: int | None, fps: float | None) -> "Sampling | None":
-    """The sampling of the options, None for the model's own. Raises ConfigError for zero or negative values."""
-    from longpanda.video import Sampling
-
-    if frames is None and fps is None:
-        return None
-    return Sampling(frames=frames, fps=fps)
-
-
 def run(options: argparse.Namespace) -> None:
-    """Answer and print."""
+    """Answer the questions and print the answers."""
     for question in options.questions:
         _require_question(question)
-    sampling = sampling_of(options.frames, options.fps)
     from longpanda.errors import ConfigError
     from longpanda.types import is_index
-    from longpanda.video import probe
+    from longpanda.video import Sampling, probe
 
+    sampling = Sampling.from_options(options.frames, options.fps)
     is_stored = is_index(Path(options.video))
     if options.keep_prefix and not is_stored:
         raise ConfigError("--keep-prefix with a video", "an index", "index the video first: longpanda index VIDEO")
     if options.thumbnails is not None:
         _make_empty(options.thumbnails)
     if not is_stored:
-        probe(options.video)  # a bad file is reported before the model is loaded
+        probe(options.video)  # report a bad file before the model is loaded
     name = model_of(options.model, Path(options.video) if is_stored else None)
     panda = loaded(name, options.device, options.dtype)
     session = panda.watch(options.video, sampling, options.budget, answer_tokens=options.answer_tokens)
@@ -92,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _require_question(text: str) -> None:
-    """Raises PromptError for an empty question, and for another file: one call reads one video."""
+    """Raises PromptError for an empty question, and for a second file, since one call reads one video."""
     if not text.strip():
         raise PromptError("an empty question", "some text", 'ask something, for example "What happens first?"')
     kind = mimetypes.guess_type(text)[0] or ""
@@ -105,7 +97,7 @@ def _require_question(text: str) -> None:
 
 
 def _make_empty(folder: Path) -> None:
-    """Raises ConfigError for what cannot be made, or holds files already: pictures of two calls would mix."""
+    """Make the folder. Raises ConfigError if it has files already, since thumbnails of two calls would mix."""
     from longpanda.errors import ConfigError
 
     try:
@@ -118,7 +110,7 @@ def _make_empty(folder: Path) -> None:
 
 
 def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
-    """Take over what an earlier call kept of an index, or keep it for later ones; of a video nothing is kept."""
+    """Load an index's stored KV prefix, or store one for later calls if `keep`. A video has none."""
     from longpanda.errors import IndexFileError
     from longpanda.files import exclusive_lock
     from longpanda.index.store import PREFIX, Store
@@ -126,8 +118,8 @@ def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
     path = index / PREFIX
     try:
         is_there = session.use_prefix(path)
-    except IndexFileError as error:  # the answers do not depend on it
-        print(f"longpanda: {error.found}; computed again", file=sys.stderr)
+    except IndexFileError as error:  # answers do not depend on it
+        print(f"longpanda: {error.found}; it is computed again", file=sys.stderr)
         is_there = False
     if not is_there and keep:
         with exclusive_lock(index):
@@ -137,7 +129,7 @@ def use_prefix(session: "Session", index: Path, keep: bool = False) -> None:
 
 
 def _thumbnails(session: "Session", answer: "Answer", folder: Path, number: str) -> list[str]:
-    """A file for each thumbnail that lies in the evidence, or for the nearest one."""
+    """Write each thumbnail within the evidence, or else the nearest one; return the file names."""
     from longpanda.files import write_atomic
 
     written = []
@@ -151,7 +143,7 @@ def _thumbnails(session: "Session", answer: "Answer", folder: Path, number: str)
 
 
 def describe(answer: "Answer") -> str:
-    """The answer and what it stands on, for people."""
+    """Return the answer, its evidence and its cost as text for people."""
     first, last = answer.pts_seconds[0], answer.pts_seconds[-1]
     frames, tokens = counted(len(answer.pts_seconds), "frame"), counted(answer.visual_tokens, "visual token")
     when = f"at {first:.1f}" if len(answer.pts_seconds) == 1 else f"from {first:.1f} to {last:.1f}"
@@ -176,10 +168,10 @@ def describe(answer: "Answer") -> str:
 
 
 def _quoted(text: str, proves: bool | None) -> str:
-    """An answer to a verification; one that proves nothing is no whole one."""
-    return repr(text) + (" (no whole answer)" if proves is None else "")
+    """Quote an answer to a verification. One that was cut or empty proves nothing and is marked."""
+    return repr(text) + (" (not a whole answer)" if proves is None else "")
 
 
 def _clock(seconds: float) -> str:
-    """mm:ss."""
+    """Format as mm:ss."""
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"

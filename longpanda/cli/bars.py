@@ -1,4 +1,4 @@
-"""Progress of long work, on standard error: a bar on a terminal, and elsewhere a line now and then."""
+"""Progress of long work on standard error: a bar on a terminal, and a line every 30 seconds anywhere else."""
 
 import os
 import sys
@@ -10,19 +10,19 @@ from tqdm import tqdm
 from longpanda.cli.streams import complain
 
 BAR_DELAY_SECONDS: Final = 1e-3
-"""Nothing is drawn before the first step: what is refused is refused in one line."""
+"""Delay before the first drawing, so that an error before the first step is still a single line."""
 LINE_SECONDS: Final = 30.0
-"""Between two lines, where there is no terminal; work that is done sooner has none."""
+"""Time between two lines without a terminal. Shorter work prints none."""
 
 
 def bar(doing: str, total: float | None, unit: str, done: float = 0) -> "tqdm[Any]":
-    """A bar, or what writes lines in place of one; silent in all but the first of several processes.
+    """Make a progress bar, or its replacement that writes lines. Only rank 0 shows anything.
 
     Args:
-        doing: what is being done, such as "indexing".
-        total: of how many.
-        unit: what they are, in the plural.
-        done: by an earlier call, which counts for no rate.
+        doing: the activity, such as "indexing".
+        total: number of units in all.
+        unit: name of the units, in the plural.
+        done: units done by an earlier call, which do not count towards the rate.
     """
     kind = tqdm if sys.stderr.isatty() else _Lines
     return kind(
@@ -38,20 +38,20 @@ def bar(doing: str, total: float | None, unit: str, done: float = 0) -> "tqdm[An
 
 
 def say(text: str) -> None:
-    """Say something while a bar is shown, in a line of its own; the bar is drawn again below it, a line is not."""
+    """Print a line while a bar is shown. The bar is drawn again below it."""
     with tqdm.external_write_mode(file=sys.stderr) if sys.stderr.isatty() else nullcontext():
         complain(text)
 
 
 class _Lines(tqdm):
-    """Lines of text that a log can hold."""
+    """A progress bar that writes lines of text, for logs."""
 
     def __init__(self, **settings: Any) -> None:
         line = "{desc}: {n_fmt} of {total_fmt}{unit}, {percentage:.0f}%, {elapsed} so far, {remaining} to go{postfix}"
         super().__init__(**settings, mininterval=LINE_SECONDS, miniters=1, bar_format=line, leave=False)
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:  # noqa: ARG002 - lines have no places
-        """Write a line; what tqdm asks for at the end, an empty one over the last, is none."""
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:  # noqa: ARG002 - lines have no positions
+        """Write a line, but not the empty one with which tqdm clears a bar at the end."""
         line = str(self) if msg is None else msg
         if line:
             self.fp.write(f"{line}\n")

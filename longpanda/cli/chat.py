@@ -1,4 +1,4 @@
-"""Talk about a video or an index: every question knows what was said before, where the model was taught that."""
+"""Chat about a video or an index; a model trained on conversations remembers earlier questions."""
 
 import argparse
 import sys
@@ -18,16 +18,16 @@ QUIT = {"exit", "quit"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda chat`."""
-    parser.add_argument("video", help="an index that `longpanda index` made, or a video file")
+    """Add the options of `longpanda chat`."""
+    parser.add_argument("video", help="an index made by `longpanda index`, or a video file")
     add_model(parser)
-    parser.add_argument("--budget", type=int, metavar="TOKENS", help="the most tokens that the video may take")
+    parser.add_argument("--budget", type=int, metavar="TOKENS", help="use at most this many tokens for the video")
     add_answer_tokens(parser)
-    parser.add_argument("--forget", action="store_true", help="ask each question by itself")
+    parser.add_argument("--forget", action="store_true", help="ask each question without the earlier ones")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Read questions from the terminal, or from a pipe, until there are no more."""
+    """Read questions from the terminal or a pipe and answer each, until the input ends."""
     from longpanda.cli.ask import use_prefix
     from longpanda.types import is_index
 
@@ -37,15 +37,16 @@ def run(options: argparse.Namespace) -> None:
     panda = loaded(name, options.device, options.dtype)
     session = panda.watch(options.video, budget_tokens=options.budget, answer_tokens=options.answer_tokens)
     use_prefix(session, path)
-    people = sys.stdin.isatty()
-    if people:
-        print(f"{session.plan}\nAsk, and end with Ctrl-D or 'exit'.")
+    is_terminal = sys.stdin.isatty()
+    if is_terminal:
+        print(f"{session.plan}\nType a question; end with Ctrl-D or 'exit'.")
     forget = options.forget or panda.model.config.single_turn
     if forget and not options.forget:
-        print(f"note: {panda.name} was taught single questions: each is asked by itself", file=sys.stderr)
+        note = f"note: {panda.name} was trained on single questions, so each is asked without the earlier ones"
+        print(note, file=sys.stderr)
     history: list[tuple[str, str]] = []
     noticed: set[str] = set()
-    while (question := _next_question(people)) is not None:
+    while (question := _next_question(is_terminal)) is not None:
         answer = _answer(session, question, history) if question else None
         if answer is None:
             continue
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _answer(session: "Session", question: str, history: list[tuple[str, str]]) -> "Answer | None":
-    """An answer; where the context is full, the oldest of what was said is forgotten. None for what is no question."""
+    """Answer, dropping the oldest turns if the context is full. Returns None for text that is not a question."""
     while True:
         try:
             return session.ask(question, history)
@@ -72,10 +73,10 @@ def _answer(session: "Session", question: str, history: list[tuple[str, str]]) -
             return None
 
 
-def _next_question(people: bool) -> str | None:
-    """What is typed, "" for an empty line, None at the end."""
+def _next_question(is_terminal: bool) -> str | None:
+    """Return the next line of input, "" for an empty one, None at the end."""
     try:
-        line = input("> " if people else "").strip()
+        line = input("> " if is_terminal else "").strip()
     except EOFError:
         return None
     return None if line.lower() in QUIT else line

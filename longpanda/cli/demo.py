@@ -18,17 +18,17 @@ DEMO_SECONDS = 180.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda demo`."""
-    parser.add_argument("--seed", type=int, help="draw the same video again (default: a random one)")
+    """Add the options of `longpanda demo`."""
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the video (default: random)")
     about = f"a bundled model, a model folder or a hub id (default: {DEFAULT})"
     parser.add_argument("--model", metavar="NAME", default=DEFAULT, help=about)
     add_machine(parser)
-    parser.add_argument("--questions", type=int, default=2, help="questions per family (default: 2)")
-    parser.add_argument("--keep", type=Path, metavar="FILE.mp4", help="keep the video, and its scene as FILE.json")
+    parser.add_argument("--questions", type=int, default=2, metavar="N", help="questions per family (default: 2)")
+    parser.add_argument("--keep", type=Path, metavar="FILE.mp4", help="keep the video, with its scene in FILE.json")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Make a video, ask, and compare with the truth."""
+    """Make a video, ask about it, and compare the answers with the truth."""
     from longpanda.errors import ConfigError
     from longpanda.longwatch import Split, generate, scene_seed
     from longpanda.longwatch.film import check_free, check_target, film
@@ -38,12 +38,12 @@ def run(options: argparse.Namespace) -> None:
     if options.seed is not None and options.seed < 0:
         raise ConfigError(f"--seed {options.seed}", "0 or more", "choose another")
     if options.keep is not None:
-        check_target(options.keep)  # what cannot be done is said before the work
+        check_target(options.keep)  # fail before the work
         check_free(options.keep)
     index = secrets.randbelow(2**32) if options.seed is None else options.seed
     scene = generate(scene_seed(Split.DEMO, index), DEMO_SECONDS)
-    model = loaded(options.model, options.device, options.dtype)  # a wrong name, too
-    kind = "new 3-minute video, drawn for you" if options.seed is None else "3-minute video"
+    model = loaded(options.model, options.device, options.dtype)  # a wrong name fails before the work, too
+    kind = "new 3-minute video" if options.seed is None else "3-minute video"
     print(f"rendering a {kind} (seed {index}) ...", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = options.keep if options.keep is not None else Path(folder) / "demo.mp4"

@@ -1,4 +1,4 @@
-"""How the program ends: one line on standard error where something is wrong, and an exit code."""
+"""The end of the program: an exit code, and one line on standard error if something is wrong."""
 
 import errno
 import sys
@@ -11,49 +11,49 @@ from longpanda.errors import IncompleteError, LongPandaError
 
 
 class Code(IntEnum):
-    """The exit codes there are; of a signal, 128 and its number."""
+    """Exit codes. That of a signal is 128 plus its number."""
 
-    WELL = 0
+    SUCCESS = 0
     BUG = 1
-    REFUSED = 2
-    ERRORS_INSIDE = 3
+    USER_ERROR = 2
+    INCOMPLETE = 3
     INTERRUPTED = FATAL + 2
-    NOBODY_READS = FATAL + 13
+    BROKEN_PIPE = FATAL + 13
     HUNG_UP = FATAL + 1
     TERMINATED = FATAL + 15
 
 
 CODES: Final = {
-    Code.WELL: "all is well",
-    Code.BUG: "something unexpected, likely a bug: please report it",
-    Code.REFUSED: "what was asked cannot be done, and one line says what to do: input, options, a full disk",
-    Code.ERRORS_INSIDE: "longwatch run left questions without an answer; the same command asks them again",
+    Code.SUCCESS: "success",
+    Code.BUG: "an unexpected error, probably a bug: please report it",
+    Code.USER_ERROR: "wrong input or options, or a full disk; one line says what to do",
+    Code.INCOMPLETE: "longwatch run left questions without an answer; the same command asks them again",
     Code.HUNG_UP: "the terminal was closed (SIGHUP)",
-    Code.INTERRUPTED: "stopped by Ctrl-C; the same command goes on, where it is one that goes on",
-    Code.NOBODY_READS: "what reads the output went away, as in: longpanda probe film.mp4 | head -1",
-    Code.TERMINATED: "stopped by SIGTERM, as by Ctrl-C",
+    Code.INTERRUPTED: "stopped by Ctrl-C; run index, train or longwatch again to resume",
+    Code.BROKEN_PIPE: "the reader of the output closed it, as in: longpanda probe film.mp4 | head -1",
+    Code.TERMINATED: "stopped by SIGTERM, with the same effect as Ctrl-C",
 }
-"""What each says, for help and docs/command_line.md."""
+"""Meanings of the exit codes, for `--help` and docs/command_line.md."""
 
-_SYSTEM: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG)
-"""What a system refuses that is no bug of ours, beside a lack of room."""
+_OS_ERRORS: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG)
+"""Errors of the operating system that are not bugs of ours, apart from a full disk."""
 
 
 def stopped(end: Stopped) -> int:
-    """Say that a signal has ended the program; returns the exit code."""
-    streams.output_error()  # what was said so far is printed, where that can be
+    """Print that a signal ended the program; return the exit code."""
+    streams.output_error()  # prints what is still in the buffer, if possible
     streams.complain("stopped")
     return int(end.code or 0)
 
 
 def failed(error: BaseException) -> int:
-    """Say in one line why the program ends; returns the exit code."""
+    """Print in one line why the program ends; return the exit code."""
     if isinstance(error, BrokenPipeError):
         streams.abandon_output()
-        return Code.NOBODY_READS
+        return Code.BROKEN_PIPE
     unwritten = streams.output_error()
     if isinstance(unwritten, BrokenPipeError) and isinstance(error, OSError):
-        return Code.NOBODY_READS
+        return Code.BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):
         streams.complain("stopped")
         return Code.INTERRUPTED
@@ -63,33 +63,34 @@ def failed(error: BaseException) -> int:
         streams.complain(f"unexpected {about}; run again with --debug, and report what it shows")
         return Code.BUG
     streams.complain(line)
-    return Code.ERRORS_INSIDE if isinstance(error, IncompleteError) else Code.REFUSED
+    return Code.INCOMPLETE if isinstance(error, IncompleteError) else Code.USER_ERROR
 
 
 def _line(error: BaseException, unwritten: OSError | None) -> str | None:
-    """What is wrong, expected, and to be done; None for what should not have happened."""
+    """Return the line for an error that the user can act on, and None for a bug."""
     if isinstance(error, LongPandaError):
         return str(error)
     if isinstance(error, (MemoryError, *_out_of_memory())):
-        remedy = "ask for less (--frames, --budget, --workers), or try --dtype bfloat16"
-        return f"no memory left; expected more of it on this device; {remedy}"
-    return _of_system(error, unwritten) if isinstance(error, OSError) else None
+        remedy = "lower --frames, --budget or --workers, or try --dtype bfloat16"
+        return f"out of memory; expected more memory on this device; {remedy}"
+    return _os_error_line(error, unwritten) if isinstance(error, OSError) else None
 
 
-def _of_system(error: OSError, unwritten: OSError | None) -> str | None:
-    """As `_line`, of what the system refuses."""
+def _os_error_line(error: OSError, unwritten: OSError | None) -> str | None:
+    """Return the line for an error of the operating system, and None for a bug."""
     if unwritten is not None:
-        remedy = "make room, or print to another place"
-        return f"standard output cannot be written ({unwritten.strerror}); expected room for what is printed; {remedy}"
+        remedy = "make room, or redirect the output"
+        return f"standard output cannot be written ({unwritten.strerror}); expected free space; {remedy}"
     where = f"'{error.filename}'" if error.filename is not None else "a file"
     if error.errno in streams.NO_ROOM:
         return f"{where} cannot be written ({error.strerror}); expected free space; make room, and run it again"
-    if error.errno in _SYSTEM:
-        return f"{where} cannot be used ({error.strerror}); expected one that may be; check it, or name another"
+    if error.errno in _OS_ERRORS:
+        remedy = "check its name and permissions, or choose another"
+        return f"{where} cannot be used ({error.strerror}); expected a file that can be opened; {remedy}"
     return None
 
 
 def _out_of_memory() -> tuple[type[BaseException], ...]:
-    """What torch raises where an accelerator has no memory left; nothing where torch was not needed so far."""
+    """Return torch's out-of-memory exception, or nothing if torch has not been imported."""
     torch = sys.modules.get("torch")
     return () if torch is None else (torch.OutOfMemoryError,)

@@ -1,4 +1,4 @@
-"""Commands to begin with, for the help of every verb and step; a test parses each of them."""
+"""Example commands for the help of every verb and step. A test parses each of them."""
 
 from typing import Final
 
@@ -26,6 +26,18 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "torchrun --nproc-per-node 2 -m longpanda train nano",
         "longpanda train --fields",
     ),
+    "data": (
+        "longpanda data prepare stage3.yaml --places places.yaml",
+        "longpanda data show stage3.yaml --places places.yaml --html stage3.html",
+    ),
+    "data prepare": (
+        "longpanda data prepare mine.yaml",
+        "longpanda data prepare stage3.yaml --annotations annotations --root k710=videos/k710 --leave-out",
+    ),
+    "data show": (
+        "longpanda data show mine.yaml --html mine.html --model runs/mine/model --max-frames 64",
+        "longpanda data show stage3.yaml --places places.yaml --json",
+    ),
     "info": ("longpanda info nano", "longpanda info runs/mine/model --json"),
     "probe": ("longpanda probe film.mp4", "longpanda probe film.mp4 --json"),
     "longwatch": (
@@ -52,9 +64,9 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "longwatch export": ("longpanda longwatch export runs/suite --out runs/data-set",),
 }
-"""By the words that name a verb or step; "" is the program."""
+"""Keys are the words of a verb or step; "" is the program itself."""
 
 
 def examples(words: str) -> str:
-    """What stands below the options of a verb or step, or of the program."""
+    """Return the examples of a verb or step, as they follow the options in its help."""
     return "\n".join(["examples:", *(f"  {command}" for command in EXAMPLES[words])])

@@ -1,4 +1,4 @@
-"""Stream a video into an index, to ask it many questions later; --append goes on when the video has grown."""
+"""Stream a video into an index, which can be asked many questions later; --append extends it as the video grows."""
 
 import argparse
 import shlex
@@ -17,47 +17,51 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda index`."""
+    """Add the options of `longpanda index`."""
     parser.add_argument("video", help="a video file")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the index goes (default: beside it, NAME.vidx)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the index (default: NAME.vidx beside the video)"
+    )
     add_model(parser, DEFAULT_OF_INDEXES)
     parser.add_argument(
         "--fps",
         type=float,
-        help="frames to look at per second of video (default: that of an index which is there, else the model's own)",
+        metavar="F",
+        help="frames to encode per second of video (default: the existing index's, else the model's own)",
     )
     parser.add_argument(
         "--storage",
-        help="how tokens are kept: float32, bfloat16 or int8, which takes half of bfloat16 (default: that of an index "
-        "which is there, else bfloat16)",
+        metavar="NAME",
+        help="format of the stored tokens: float32, bfloat16, or int8, with half the size of bfloat16 (default: "
+        "the existing index's, else bfloat16)",
     )
     parser.add_argument(
         "--tokens-per-frame",
         type=float,
         metavar="N",
-        help="keep at most so many tokens of a frame, also 0.25; for models with a compressor (default: that of an "
-        "index which is there, else the model's own)",
+        help="keep at most N tokens per frame, which may be a fraction such as 0.25; for models with a compressor "
+        "(default: the existing index's, else the model's own)",
     )
     parser.add_argument(
         "--workers",
         type=int,
         metavar="N",
-        help="threads that decode while the model encodes (default: one a core, at most 4; 1 for a file that was "
-        "written to within the last minute)",
+        help="threads that decode while the model encodes (default: one per core, at most 4; 1 for a file modified "
+        "within the last minute)",
     )
-    parser.add_argument("--append", action="store_true", help="the video has grown since it was indexed: go on")
-    parser.add_argument("--plan", action="store_true", help="say what the index would hold, and make none")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, in one line")
+    parser.add_argument("--append", action="store_true", help="extend the index of a video that has grown")
+    parser.add_argument("--plan", action="store_true", help="print the size of the index without making it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Predict, stream, and report."""
+    """Print the plan, build the index, and print what it holds."""
     from longpanda.video import check_workers, probe
 
     if options.workers is not None:
         check_workers(options.workers)
-    probe(options.video)  # a bad file is reported before the model is loaded
-    from longpanda.index.build import beside
+    probe(options.video)  # report a bad file before the model is loaded
+    from longpanda.index.builder import beside
     from longpanda.index.store import Store
 
     out = beside(Path(options.video)) if options.out is None else options.out
@@ -67,10 +71,10 @@ def run(options: argparse.Namespace) -> None:
     dtype = Store.open(out).header.dtype if is_begun and options.dtype is None else options.dtype
     panda = loaded(model, options.device, dtype)
     builder = panda.index_builder(options.video, out, *how)
-    if panda.model.config.notice:  # before the work: hours of it may be for nothing
+    if panda.model.config.notice:  # before hours of work that may be useless
         print(f"note: {panda.name}: {panda.model.config.notice}", file=sys.stderr)
     if options.append and not is_begun:
-        print(f"no index '{out}' to append to: it begins here", file=sys.stderr)
+        print(f"no index '{out}' to append to; a new one is begun", file=sys.stderr)
     if not options.json:
         print(_plan_line(builder.plan), flush=True)
     elif options.plan:
@@ -88,13 +92,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _built(builder: "IndexBuilder", append: bool) -> "tuple[VideoIndex, bool]":
-    """The index, and whether there was anything left to do."""
+    """Build the index; also return whether there was anything left to do."""
     with _Bar(len(builder.seconds)) as bar:
         return builder.build(append, bar), bar.had_work
 
 
 class _Bar:
-    """Shows nothing before the first frame is done; what an earlier call has done counts for no rate."""
+    """A bar that appears with the first frame. Frames of an earlier call do not count towards the rate."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -155,7 +159,7 @@ def _facts(index: "VideoIndex") -> dict[str, Any]:
 
 def _line(index: "VideoIndex", had_work: bool) -> str:
     facts = _facts(index)
-    unchanged = "" if had_work else "; nothing was left to do"
+    unchanged = "" if had_work else "; nothing left to do"
     missing = f"; {counted(lost, 'frame')} could not be read" if (lost := facts["frames_missing"]) else ""
     size = f"{index.store.bytes() / 2**20:.1f} MiB"
     return (

@@ -1,4 +1,4 @@
-"""Show what a model is made of and what a frame costs it, from its configuration."""
+"""Print a model's parameters, and its tokens and compute per frame, from its configuration."""
 
 import argparse
 from typing import Any
@@ -7,19 +7,19 @@ from longpanda.cli.streams import print_json
 from longpanda.errors import counted
 
 FRAME_SHAPES = {"square": (448, 448), "16:9": (720, 1280), "9:16": (1280, 720)}
-"""Height and width in pixels of the frames that are costed."""
+"""Heights and widths in pixels of the frames whose cost is shown."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda info`."""
+    """Add the options of `longpanda info`."""
     parser.add_argument(
-        "model", nargs="?", default="nano", help="a bundled model, a folder or a hub id (default: nano)"
+        "model", nargs="?", default="nano", help="a bundled model, a model folder or a hub id (default: nano)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, in one line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Compute and print."""
+    """Compute the costs and print them."""
     from longpanda.inference.load import load_config
 
     config = load_config(options.model)
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def describe(config: Any) -> dict[str, Any]:
-    """Parameters by part, and tokens and GFLOP of one frame by shape."""
+    """Return the parameters of each part, and tokens and GFLOP of one frame for each shape."""
     from longpanda.model.configuration import cells_of
     from longpanda.model.flops import (
         llm_flops_per_token,

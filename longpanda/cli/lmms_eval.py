@@ -1,6 +1,6 @@
 """LongPanda as a model of lmms-eval: `python -m lmms_eval --model longpanda --model_args pretrained=nano ...`.
 
-lmms-eval finds this file by the entry point in pyproject.toml; nothing of ours imports it.
+lmms-eval finds this file through the entry point in pyproject.toml. Nothing in this package imports it.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ MANIFEST = ModelManifest("longpanda", chat_class_path=f"{__name__}.LongPandaMode
 
 
 class LongPandaModel(lmms_eval.LongPandaModel):
-    """The model with a bar of its progress."""
+    """The model with a progress bar."""
 
     @contextmanager
     def progress(self, total: int) -> Iterator[Callable[[], object]]:
-        """A bar on a terminal, and elsewhere a line now and then."""
+        """Show progress over `total` questions."""
         with bar("asking", total, "questions") as shown:
             yield shown.update

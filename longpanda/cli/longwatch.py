@@ -1,4 +1,4 @@
-"""Make a LongWatch suite, check it, and measure a model: films of 3 to 120 minutes with exact questions."""
+"""Make and check LongWatch suites, generated films of 3 to 120 minutes with questions, and score any system on them."""
 
 import argparse
 import os
@@ -11,43 +11,43 @@ from longpanda.cli.longwatch_insert import SEEDS
 FAMILY_NAMES: Final = (
     "needle, multikey, chain, grounding, count, order, sequence, state, causal, rate, text, visitors, story"
 )
-"""Of `longpanda.longwatch.FAMILIES`, which help is not to wait for."""
+"""A copy of the keys of `longpanda.longwatch.FAMILIES`, whose import would slow down `--help`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda longwatch`, one parser for each step."""
+    """Add the steps of `longpanda longwatch`, each with its options."""
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP", parser_class=type(parser))
-    _add_make(steps.add_parser("make", help="film a suite; run it again to go on", description=_make.__doc__))
-    longwatch_insert.add_arguments(steps.add_parser("insert", help="lay cards over real footage and ask about them"))
+    _add_make(steps.add_parser("make", help="film a suite and write its questions", description=_make.__doc__))
+    longwatch_insert.add_arguments(steps.add_parser("insert", help="make a suite by inserting cards into real footage"))
     checks = steps.add_parser("verify", help="check every file of a suite", description=_verify.__doc__)
-    checks.add_argument("folder", type=Path, help="the suite that make wrote")
+    checks.add_argument("folder", type=Path, metavar="SUITE", help="folder of a suite made by `make`")
     checks.add_argument(
         "--frames",
         action="store_true",
-        help="render every video again, too, and compare the raw frames; takes as long as make",
+        help="also render every video again and compare the raw frames; takes as long as make",
     )
     checks.set_defaults(step_run=_verify)
-    longwatch_run.add_arguments(steps.add_parser("run", help="ask a model every question of a suite"))
-    longwatch_audit.add_arguments(steps.add_parser("audit", help="hold a suite against its controls"))
+    longwatch_run.add_arguments(steps.add_parser("run", help="ask a model, program or server all questions of a suite"))
+    longwatch_audit.add_arguments(steps.add_parser("audit", help="test whether a suite can be guessed"))
     page = steps.add_parser(
-        "report", help="a page of results, or of two compared", description=longwatch_report.run.__doc__
+        "report", help="write a page of one or two files of results", description=longwatch_report.run.__doc__
     )
     longwatch_report.add_arguments(page)
     page.set_defaults(step_run=longwatch_report.run)
     about = longwatch_export.run.__doc__
-    longwatch_export.add_arguments(steps.add_parser("export", help="write a data set for others", description=about))
+    longwatch_export.add_arguments(steps.add_parser("export", help="write a suite as a data set", description=about))
     for step in steps.choices.values():
         step.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> None:
-    """One step."""
+    """Run the chosen step."""
     options.step_run(options)
 
 
 def _add_make(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="the suite's folder: new, empty, or one to go on with")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the suite: new, empty, or one to resume")
     add(
         "--minutes",
         type=float,
@@ -55,18 +55,21 @@ def _add_make(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="lengths of the films in minutes, up to 1440; every script is filmed at each (default: 3 10 30 60 120)",
     )
-    add("--families", nargs="+", default=["all"], metavar="NAME", help=f"what is asked: {FAMILY_NAMES} (default: all)")
-    add("--per-cell", type=int, default=200, metavar="N", help="questions for each family and length (default: 200)")
-    add("--seed", type=int, metavar="N", help=f"which films, {SEEDS} (default: 0; none with --split private)")
+    add("--families", nargs="+", default=["all"], metavar="NAME", help=f"families: {FAMILY_NAMES} (default: all)")
+    add("--per-cell", type=int, default=200, metavar="N", help="questions per family and length (default: 200)")
+    add("--seed", type=int, metavar="N", help=f"seed of the films, {SEEDS} (default: 0; required with --split private)")
     add(
         "--split",
         default="report",
-        help="whose films: dev and report are public, to develop and to report on, private is yours (default: report)",
+        metavar="NAME",
+        help="range of the seeds: dev (public, for development), report (public, for published scores) or private "
+        "(your own) (default: report)",
     )
     add(
         "--level",
         default="steady",
-        help="how long things show at least: steady 16 s, brisk 4 s, flash 1 s (default: steady)",
+        metavar="NAME",
+        help="shortest time that anything is shown: steady 16 s, brisk 4 s, flash 1 s (default: steady)",
     )
     add("--size-px", type=int, default=448, metavar="PX", help="side of the square frames in pixels (default: 448)")
     add("--fps", type=float, default=2.0, metavar="F", help="frames per second of the films (default: 2)")
@@ -76,13 +79,13 @@ def _add_make(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes that film at the same time, each with about 0.3 GB (default: one per core)",
+        help="processes that film in parallel, each using about 0.3 GB (default: one per core)",
     )
     parser.set_defaults(step_run=_make)
 
 
 def _make(options: argparse.Namespace) -> None:
-    """Film every video of a suite and write its questions; run it again to go on after an interruption."""
+    """Film every video of a suite and write its questions. After an interruption, the same command resumes."""
     from longpanda.longwatch.families import FAMILIES
     from longpanda.longwatch.make import make
     from longpanda.longwatch.suite import DEFAULT_MINUTES, SuitePlan
@@ -113,18 +116,18 @@ def _make(options: argparse.Namespace) -> None:
 
 
 def _seed(options: argparse.Namespace) -> int:
-    """The seed; who wants a private suite has to choose one, since everybody knows a default."""
+    """Return the seed. A private suite needs its own, since a default would be public."""
     from longpanda.errors import ConfigError
     from longpanda.longwatch.limits import SCENES_PER_SEED
 
     if options.seed is None and options.split == "private":
-        expected = f"a seed from 0 to {SCENES_PER_SEED - 1} that nobody knows"
+        expected = f"a secret seed from 0 to {SCENES_PER_SEED - 1}"
         raise ConfigError("--split private without --seed", expected, "draw one at random, and keep it to yourself")
     return options.seed or 0
 
 
 def _verify(options: argparse.Namespace) -> None:
-    """Check every file of a suite against its manifest and against its plan, drawn anew."""
+    """Check every file of a suite against its manifest, and against scenes and questions generated from its plan."""
     from longpanda.cli.bars import bar, say
     from longpanda.errors import ConfigError, counted
     from longpanda.longwatch.make import verify
@@ -142,5 +145,5 @@ def _verify(options: argparse.Namespace) -> None:
                 say(f"{name}: {problem}")
     if wrong:
         found = f"{wrong:,} wrong of {counted(count, 'file')}"
-        raise ConfigError(found, "a suite as it was made", "delete what is wrong and run make again")
+        raise ConfigError(found, "a suite as it was made", "delete the wrong files and run make again")
     print(f"{count} files are as they were made")

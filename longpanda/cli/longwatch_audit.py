@@ -1,4 +1,4 @@
-"""`longpanda longwatch audit`: whether a suite can be guessed, and whether it can be answered."""
+"""`longpanda longwatch audit`: test whether a suite can be guessed, and whether it can be answered."""
 
 import argparse
 import sys
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the step."""
+    """Add the options of the step."""
     parser.description = run.__doc__
-    parser.add_argument("folder", type=Path, help="the suite that make wrote")
+    parser.add_argument("folder", type=Path, metavar="SUITE", help="folder of a suite made by `make`")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE.json",
-        help="write the table to a new file as JSON, too (default: print it alone)",
+        help="also write the table to a new JSON file (default: print it only)",
     )
     parser.set_defaults(step_run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Answer a suite from less than its videos, and from all that is on screen, and show what breaks its bounds."""
+    """Answer a suite with controls that see less than the videos and with an oracle; print whose bounds break."""
     import json
     from dataclasses import asdict
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     if options.out is not None:
         write_atomic(options.out, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     if broken := sorted({row.family for row in rows if row.broken}):
-        found = f"broken bounds of {', '.join(broken)}"
+        found = f"families with a broken bound: {', '.join(broken)}"
         raise ConfigError(found, "none", "make more questions with --per-cell, or report a bug")
     unsure = sum(bool(row.unsure) for row in rows)
     unclear = f"; {unsure} with too few questions to tell" if unsure else ""
@@ -50,24 +50,24 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _require_new(path: Path) -> None:
-    """Raises ConfigError where a file is there already, which may be anything, or cannot be written."""
+    """Raises ConfigError if the file exists, since it may be anything, or cannot be written."""
     from longpanda.errors import ConfigError
     from longpanda.files import check_writable
 
     check_writable(path)
     if path.exists():
-        raise ConfigError(f"'{path}' is there already", "a new file", "choose another name, or delete it")
+        raise ConfigError(f"'{path}' exists already", "a new file", "choose another name, or delete it")
 
 
 def _audited(folder: Path) -> "list[Row]":
-    """The rows of the table, with a bar over the videos; what cannot be audited is refused before any word."""
+    """Return the rows of the table, with a bar. A suite that cannot be audited fails before any output."""
     from longpanda.cli.bars import bar
     from longpanda.longwatch.audit import Row, audit
     from longpanda.longwatch.suite import SuitePlan
 
     found, rows = audit(folder), []
     videos = len(SuitePlan.read(folder).entries)
-    print("learning what can be guessed without the videos", file=sys.stderr, flush=True)
+    print("training the controls that do not see the videos", file=sys.stderr, flush=True)
     with bar("reading", videos, "videos") as shown:
         for one in found:
             if isinstance(one, Row):
@@ -78,7 +78,7 @@ def _audited(folder: Path) -> "list[Row]":
 
 
 def _table(rows: "Sequence[Row]") -> Iterator[str]:
-    """One line for each family and length, below a head."""
+    """Yield a header and one line for each family and length."""
     from longpanda.longwatch.audit import BOUNDED, INVARIANCES
 
     names = ["constant", "words", *(control.name for control in BOUNDED), *INVARIANCES, "oracle"]

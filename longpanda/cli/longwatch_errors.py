@@ -1,4 +1,4 @@
-"""What `longpanda longwatch run` says of questions that got no answer, and when it stops asking."""
+"""How `longpanda longwatch run` reports questions without an answer, and when it stops asking."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -13,7 +13,7 @@ __all__ = ["ERRORS_IN_A_ROW", "lines_of", "require_answers"]
 
 
 def lines_of(scores: "Sequence[Score]") -> Iterator[str]:
-    """How many questions have no answer, by kind with the first of each, and how those fared that have one."""
+    """Yield the number of errors, the accuracy of the answered questions, and the first error of each kind."""
     from longpanda.errors import counted
     from longpanda.evaluate import accuracy
     from longpanda.evaluate.summary import kind_shown
@@ -31,10 +31,10 @@ def lines_of(scores: "Sequence[Score]") -> Iterator[str]:
 
 
 def require_answers(scores: "Sequence[Score]", is_asked_again: bool) -> None:
-    """Raises IncompleteError where questions have no answer: the run is done, and its results are not whole."""
+    """Raises IncompleteError if questions have no answer, so that the results of the run are incomplete."""
     from longpanda.errors import IncompleteError, counted
 
     if failed := sum(score.error is not None for score in scores):
         found = f"{failed:,} of {counted(len(scores), 'question')} without an answer"
         again = "run the same command again" + ("" if is_asked_again else " without --no-retry-errors")
-        raise IncompleteError(found, "an answer to each", f"{again}, which asks these alone")
+        raise IncompleteError(found, "an answer to each", f"{again}, which asks only these")

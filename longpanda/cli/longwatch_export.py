@@ -1,20 +1,20 @@
-"""`longpanda longwatch export`: a suite as a data set that others load."""
+"""`longpanda longwatch export`: write a suite as a data set."""
 
 import argparse
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the step."""
-    parser.add_argument("folder", type=Path, help="the suite that make wrote")
+    """Add the options of the step."""
+    parser.add_argument("folder", type=Path, metavar="SUITE", help="folder of a suite made by `make`")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the data set's folder: new, empty, or one to go on with"
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the data set: new, empty, or one to resume"
     )
     parser.set_defaults(step_run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write a suite as a data set: Parquet, videos, a card and tasks for lmms-eval; run it again to go on."""
+    """Write a suite as a data set: Parquet, videos, a data card and tasks for lmms-eval. Run again to resume."""
     from longpanda.cli.bars import bar
     from longpanda.errors import counted
     from longpanda.longwatch.export import CARD, TABLE, TASKS, export
@@ -26,6 +26,6 @@ def run(options: argparse.Namespace) -> None:
         for _ in made:
             shown.update()
     if plan.split == "private":
-        print("note: this suite is private, and what was written holds its answers")
+        print("note: this suite is private, and the data set contains its answers")
     print(f"{counted(total, 'video')} with questions in {options.out}: {TABLE}, {CARD}")
     print(f"lmms-eval: --include_path {options.out / TASKS} --tasks longwatch")

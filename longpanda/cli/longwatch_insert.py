@@ -1,28 +1,28 @@
-"""`longpanda longwatch insert`: cards and questions on footage of one's own."""
+"""`longpanda longwatch insert`: make a suite from real footage by inserting cards."""
 
 import argparse
 from pathlib import Path
 from typing import Final
 
 FOOTAGE_FAMILY_NAMES: Final = "needle, order, multikey, chain, sequence, grounding"
-"""Of `longpanda.longwatch.deck.FOOTAGE_FAMILIES`, which help is not to wait for."""
+"""A copy of `longpanda.longwatch.deck.FOOTAGE_FAMILIES`, whose import would slow down `--help`."""
 SEEDS: Final = "0 to 1048575"
-"""Of `longpanda.longwatch.limits.SCENES_PER_SEED`, likewise."""
+"""From `longpanda.longwatch.limits.SCENES_PER_SEED`, for the same reason."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the step."""
+    """Add the options of the step."""
     parser.description = insert.__doc__
     add = parser.add_argument
-    add("videos", nargs="+", type=Path, metavar="VIDEO", help="real footage, each once; it is read and not changed")
-    add("--out", type=Path, required=True, metavar="DIR", help="the suite's folder: new, empty, or one to go on with")
+    add("videos", nargs="+", type=Path, metavar="VIDEO", help="your videos, each once; they are read and not changed")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the suite: new, empty, or one to resume")
     add(
         "--minutes",
         type=float,
         nargs="+",
         default=[],
         metavar="M",
-        help="take each video from its start to each of these lengths in minutes (default: all of it, once)",
+        help="cut each video, from its start, to each of these lengths in minutes (default: all of it, once)",
     )
     add(
         "--depths",
@@ -30,29 +30,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="SHARE",
-        help="where the needles start, as shares of the video, 0 to 1 (default: spread evenly)",
+        help="where needles start, as fractions of the video, 0 to 1 (default: spread evenly)",
     )
     add(
         "--families",
         nargs="+",
         default=["all"],
         metavar="NAME",
-        help=f"what is asked: {FOOTAGE_FAMILY_NAMES} (default: all)",
+        help=f"question families: {FOOTAGE_FAMILY_NAMES} (default: all)",
     )
-    add("--seed", type=int, default=0, metavar="N", help=f"which cards, {SEEDS} (default: 0)")
+    add("--seed", type=int, default=0, metavar="N", help=f"seed of the cards, {SEEDS} (default: 0)")
     add(
         "--level",
         default="steady",
-        help="how long cards show at least: steady 16 s, brisk 4 s, flash 1 s (default: steady)",
+        metavar="NAME",
+        help="shortest time that a card is shown: steady 16 s, brisk 4 s, flash 1 s (default: steady)",
     )
     add("--height-px", type=int, metavar="PX", help="scale frames down to at most this height (default: their own)")
-    add("--fps", type=float, default=2.0, metavar="F", help="frames per second that are written (default: 2)")
+    add("--fps", type=float, default=2.0, metavar="F", help="frames per second of the films (default: 2)")
     add("--crf", type=int, default=28, metavar="Q", help="H.264 quality, 0 to 51, lower is better (default: 28)")
     parser.set_defaults(step_run=insert)
 
 
 def insert(options: argparse.Namespace) -> None:
-    """Lay cards over real footage and write a suite about them; run it again to go on after an interruption."""
+    """Insert cards into real footage and write questions about them. After an interruption, run again to resume."""
     from longpanda.cli.bars import bar
     from longpanda.errors import counted
     from longpanda.longwatch.deck import FOOTAGE_FAMILIES

@@ -1,36 +1,36 @@
-"""`longpanda longwatch report`: files of results to a page, Markdown and a picture."""
+"""`longpanda longwatch report`: write files of results as an HTML page, Markdown or a picture."""
 
 import argparse
 from pathlib import Path
 from typing import Final
 
 _PRINTED: Final = ("lengths", "paired", "rotations", "letters", "answered", "errors")
-"""Sections of the page that are printed, too."""
+"""Sections of the page that are also printed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the step."""
+    """Add the options of the step."""
     add = parser.add_argument
-    add("results", type=Path, nargs="+", metavar="RESULTS", help="what run wrote, .jsonl; two files are compared")
+    add("results", type=Path, nargs="+", metavar="RESULTS", help=".jsonl file written by `run`; two files are compared")
     add(
         "--suite",
         type=Path,
         metavar="DIR",
-        help="the suite's folder, or the file of your own questions, for pictures of failures, what is not asked and "
-        "the plan (default: without)",
+        help="the suite, or the file of your own questions; adds frames of failures, unasked questions and the plan "
+        "to the page (default: none)",
     )
-    add("--out", type=Path, metavar="FILE.html", help="the page (default: beside the first results, under their name)")
-    add("--markdown", type=Path, metavar="FILE.md", help="write the page as Markdown, too (default: no)")
+    add("--out", type=Path, metavar="FILE.html", help="the page (default: next to the first results, under their name)")
+    add("--markdown", type=Path, metavar="FILE.md", help="also write the page as Markdown (default: no)")
     add(
         "--png",
         type=Path,
         metavar="FILE.png",
-        help="draw scores by family and length, too (default: no); needs longpanda[plots]",
+        help="also draw scores by family and length (default: no); needs longpanda[plots]",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write one self-contained page of results and print its main tables; two results are compared on the same page."""
+    """Write results as one self-contained page and print its main tables. Two files are compared on the same page."""
     from longpanda.evaluate.report import markdown, markdown_table, page, warnings_of
     from longpanda.files import check_writable, write_atomic
     from longpanda.harness.questions import questions_in
@@ -63,12 +63,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _beside(results: list[Path]) -> Path:
-    """The page's name where none is given; that of two results leaves each one's own page alone."""
+    """Return the default name of the page. A comparison does not overwrite the pages of its two files."""
     return results[0].with_name("-vs-".join(path.stem for path in results) + ".html")
 
 
 def _refuse_to_destroy(written: list[Path], results: list[Path], questions: Path | None) -> None:
-    """Raises ConfigError where a file to be written is one of those that are read, or of a suite, or is named twice."""
+    """Raises ConfigError for an output that is also an input, a file of a suite, or named twice."""
     from longpanda.errors import ConfigError
     from longpanda.longwatch.folder import is_of_suite
 
@@ -77,5 +77,5 @@ def _refuse_to_destroy(written: list[Path], results: list[Path], questions: Path
     for path in written:
         resolved = path.resolve()
         if what := taken.get(resolved) or ("a file of a suite" if is_of_suite(resolved) else ""):
-            raise ConfigError(f"'{path}' is {what}", "a file of its own for all that is written", "choose another name")
-        taken[resolved] = "to be written already"
+            raise ConfigError(f"'{path}' is {what}", "a separate file for each output", "choose another name")
+        taken[resolved] = "named for another output already"

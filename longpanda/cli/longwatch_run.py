@@ -1,4 +1,4 @@
-"""Ask any system the questions of a suite, and keep its answers."""
+"""`longpanda longwatch run`: ask any system the questions of a suite and store its answers."""
 
 import argparse
 import shlex
@@ -20,59 +20,61 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda longwatch run`."""
+    """Add the options of `longpanda longwatch run`."""
     parser.description = _run.__doc__
     add = parser.add_argument
-    about = "the suite that make or insert wrote, or a .jsonl of your own questions (docs/longwatch.md)"
+    about = "folder of a suite made by `make` or `insert`, or a .jsonl file of your own questions (docs/longwatch.md)"
     add("folder", type=Path, metavar="SUITE", help=about)
-    add("--out", type=Path, required=True, metavar="FILE.jsonl", help="the results: a new file, or one to go on with")
+    add("--out", type=Path, required=True, metavar="FILE.jsonl", help="file of results: a new one, or one to resume")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--model", metavar="NAME", help="ask a bundled model, a model folder or a hub id")
     who.add_argument(
         "--command",
         metavar="'WORDS'",
-        help="ask a program: it reads a question and writes an answer, each one line of JSON (docs/longwatch.md)",
+        help="ask a program that reads questions and writes answers, each one line of JSON (docs/longwatch.md)",
     )
     who.add_argument(
-        "--endpoint", metavar="URL", help="ask an OpenAI-compatible server, up to and without /chat/completions"
+        "--endpoint", metavar="URL", help="ask an OpenAI-compatible server; the URL without /chat/completions"
     )
-    who.add_argument("--oracle", action="store_true", help="ask the classical reader of pixels, which needs no model")
+    who.add_argument("--oracle", action="store_true", help="ask the oracle, which reads the pixels without a model")
     add_machine(parser)
     add(
-        "--choices", action="store_true", help="give every question lettered options, and ask it in all their rotations"
+        "--choices",
+        action="store_true",
+        help="add lettered options to each question, and ask it once per rotation of them",
     )
     add_endpoint_options(parser)
     add(
         "--answer-tokens",
         type=int,
         metavar="N",
-        help="the longest answer, thinking and all, for --model and --endpoint; one that is cut off is an error "
-        "(default: 64)",
+        help="limit on an answer in tokens, with thinking, for --model and --endpoint; an answer that is cut off is an "
+        "error (default: 64)",
     )
     add(
         "--frames",
         type=int,
         metavar="N",
-        help="frames of each video to look at, spread evenly, for --model and --endpoint "
-        f"(default: as the model samples; {ENDPOINT_FRAMES} for --endpoint)",
+        help="frames per video, spread evenly, for --model and --endpoint "
+        f"(default: the model's own sampling; {ENDPOINT_FRAMES} for --endpoint)",
     )
     add(
         "--retry-errors",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="ask again what ended in an error in an earlier run, or leave it (default: ask again)",
+        help="ask questions again that ended in an error, or not (default: ask again)",
     )
     add(
         "--unverified",
         action="store_true",
-        help="ask about films that are not held against the hashes of when they were made; results say so",
+        help="do not check the films against the hashes of the suite; the results say so",
     )
-    add("--workers", type=int, default=1, metavar="N", help="videos asked about at the same time (default: 1)")
+    add("--workers", type=int, default=1, metavar="N", help="videos asked about in parallel (default: 1)")
     parser.set_defaults(step_run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    """Ask every question of a suite, or your own; run again, only what has no answer is asked."""
+    """Ask every question of a suite or of your own. Run again to ask only those without an answer."""
     from longpanda.evaluate import read_records
     from longpanda.harness.questions import questions_in
     from longpanda.harness.run import Asking, Run
@@ -94,12 +96,12 @@ def _run(options: argparse.Namespace) -> None:
     with Asking(run, answerers) as asking:
         _ask_missing(asking)
     scored = read_records(options.out)[1]
-    _tell(options, run.samples, scored)
+    _print_summary(options, run.samples, scored)
     longwatch_errors.require_answers(scored, options.retry_errors)
 
 
 def _check_videos(run: "Run") -> None:
-    """Raises ConfigError where a film of a suite has changed since it was made; with a bar."""
+    """Check the films of a suite, with a bar. Raises ConfigError if one has changed since it was made."""
     if not (total := run.questions.video_count):
         return
     with bar("checking", total, "films") as shown:
@@ -108,7 +110,7 @@ def _check_videos(run: "Run") -> None:
 
 
 def _ask_missing(asking: "Asking") -> None:
-    """Ask what has no answer yet, with a bar; Ctrl-C and the like keep every answer that is there."""
+    """Ask the questions without an answer, with a bar. A signal such as Ctrl-C loses no finished answer."""
     total = len(asking.run.samples)
     shown = bar("asking", total, "questions", done=total - len(asking.missing))
     with shown, held() as stop, closing(asking.scores(stop.event)) as scores:
@@ -117,8 +119,8 @@ def _ask_missing(asking: "Asking") -> None:
     stop.leave()
 
 
-def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
-    """What every family scored, what went wrong, and what to do next."""
+def _print_summary(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Score]") -> None:
+    """Print the score of every family, the errors, and the next command."""
     for family in dict.fromkeys(sample.family for sample in samples):
         own = [score for score in scored if score.sample.family == family]
         print(f"{family:10} {_summary(own, options.choices)}")
@@ -128,18 +130,18 @@ def _tell(options: argparse.Namespace, samples: "list[Sample]", scored: "list[Sc
     if read or written:
         print(f"tokens: {read:,} read, {written:,} written")
     if options.unverified:
-        print("the films were not held against the hashes of when they were made")
+        print("the films were not checked against the hashes of the suite")
     next_step = ["longpanda", "longwatch", "report", str(options.out), "--suite", str(options.folder)]
     print(f"next: {shlex.join(next_step)}")
 
 
 def _total(scored: "list[Score]", name: str) -> int:
-    """What all answers and errors that tell it cost together."""
+    """Return the sum over all replies that report the count."""
     return sum(getattr(score.reply, name) or 0 for score in scored)
 
 
 def _summary(scores: "list[Score]", choices: bool) -> str:
-    """What one family scored; with options, first what was right in all rotations of them."""
+    """Return the score of one family; with choices, the circular score (right in all rotations) comes first."""
     from longpanda.errors import counted
     from longpanda.evaluate import accuracy
     from longpanda.evaluate.circular import by_question

@@ -1,4 +1,4 @@
-"""`longpanda VERB ...`: parse, run, and turn a user's mistake into one line and exit code 2."""
+"""`longpanda VERB ...`: parse the arguments, run the verb, and turn a user error into one line and exit code 2."""
 
 import argparse
 import os
@@ -10,15 +10,15 @@ from itertools import pairwise, takewhile
 from typing import Any, NoReturn
 
 from longpanda import __version__
-from longpanda.cli import ask, chat, demo, ending, index, info, longwatch, probe, signals, streams, train
+from longpanda.cli import ask, chat, data, demo, ending, index, info, longwatch, probe, signals, streams, train
 from longpanda.cli.examples import examples
 from longpanda.cli.recipes import listed_in_help
 from longpanda.cli.shell_completion import SHELLS, PrintCompletion, parsers
 from longpanda.errors import ConfigError, nearest
 
 ABOUT = (
-    "Train models that answer questions about long video, ask them, and measure any. The bundled ones know generated "
-    "scenes alone."
+    "Train models that answer questions about long video, ask them, and evaluate any system. The bundled models only "
+    "know generated scenes."
 )
 VERBS = {
     "ask": ask,
@@ -26,6 +26,7 @@ VERBS = {
     "chat": chat,
     "demo": demo,
     "train": train,
+    "data": data,
     "info": info,
     "probe": probe,
     "longwatch": longwatch,
@@ -33,7 +34,7 @@ VERBS = {
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Wraps what is said, and leaves indented lines, such as commands, as they are."""
+    """Wraps text, but not indented lines such as commands."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines = [line if line.startswith(" ") else textwrap.fill(line, width) for line in text.splitlines()]
@@ -41,13 +42,13 @@ class _Formatter(argparse.HelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with the house's one-line errors, which name the nearest option, and with examples below its help."""
+    """argparse with one-line errors that name the nearest option, and with examples below its help."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"formatter_class": _Formatter, **settings})
 
     def format_help(self) -> str:
-        """With what takes a moment to be found out, which no other command is to wait for."""
+        """Add the parts that take time to compute, so that only `--help` waits for them."""
         words = self.prog.removeprefix("longpanda").strip()
         parts = [listed_in_help()] if words == "train" else []
         if not words:
@@ -59,9 +60,9 @@ class _Parser(argparse.ArgumentParser):
         self._refuse(message, f"try '{self.prog} --help'")
 
     def parse_known_args(self, *arguments: Any, **options: Any) -> Any:  # typeshed has it overloaded
-        """As argparse's, but an unknown option is refused; an unknown word is not."""
+        """Parse as argparse does, but refuse unknown options. Unknown words are returned."""
         found, rest = super().parse_known_args(*arguments, **options)
-        rest = [word for word in rest if word != "--"]  # which argparse leaves where no option is to follow
+        rest = [word for word in rest if word != "--"]  # argparse leaves it in
         for word in rest:
             if word.startswith("-"):
                 name = word.partition("=")[0]
@@ -72,19 +73,19 @@ class _Parser(argparse.ArgumentParser):
         return found, rest
 
     def _shown_options(self) -> list[str]:
-        """In their long form, without dashes."""
+        """Return the long options without dashes."""
         shown = (action for action in self._actions if action.help != argparse.SUPPRESS)
         return [name[2:] for action in shown for name in action.option_strings if name.startswith("--")]
 
     def _refuse(self, message: str, remedy: str) -> NoReturn:
         streams.complain(f"{message}; {remedy}")
-        raise SystemExit(ending.Code.REFUSED)
+        raise SystemExit(ending.Code.USER_ERROR)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all verbs; imports nothing heavy."""
+    """Make the parser of all verbs. Imports nothing heavy."""
     root = _Parser(prog="longpanda", description=ABOUT)
-    about = f"print what makes a shell complete our words ({', '.join(SHELLS)}), and end"
+    about = f"print a completion script for a shell ({', '.join(SHELLS)}) and exit"
     root.add_argument("--print-completion", metavar="SHELL", action=PrintCompletion, help=about)
     root.add_argument("--version", action="version", version=f"longpanda {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -98,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code. Without `argv` this is the program itself, not a call of it."""
+    """Run one command and return the exit code. Without `argv`, this is the program itself, not a call from Python."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if argv is None:
@@ -106,48 +107,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         signals.catch()
         streams.require_output()
         _run(arguments)
-        sys.stdout.flush()  # here, and not when Python exits, what cannot be written can be told
+        sys.stdout.flush()  # a failure can be reported here, but not when Python exits
     except SystemExit as ended:
         if isinstance(ended, signals.Stopped):
             return ending.stopped(ended)
-        if (error := streams.output_error()) is not None:  # of --help
+        if (error := streams.output_error()) is not None:  # while printing --help
             return ending.failed(error)
         raise
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in arguments and isinstance(error, Exception):
             raise
         return ending.failed(error)
-    return ending.Code.WELL
+    return ending.Code.SUCCESS
 
 
 def _run(arguments: list[str]) -> None:
-    """Parse, and do what the verb does."""
+    """Parse the arguments and run the verb."""
     pairs = pairwise(["", *arguments])
     words = [word for before, word in pairs if not word.startswith("-") and before != "--print-completion"]
-    _refuse_early(arguments)
+    _require_verb_first(arguments)
     if words and words[0] not in VERBS:
         streams.complain(f"no verb '{words[0]}'; {nearest(words[0], VERBS)}")
-        raise SystemExit(ending.Code.REFUSED)
-    _refuse_dashes(arguments)
+        raise SystemExit(ending.Code.USER_ERROR)
+    _require_no_dashed_files(arguments)
     options = _parsed(arguments)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     VERBS[options.verb].run(options)
 
 
-def _refuse_early(arguments: list[str]) -> None:
-    """Raises ConfigError for a verb's option that stands before the verb, or before what stands in its place."""
+def _require_verb_first(arguments: list[str]) -> None:
+    """Raises ConfigError for an option of a verb that comes before the verb."""
     own, *others = ({name for action in one._actions for name in action.option_strings} for one in parsers(parser()))
     for word in takewhile(lambda one: one.startswith("-"), arguments):
         name = word.partition("=")[0]
         if name not in own and any(name in known for known in others):
             verb = next((word for word in arguments if word in VERBS), "VERB")
             found = f"the option '{name}' before the verb"
-            raise ConfigError(found, "it behind the verb", f"write 'longpanda {verb} ... {name}'")
+            raise ConfigError(found, "it after the verb", f"write 'longpanda {verb} ... {name}'")
 
 
-def _refuse_dashes(arguments: list[str]) -> None:
-    """Raises ConfigError for a file whose name would be taken for an option; behind `--` nothing is."""
+def _require_no_dashed_files(arguments: list[str]) -> None:
+    """Raises ConfigError for a file whose name would be parsed as an option. Words after `--` never are."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     known = {name for one in parsers(parser()) for action in one._actions for name in action.option_strings}
     for word in arguments[:end]:
@@ -157,7 +158,7 @@ def _refuse_dashes(arguments: list[str]) -> None:
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
-    """The options; `train` takes its FIELD=VALUE words anywhere, where argparse would want them before every option."""
+    """Parse the options. `train` takes FIELD=VALUE words anywhere; argparse alone wants them before every option."""
     options, rest = parser().parse_known_args(arguments)
     if rest and (options.verb != "train" or any("=" not in word for word in rest)):
         root = parser()

@@ -1,4 +1,4 @@
-"""Show what a video file holds; its packets are read, and only its first picture is decoded."""
+"""Print what a video file contains. Reads all packets, but decodes only the first picture."""
 
 import argparse
 import dataclasses
@@ -7,17 +7,17 @@ from typing import Any
 from longpanda.cli.streams import print_json
 
 _ONLY_IN_JSON = ("clock_jumps", "wrong_times", "longest_still")
-"""The notice says these in words."""
+"""The notice has these in words."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda probe`."""
+    """Add the options of `longpanda probe`."""
     parser.add_argument("video", help="a video file")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, in one line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on one line")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Probe and print."""
+    """Probe the file and print the result."""
     from longpanda.video import VideoInfo, probe
 
     info: VideoInfo = probe(options.video)

@@ -1,4 +1,4 @@
-"""What `longpanda train` can be told: the recipes that ship with the package, and the fields of one."""
+"""Lists for the help of `longpanda train`: the shipped recipes, and the fields of a recipe."""
 
 import argparse
 import dataclasses
@@ -20,10 +20,10 @@ class Field(NamedTuple):
     """A field of a recipe.
 
     Args:
-        path: as an override names it; N is a number of a stage, M of one of its objectives, from 0.
-        kind: its type.
-        default: its value where a recipe has none; None for one that every recipe must have.
-        about: what it means.
+        path: path in an override; N stands for the number of a stage, M for that of an objective, both from 0.
+        kind: type.
+        default: default value; None for a required field.
+        about: meaning.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Field(NamedTuple):
 
 
 def recipes() -> dict[str, str]:
-    """The shipped recipes: name, and the first sentence of the comment that it opens with, below its commands."""
+    """Return the shipped recipes by name, each with the first sentence of its opening comment, after the commands."""
     from longpanda.train.recipe import RECIPES
 
     found = {}
@@ -46,7 +46,7 @@ def recipes() -> dict[str, str]:
 
 
 def fields() -> list[Field]:
-    """All fields of a recipe, its model, its stages and all kinds of what they choose, in the order of declaration."""
+    """Return all fields of a recipe, its model, stages, kinds of data and objectives, in the order of declaration."""
     from longpanda.train.recipe import Recipe
 
     return list(_fields_of(Recipe, ""))
@@ -72,7 +72,7 @@ def _fields_of(kind: Any, prefix: str) -> Iterator[Field]:
 
 
 def _choice_of(annotated: Any) -> "Choice | None":
-    """What may be chosen where a field, or each of a list, is one of several kinds."""
+    """Return the kinds of a field, or of the items of a list, that is one of several kinds."""
     from longpanda.train.parsing import Choice
 
     for one in (annotated, *typing.get_args(annotated)):
@@ -82,7 +82,7 @@ def _choice_of(annotated: Any) -> "Choice | None":
 
 
 def _fields_of_choice(field: Any, choice: "Choice", prefix: str, about: str) -> Iterator[Field]:
-    """The kinds, and the fields of each; what all kinds have is listed once."""
+    """Yield the kinds and the fields of each. Fields that all kinds share are listed once."""
     path, known = prefix + field.name, ", ".join(choice.kinds)
     is_list = isinstance(field.default, tuple)
     summaries = " ".join(f"{kind}: {_summary(made)}" for kind, made in choice.kinds.items())
@@ -107,14 +107,14 @@ def _named(kind: Any) -> str:
 
 
 def _default(field: "dataclasses.Field[Any]") -> str | None:
-    """As it would be written."""
+    """Return the default as it would be written in a recipe."""
     if field.default is not dataclasses.MISSING:
         return repr(field.default)
     return None if field.default_factory is dataclasses.MISSING else repr(field.default_factory())
 
 
 def _meanings(kind: Any) -> dict[str, str]:
-    """What a docstring says of each argument."""
+    """Return the description of each argument in a docstring."""
     listed = (inspect.getdoc(kind) or "").partition("Args:\n")[2].partition("\n\n")[0]
     paragraphs = re.split(r"\n    (?=\w+: )", "\n" + listed)
     named = (" ".join(paragraph.split()).partition(": ") for paragraph in paragraphs if paragraph.strip())
@@ -122,19 +122,19 @@ def _meanings(kind: Any) -> dict[str, str]:
 
 
 def listed_in_help() -> str:
-    """The recipes, and the names of all fields."""
-    lines = ["recipes that ship with the package:"]
+    """Return the text of the shipped recipes and the names of all fields."""
+    lines = ["shipped recipes:"]
     lines += [_indented(f"{name:14}", about) for name, about in recipes().items()]
     names = ", ".join(field.path for field in fields())
-    lines += ["", "fields of a recipe (what they mean: longpanda train --fields):", _indented("", names)]
+    lines += ["", "fields of a recipe (described by longpanda train --fields):", _indented("", names)]
     return "\n".join(lines)
 
 
 def listed_in_full() -> str:
-    """Every field with its type, default and meaning."""
+    """Return the text of every field with its type, default and meaning."""
     lines = []
     for field in fields():
-        default = "must be given" if field.default is None else f"default {field.default}"
+        default = "required" if field.default is None else f"default {field.default}"
         lines += [f"{field.path} ({field.kind}; {default})", _indented("", field.about)]
     return "\n".join(lines)
 
@@ -145,12 +145,12 @@ def _indented(name: str, text: str) -> str:
 
 
 class ShowFields(argparse.Action):
-    """`--fields`: print them, and end, as `--help` does."""
+    """`--fields`: print the fields and exit, as `--help` does."""
 
     def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        """Called where the option stands."""
+        """Print and exit, when argparse meets the option."""
         print(listed_in_full())
         parser.exit()

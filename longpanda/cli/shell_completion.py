@@ -1,6 +1,6 @@
-"""`longpanda --print-completion SHELL`: what makes a shell complete our words.
+"""`longpanda --print-completion SHELL`: completion scripts.
 
-shtab writes it once, from the same parser. (argcomplete would start Python at every press of the tab key.)
+shtab writes a static script from the parser. argcomplete would start Python at every press of the tab key.
 """
 
 import argparse
@@ -10,14 +10,14 @@ from typing import Any, Final
 
 SHELLS: Final = ("bash", "zsh", "tcsh", "fish")
 FILES: Final = ("video", "videos", "results", "folder", "recipe", "model")
-"""Arguments that are names of files or folders, beside those whose type says so."""
+"""Arguments that are files or folders but whose type is not Path."""
 
 
 class PrintCompletion(argparse.Action):
-    """Prints, and ends, as `--help` does."""
+    """`--print-completion`: print the script and exit, as `--help` does."""
 
     def __call__(self, parser: argparse.ArgumentParser, _options: Any, shell: Any, _word: str | None = None) -> None:
-        """Called where the option stands."""
+        """Print and exit, when argparse meets the option."""
         if shell not in SHELLS:
             parser.error(f"no completion for '{shell}'; expected one of {', '.join(SHELLS)}")
         import shtab
@@ -31,7 +31,7 @@ class PrintCompletion(argparse.Action):
 
 
 def parsers(root: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """A parser, and those of all verbs and steps below it."""
+    """Yield a parser and those of all verbs and steps below it."""
     yield root
     for action in root._actions:
         if isinstance(action, argparse._SubParsersAction):

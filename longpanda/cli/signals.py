@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: all end the program in the same way, at once or after what is being written."""
+"""Ctrl-C, SIGTERM and SIGHUP end the program in the same way, at once or after the current write."""
 
 import os
 import signal
@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 FATAL: Final = 128
-"""The exit code of a program that a signal ended is this and the signal's number, as shells have it."""
-POLITE: Final = (signal.SIGTERM, signal.SIGHUP)
-"""What asks to end, beside Ctrl-C, which is SIGINT: system managers do, and a terminal that is closed."""
+"""Added to a signal's number this is the exit code of a program that the signal ended, as in shells."""
+END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the program besides SIGINT (Ctrl-C): of system managers, and of a closed terminal."""
 
 
 class Stopped(SystemExit):
-    """A signal asked to end. Unlike KeyboardInterrupt it is silent in worker processes, which have inherited it."""
+    """A signal asked the program to end. Unlike KeyboardInterrupt, it prints nothing in worker processes."""
 
 
 def catch() -> None:
-    """Let signals leave through every block that tidies up, unless somebody chose to ignore them, as nohup does."""
-    for number in POLITE:
+    """Turn signals into `Stopped`, so that clean-up blocks run, unless they are ignored, as by nohup."""
+    for number in END_SIGNALS:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _leave)
 
@@ -31,18 +31,18 @@ def _leave(number: int, _frame: object) -> None:
 
 @dataclass
 class Stop:
-    """Whether a signal has asked to end, since `held` began.
+    """Whether a signal has arrived since `held` began.
 
     Args:
-        event: is set when one does.
-        number: the signal's, then; SIGTERM where another process has heard it and told this one.
+        event: set when a signal arrives.
+        number: number of the signal; SIGTERM if another process got it and told this one.
     """
 
     event: threading.Event = field(default_factory=threading.Event)
     number: int = signal.SIGTERM
 
     def leave(self) -> None:
-        """End as the signal would have, if there was one. Raises KeyboardInterrupt or Stopped."""
+        """End the program as the signal would have, if one arrived. Raises KeyboardInterrupt or Stopped."""
         if not self.event.is_set():
             return
         if self.number == signal.SIGINT:
@@ -52,16 +52,16 @@ class Stop:
 
 @contextmanager
 def held() -> Iterator[Stop]:
-    """Until the block ends, the first signal sets a flag and interrupts nothing; the second one interrupts as ever.
+    """Within the block, the first signal only sets a flag; a second one interrupts as usual.
 
-    `torchrun` passes on to its processes what a terminal has sent them already, and kills those that do not end: with
-    several processes, later signals are taken for such echoes.
+    `torchrun` sends its processes again the signals that the terminal has already sent them, and kills processes that
+    do not end. With several processes, later signals are therefore ignored as such repetitions.
     """
     stop, before = Stop(), {}
-    if threading.current_thread() is threading.main_thread():  # signals are the main thread's
-        for number in (signal.SIGINT, *POLITE):
+    if threading.current_thread() is threading.main_thread():  # only the main thread may set handlers
+        for number in (signal.SIGINT, *END_SIGNALS):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, _Asked(stop))
+                before[number] = signal.signal(number, _FirstSignal(stop))
     try:
         yield stop
     finally:
@@ -69,14 +69,14 @@ def held() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-class _Asked:
-    """Notes the first signal."""
+class _FirstSignal:
+    """Signal handler that records the first signal."""
 
     def __init__(self, stop: Stop) -> None:
         self._stop, self._process = stop, os.getpid()
 
     def __call__(self, number: int, _frame: Any) -> None:
-        if os.getpid() != self._process:  # a worker has inherited this; who started it says when it ends
+        if os.getpid() != self._process:  # a worker has inherited this handler; its parent decides when it ends
             return
         if not self._stop.event.is_set():
             self._stop.number = number

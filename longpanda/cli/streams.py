@@ -1,4 +1,4 @@
-"""The standard streams, in whatever state the program is given them: closed, full, or with nobody at the other end."""
+"""The standard streams in any state: closed, full, or with a reader that has gone away."""
 
 import errno
 import io
@@ -12,67 +12,68 @@ from typing import Any, Final, TypeVar
 from longpanda.errors import ConfigError
 
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""A disk, a quota, or the largest file that this process may write, is full."""
+"""The disk or a quota is full, or a file has reached the size limit of this process."""
 Stream = TypeVar("Stream", bound=io.TextIOWrapper)
 
 
 def prepare() -> None:
-    """Make the standard streams safe to use: once, for the program, before it opens a file.
+    """Make the standard streams safe to use. Call it once, before the program opens a file.
 
-    The number of a closed one is taken, or the next file that is opened would get it, and what a library prints would
-    go into that file. Names of files need not be text: they are printed as the bytes that they are where that can be.
+    The file descriptor of a closed stream is taken. Otherwise the next file that is opened would get it, and output of
+    a library would go into that file. File names that are not text are printed as their bytes where possible.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # open() gives the lowest number that is free
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # open() returns the lowest free descriptor
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors=_no_text(sys.stdin))
+        sys.stdin.reconfigure(errors=_error_handler(sys.stdin))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = _of(_Needed, sys.stdout, _no_text(sys.stdout))
-    if sys.stderr is None:  # Python's print would take standard output in its place
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the program ends
+        sys.stdout = _rewrapped(_CheckedOutput, sys.stdout, _error_handler(sys.stdout))
+    if sys.stderr is None:  # print(file=None) would write to standard output
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - open until the program ends
     elif isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _of(_Unfailing, sys.stderr, "backslashreplace")
+        sys.stderr = _rewrapped(_LenientErrors, sys.stderr, "backslashreplace")
 
 
-def _no_text(stream: io.TextIOWrapper) -> str:
-    """What becomes of bytes that are no text: they stay as they are where the encoding lets them."""
+def _error_handler(stream: io.TextIOWrapper) -> str:
+    """Return the error handler for bytes that are not text; UTF-8 can keep them unchanged."""
     return "surrogateescape" if stream.encoding.lower().replace("-", "") == "utf8" else "backslashreplace"
 
 
-def _of(kind: type[Stream], stream: io.TextIOWrapper, errors: str) -> Stream:
-    """A stream of another kind in place of one; Python itself keeps the first, and with it what both write to."""
+def _rewrapped(kind: type[Stream], stream: io.TextIOWrapper, errors: str) -> Stream:
+    """Return a stream of another class over the same buffer. Python keeps the original stream open, too."""
     return kind(stream.buffer, stream.encoding, errors, None, stream.line_buffering, stream.write_through)
 
 
 def require_output() -> None:
-    """Refuse to work for nobody. Raises ConfigError where standard output is closed, as by `>&-`."""
+    """Raises ConfigError if standard output is closed, as by `>&-`, since nobody would see the result."""
     if sys.stdout is None:
         found, remedy = "standard output is closed", "redirect it, for example with > /dev/null"
-        raise ConfigError(found, "somewhere to print to", remedy)
+        raise ConfigError(found, "an open one", remedy)
 
 
 def require_input() -> None:
-    """Raises ConfigError where standard input is closed, as by `<&-`."""
+    """Raises ConfigError if standard input is closed, as by `<&-`."""
     if sys.stdin is None:
-        raise ConfigError("standard input is closed", "questions, typed or from a pipe", "give it a file or a terminal")
+        remedy = "redirect it from a file or a pipe"
+        raise ConfigError("standard input is closed", "questions, typed or from a pipe", remedy)
 
 
 def complain(text: str) -> None:
-    """Say on standard error, in one line and in the first of several processes, what is wrong."""
+    """Print one line on standard error, on rank 0 only."""
     if os.environ.get("RANK", "0") == "0":
         print("longpanda: " + " ".join(text.splitlines()), file=sys.stderr)
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """One object in one line, now: what `--json` prints, of every verb."""
+    """Print one object on one line, unbuffered: the output of `--json` of every verb."""
     print(json.dumps(values), flush=True)
 
 
 def output_error() -> OSError | None:
-    """Write what is still to be printed; what the system said where that failed. Nothing is printed after that."""
+    """Flush standard output; return the error if that fails, after which nothing is printed any more."""
     error: OSError | None = getattr(sys.stdout, "error", None)
     try:
         if sys.stdout is not None and error is None:
@@ -85,13 +86,13 @@ def output_error() -> OSError | None:
 
 
 def abandon_output() -> None:
-    """Let what could not be printed go: else Python tries again when it ends, and complains in its own words."""
-    with suppress(OSError, ValueError):  # streams without a number have nothing left to write
+    """Discard unprinted output. Otherwise Python would try again at exit and print its own error."""
+    with suppress(OSError, ValueError):  # a stream without a descriptor has nothing left to write
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Needed(io.TextIOWrapper):
-    """Standard output: remembers that it could not be written, whoever looks away, as argparse does for --help."""
+class _CheckedOutput(io.TextIOWrapper):
+    """Standard output that remembers a failed write, even if the caller ignores it, as argparse does for --help."""
 
     error: OSError | None = None
 
@@ -112,8 +113,8 @@ class _Needed(io.TextIOWrapper):
             raise
 
 
-class _Unfailing(io.TextIOWrapper):
-    """Standard error: where nobody can be told, work goes on; progress and notes are not worth a failure."""
+class _LenientErrors(io.TextIOWrapper):
+    """Standard error that ignores failed writes: progress and notes are not worth a failure."""
 
     def write(self, text: str) -> int:
         """As a file's."""

@@ -1,4 +1,4 @@
-"""Which system the options of `longpanda longwatch run` name."""
+"""The system chosen by the options of `longpanda longwatch run`."""
 
 import argparse
 import shlex
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def system_of(options: argparse.Namespace) -> "System":
-    """Who is asked. Raises ConfigError where an option means nothing to it, or has no such value."""
+    """Return the chosen system. Raises ConfigError for an option that it does not have, or an impossible value."""
     from longpanda.harness.systems import CommandSystem, EndpointSystem, ModelSystem, OracleSystem
 
     _require_fitting(options)
@@ -43,9 +43,9 @@ def system_of(options: argparse.Namespace) -> "System":
 
 
 def _require_fitting(options: argparse.Namespace) -> None:
-    """Raises ConfigError where an option is given to a system that it means nothing to."""
+    """Raises ConfigError for an option that the chosen system does not have."""
     if options.frames is not None and (options.command is not None or options.oracle):
-        raise ConfigError("--frames for a command or the oracle", "one that samples for itself", "leave it out")
+        raise ConfigError("--frames for a command or the oracle", "it with --model or --endpoint", "leave it out")
     if options.answer_tokens is not None and (options.command is not None or options.oracle):
         found = "--answer-tokens for a command or the oracle"
         raise ConfigError(found, "it with --model or --endpoint", "leave it out, or tell the command itself")
@@ -55,11 +55,11 @@ def _require_fitting(options: argparse.Namespace) -> None:
 
 
 def _words_of(command: str) -> list[str]:
-    """The words of a command, as a shell would split them. Raises ConfigError where there are none."""
+    """Split a command into words as a shell would. Raises ConfigError for an empty one or an open quote."""
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise ConfigError(f"--command with a mistake ({error})", "a command as in a shell", "close it") from error
+        raise ConfigError(f"--command of a bad form ({error})", "a command as in a shell", "close the quote") from error
     if not words:
         raise ConfigError("an empty --command", "a program and its arguments", "name one")
     return words

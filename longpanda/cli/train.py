@@ -1,4 +1,4 @@
-"""Train a model from a recipe; run it again to resume."""
+"""Train a model from a recipe; run the same command again to resume."""
 
 import argparse
 import os
@@ -14,26 +14,30 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `longpanda train`."""
-    parser.add_argument("recipe", help="a YAML file, or a recipe that ships with the package, such as 'nano'")
+    """Add the options of `longpanda train`."""
+    parser.add_argument("recipe", help="a YAML file, or the name of a shipped recipe, such as 'nano'")
     parser.add_argument(
         "overrides",
         nargs="*",
-        default=[],  # without one argparse would say that it is required
+        default=[],  # without a default argparse would call it required
         metavar="FIELD=VALUE",
-        help="override any field: seed=3 stages.0.steps=100",
+        help="overrides of any fields, such as seed=3 stages.0.steps=100",
     )
-    about = "list all fields with their types, defaults and meanings, and end"
+    about = "list all fields with their types, defaults and meanings, and exit"
     parser.add_argument("--fields", action=ShowFields, help=about)
-    parser.add_argument("--until", metavar="STAGE", default="", help="stop after this stage; run again to go on")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/NAME)")
-    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda where there is one, else cpu)")
-    about = "bfloat16 is short for bf16=true, float32 for bf16=false (default: as the recipe says)"
+    parser.add_argument(
+        "--until", metavar="STAGE", default="", help="stop after this stage; run without it to continue"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the run (default: runs/NAME, with the recipe's name)"
+    )
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if available, else cpu)")
+    about = "bfloat16 stands for bf16=true, float32 for bf16=false (default: the recipe's)"
     parser.add_argument("--dtype", metavar="NAME", help=about)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train, or go on training, and say where the model is."""
+    """Train, or resume training, and print where the model is."""
     from longpanda.train.recipe import load_recipe
 
     use_cpu, number_format = _on_cpu(options.device), _format(options.dtype)
@@ -48,24 +52,24 @@ def run(options: argparse.Namespace) -> None:
         if folder is None:
             stop.leave()
     if folder is None:
-        _say(f"stopped after stage '{options.until}'; go on without --until")
+        _say(f"stopped after stage '{options.until}'; run again without --until to continue")
         return
     _say(f"the model is in {folder}: longpanda ask VIDEO QUESTION --model {folder}")
 
 
 def _on_cpu(device: str | None) -> bool:
-    """Whether a GPU is to be left alone. Raises ConfigError for a device that is not there, or one of several."""
+    """Return whether to train on the CPU. Raises ConfigError for a missing device, or for one GPU of several."""
     from longpanda.cli.models import check_device
     from longpanda.errors import ConfigError
 
     if device is not None and check_device(device).partition(":")[1]:
-        remedy = f"choose one GPU with CUDA_VISIBLE_DEVICES={device.partition(':')[2]}, several with torchrun"
+        remedy = f"choose one GPU with CUDA_VISIBLE_DEVICES={device.partition(':')[2]}, or use several with torchrun"
         raise ConfigError(f"--device '{device}' for training", "cpu or cuda", remedy)
     return device == "cpu"
 
 
 def _format(dtype: str | None) -> list[str]:
-    """The override of a recipe that a number format stands for. Raises ConfigError for one that is not trained in."""
+    """Return the override that --dtype stands for. Raises ConfigError for a format that training does not support."""
     from longpanda.cli.models import check_dtype
     from longpanda.errors import ConfigError
 
@@ -76,7 +80,7 @@ def _format(dtype: str | None) -> list[str]:
 
 
 class _Steps:
-    """A bar for each stage, with the last losses behind it; what is said stands above the bar."""
+    """A progress bar for each stage, with the last losses. Messages are printed above the bar."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
@@ -98,7 +102,7 @@ class _Steps:
         self._bar.update(step - self._bar.n)
 
     def say(self, text: str) -> None:
-        """Print, once the stage that it may be about has no bar any more."""
+        """Close the bar of the stage and print."""
         self._close()
         _say(text)
 
@@ -109,6 +113,6 @@ class _Steps:
 
 
 def _say(text: str) -> None:
-    """Print, in the first of the processes that `torchrun` started."""
+    """Print on rank 0 of the processes that `torchrun` started."""
     if os.environ.get("RANK", "0") == "0":
         print(text, flush=True)

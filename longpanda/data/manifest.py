@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -40,9 +40,11 @@ _ROW: Final = np.dtype(
         ("width_px", "<u4"),
         ("height_px", "<u4"),
         ("fault", "u1"),
+        ("codec", "<u2"),
     ]
 )
-_NUMBERS: Final = tuple(name for name in _ROW.names or () if name not in ("key", "check", "fault"))
+_WORDS: Final = ("fault", "codec")
+_NUMBERS: Final = tuple(name for name in _ROW.names or () if name not in ("key", "check", *_WORDS))
 Progress = Callable[[int], None]
 """Told of how many images and videos of records have been dealt with."""
 
@@ -54,10 +56,14 @@ class Manifest:
     Args:
         folder: with one or more files part-*.parquet.
         rows: `_ROW` [files], sorted by key.
+        codecs: names of the codecs that rows number.
+        messages: what was found of files with a fault, by key; of missing files, which may be very many, nothing.
     """
 
     folder: Path
     rows: npt.NDArray[Any] = field(repr=False)
+    codecs: tuple[str, ...] = ()
+    messages: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,10 +80,12 @@ class Manifest:
         if not parts:
             found = f"no manifest in '{folder}'"
             raise ConfigError(found, "the folder that data prepare wrote", "run: longpanda data prepare MIXTURE")
-        rows = np.concatenate([_read(part) for part in parts])
+        codecs: dict[str, int] = {}
+        messages: dict[int, str] = {}
+        rows = np.concatenate([_read(part, codecs, messages) for part in parts])
         rows = rows[np.argsort(rows["key"], kind="stable")]
         is_last = np.append(rows["key"][1:] != rows["key"][:-1], True)  # of several parts, the newest counts
-        return cls(folder, rows[is_last])
+        return cls(folder, rows[is_last], tuple(codecs), messages)
 
     def facts(self, media: Media, source: Source) -> MediaFacts:
         """What is known of the file of an image or a video; see `MediaFacts.part` for the part that is annotated.
@@ -101,10 +109,17 @@ class Manifest:
             return None
         row = self.rows[at]
         fault = _FAULTS[int(row["fault"])]
-        facts = MediaFacts(str(file.path), file.kind, fault, **{name: row[name].item() for name in _NUMBERS})
+        numbers = {name: row[name].item() for name in _NUMBERS}
+        message, codec = self.messages.get(key, "") if fault else "", self.codecs[int(row["codec"])]
+        facts = MediaFacts(str(file.path), file.kind, fault, message, codec=codec, **numbers)
         if file.kind != "frames" or not facts.fps:
             return facts
         return replace(facts, fps=file.fps, duration_seconds=facts.duration_seconds * facts.fps / file.fps)
+
+
+def manifest_folder(mixture: Path) -> Path:
+    """Where the manifest of a mixture is, if nothing else is said: beside its yaml, under its name."""
+    return mixture.with_suffix(".manifest")
 
 
 def prepare(
@@ -278,17 +293,27 @@ def _number(part: Path) -> int:
     return int(part.stem.removeprefix("part-"))
 
 
-def _read(part: Path) -> npt.NDArray[Any]:
-    """The numbers of a part, as `_ROW`. Raises ConfigError."""
+def _read(part: Path, codecs: dict[str, int], messages: dict[int, str]) -> npt.NDArray[Any]:
+    """Read the numbers of a part, as `_ROW`; codecs that are new get the next number. Raises ConfigError.
+
+    Args:
+        part: the file.
+        codecs: numbers of codecs, which is added to.
+        messages: as `Manifest.messages`, which is added to.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(part, columns=["key", "check", "fault", *_NUMBERS])
+        table = pq.read_table(part, columns=["key", "check", "message", *_WORDS, *_NUMBERS])
         rows = np.empty(len(table), _ROW)
         for name in ("key", "check", *_NUMBERS):
             rows[name] = table[name].to_numpy()
         rows["fault"] = [_FAULTS.index(MediaFault(fault)) for fault in table["fault"].to_pylist()]
+        rows["codec"] = [codecs.setdefault(codec, len(codecs)) for codec in table["codec"].to_pylist()]
+        told = table.filter(pc.invert(pc.is_in(table["fault"], pa.array([MediaFault.NONE, MediaFault.MISSING]))))
+        messages.update(zip(told["key"].to_pylist(), told["message"].to_pylist(), strict=True))
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         found = f"'{part}' is no part of a manifest ({' '.join(str(error).split())})"
         raise ConfigError(found, "a file that data prepare wrote", "delete it and prepare again") from error

@@ -155,9 +155,9 @@ def probe_media(file: MediaFile) -> MediaFacts:
             found = f"'{file.path}' has {facts.frames} frames and no length"
             raise MediaError(found, "a video with times", "write it again with a frame rate", MediaFault.NO_LENGTH)
     except MediaError as error:
-        return replace(identity_of(file), fault=error.fault, message=str(error))
+        return replace(identity_of(file), fault=error.fault, message=error.found)
     except VideoError as error:
-        return replace(identity_of(file), fault=MediaFault.UNDECODABLE, message=str(error))
+        return replace(identity_of(file), fault=MediaFault.UNDECODABLE, message=error.found)
     except Exception as error:  # decoders of damaged files raise what they will
         message = f"'{file.path}' cannot be decoded ({type(error).__name__}: {first_line(error)})"
         return replace(identity_of(file), fault=MediaFault.UNDECODABLE, message=message)

@@ -57,7 +57,7 @@ class MediaFacts:
         path: on this machine.
         kind: "image", "video" or "frames" (a folder of them).
         fault: why it cannot be used; then all that follows may be 0.
-        message: what was found, expected and can be done, of a fault.
+        message: what was found, of a fault; manifests leave it out where the fault says it all.
         duration_seconds: length of a video by its packets, or frames / rate of a folder; 0 of an image.
         frames: pictures of it; 1 of an image.
         fps: average rate, or the rate of the source for a folder; 0 where it is not known, and of an image.
@@ -98,7 +98,9 @@ class MediaFacts:
                 `END_TOLERANCE_SECONDS` behind it.
         """
         if self.fault:
-            raise MediaError(self.message or f"'{self.path}': {self.fault}", "media", "fetch it again", self.fault)
+            found = self.message or f"'{self.path}': {self.fault}"
+            remedy = "fetch it again, or correct the source's root folder"
+            raise MediaError(found, f"the {self.kind} that the record names", remedy, self.fault)
         if media.start_seconds is None or media.end_seconds is None:
             return self
         start, end, length = media.start_seconds, media.end_seconds, self.duration_seconds

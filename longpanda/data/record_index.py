@@ -79,7 +79,7 @@ class RecordIndex:
 
 
 def default_cache() -> Path:
-    """Where indexes are kept if a recipe does not say: .cache/longpanda/annotations in the user's home folder."""
+    """Return the folder of indexes if a recipe names none: .cache/longpanda/annotations in the user's home folder."""
     return Path.home() / ".cache" / "longpanda" / "annotations"
 
 

@@ -131,7 +131,7 @@ def read_record(values: Any) -> Record:
         found = f"{_shown(values)} in place of a record"
         raise RecordError(found, "an object of JSON", "fix or delete it", Fault.JSON)
     media = _media(values)
-    turns = _turns(values, has_media=bool(media))
+    turns = _turns(values, len(media))
     return Record(media, _with_markers(turns, len(media)), str(values.get("id") or ""))
 
 
@@ -185,13 +185,12 @@ def _span(values: Mapping[str, Any]) -> tuple[float | None, float | None]:
     return start, end
 
 
-def _turns(values: Mapping[str, Any], has_media: bool) -> list[Turn]:
+def _turns(values: Mapping[str, Any], media: int) -> list[Turn]:
     """The turns as they are written, with placeholders. Raises RecordError."""
     written = values.get("conversations", values.get("messages"))
     if written is None and {"question", "answer"} <= values.keys():
         question = values["question"]
-        count = len(values["video"]) if isinstance(values.get("video"), list) else 1
-        marks = f"{PLACEHOLDERS[0]}\n" * count if has_media and not _PLACEHOLDER.search(str(question)) else ""
+        marks = "" if _PLACEHOLDER.search(str(question)) else f"{PLACEHOLDERS[0]}\n" * media
         written = [{"from": "human", "value": f"{marks}{question}"}, {"from": "gpt", "value": values["answer"]}]
     if not isinstance(written, list) or not written:
         found = "no conversation" if not written else f"conversations {_shown(written)}"

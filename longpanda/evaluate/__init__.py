@@ -1,4 +1,4 @@
-"""Answers scored: sees questions and an answerer only, never how the answers are made."""
+"""Scoring of answers. This package sees questions and an answerer only, not how answers are generated."""
 
 from longpanda.evaluate.command import Command
 from longpanda.evaluate.endpoint import Endpoint

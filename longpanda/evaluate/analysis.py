@@ -1,4 +1,4 @@
-"""Scores to what one wants to know: chance, cells, depth, lengths and what the sampler saw."""
+"""Statistics of scores: chance, accuracy by length and depth, averages, effective length and evidence coverage."""
 
 import math
 import re
@@ -14,15 +14,16 @@ from longpanda.evaluate.metrics import Accuracy, accuracy, mean_accuracy
 from longpanda.types import Score
 
 RELATIVE_BAR: Final = 0.85
-"""Of the score at the shortest length: what an effective length has to keep."""
+"""Share of the way from chance to the score at the shortest length that must be kept up to the effective length."""
 ABSOLUTE_BAR: Final = 0.60
+"""The same bar as an accuracy."""
 EVERYTHING: Final = "all"
-"""The name of the row over all families."""
+"""Name of the row over all families."""
 DEPTH_EDGES: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 def grouped(scores: Sequence[Score], key: Callable[[Score], Hashable]) -> dict[Hashable, list[Score]]:
-    """The scores by a key, in the order in which keys appear; those whose key is None are left out."""
+    """Group scores by a key, in order of first appearance. Scores whose key is None are left out."""
     groups: dict[Hashable, list[Score]] = defaultdict(list)
     for score in scores:
         if (name := key(score)) is not None:
@@ -31,24 +32,25 @@ def grouped(scores: Sequence[Score], key: Callable[[Score], Hashable]) -> dict[H
 
 
 def chance(scores: Sequence[Score]) -> float:
-    """What the best constant answer to each template earns on these questions, without any video.
+    """Return the chance level: accuracy of the best constant answer to each template, given without seeing the video.
 
-    Either "never" to all of a template, which earns the share of absent things asked about, or a guess at what was
-    shown, which earns what the samples carry as `Facts.chance`; where they carry none, the most frequent answer.
-    The shares are those of the questions at hand, and the guesses those of the families' construction: an answer picked
-    as the best of some questions drawn for the purpose looks better than it is, because it was picked.
+    That answer is either "never", which is right for the questions about absent things, or a guess at what was shown,
+    which is right with the probability that the samples state in `Facts.chance`. If they state none, it is the most
+    frequent answer. The share of absent things is that of the given questions, but the probability of a guess follows
+    from how a family is constructed: an answer chosen as the best on a set of questions scores higher on that set than
+    its true probability.
 
     Raises:
-        ConfigError: no scores at all.
+        ConfigError: there are no scores.
     """
     if not scores:
-        raise ConfigError("no scores", "at least one", "ask something first")
+        raise ConfigError("no scores", "at least one", "run a model first")
     templates = grouped(scores, lambda score: (score.sample.family, score.sample.facts.template))
-    return math.fsum(_constant_rights(group) for group in templates.values()) / len(scores)
+    return math.fsum(_right_by_constant(group) for group in templates.values()) / len(scores)
 
 
-def _constant_rights(scores: Sequence[Score]) -> float:
-    """How many questions of one template one answer gets right."""
+def _right_by_constant(scores: Sequence[Score]) -> float:
+    """Return the expected number of questions of one template that its best constant answer gets right."""
     shown = [score.sample for score in scores if not score.sample.facts.absent]
     declared = [sample.facts.chance for sample in shown]
     if any(one is None for one in declared):
@@ -57,7 +59,7 @@ def _constant_rights(scores: Sequence[Score]) -> float:
 
 
 def above_chance(one: Accuracy, guess: float) -> Accuracy | None:
-    """The score on a scale on which guessing is 0 and all right is 1; None where guessing gets all."""
+    """Rescale an accuracy so that chance is 0 and a perfect score is 1. Return None if chance is already 1."""
     if guess >= 1:
         return None
     value, low, high = ((share - guess) / (1 - guess) for share in (one.value, *one.interval))
@@ -65,13 +67,13 @@ def above_chance(one: Accuracy, guess: float) -> Accuracy | None:
 
 
 def by_minutes(scores: Sequence[Score]) -> dict[float, list[Score]]:
-    """The scores by length in minutes, the shortest first."""
+    """Group scores by length in minutes, the shortest first."""
     groups = grouped(scores, lambda score: score.sample.minutes)
     return dict(sorted(groups.items()))  # type: ignore[arg-type]
 
 
 def by_depth(scores: Sequence[Score], family: str = "needle") -> dict[tuple[float, float], Accuracy]:
-    """Accuracy of a family by length in minutes and by the depth bin (its lower edge) of the first evidence."""
+    """Return the accuracy of a family by length in minutes and depth bin (its lower edge) of the first evidence."""
     chosen = [score for score in scores if score.sample.family == family]
     return {name: accuracy(group) for name, group in grouped(chosen, _length_and_depth).items()}  # type: ignore[misc]
 
@@ -86,13 +88,14 @@ def _length_and_depth(score: Score) -> Hashable:
 
 @dataclass(frozen=True)
 class Averages:
-    """One row over all its lengths.
+    """Averages of accuracy over several lengths.
 
     Args:
-        mean: every length weighs the same.
-        area: under the curve over the logarithm of the length, as a share of the most that it can be.
-        increasing: weights 1, 2, 3, ... from the shortest length on, RULER's wAvg (inc) (Hsieh et al. 2024).
-        decreasing: the same from the longest length on, wAvg (dec).
+        mean: mean with equal weight for every length.
+        area: area under the curve over the logarithm of the length, as a share of its maximum.
+        increasing: weighted mean with weights 1, 2, 3, ... from the shortest to the longest length, RULER's wAvg (inc)
+            (Hsieh et al. 2024).
+        decreasing: the same from the longest to the shortest length, wAvg (dec).
     """
 
     mean: Accuracy
@@ -102,10 +105,13 @@ class Averages:
 
 
 def averages(lengths: Mapping[float, Sequence[Score]]) -> Averages:
-    """The averages of scores by length in minutes.
+    """Return averages over lengths.
+
+    Args:
+        lengths: scores by length in minutes.
 
     Raises:
-        ConfigError: no lengths, or one without scores.
+        ConfigError: there are no lengths, or a length has no scores.
     """
     order = sorted(lengths)
     ranks = [float(rank) for rank in range(1, 1 + len(order))]
@@ -114,7 +120,7 @@ def averages(lengths: Mapping[float, Sequence[Score]]) -> Averages:
 
 
 def _log_widths(minutes: Sequence[float]) -> list[float]:
-    """What the trapezoidal rule over the logarithm weighs each length with."""
+    """Return the weight of each length by the trapezoidal rule over the logarithm of the length."""
     if len(minutes) < 2:
         return [1.0] * len(minutes)
     logs = [math.log(one) for one in minutes]
@@ -123,13 +129,14 @@ def _log_widths(minutes: Sequence[float]) -> list[float]:
 
 
 def effective_minutes(row: Mapping[float, Accuracy], guess: float = 0.0, bar: float | None = None) -> float:
-    """The longest length up to which every length keeps the bar, as RULER (Hsieh et al. 2024) has it; 0 for none.
+    """Return the effective length: the longest up to which every length reaches a bar (RULER, Hsieh et al. 2024).
 
-    0, too, where the shortest length is not surely above chance: a guesser keeps all of its score.
+    Returns 0 if there is none. Also returns 0 if accuracy at the shortest length is not significantly above chance,
+    because the accuracy of guessing does not fall with length.
 
     Args:
         row: accuracy by length in minutes; not empty.
-        guess: what guessing scores.
+        guess: chance level.
         bar: least accuracy; None for 0.85 of the way from chance to the accuracy at the shortest length.
     """
     shortest = row[min(row)]
@@ -145,9 +152,9 @@ def effective_minutes(row: Mapping[float, Accuracy], guess: float = 0.0, bar: fl
 
 
 def covered(score: Score) -> bool | None:
-    """Whether the frames that were looked at fall into every interval of the evidence.
+    """Return whether every interval of the evidence contains at least one frame that the answerer looked at.
 
-    None where there is no evidence, or where the answerer does not tell its frames.
+    Returns None without evidence, or if the answerer does not report its frames.
     """
     spans, frames = score.sample.evidence_seconds, np.asarray(score.reply.frames_seconds)
     if not spans or not len(frames):
@@ -156,24 +163,24 @@ def covered(score: Score) -> bool | None:
 
 
 def coverage(scores: Sequence[Score]) -> Accuracy | None:
-    """Share of the questions whose evidence the sampler saw, of those of which that is known."""
+    """Return the share of questions whose evidence was covered by frames, among those for which that is known."""
     known = [replace(score, value=float(seen)) for score in scores if (seen := covered(score)) is not None]
     return accuracy(known) if known else None
 
 
 def refusal(scores: Sequence[Score]) -> tuple[Accuracy, Accuracy]:
-    """Of questions about what never happens the share refused, and of the others the share refused (false alarms).
+    """Return the shares of questions answered "never": about things that are absent, and about others (false alarms).
 
-    An error is neither: nothing was refused, and there was no alarm.
+    An error counts as neither a refusal nor a false alarm.
 
     Raises:
-        ConfigError: there are none of one kind.
+        ConfigError: there are no questions of one of the two kinds.
     """
     absent = [score for score in scores if score.sample.facts.absent]
     present = [score for score in scores if not score.sample.facts.absent]
     if not absent or not present:
-        found = f"{counted(len(absent), 'question')} about what is absent and {counted(len(present), 'other')}"
-        raise ConfigError(found, "some of both", "ask a family that has both")
+        found = f"{counted(len(absent), 'question')} about absent things and {counted(len(present), 'other')}"
+        raise ConfigError(found, "questions of both kinds", "choose a family that has both")
     alarms = [replace(score, value=float(score.error is None and _says_never(score))) for score in present]
     return accuracy(absent), accuracy(alarms)
 
@@ -183,5 +190,5 @@ def _says_never(score: Score) -> bool:
 
 
 def answered(scores: Sequence[Score]) -> list[Score]:
-    """The scores without those of questions that got no answer."""
+    """Return the scores of questions that got an answer."""
     return [score for score in scores if score.error is None]

@@ -1,4 +1,4 @@
-"""A table's cells, and numbers as they stand in them: HTML, Markdown and charts say the same."""
+"""Cells of tables, and formatting of the numbers in them, for HTML, Markdown and charts."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +15,10 @@ class Cell:
     """One cell.
 
     Args:
-        text: what it says.
-        note: what it adds in small letters.
-        share: 0 to 1, how dark it is in a heat map; None for no shade.
-        about: what it says when pointed at.
+        text: the content.
+        note: further content in small print.
+        share: shade in a heat map, 0 to 1; None for no shade.
+        about: tooltip.
     """
 
     text: str
@@ -29,13 +29,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a head; the first cell of a row names it.
+    """A table with a header. The first cell of a row is its name.
 
     Args:
-        head: of the columns.
-        rows: as many cells each.
-        is_prose: cells are text to be read, not numbers to be compared.
-        total: the name of the row that sums up the others.
+        head: titles of the columns.
+        rows: rows with one cell per column.
+        is_prose: whether cells are text rather than numbers.
+        total: name of the row that summarises the others.
     """
 
     head: tuple[str, ...]
@@ -50,12 +50,12 @@ class Table:
 
 
 def length_text(minutes: float) -> str:
-    """A length, or that there is none."""
+    """Format a length in minutes, or "none" for 0."""
     return f"{minutes:g} min" if minutes else "none"
 
 
 def cost_text(name: str, value: float) -> str:
-    """A cost with its unit."""
+    """Format a cost with its unit."""
     match name:
         case _ if not value:
             return "0"
@@ -72,13 +72,13 @@ def cost_text(name: str, value: float) -> str:
 
 
 def interval_text(interval: tuple[float, float], form: str = ".0f") -> str:
-    """Two shares in percent."""
+    """Format two shares in percent."""
     low, high = (f"{100 * share:{form}}" for share in interval)
     return f"{low} to {high}%".replace("-", "−")
 
 
 def share_cell(one: Accuracy | None, is_shaded: bool = False) -> Cell:
-    """A share with its interval, and of what it is one; a dash where nothing was asked."""
+    """Return a share with its interval and its numbers of questions, or a dash if there are no questions."""
     if one is None:
         return Cell("–")
     shade = min(1.0, max(0.0, one.value)) if is_shaded else None
@@ -87,10 +87,10 @@ def share_cell(one: Accuracy | None, is_shaded: bool = False) -> Cell:
 
 
 def errors_text(one: Accuracy) -> str:
-    """How many of the questions ended in an error, to go on a list; "" for none."""
+    """Format the number of errors as the end of a list, or "" for none."""
     return f", {counted(one.errors, 'error')}" if one.errors else ""
 
 
 def percent_text(share: float) -> str:
-    """One share in percent."""
+    """Format a share in percent."""
     return f"{share:.1%}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""Where everything in a chart lies, in px: the page's template only draws it."""
+"""Layout of the charts in px; the template of the page only draws them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,22 +8,22 @@ from typing import Final
 from longpanda.evaluate.cells import cost_text, interval_text, length_text
 from longpanda.evaluate.metrics import Accuracy
 from longpanda.evaluate.paired import Paired
-from longpanda.evaluate.summary import COSTS, Family, Summary
+from longpanda.evaluate.summary import COSTS, FamilySummary, Summary
 
 WIDTH_PX, HEIGHT_PX = 280, 190
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 40, 14, 10, 30
 STRIP_PX: Final = 180
 _LABEL_PX: Final = 26
-"""Least distance of two labels of an axis."""
+"""Least distance between two labels of an axis."""
 _NAME_PX: Final = (22, 10)
-"""Width and height of what is written beside a point."""
+"""Width and height of the text beside a point."""
 _LOG_FROM: Final = 20.0
-"""Costs that differ by more than this factor stand on a logarithmic axis."""
+"""Costs that differ by more than this factor have a logarithmic axis."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A label of an axis at some px of the panel."""
+    """A label of an axis at a position in px of the panel."""
 
     at: float
     text: str
@@ -34,12 +34,12 @@ class Point:
     """One measured accuracy.
 
     Args:
-        x: px.
-        y: px of the value.
-        top: px of the upper end of its interval.
-        bottom: px of the lower end.
-        text: written beside it, or "".
-        about: said when it is pointed at.
+        x: horizontal position in px.
+        y: vertical position of the value in px.
+        top: upper end of its interval in px.
+        bottom: lower end of its interval in px.
+        text: text beside the point, or "".
+        about: tooltip.
     """
 
     x: float
@@ -52,19 +52,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """The points of one model, in the order of length; `model` is its place among the models."""
+    """The points of one model, ordered by length; `model` is its position among the models."""
 
     model: int
     points: tuple[Point, ...]
 
     @property
     def line(self) -> str:
-        """Through all points, as an SVG polyline has it."""
+        """All points in the format of an SVG polyline."""
         return " ".join(f"{point.x:.1f},{point.y:.1f}" for point in self.points)
 
     @property
     def band(self) -> str:
-        """Around all intervals, as an SVG polygon has it."""
+        """The outline of all intervals in the format of an SVG polygon."""
         edges = [(point.x, point.top) for point in self.points]
         edges += [(point.x, point.bottom) for point in reversed(self.points)]
         return " ".join(f"{x:.1f},{y:.1f}" for x, y in edges)
@@ -72,13 +72,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One small chart of accuracy over something.
+    """One small chart of accuracy over a length or a cost.
 
     Args:
-        title: what of.
-        x_ticks: labels below.
-        series: one for each model that has points.
-        chance_y: px of the line of chance; None for none.
+        title: title of the chart.
+        x_ticks: labels of the horizontal axis.
+        series: one per model that has points.
+        chance_y: position of the chance level in px; None for none.
     """
 
     title: str
@@ -88,13 +88,13 @@ class Panel:
 
     @property
     def y_ticks(self) -> tuple[Tick, ...]:
-        """Every 25 %."""
+        """Labels at every 25 %."""
         return tuple(Tick(_y(share), f"{share:.0%}") for share in (0.0, 0.25, 0.5, 0.75, 1.0))
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A difference and its interval on a strip of `STRIP_PX` with 0 in the middle, in px."""
+    """A difference and its interval in px, on a strip of width `STRIP_PX` with 0 in the middle."""
 
     low: float
     value: float
@@ -103,12 +103,12 @@ class Strip:
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to px of a panel.
+    """Maps values to horizontal positions in px of a panel.
 
     Args:
         low: value at the left end.
-        high: at the right end, above `low`.
-        is_log: logarithmic; `low` is then above 0.
+        high: value at the right end, above `low`.
+        is_log: whether the axis is logarithmic; `low` must then be above 0.
     """
 
     low: float
@@ -116,19 +116,19 @@ class Axis:
     is_log: bool = False
 
     def __call__(self, value: float) -> float:
-        """The px of a value."""
+        """Return the position of a value in px."""
         low, high, at = (math.log(v) if self.is_log else v for v in (self.low, self.high, value))
         return LEFT_PX + (at - low) / (high - low) * (WIDTH_PX - LEFT_PX - RIGHT_PX)
 
 
 def curves(models: Sequence[Summary]) -> tuple[Panel, ...]:
-    """Accuracy over length, one panel for each family and one for all of them."""
+    """Return panels of accuracy over length, one per family and one for all families."""
     minutes = sorted({length for model in models for length in model.minutes})
     axis = Axis(minutes[0] / 1.15, minutes[-1] * 1.15, is_log=True)
     ticks = _apart(Tick(axis(length), f"{length:g}") for length in minutes)
     rows = [{one.name: one for one in (*model.families, model.overall)} for model in models]
     names = list(dict.fromkeys(name for row in reversed(rows) for name in row))
-    alone = len(names) == 2  # of one family, all families say nothing more
+    alone = len(names) == 2  # a single family: the panel of all families would repeat it
     panels = []
     for name in names[:1] if alone else names:
         series = (_curve(i, models[i], row[name], axis) for i, row in enumerate(rows) if name in row)
@@ -138,7 +138,7 @@ def curves(models: Sequence[Summary]) -> tuple[Panel, ...]:
 
 
 def costs(models: Sequence[Summary]) -> tuple[Panel, ...]:
-    """Accuracy over each cost that is told, one point for each length."""
+    """Return panels of accuracy over each reported cost, with one point per length."""
     panels = []
     for place, (name, _) in enumerate(COSTS):
         values = [cost for model in models for one in model.lengths if (cost := one.costs[place])]
@@ -150,7 +150,7 @@ def costs(models: Sequence[Summary]) -> tuple[Panel, ...]:
 
 
 def strips(paired: Sequence[Paired]) -> tuple[Strip, ...]:
-    """Every difference on one scale, the widest interval filling the strip."""
+    """Return all differences on one scale, on which the widest interval fills the strip."""
     most = max((abs(end) for one in paired for end in one.found.interval), default=0.0) or 1.0
     spots = ((one.found.interval[0], one.found.difference, one.found.interval[1]) for one in paired)
     return tuple(Strip(*(STRIP_PX / 2 * (1 + 0.96 * value / most) for value in spot)) for spot in spots)
@@ -162,11 +162,11 @@ def _y(share: float) -> float:
 
 def _point(x: float, one: Accuracy, text: str, about: str) -> Point:
     low, high = one.interval
-    said = f"{about}: {one.value:.1%} ({interval_text(one.interval)})"
-    return Point(x, _y(one.value), _y(high), _y(low), text, said)
+    tooltip = f"{about}: {one.value:.1%} ({interval_text(one.interval)})"
+    return Point(x, _y(one.value), _y(high), _y(low), text, tooltip)
 
 
-def _curve(place: int, model: Summary, family: Family, axis: Axis) -> Series:
+def _curve(place: int, model: Summary, family: FamilySummary, axis: Axis) -> Series:
     known = [(minutes, one) for minutes, one in zip(model.minutes, family.cells, strict=True) if one is not None]
     about = f"{model.name}, {family.name}"
     points = (_point(axis(minutes), one, "", f"{about}, {length_text(minutes)}") for minutes, one in known)
@@ -183,7 +183,7 @@ def _cost_series(place: int, model: Summary, cost: int, axis: Axis) -> Series:
 
 
 def _named_apart(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The points, without the names that would be written over one before."""
+    """Return the points, without texts that would overlap an earlier one."""
     kept: list[Point] = []
     width, height = _NAME_PX
     for point in points:
@@ -199,7 +199,7 @@ def _cost_axis(values: Sequence[float]) -> Axis:
 
 
 def _cost_ticks(axis: Axis, name: str) -> tuple[Tick, ...]:
-    """At 1, 2 and 5 times powers of ten, or of 1,024 for memory; the finest of them that is not crowded."""
+    """Return ticks at 1, 2 and 5 times powers of ten (in units of 1,024 for memory), as many as have room."""
     unit = 1024.0 ** int(math.log(axis.high, 1024)) if name == "peak memory" else 1.0
     low, high = axis.low / unit, axis.high / unit
     if axis.is_log:
@@ -214,7 +214,7 @@ def _cost_ticks(axis: Axis, name: str) -> tuple[Tick, ...]:
 
 
 def _apart(ticks: Iterable[Tick], least_px: float = _LABEL_PX) -> tuple[Tick, ...]:
-    """Those ticks whose labels do not run into the one before."""
+    """Return the ticks whose labels do not overlap the previous one."""
     kept: list[Tick] = []
     for tick in ticks:
         if not kept or tick.at - kept[-1].at >= least_px:

@@ -1,4 +1,4 @@
-"""Questions with lettered options, asked in every rotation of them: what was right, and which letters were liked."""
+"""Circular evaluation: questions asked once for every rotation of their lettered options, and the letters chosen."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from longpanda.evaluate.metrics import Accuracy, accuracy
 from longpanda.types import Score
 
 NO_LETTER: Final = "none"
-"""An answer that chose no option, or several, or an error."""
+"""Stands for an error, or an answer that chose no option or several."""
 
 
 @dataclass(frozen=True)
 class Rotated:
-    """The rotations of every question made one, whose sample is the question without options.
+    """Scores of the rotations of each question combined into one, whose sample is the question without options.
 
     Args:
-        plain: one score for each question, the share of its rotations that were right.
-        circular: one for each question, 1 where all rotations were right, else 0; its reply is the first wrong one.
-        unfinished: questions of which rotations are missing; they are in neither.
+        plain: one score per question, the share of its rotations that were right.
+        circular: one score per question, 1 if all rotations were right, else 0; its reply is the first wrong one.
+        unfinished: number of questions with missing rotations, which are in neither.
     """
 
     plain: tuple[Score, ...]
@@ -30,15 +30,17 @@ class Rotated:
 
 
 def by_question(scores: Sequence[Score]) -> Rotated:
-    """The rotations of every question together.
+    """Combine the rotations of each question into one score.
 
-    They are one score and not several: what is asked eight times is no more certain for that.
+    They must not count separately: asking a question eight times does not make the accuracy more certain.
 
     Raises:
-        ConfigError: scores of questions without options.
+        ConfigError: a question has no options.
     """
     if not has_options(scores):
-        raise ConfigError("answers to questions without options", "those of run --choices", "name another file")
+        raise ConfigError(
+            "answers to questions without options", "results of run --choices", "choose another file of results"
+        )
     groups = grouped(scores, lambda score: score.sample.id).values()
     whole = [group for group in groups if len(group) == len(group[0].sample.choices)]
     return Rotated(
@@ -49,12 +51,12 @@ def by_question(scores: Sequence[Score]) -> Rotated:
 
 
 def has_options(scores: Sequence[Score]) -> bool:
-    """Whether these are answers to questions with options."""
+    """Return whether all scores are answers to questions with options."""
     return bool(scores) and all(score.sample.rotation is not None for score in scores)
 
 
 def judged(scores: Sequence[Score]) -> Sequence[Score]:
-    """One score for each question: circular where there are options, else the scores as they are.
+    """Return one score per question: the circular ones for questions with options, else the scores unchanged.
 
     Raises:
         ConfigError: no question has been asked in all its rotations.
@@ -63,7 +65,7 @@ def judged(scores: Sequence[Score]) -> Sequence[Score]:
         return scores
     if whole := by_question(scores).circular:
         return whole
-    raise ConfigError("no question with an answer to all its rotations", "at least one", "go on with the run")
+    raise ConfigError("no question with an answer to all its rotations", "at least one", "resume the run")
 
 
 def _as_one(rotations: Sequence[Score], value: float) -> Score:
@@ -75,14 +77,14 @@ def _as_one(rotations: Sequence[Score], value: float) -> Score:
 
 @dataclass(frozen=True)
 class Rotations:
-    """One family at one length.
+    """Plain and circular accuracy of one family at one length.
 
     Args:
-        family: its name.
+        family: name of the family.
         minutes: the length.
-        options: how many a question has, the fewest and the most.
-        plain: mean over all rotations.
-        circular: right in all of them.
+        options: smallest and largest number of options of a question.
+        plain: accuracy over all rotations.
+        circular: share of questions that are right in all rotations.
     """
 
     family: str
@@ -93,7 +95,7 @@ class Rotations:
 
 
 def cells_of(rotated: Rotated) -> list[Rotations]:
-    """Plain and circular accuracy by family and length, each with its interval clustered by video."""
+    """Return plain and circular accuracy by family and length, with intervals clustered by video."""
     plain, circular = (grouped(scores, _family_and_minutes) for scores in (rotated.plain, rotated.circular))
     found = []
     for name, group in plain.items():
@@ -111,12 +113,12 @@ def _family_and_minutes(score: Score) -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class LetterUse:
-    """One letter over all answers.
+    """How often one letter was chosen, over all answers.
 
     Args:
         letter: the letter, or `NO_LETTER`.
-        chosen: share of the answers that chose it.
-        right: share of the questions to which it is the answer.
+        chosen: share of answers that chose it.
+        right: share of questions for which it is the right answer.
     """
 
     letter: str
@@ -125,7 +127,7 @@ class LetterUse:
 
 
 def letter_use(scores: Sequence[Score]) -> list[LetterUse]:
-    """How often each letter was chosen (`Score.chosen`), and how often it is right."""
+    """Return how often each letter was chosen (`Score.chosen`), and how often it is right."""
     chosen = Counter(score.chosen or NO_LETTER for score in scores)
     right = Counter(score.sample.target for score in scores)
     letters = [*sorted({*chosen, *right} - {NO_LETTER}), NO_LETTER]

@@ -1,18 +1,18 @@
-"""Colours of charts: ramps of one hue that read in any colour vision and in print, ink that shows on every shade."""
+"""Colours of charts: ramps of one hue that suit all colour vision and print, with legible text on every shade."""
 
 from typing import Final
 
 LIGHT: Final = ("#f7fbff", "#deebf7", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c", "#08306b")
 """ColorBrewer's Blues, from 0 to 1, for a white page."""
 DARK: Final = ("#17212e", "#1a344e", "#1d4b73", "#24659b", "#3c86c2", "#68abdf", "#98cbf2", "#c3e2fb", "#e4f3ff")
-"""The same hue for a dark page: the more, the brighter."""
+"""The same hue for a dark page; larger values are brighter."""
 MODELS: Final = ("#0072b2", "#d55e00")
-"""Of the first and the second model: Okabe and Ito's blue and vermilion; their marks differ in shape, too."""
+"""Colours of the first and second model: blue and vermilion of Okabe and Ito. Their markers also differ in shape."""
 _INKS: Final = ("#000000", "#ffffff")
 
 
 def shade(share: float, ramp: tuple[str, ...] = LIGHT) -> tuple[str, str]:
-    """The background of a share, and the ink that has the higher contrast on it."""
+    """Return the background for a share, and the text colour with the higher contrast on it."""
     place = min(1.0, max(0.0, share)) * (len(ramp) - 1)
     below = min(int(place), len(ramp) - 2)
     mixed = (a + (b - a) * (place - below) for a, b in zip(_rgb(ramp[below]), _rgb(ramp[below + 1]), strict=True))
@@ -21,7 +21,7 @@ def shade(share: float, ramp: tuple[str, ...] = LIGHT) -> tuple[str, str]:
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours, 1 to 21, as WCAG 2 defines it."""
+    """Return the contrast ratio of two colours, 1 to 21, as defined by WCAG 2."""
     dark, light = sorted(_luminance(colour) for colour in (one, other))
     return (light + 0.05) / (dark + 0.05)
 

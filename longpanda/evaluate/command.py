@@ -1,4 +1,4 @@
-"""Any system that reads and writes JSON lines, as an answerer."""
+"""An answerer for any program that reads and writes JSON Lines."""
 
 import json
 import math
@@ -17,30 +17,30 @@ from longpanda.evaluate.runner import Ask, require_timeout
 from longpanda.types import Reply, Sample
 
 _AFTER_AN_ANSWER_SECONDS = 0.01
-"""In which a second line would follow the first."""
+"""Time in which an unexpected second line would arrive."""
 _TO_END_SECONDS = 1.0
-"""For a process that writes no more."""
+"""Time for a process to end after it has closed its output."""
 _COSTS = ("visual_tokens", "peak_memory_bytes", "prompt_tokens", "answer_tokens")
-"""What a line may tell, as whole numbers."""
+"""Optional fields of an answer, all whole numbers."""
 
 
 class Command:
-    """A process that is started once and asked often.
+    """A process that is started once and answers many questions.
 
-    For every question it is given one line {"video": path, "question": text, "instruction": text} and answers with one
-    line {"answer": text}, which may also hold "frames_seconds", "visual_tokens", "peak_memory_bytes", "prompt_tokens",
-    "answer_tokens", "thinking" and "finish_reason" ("length" where the answer was cut off). {"error": text} says that
-    it has no answer. Questions of one video come one after the other. When it ends, stays silent too long or writes
-    anything else, that question scores an error, and the next one starts it again.
+    For every question it gets one line {"video": path, "question": text, "instruction": text} and answers with one line
+    {"answer": text}, which may also have "frames_seconds", "visual_tokens", "peak_memory_bytes", "prompt_tokens",
+    "answer_tokens", "thinking" and "finish_reason" ("length" if the answer was cut off). {"error": text} means that it
+    has no answer. Questions about one video are consecutive. If the process ends, times out or writes anything else,
+    the question gets an error, and the next one starts the process again.
 
     Args:
         words: the command and its arguments.
-        folder: where the videos are.
-        timeout_seconds: for one answer.
-        suffix: what a video's file is called behind its name.
+        folder: folder of the videos.
+        timeout_seconds: time limit for one answer.
+        suffix: suffix of the video files.
 
     Raises:
-        ConfigError: a timeout that is not finite and above 0.
+        ConfigError: the timeout is not finite and above 0.
     """
 
     def __init__(self, words: list[str], folder: Path, timeout_seconds: float, suffix: str = ".mp4") -> None:
@@ -52,23 +52,23 @@ class Command:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def watch(self, video: str) -> Ask:
-        """The command reads the video itself, when it is first asked about it."""
+        """Return a function that asks about a video. The process reads the video itself."""
         path = str(self.folder / f"{video}{self.suffix}")
         return lambda sample: self._ask(path, sample)
 
     def close(self) -> None:
-        """End the process and what it started, for good: a question that comes later, from any thread, is an error."""
+        """End the process and its children. Any later question, from any thread, is an error."""
         with self._turn:
             self._closed = True
             self._end()
 
     def _end(self) -> None:
-        """End the process and what it started; the next question starts it again."""
+        """End the process and its children; the next question starts it again."""
         with self._turn:
             process, self._process = self._process, None
             if process is None:
                 return
-            with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of one that has ended
+            with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a process that has ended
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             with suppress(OSError):
@@ -92,7 +92,7 @@ class Command:
             self._end()
             raise self._error(f"was silent for {self.timeout_seconds:g} s", ErrorKind.TIMEOUT) from None
         except BrokenPipeError:
-            with suppress(subprocess.TimeoutExpired):  # it may have closed its output and go on
+            with suppress(subprocess.TimeoutExpired):  # it may have closed its output without ending
                 process.wait(_TO_END_SECONDS)
             self._end()
             raise self._error(f"ended with code {process.returncode}", ErrorKind.ENDED) from None
@@ -102,23 +102,23 @@ class Command:
             raise self._error(f"wrote {line[:80]!r}{why}", ErrorKind.MALFORMED) from None
 
     def _read(self, line: str) -> Reply:
-        """What a line says. Raises ValueError, TypeError or KeyError where it is no reply."""
+        """Parse a line. Raises ValueError, TypeError or KeyError if it is not a reply."""
         values = json.loads(line)
         if not isinstance(values, dict):
-            raise TypeError("no object")
+            raise TypeError("not an object")
         if failed := values.get("error"):
             said = failed if isinstance(failed, str) else json.dumps(failed)
-            raise self._error(f"says that it failed: {masked(said)[:200]!r}", ErrorKind.FAILED)
+            raise self._error(f"reported an error: {masked(said)[:200]!r}", ErrorKind.FAILED)
         return _reply(values)
 
     def _expect_silence(self, seconds: float) -> None:
-        """A line too many would be taken for the answer to the next question."""
+        """Raise if there is an extra line, which would be taken for the answer to the next question."""
         with suppress(queue.Empty):
             line = self._lines.get(timeout=seconds) if seconds else self._lines.get_nowait()
             if line:
                 self._end()
                 raise self._error(f"wrote {line[:80]!r} without being asked", ErrorKind.MALFORMED)
-            self._lines.put(line)  # it ended: the next question will find out
+            self._lines.put(line)  # it ended; the next question reports it
 
     def _running(self) -> subprocess.Popen[str]:
         with self._turn:
@@ -150,30 +150,30 @@ class Command:
 
 
 def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
-    """Hand over every line; "" says that there will be no more."""
+    """Pass on every line, and "" at the end."""
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
-            if line.strip():  # an empty line says nothing, and answers nothing
+            if line.strip():  # an empty line is not an answer
                 lines.put(line)
     lines.put("")
 
 
 def _reply(values: dict[str, Any]) -> Reply:
-    """The reply in a line. Raises TypeError or KeyError where it is none.
+    """Return the reply in a line. Raises TypeError or KeyError if it is not one.
 
-    An answer that is null is an empty one: the system was asked and said nothing.
+    A null answer counts as an empty one.
     """
     texts = {"answer": "" if values["answer"] is None else values["answer"], "thinking": values.get("thinking") or ""}
     ended, times = values.get("finish_reason"), values.get("frames_seconds") or []
     for name, text in {**texts, "finish_reason": ended or ""}.items():
         if not isinstance(text, str):
-            raise TypeError(f"{name} is no text")
+            raise TypeError(f"{name} is not a string")
     costs = {name: values.get(name) for name in _COSTS}
     for name, cost in costs.items():
         if cost is not None and not isinstance(cost, int):
-            raise TypeError(f"{name} is no whole number")
+            raise TypeError(f"{name} is not a whole number")
     if not isinstance(times, list) or not all(isinstance(one, int | float) and math.isfinite(one) for one in times):
-        raise TypeError("frames_seconds is no list of seconds")
+        raise TypeError("frames_seconds is not a list of seconds")
     shown = tuple(map(float, times))
     return Reply(texts["answer"], shown, finish_reason=ended, thinking=texts["thinking"], **costs)

@@ -1,7 +1,7 @@
-"""What a server's words mean: a chat completion as a reply, anything else as the trouble that it is.
+"""Parse a server's response: a chat completion becomes a `Reply`, anything else a `Trouble` of some kind.
 
-The protocol is OpenAI's (https://platform.openai.com/docs/api-reference/chat); what other servers make of it is in the
-tests.
+The protocol is OpenAI's (https://platform.openai.com/docs/api-reference/chat). The tests contain responses of other
+servers.
 """
 
 import json
@@ -14,13 +14,13 @@ from longpanda.errors import ErrorKind
 from longpanda.types import Reply
 
 _QUOTED: Final = 300
-"""Letters of an answer that are shown."""
+"""Number of characters of a response that messages quote."""
 _DENIED: Final = {301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 407}
-"""Statuses of a wrong address, key or model, or of no credit."""
+"""Statuses for a wrong address, key or model, or missing credit."""
 _STATUS_KINDS: Final = {408: ErrorKind.TIMEOUT, 504: ErrorKind.TIMEOUT, 524: ErrorKind.TIMEOUT} | dict.fromkeys(
     (425, 429, 503, 529), ErrorKind.BUSY
 )
-"""Statuses that may pass, beside all others from 500 on."""
+"""Temporary statuses, in addition to all others from 500 on."""
 _CODES: Final = {
     ErrorKind.DENIED: {
         *("insufficient_quota", "billing_not_active", "billing_hard_limit_reached", "exceeded_current_quota_error"),
@@ -34,9 +34,9 @@ _CODES: Final = {
 }
 """Codes and types of errors, in lower case."""
 _TELLING: Final = ("code", "type", "status", "reason", "innererror")
-"""Where those stand."""
+"""Keys of these values."""
 _MODERATED: Final = "flagged_input"
-"""A field of an error's metadata, by which OpenRouter tells a filter from a wrong key."""
+"""A field of an error's metadata that distinguishes a filter from a wrong key on OpenRouter."""
 _LIMIT: Final = r"too many|too much|too large|too long|too big|at most|up to|more than|fewer|maximum|max\b|limit|exceed"
 _TOO_MANY: Final = re.compile(
     rf"(?:{_LIMIT})[^.]*\bimages?\b|\bimages?\b[^.]*(?:{_LIMIT})|\bcontext (?:length|window|size)", re.IGNORECASE
@@ -45,24 +45,24 @@ _TOO_LARGE: Final = re.compile(
     r"payload too large|request (?:body |entity )?(?:is )?too large|prompt is too long|too many (?:\w+ )?tokens",
     re.IGNORECASE,
 )
-"""Limits on pictures, bytes or tokens, in the words of servers that have no code for them. Those who are busy may have
-one for images in a minute, so that of them only the second holds."""
+"""Messages about limits on pictures, bytes or tokens, from servers without a code for them. A busy server may limit the
+images per minute, so for temporary statuses only the second pattern counts."""
 _BLIND: Final = re.compile(
     r"(?:not|n't|no)\b[^.]*\bsupport[^.]*\bimages?\b|\bimages?\b[^.]*(?:not|n't)\b[^.]*\bsupport", re.IGNORECASE
 )
-"""A model that looks at no pictures."""
+"""Messages of a model without image input."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a request brought no reply.
+    """A request that failed.
 
     Args:
-        kind: of the error.
+        kind: kind of the error.
         said: what the server did, as in "answered 503 'come back later'".
-        may_pass: whether the same request may be answered later.
-        retry_after: the header of that name, or "".
-        refused: optional fields of the request that the server does not take.
+        may_pass: whether the error is temporary.
+        retry_after: the Retry-After header, or "".
+        refused: optional fields of the request that the server does not accept.
     """
 
     kind: ErrorKind
@@ -73,16 +73,16 @@ class Trouble:
 
 
 def read_answer(text: str, fields: Iterable[str]) -> Reply | Trouble:
-    """What a server says with a status of success, which may be an error all the same.
+    """Parse a response with a status of success, which may still contain an error.
 
     Args:
-        text: of the answer.
-        fields: optional ones of the request.
+        text: body of the response.
+        fields: names of the optional fields of the request.
     """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return Trouble(ErrorKind.MALFORMED, f"answered what is no JSON: {text[:_QUOTED]!r}")
+        return Trouble(ErrorKind.MALFORMED, f"answered with something other than JSON: {text[:_QUOTED]!r}")
     value = value if isinstance(value, dict) else {}
     choices = value.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -98,13 +98,13 @@ def read_answer(text: str, fields: Iterable[str]) -> Reply | Trouble:
 
 
 def read_failure(status: int, text: str, fields: Iterable[str], retry_after: str = "") -> Trouble:
-    """What a server says with any other status, or with an error in its answer.
+    """Parse a response with any other status, or an error inside a response.
 
     Args:
-        status: of HTTP.
-        text: of the answer.
-        fields: optional ones of the request.
-        retry_after: the header of that name.
+        status: HTTP status.
+        text: body of the response.
+        fields: names of the optional fields of the request.
+        retry_after: the Retry-After header.
     """
     try:
         value = json.loads(text)
@@ -117,7 +117,7 @@ def read_failure(status: int, text: str, fields: Iterable[str], retry_after: str
 
 
 def _kind(status: int, value: Any) -> tuple[ErrorKind, bool]:
-    """The kind of an error, and whether it may pass."""
+    """Return the kind of an error, and whether it is temporary."""
     told, words = {code.lower() for code in _under(value, _TELLING)}, " ".join(_strings(value))
     for kind, codes in _CODES.items():
         if told & codes:
@@ -136,7 +136,7 @@ def _kind(status: int, value: Any) -> tuple[ErrorKind, bool]:
 
 
 def _refused(value: Any, fields: Iterable[str]) -> Iterator[str]:
-    """Those fields of the request that an error names: as its parameter, else anywhere in its words."""
+    """Yield the fields that an error names as its parameter, or, if there are none, anywhere in its text."""
     known = list(fields)
     named = {*_under(value, ("param", "loc"))} & {*known}
     words = " ".join(_strings(value))
@@ -144,7 +144,7 @@ def _refused(value: Any, fields: Iterable[str]) -> Iterator[str]:
 
 
 def _under(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    """All strings and numbers that stand under one of these keys, at any depth."""
+    """Yield all strings and numbers under one of the keys, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _strings(inner) if key in keys else _under(inner, keys)
@@ -154,7 +154,7 @@ def _under(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """All strings and numbers, but for the request that some servers repeat as "input"."""
+    """Yield all strings and numbers, except in "input", in which some servers repeat the request."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from () if key == "input" else _strings(inner)
@@ -166,7 +166,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _status_in(value: dict[str, Any]) -> int:
-    """The status that an error without one tells, as `code`; 500 where it tells none."""
+    """Return the status in the `code` of an error, or 500 if it has none."""
     error = value.get("error")
     code = error.get("code") if isinstance(error, dict) else value.get("code")
     told = str(code)
@@ -174,7 +174,7 @@ def _status_in(value: dict[str, Any]) -> int:
 
 
 def _reply(message: dict[str, Any], finish_reason: Any, usage: Any) -> Reply | Trouble:
-    """The reply in a message; empty where it holds no text."""
+    """Return the reply in a message; its text is empty if there is none."""
     ended = None if finish_reason is None else str(finish_reason)
     parts = [*_parts(message.get("content"))]
     text = "".join(words for kind, words in parts if kind == "text")
@@ -198,7 +198,7 @@ def _reply(message: dict[str, Any], finish_reason: Any, usage: Any) -> Reply | T
 
 
 def _parts(content: Any) -> Iterator[tuple[str, str]]:
-    """(kind, words) of a content, which is a text, a part, or a list of both; kinds are text, thinking and refusal."""
+    """Yield (kind, text) for a content: a text, a part, or a list of them. Kinds are text, thinking and refusal."""
     if isinstance(content, str):
         yield "text", content
     elif isinstance(content, list):
@@ -218,5 +218,5 @@ def _parts(content: Any) -> Iterator[tuple[str, str]]:
 
 
 def _count(counts: dict[str, Any], *names: str) -> int | None:
-    """The first of these counts that is one."""
+    """Return the first of the named counts that is a whole number."""
     return next((n for name in names if isinstance(n := counts.get(name), int) and not isinstance(n, bool)), None)

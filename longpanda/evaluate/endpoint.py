@@ -1,4 +1,4 @@
-"""Any server that speaks the OpenAI chat-completions protocol and looks at images, as an answerer."""
+"""An answerer for any server with the OpenAI chat-completions protocol and image input."""
 
 import base64
 import json
@@ -18,45 +18,45 @@ from longpanda.evaluate.runner import Ask, require_timeout
 from longpanda.types import Reply, Sample
 
 Pictures = Callable[[str], list[tuple[float, bytes]]]
-"""From a video's name to (seconds, JPEG) of the frames that are shown."""
+"""Maps the name of a video to the (seconds, JPEG) of the frames to show."""
 TRIES: Final = 5
-"""To get an answer out of a server that fails; one that is busy asks for patience alone."""
+"""Tries for a question if the server fails. If it is busy, only the patience limits them."""
 _SAID_FROM_SECONDS: Final = 5.0
-"""Waits from this length on are told."""
+"""Shortest wait that is reported."""
 _REMEDIES: Final = {
     ErrorKind.DENIED: "check --endpoint, --endpoint-model and the key in --key-variable",
-    ErrorKind.TOO_LARGE: "show it fewer pictures, with --frames, or allow shorter answers, with --answer-tokens",
+    ErrorKind.TOO_LARGE: "send fewer pictures with --frames, or lower --answer-tokens",
     ErrorKind.BUSY: "ask again later, or wait longer with --patience",
     ErrorKind.TIMEOUT: "allow more time with --timeout",
-    ErrorKind.CONNECTION: "see that it runs and that --endpoint is its address",
+    ErrorKind.CONNECTION: "check that it runs and that --endpoint is its address",
     ErrorKind.REJECTED: "change the request with --extra-body",
-    ErrorKind.FILTERED: "ask another model where that stays so",
+    ErrorKind.FILTERED: "use another model if this happens again",
 }
 
 
 class Endpoint:
-    """A model behind HTTP: it is shown frames with their times, then asked.
+    """A model behind HTTP, which gets frames with their times and then a question.
 
-    An optional field of the request that the server refuses by name is left out from then on (the limit of an answer is
-    first given its other name), and that is said once. Where a server is busy or fails, it is asked again with pauses,
-    as it says in Retry-After or else twice as long each time, until the patience for one question is spent, or after
-    `TRIES` in vain where it fails; the next questions are then asked once each, until one is answered.
+    If the server refuses an optional field by name, the field is omitted from then on (the limit on an answer is first
+    tried under its other name), and this is reported once. If the server is busy or fails, the question is sent again
+    after a pause, which follows Retry-After or doubles each time. This ends when the waits exceed the patience for one
+    question, or after `TRIES` failures; then each further question is sent once, until one is answered.
 
     Args:
-        url: up to and without /chat/completions, as in https://host/v1; user:password@ and ?query are sent along, and
-            masked in errors.
-        model: the name the server knows it by.
-        pictures: the frames of a video.
+        url: address without /chat/completions, as in https://host/v1; user:password@ and ?query are sent, and masked in
+            errors.
+        model: the server's name of the model.
+        pictures: returns the frames of a video.
         key: sent as a bearer token, or "".
-        timeout_seconds: for one answer.
-        request: what else is asked for.
-        patience_seconds: for waiting between tries of one question, all together; 0 asks once.
-        say: is told what a user should know while it happens.
-        sleep: waits so many seconds.
-        clock: seconds since the epoch.
+        timeout_seconds: time limit for one answer.
+        request: further settings of the request.
+        patience_seconds: limit on all waits between tries of one question; 0 means a single try.
+        say: called with messages for the user.
+        sleep: waits for a number of seconds.
+        clock: returns seconds since the epoch.
 
     Raises:
-        ConfigError: a timeout that is not finite and above 0, or a patience below 0.
+        ConfigError: the timeout is not finite and above 0, or the patience is negative.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Endpoint:
 
         require_timeout(timeout_seconds)
         if not patience_seconds >= 0:
-            raise ConfigError(f"a patience of {patience_seconds:g} s", "at least 0", "give the seconds to wait")
+            raise ConfigError(f"a patience of {patience_seconds:g} s", "at least 0", "give it in seconds")
         self.url, self.model, self.pictures, self.key = url, model, pictures, key.strip()
         self.timeout_seconds, self.patience_seconds = timeout_seconds, patience_seconds
         self._fields = Fields((request or Request()).fields)
@@ -85,7 +85,7 @@ class Endpoint:
         self._client = httpx2.Client(timeout=timeout_seconds, limits=httpx2.Limits(max_connections=None))
 
     def watch(self, video: str) -> Ask:
-        """Decode the frames once; they are sent with every question."""
+        """Decode the frames of a video once, to send them with every question about it."""
         frames = self.pictures(video)
         shown = [part for seconds, jpeg in frames for part in _shown(seconds, jpeg)]
         times = tuple(seconds for seconds, _ in frames)
@@ -93,11 +93,11 @@ class Endpoint:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The fields of the request that the server has refused so far."""
+        """Fields of the request that the server has refused so far."""
         return self._fields.left_out
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self._client.close()
 
     def _ask(self, sample: Sample, shown: list[dict[str, Any]]) -> Reply:
@@ -110,8 +110,8 @@ class Endpoint:
                 self._is_down = False
                 return found
             seconds = wait_seconds(tries, found.retry_after, self._clock())
-            tires = tries + 1 == TRIES and found.kind is not ErrorKind.BUSY
-            if not found.may_pass or self._is_down or tires or waited + seconds > self.patience_seconds:
+            is_last = tries + 1 == TRIES and found.kind is not ErrorKind.BUSY
+            if not found.may_pass or self._is_down or is_last or waited + seconds > self.patience_seconds:
                 self._is_down = found.may_pass
                 raise self._error(found, tries, seconds if found.retry_after else 0.0)
             if seconds >= _SAID_FROM_SECONDS:
@@ -120,9 +120,10 @@ class Endpoint:
             waited, tries = waited + seconds, tries + 1
 
     def _once(self, messages: list[dict[str, Any]]) -> Reply | Trouble:
-        """What the server makes of a request, without the fields that it refuses.
+        """Send a request, and send it again without the fields that the server refuses.
 
-        Those are given up for good when it has answered without them: an error may name a field and mean another thing.
+        Those are omitted for good only if the server answers without them: an error may name a field that is not its
+        cause.
         """
         fields = Fields(self._fields.sent)
         while True:
@@ -153,10 +154,10 @@ class Endpoint:
         return replace(found, said=found.said + moved)
 
     def _exchanged(self, address: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
-        """Status, headers in lower case, and text of the answer to a request.
+        """Return status, headers in lower case and body of the response to a request.
 
         Raises:
-            httpx2.ReadTimeout: the answer is not whole in time; the library's own limit is for each piece of it.
+            httpx2.ReadTimeout: the response was not complete in time; the library's own limit applies to each chunk.
         """
         import httpx2
 
@@ -166,11 +167,11 @@ class Endpoint:
             for part in response.iter_bytes():
                 whole += part
                 if monotonic() > until:
-                    raise httpx2.ReadTimeout("the answer is not whole in time")
+                    raise httpx2.ReadTimeout("the response was not complete in time")
         return response.status_code, dict(response.headers), whole.decode(errors="replace")
 
     def _unreached(self, error: Exception) -> Trouble:
-        """A connection that was not made, or broke; where no server ever answered, none is waited for."""
+        """Describe a failed or broken connection. It is temporary only if a server has answered before, or it broke."""
         import httpx2
 
         if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
@@ -180,19 +181,19 @@ class Endpoint:
         return Trouble(ErrorKind.CONNECTION, f"failed ({self._hidden(str(error)) or type(error).__name__})", may_pass)
 
     def _hidden(self, said: str) -> str:
-        """What was said without the key, which some servers repeat."""
+        """Mask the key, which some servers repeat in their messages."""
         return said.replace(self.key, MASK) if self.key else said
 
     def _error(self, trouble: Trouble, tries: int, asked_seconds: float) -> AnswererError:
         said = f"{masked(self.url)} {trouble.said}"
         said += f", asked {1 + tries} times" if tries else ""
         said += f", and wants {asked_seconds:.0f} s of patience" if asked_seconds > self.patience_seconds else ""
-        remedy = _REMEDIES.get(trouble.kind, "see its log")
+        remedy = _REMEDIES.get(trouble.kind, "see the server's log")
         return AnswererError(said, "an OpenAI-compatible chat completion", remedy, trouble.kind)
 
 
 def _addressed(url: str, key: str) -> tuple[str, dict[str, str]]:
-    """The address that questions go to, and the headers: a key, or a user's password, is no part of the address."""
+    """Return the address of requests and the headers, to which a user and password in the URL are moved."""
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     headers = {"Content-Type": "application/json"}
@@ -204,7 +205,7 @@ def _addressed(url: str, key: str) -> tuple[str, dict[str, str]]:
 
 
 def _shown(seconds: float, jpeg: bytes) -> list[dict[str, Any]]:
-    """One frame with its time, in the protocol's words."""
+    """Return one frame with its time as content parts of the protocol."""
     address = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
     return [
         {"type": "text", "text": f"{int(seconds // 60):02d}:{seconds % 60:04.1f}"},

@@ -1,4 +1,4 @@
-"""Results as a picture, for papers and slides; needs `longpanda[plots]`."""
+"""Draw results as a picture for papers and slides; needs `longpanda[plots]`."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -8,33 +8,33 @@ from longpanda.errors import ConfigError
 from longpanda.evaluate import colours
 from longpanda.evaluate.cells import length_text
 from longpanda.evaluate.metrics import Accuracy
-from longpanda.evaluate.summary import Family, Summary
+from longpanda.evaluate.summary import FamilySummary, Summary
 
 COLUMNS: Final = 4
-"""Curves beside one another."""
+"""Number of columns of curves."""
 _MARKERS: Final = ("o", "D")
 _WIDTH, _DPI = 10.5, 200
-"""Of the picture in inches, and what makes these pixels."""
+"""Width of the picture in inches, and dots per inch."""
 _ROW_STEP: Final = 0.36
-"""Between two models in one row, as a share of it."""
+"""Distance between two models in one row, as a share of its height."""
 _GRID: Final = "#e3e8ee"
 _CHANCE: Final[dict[str, Any]] = {"color": "#56616f", "linestyle": ":", "linewidth": 1.2}
 
 
 def draw(models: Sequence[Summary]) -> bytes:
-    """What was right, by family and length, as PNG.
+    """Draw accuracy by family and length as PNG.
 
-    Of several lengths, every model's heat map above, and the curves of all of them below; of one length, one row for
-    each family.
+    For several lengths, there is a heat map per model above the curves of all models; for a single length, one row per
+    family.
 
     Args:
-        models: one or two.
+        models: one or two models.
 
     Raises:
-        ConfigError: no model, as where none answered anything, or matplotlib is not there.
+        ConfigError: there is no model, for example because none answered anything, or matplotlib is missing.
     """
     if not models:
-        remedy = "ask again: the same run goes on with what has no answer"
+        remedy = "run the same command again, which asks the unanswered questions"
         raise ConfigError("no answer that could be drawn", "at least one", remedy)
     matplotlib = _matplotlib()
     names = list(dict.fromkeys(one.name for model in reversed(models) for one in model.rows))
@@ -63,7 +63,7 @@ def _of_lengths(matplotlib: Any, models: Sequence[Summary], names: Sequence[str]
 
 
 def _of_one_length(matplotlib: Any, models: Sequence[Summary], names: Sequence[str]) -> Any:
-    """A row for each family, with every model's share, its interval and chance, since there is nothing to go along."""
+    """Draw one row per family, with the accuracy of every model, its interval and the chance level."""
     height = 1.2 + (0.12 + 0.2 * len(models)) * len(names)
     figure = matplotlib.figure.Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
@@ -89,7 +89,7 @@ def _of_one_length(matplotlib: Any, models: Sequence[Summary], names: Sequence[s
 
 
 def _row(axes: Any, y: float, place: int, model: Summary, one: Accuracy) -> None:
-    """One share with its interval, and the same in numbers at the right edge."""
+    """Draw accuracy and interval, and write them at the right edge."""
     colour = colours.MODELS[place]
     axes.hlines(y, *one.interval, color=colour, linewidth=1.6)
     axes.plot(
@@ -101,7 +101,7 @@ def _row(axes: Any, y: float, place: int, model: Summary, one: Accuracy) -> None
 
 
 def _legend(figure: Any, panels: Sequence[Any], models: Sequence[Summary]) -> None:
-    """The models in their order, and chance."""
+    """Draw a legend of the models, in order, and chance."""
     known = {text: handle for axes in panels for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     order = [*(_literal(model.name) for model in models), "chance"]
     handles = [known[name] for name in order]
@@ -114,7 +114,7 @@ def _matplotlib() -> Any:
         import matplotlib.figure
     except ImportError as error:
         remedy = "run: pip install 'longpanda[plots]'"
-        raise ConfigError("a picture to be drawn without matplotlib", "matplotlib", remedy) from error
+        raise ConfigError("no matplotlib, which draws the picture", "matplotlib", remedy) from error
     return matplotlib
 
 
@@ -141,7 +141,7 @@ def _heat_map(matplotlib: Any, axes: Any, model: Summary) -> None:
 
 
 def _literal(text: str) -> str:
-    """A name that matplotlib does not take for a formula."""
+    """Escape a name so that matplotlib does not take it for a formula."""
     return text.replace("$", r"\$")
 
 
@@ -151,7 +151,7 @@ def _words(one: Accuracy) -> str:
 
 
 def _curves(axes: Any, name: str, models: Sequence[Summary]) -> None:
-    """One small panel: accuracy over minutes of one family, with intervals and chance."""
+    """Draw accuracy over minutes for one family, with intervals and chance."""
     axes.set_axis_on()
     lengths = sorted({minutes for model in models for minutes in model.minutes})
     families = [(place, model, one) for place, model in enumerate(models) for one in model.rows if one.name == name]
@@ -170,7 +170,7 @@ def _curves(axes: Any, name: str, models: Sequence[Summary]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _curve(axes: Any, place: int, model: Summary, family: Family) -> None:
+def _curve(axes: Any, place: int, model: Summary, family: FamilySummary) -> None:
     known = [(minutes, one) for minutes, one in zip(model.minutes, family.cells, strict=True) if one is not None]
     minutes, values = [length for length, _ in known], [one.value for _, one in known]
     lows, highs = [one.interval[0] for _, one in known], [one.interval[1] for _, one in known]

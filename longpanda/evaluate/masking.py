@@ -1,4 +1,4 @@
-"""Addresses and commands without the secrets in them, for what is stored and shown."""
+"""Mask secrets in addresses and commands before they are stored or shown."""
 
 import re
 import shlex
@@ -11,9 +11,9 @@ _NAME: Final = (
     r"(?<![\w.-])(?:[\w.-]*[-_.])?(?:api|access|auth|client|secret)?"
     r"(?:key|token|secret|password|passwd|pwd|passphrase|credentials?|authorization)"
 )
-"""A name that ends in a word for something secret: --api-key, HF_TOKEN; not --max-tokens, --key-variable."""
+"""A name that ends in a word for a secret: --api-key, HF_TOKEN; but not --max-tokens, --key-variable."""
 _SHELL: Final = ("-c", "-lc", "-ic")
-"""After these a shell is given a command."""
+"""Options of a shell that are followed by a command."""
 _OPTION: Final = re.compile(rf"(?=-){_NAME}", re.IGNORECASE)
 _ASSIGNED: Final = re.compile(rf"({_NAME}=).*", re.IGNORECASE | re.DOTALL)
 _WITHIN: Final = re.compile(rf"""({_NAME}["']?\s*[:=]\s*["']?)[^\s"',;&#{{}}]+""", re.IGNORECASE)
@@ -22,13 +22,13 @@ _BEARER: Final = re.compile(r"\b(bearer|basic)\s+[^\s\"',;]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
-    """A text, such as a URL, without user:password@ and without values of names like key, token and password."""
+    """Mask user:password@ and the values of names like key, token and password in a text such as a URL."""
     text = _BEARER.sub(rf"\1 {MASK}", _USER.sub(rf"\1{MASK}@", text))
     return _WITHIN.sub(rf"\1{MASK}", text)
 
 
 def masked_command(words: Sequence[str]) -> str:
-    """A command as one would type it, without secrets in its options, assignments, URLs and commands within it."""
+    """Quote a command for a shell, with secrets masked in options, assignments, URLs and nested commands."""
     shown = list[str]()
     for before, word in zip(["", *words], words, strict=False):
         if _OPTION.fullmatch(before) and not word.startswith("--"):
@@ -43,7 +43,7 @@ def masked_command(words: Sequence[str]) -> str:
 
 
 def _secret_command(before: str, word: str) -> str:
-    """The command within a word without its secrets, "" where it has none: what has none is not touched."""
+    """Return a nested command with its secrets masked, or "" if the word has none and must stay as it is."""
     inner = _split(word)
     if before not in _SHELL and not any(_OPTION.fullmatch(part) for part in inner[:-1]):
         return ""
@@ -52,7 +52,7 @@ def _secret_command(before: str, word: str) -> str:
 
 
 def _split(word: str) -> list[str]:
-    """The words of a command within a word."""
+    """Split a nested command into words."""
     try:
         return shlex.split(word)
     except ValueError:  # prose with an apostrophe

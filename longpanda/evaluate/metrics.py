@@ -1,4 +1,4 @@
-"""Accuracy with an interval that knows that questions of one video are not independent."""
+"""Accuracy with confidence intervals that allow for the dependence between questions about one video."""
 
 import math
 from collections import defaultdict
@@ -13,14 +13,14 @@ Z_95 = 1.959964
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A share of right answers.
+    """The share of right answers.
 
     Args:
         value: mean score.
         interval: its 95 % confidence interval.
-        questions: how many.
-        videos: over how many videos.
-        errors: questions that got no answer, scored 0.
+        questions: number of questions.
+        videos: number of clusters: videos, or scripts filmed at several lengths.
+        errors: number of questions without an answer, which score 0.
     """
 
     value: float
@@ -37,34 +37,35 @@ class Accuracy:
 
 
 def accuracy(scores: Sequence[Score]) -> Accuracy:
-    """Wilson's interval at the effective number of questions, n / design effect, clustered by video.
+    """Return the accuracy with Wilson's interval at the effective number of questions, n / design effect.
 
-    Videos whose samples name the same `Facts.cluster`, one script at several lengths, are one cluster.
+    Questions are clustered by video. Videos whose samples name the same `Facts.cluster`, such as one script at several
+    lengths, form one cluster.
 
-    The design effect compares the variance of the mean over videos (linearised ratio estimator, Kish 1965) with that
-    of independent questions, and is never taken below 1.
+    The design effect compares the variance of the mean over clusters (linearised ratio estimator, Kish 1965) with that
+    for independent questions; values below 1 are replaced by 1.
 
     Raises:
-        ConfigError: no scores at all.
+        ConfigError: there are no scores.
     """
     return mean_accuracy([(1.0, scores)])
 
 
 def mean_accuracy(parts: Sequence[tuple[float, Sequence[Score]]]) -> Accuracy:
-    """The weighted mean of the accuracies of several parts, such as lengths, with an interval as `accuracy` has it.
+    """Return the weighted mean accuracy of several parts, such as lengths, with an interval like that of `accuracy`.
 
-    The effective number of questions is Kish's, 1 / sum(w^2 / n), over the design effect, whose variance is that of
-    the parts' own residuals, so that lengths that differ do not widen the interval of their mean.
+    The effective number of questions is Kish's 1 / sum(w^2 / n), divided by the design effect. The design effect uses
+    residuals from the mean of each part, so that differences between lengths do not widen the interval of their mean.
 
     Args:
-        parts: (weight, scores) of each; weights of 0 are left out, the others need not add up to 1.
+        parts: (weight, scores) of each part; parts with weight 0 are left out, and the weights need not add up to 1.
 
     Raises:
-        ConfigError: a part with weight has no scores, or there is none.
+        ConfigError: there are no parts with a positive weight, or one of them has no scores.
     """
     parts = [(weight, scores) for weight, scores in parts if weight > 0]
     if not parts or not all(scores for _, scores in parts):
-        raise ConfigError("no scores", "at least one", "ask something first")
+        raise ConfigError("no scores", "at least one", "run a model first")
     total = math.fsum(weight for weight, _ in parts)
     means = [math.fsum(score.value for score in scores) / len(scores) for _, scores in parts]
     mean = math.fsum(weight * own for (weight, _), own in zip(parts, means, strict=True)) / total
@@ -79,7 +80,7 @@ def mean_accuracy(parts: Sequence[tuple[float, Sequence[Score]]]) -> Accuracy:
 
 
 def _design_effect(mean: float, kish: float, residuals: list[float]) -> float:
-    """How much more than with independent questions the mean varies, given each cluster's weighted residual."""
+    """Return the variance of the mean, from each cluster's weighted residual, relative to independent questions."""
     k, independent = len(residuals), mean * (1 - mean) * kish
     if k < 2 or independent <= 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""Which of two models is better, on the questions that both were asked."""
+"""Paired comparison of two models on the questions that both were asked."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from longpanda.types import Score
 
 RESAMPLINGS: Final = 10_000
 BOTH_ANSWERED: Final = "both answered"
-"""The name of the row without questions that one of the two models left without an answer."""
+"""Name of the row over the questions that both models answered."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same questions.
+    """The difference between two models on the same questions.
 
     Args:
-        difference: mean score of the second minus that of the first.
-        interval: its 95 % interval, from resampling videos; -1 to 1 where there is one video only.
-        questions: asked of both.
-        videos: over how many videos, one script at several lengths being one.
-        gained: questions on which the second scored more.
-        lost: questions on which the first scored more.
+        difference: mean score of the second model minus that of the first.
+        interval: its 95 % interval, from resampling clusters; -1 to 1 if there is only one.
+        questions: number of questions that both were asked.
+        videos: number of clusters: videos, or scripts filmed at several lengths.
+        gained: number of questions on which the second model scored higher.
+        lost: number of questions on which the first model scored higher.
     """
 
     difference: float
@@ -38,10 +38,10 @@ class Comparison:
 
 
 def compare(first: Sequence[Score], second: Sequence[Score], seed: int = 0) -> Comparison:
-    """The paired difference over the questions that both were asked, bootstrapped by video.
+    """Return the paired difference over the questions that both models were asked, bootstrapped by cluster.
 
     Raises:
-        ConfigError: they have no question in common.
+        ConfigError: the models have no question in common.
     """
     known = {score.sample.key: score.value for score in first}
     clusters: dict[str, list[float]] = defaultdict(list)
@@ -49,7 +49,7 @@ def compare(first: Sequence[Score], second: Sequence[Score], seed: int = 0) -> C
         if (key := score.sample.key) in known:
             clusters[score.sample.cluster].append(score.value - known[key])
     if not clusters:
-        raise ConfigError("two results without a common question", "results on the same suite", "run both on one")
+        raise ConfigError("two results without a common question", "results on the same suite", "run both on one suite")
     every = np.concatenate([np.array(values) for values in clusters.values()])
     low, high = _resampled(list(clusters.values()), np.random.default_rng(seed))
     return Comparison(
@@ -59,11 +59,11 @@ def compare(first: Sequence[Score], second: Sequence[Score], seed: int = 0) -> C
 
 @dataclass(frozen=True)
 class Paired:
-    """The second of two models against the first.
+    """A named comparison of two models, one row of a table.
 
     Args:
-        name: which family or length, or `EVERYTHING`.
-        found: over the questions that both were asked.
+        name: the family or length, `EVERYTHING` or `BOTH_ANSWERED`.
+        found: the comparison.
     """
 
     name: str
@@ -71,12 +71,12 @@ class Paired:
 
 
 def pair(first: Sequence[Score], second: Sequence[Score]) -> tuple[Paired, ...]:
-    """Two models on the questions that both were asked: over all, by family and by length.
+    """Compare two models on the questions that both were asked: over all of them, by family and by length.
 
-    Where one of them left some without an answer, which counts as wrong, also over those that both answered.
+    If some questions have no answer, which counts as wrong, also compare over the questions that both models answered.
 
     Raises:
-        ConfigError: they have no question in common.
+        ConfigError: the models have no question in common.
     """
     asked = {score.sample.key for score in second}
     common = [score for score in first if score.sample.key in asked]
@@ -92,7 +92,7 @@ def pair(first: Sequence[Score], second: Sequence[Score]) -> tuple[Paired, ...]:
 
 
 def _resampled(clusters: list[list[float]], rng: np.random.Generator) -> tuple[float, float]:
-    """The 95 % interval of the mean over draws of as many clusters, each with all that is in it."""
+    """Return the bootstrap 95 % interval of the mean: clusters are drawn with replacement, each with all its values."""
     if len(clusters) < 2:
         return -1.0, 1.0
     totals = np.array([(sum(values), len(values)) for values in clusters])

@@ -1,4 +1,4 @@
-"""Results as one JSONL file: a line for the configuration, then one for every answer, each written when it is there."""
+"""Files of results: JSONL with one line for the configuration, then one per answer, written as soon as it is given."""
 
 import fcntl
 import json
@@ -13,25 +13,26 @@ from longpanda.types import Reply, Sample, Score
 
 RESULTS_VERSION = 1
 _HEAD = b'{"version": '
-"""How a file of results begins."""
+"""The first bytes of a file of results."""
 _HASH_LETTERS = 8
-"""Of a hash that are shown."""
+"""Number of characters of a hash that are shown."""
 
 
 class Records:
-    """A file of results that is gone on with: answers in it need not be asked again.
+    """A file of results that can be resumed: questions answered in it need not be asked again.
 
-    One process writes it at a time: it is locked until it is closed or the process ends, by whatever signal.
+    Only one process can write it at a time: the file is locked until it is closed or the process ends for any reason.
 
     Args:
-        path: of the file; a new one is begun, a line that was cut off by a crash is dropped.
-        configuration: what is measured, how and on what; JSON. Going on with another one is refused.
-        retry_errors: what ended in an error is asked again, after what was never asked; the last answer to a question
-            counts.
-        notes: under which circumstances, such as the machine; JSON. They may differ each time, and all are kept.
+        path: path of the file. It is created if necessary; an incomplete last line, left by a crash, is dropped.
+        configuration: the system, its settings and the questions, as JSON. A file can only be resumed with the same
+            configuration.
+        retry_errors: ask questions that ended in an error again, after those never asked. The last answer to a
+            question counts.
+        notes: circumstances of this start, such as the machine, as JSON. They may differ each time, and all are kept.
 
     Raises:
-        ConfigError: the file holds results of another configuration, is no file of results, is being written by
+        ConfigError: the file holds results of another configuration, is not a file of results, is being written by
             another process, or cannot be written or locked.
     """
 
@@ -47,7 +48,7 @@ class Records:
         self._failed: set[tuple[str, int | None]] = set()
         self._file = _locked(path)
         try:
-            scores = self._begun(configuration, notes or {})
+            scores = self._opened(configuration, notes or {})
             self._failed = {score.sample.key for score in scores if retry_errors and score.error}
             self.done = {score.sample.key for score in scores} - self._failed
             if notes:
@@ -56,8 +57,8 @@ class Records:
             self._file.close()
             raise
 
-    def _begun(self, configuration: dict[str, Any], notes: dict[str, Any]) -> list[Score]:
-        """What is in the file, of which a line that was cut off is dropped; a new one is given its first line."""
+    def _opened(self, configuration: dict[str, Any], notes: dict[str, Any]) -> list[Score]:
+        """Return the scores in the file and drop an incomplete last line, or write the first line of a new file."""
         whole = self.path.read_bytes()
         if _is_new(whole):
             self._file.truncate(0)
@@ -69,9 +70,9 @@ class Records:
         return scores
 
     def missing(self, samples: list[Sample]) -> list[Sample]:
-        """The samples without an answer in the file, those last that were asked and ended in an error.
+        """Return the samples without an answer in the file, with those that ended in an error last.
 
-        Such as always fail would otherwise be all that a run asks before it takes the system to be down.
+        If questions that always fail came first, a run could consider the system down before it asks any other.
 
         Raises:
             ConfigError: two samples have the same key, so that one answer would count for both.
@@ -79,22 +80,24 @@ class Records:
         for key, count in Counter(sample.key for sample in samples).items():
             if count > 1:
                 found = f"{count} questions with the id {key[0]}"
-                raise ConfigError(found, "an id for each question", "give them different ids, or ask one of them")
+                raise ConfigError(
+                    found, "a different id for each question", "give them different ids, or remove all but one"
+                )
         left = [sample for sample in samples if sample.key not in self.done]
         return sorted(left, key=lambda sample: sample.key in self._failed)
 
     def add(self, score: Score) -> None:
-        """Write one score; it is on the disk when this returns. Raises ConfigError where the disk is full."""
+        """Write one score; it is on disk when this returns. Raises ConfigError if the disk is full."""
         self.done.add(score.sample.key)
         self._write(asdict(score))
 
     def note(self, notes: dict[str, Any]) -> None:
-        """Write under which circumstances answers are made from now on, where that is news."""
+        """Write the circumstances of the answers that follow, if they have changed."""
         if notes != read_notes(self.path)[-1]:
             self._write({"notes": notes})
 
     def close(self) -> None:
-        """No more scores."""
+        """Close the file and release its lock."""
         self._file.close()
 
     def _write(self, value: dict[str, Any]) -> None:
@@ -105,47 +108,62 @@ class Records:
                 line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._file.truncate(whole_bytes)  # of a line that was cut off nothing is left
+            self._file.truncate(whole_bytes)  # leave no part of an incomplete line
             found = f"'{self.path}' cannot be written ({error.strerror}); every answer before this one is in it"
-            raise ConfigError(found, "free space", "make room, and run it again to go on") from error
+            raise ConfigError(found, "free space", "free some space, and run it again to resume") from error
 
 
 def check_configuration(path: Path, configuration: dict[str, Any]) -> None:
-    """Refuse a file that holds results of another configuration, before the work whose results go there.
+    """Check that results with a configuration can be written to a file. Call it before long work.
 
     Raises:
-        ConfigError: it does, or is no file of results; one that is not there yet will do.
+        ConfigError: the file exists and holds results of another configuration, or is not a file of results.
     """
     if path.is_file() and not _is_new(path.read_bytes()):
         _require_same(path, read_records(path)[0], configuration)
 
 
 def read_records(path: Path) -> tuple[dict[str, Any], list[Score]]:
-    """The configuration and the scores of a file of results, but for a last line that was cut off.
+    """Read the configuration and the scores of a file of results, without an incomplete last line.
 
     Raises:
-        ConfigError: no such file, or one that holds no results.
+        ConfigError: no such file, one that holds no results, or a line that is not one; the message names the line.
     """
     if not path.is_file():
         raise ConfigError(f"no file '{path}'", "a file of results", "run a model first")
     lines = path.read_bytes().split(b"\n")[:-1]
+    configuration = _configuration(path, lines)
+    last: dict[tuple[str, int | None], Score] = {}
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            values = dict(json.loads(line))
+            if "notes" not in values:
+                score = _score(values)
+                last[score.sample.key] = score
+        except (ValueError, KeyError, TypeError) as error:
+            found = f"line {number} of '{path}' is not a result ({error})"
+            remedy = "restore the line, or delete it and run again to ask its question again"
+            raise ConfigError(found, "one JSON object for each answer", remedy) from error
+    return configuration, list(last.values())
+
+
+def _configuration(path: Path, lines: list[bytes]) -> dict[str, Any]:
+    """Return the configuration in the first line. Raises ConfigError for what is not a file of results."""
     try:
-        head, *rest = [json.loads(line) for line in lines]
-        if head["version"] != RESULTS_VERSION:
-            raise ConfigError(f"results of version {head['version']}", f"version {RESULTS_VERSION}", "run again")
-        configuration: dict[str, Any] = head["configuration"]
-        answered = (_score(values) for values in rest if "notes" not in values)
-        last = {score.sample.key: score for score in answered}
-        return configuration, list(last.values())
+        head = json.loads(lines[0]) if lines else {}
+        version, configuration = head["version"], dict(head["configuration"])
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"'{path}' holds no results ({error})", "a file of results", "choose another file") from error
+    if version != RESULTS_VERSION:
+        raise ConfigError(f"results of version {version}", f"version {RESULTS_VERSION}", "run again")
+    return configuration
 
 
 def read_notes(path: Path) -> list[dict[str, Any]]:
-    """Under which circumstances the answers in a file of results were made, the latest last.
+    """Read the notes in a file of results: the circumstances of each start of the run, the latest last.
 
     Raises:
-        ConfigError: as `read_records`.
+        ConfigError: as for `read_records`.
     """
     read_records(path)
     head, *rest = map(json.loads, path.read_bytes().split(b"\n")[:-1])
@@ -153,22 +171,24 @@ def read_notes(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_new(whole: bytes) -> bool:
-    """Whether a file of results is empty, or was cut off in its first line."""
+    """Return whether a file of results is empty, or its first line is incomplete."""
     return b"\n" not in whole and (_HEAD.startswith(whole) or whole.startswith(_HEAD))
 
 
 def _require_same(path: Path, stored: dict[str, Any], configuration: dict[str, Any]) -> None:
-    """Raises ConfigError where a file was begun with another configuration."""
-    asked = json.loads(json.dumps(configuration))
-    changed = sorted(name for name in {*stored, *asked} if stored.get(name) != asked.get(name))
+    """Raise ConfigError if a file was started with another configuration."""
+    given = json.loads(json.dumps(configuration))
+    changed = sorted(name for name in {*stored, *given} if stored.get(name) != given.get(name))
     if changed:
-        told = (f"{name} was {_said(name, stored, asked)} and is now {_said(name, asked, stored)}" for name in changed)
-        found = f"'{path}' holds results of other settings: {', '.join(told)}"
-        raise ConfigError(found, "one file for one configuration", "ask as then, or write to another file")
+        texts = (
+            f"{name} was {_shown(name, stored, given)} and is now {_shown(name, given, stored)}" for name in changed
+        )
+        found = f"'{path}' holds results of other settings: {', '.join(texts)}"
+        raise ConfigError(found, "one file per configuration", "use the same settings, or write to another file")
 
 
-def _said(name: str, configuration: dict[str, Any], other: dict[str, Any]) -> str:
-    """A setting in a message: of a hash its beginning, of what is set or not whether it is."""
+def _shown(name: str, configuration: dict[str, Any], other: dict[str, Any]) -> str:
+    """Format a setting for a message: a hash by its first characters, a switch as on or off."""
     value = configuration.get(name)
     if isinstance(value if value is not None else other.get(name), bool):
         return "on" if value else "off"
@@ -180,25 +200,25 @@ def _said(name: str, configuration: dict[str, Any], other: dict[str, Any]) -> st
 
 
 def _locked(path: Path) -> IO[bytes]:
-    """The file, made where there is none, and held by this process alone.
+    """Open a file, creating it if necessary, and lock it for this process.
 
-    flock's lock and not a record lock, which a process loses when it reads the file and closes it again. Programs that
-    we start do not inherit it: Python closes its files in them.
+    The lock is from flock, not a record lock, which a process loses when it reads the file and closes it again. Child
+    processes do not inherit the lock, because Python closes its files in them.
     """
     try:
-        file = path.open("a+b", buffering=0)  # nothing is left to be written at its end, which a full disk would refuse
+        file = path.open("a+b", buffering=0)  # without a buffer that a full disk would refuse at closing
     except OSError as error:
         found = f"'{path}' cannot be written ({error.strerror})"
-        raise ConfigError(found, "a file that you may write", "choose another name") from error
+        raise ConfigError(found, "a writable file", "choose another name") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
         if not isinstance(error, BlockingIOError):
             found = f"'{path}' cannot be locked ({error.strerror})"
-            raise ConfigError(found, "a file system with locks", "write to another place") from error
+            raise ConfigError(found, "a file system with locks", "write to another file system") from error
         found = f"another process is writing '{path}'"
-        raise ConfigError(found, "one at a time", "wait until it ends, or write to another file") from error
+        raise ConfigError(found, "one process at a time", "wait until it ends, or write to another file") from error
     return file
 
 

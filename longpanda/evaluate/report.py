@@ -1,4 +1,4 @@
-"""Results as one self-contained page, or as Markdown, made of the same tables."""
+"""Renders a report as one self-contained HTML page or as Markdown, from the same tables."""
 
 import base64
 import json
@@ -17,18 +17,20 @@ from longpanda.evaluate.summary import Failure, Summary
 from longpanda.evaluate.tables import Section, sections, tiles
 
 TEMPLATE: Final = "report.html.jinja"
-_UNVERIFIED: Final = "The films were not held against the hashes of when they were made: they may show something else."
+_UNVERIFIED: Final = (
+    "The videos were not checked against the hashes of the suite: they may have changed since it was made."
+)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a page shows.
+    """The contents of a report.
 
     Args:
-        models: one, or two that are compared.
-        paired: the second against the first; empty for one.
-        suite: the plan of the suite, where it is known.
-        commands: that make the results and the page again.
+        models: one model, or two to compare.
+        paired: comparison of the second model with the first; empty for one model.
+        suite: the plan of the suite; None if unknown.
+        commands: commands that reproduce the results and the report.
     """
 
     models: tuple[Summary, ...]
@@ -38,29 +40,29 @@ class Report:
 
     @property
     def title(self) -> str:
-        """Of the page."""
+        """Title of the report."""
         return " and ".join(model.name for model in self.models)
 
     @property
     def answered(self) -> tuple[Summary, ...]:
-        """The models that answered anything: what charts show."""
+        """The models that answered at least one question, which the charts show."""
         return tuple(model for model in self.models if model.is_answered)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """Its tables."""
+        """The tables, by section."""
         return sections(self.models, self.paired)
 
     @property
     def settings(self) -> tuple[tuple[str, dict[str, str]], ...]:
-        """Everything that was set, by model; and the suite's plan."""
+        """Titled settings: the configuration of each model, and the plan of the suite."""
         known = [(f"Configuration of {model.name}", model.configuration) for model in self.models]
         known += [("Plan of the suite", self.suite)] if self.suite is not None else []
         return tuple((title, {name: _setting(value) for name, value in values.items()}) for title, values in known)
 
 
 def page(report: Report) -> str:
-    """One self-contained HTML page, without scripts."""
+    """Render a report as one self-contained HTML page, without scripts."""
     loader = jinja2.PackageLoader("longpanda.evaluate", "templates")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -78,7 +80,7 @@ def page(report: Report) -> str:
 
 
 def markdown(report: Report) -> str:
-    """Everything but charts and pictures as Markdown."""
+    """Render a report as Markdown, without charts and pictures."""
     parts = [f"# {_plain(report.title)}: LongWatch", *(_about(model) for model in report.models)]
     for section in report.sections:
         parts += [f"## {_plain(section.title)}", section.about]
@@ -100,7 +102,7 @@ def markdown(report: Report) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """One table as Markdown."""
+    """Render one table as Markdown."""
     align = ["---"] + ["---" if table.is_prose else "---:"] * (len(table.head) - 1)
     rows = [
         [_plain(cell.text) + (f" [{_plain(cell.note)}]" if cell.note else "") for cell in row] for row in table.rows
@@ -115,18 +117,19 @@ def _about(model: Summary) -> str:
 
 
 def warnings_of(model: Summary) -> list[str]:
-    """What has to be known before any number is read."""
-    said = []
+    """Return the warnings that a reader needs before any number."""
+    warnings = []
     whole, errors = model.overall.exact.questions, model.overall.exact.errors
     if model.missing:
-        said.append(f"Not asked yet: {counted(model.missing, 'question')} of the suite. This is not the whole result.")
+        missing = counted(model.missing, "question")
+        warnings.append(f"Not asked yet: {missing} of the suite. This is not the whole result.")
     if not model.is_answered:
-        said.append("No question got an answer: there is no result yet. What went wrong stands under Errors.")
+        warnings.append("No question got an answer: there is no result yet. See Errors for what went wrong.")
     elif errors:
-        said.append(f"Without an answer: {errors:,} of {counted(whole, 'question')}, which count as wrong.")
+        warnings.append(f"Without an answer: {errors:,} of {counted(whole, 'question')}, which count as wrong.")
     if model.configuration.get("unverified"):
-        said.append(_UNVERIFIED)
-    return said
+        warnings.append(_UNVERIFIED)
+    return warnings
 
 
 def _failures(failures: Sequence[Failure]) -> str:
@@ -140,12 +143,12 @@ def _failures(failures: Sequence[Failure]) -> str:
 
 
 def _writable(text: str) -> str:
-    """Without the halves of characters that JSON can hold and a file cannot."""
+    """Replace lone surrogates, which JSON can hold and UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _plain(text: str) -> str:
-    """Text that neither Markdown nor the HTML in it takes for anything else, on one line."""
+    """Escape text for Markdown and the HTML in it, on one line."""
     escaped = "".join("\\" + letter if letter in "\\`*_[]|~#" else letter for letter in " ".join(text.split()))
     return escaped.replace("&", "&amp;").replace("<", "&lt;")
 
@@ -155,7 +158,7 @@ def _setting(value: Any) -> str:
 
 
 def _shades(share: float) -> dict[str, str]:
-    """What a cell of a heat map is painted with, as CSS variables."""
+    """Return the colours of a heat map's cell as CSS variables."""
     (light, light_ink), (dark, dark_ink) = (colours.shade(share, ramp) for ramp in (colours.LIGHT, colours.DARK))
     return {"--light": light, "--light-ink": light_ink, "--dark": dark, "--dark-ink": dark_ink}
 

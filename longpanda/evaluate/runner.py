@@ -1,4 +1,4 @@
-"""Samples to scores, one video at a time."""
+"""Ask samples and score the answers, one video at a time."""
 
 import math
 import queue
@@ -15,44 +15,45 @@ from longpanda.thinking import without_thinking
 from longpanda.types import Reply, Sample, Score
 
 Ask = Callable[[Sample], Reply]
+"""Answers one question about the video that was watched."""
 _LOOK_SECONDS: Final = 0.1
-"""How often a run looks whether it is to end."""
+"""How often a run checks whether it should stop."""
 
 
 class Answerer(Protocol):
-    """Whatever can watch a video and then answer questions about it."""
+    """Anything that can watch a video and then answer questions about it."""
 
     def watch(self, video: str) -> Ask:
-        """Read a video once; the result answers samples, using their question, choices and facts, not the target."""
+        """Read a video once. The returned function answers samples from their question, choices and facts alone."""
 
 
 class Marked(Protocol):
-    """What an answer earned."""
+    """The marks of an answer."""
 
     @property
     def value(self) -> float:
-        """1.0 is right, 0.0 is wrong."""
+        """1.0 for a right answer, 0.0 for a wrong one."""
 
     @property
     def partial(self) -> float:
-        """0 to 1, how near it came."""
+        """Partial credit, 0 to 1."""
 
 
-Mark = Callable[[str, Sample], Marked]
+MarkFunction = Callable[[str, Sample], Marked]
+"""Marks the text of an answer to a sample."""
 
 
 def require_timeout(seconds: float) -> None:
-    """Raises ConfigError where nobody can answer in such a time, or nobody can wait so long."""
+    """Raise ConfigError if a timeout is not above 0, or longer than a thread can wait."""
     if not (math.isfinite(seconds) and 0 < seconds <= threading.TIMEOUT_MAX):
         raise ConfigError(f"a timeout of {seconds:g} s", "a finite time above 0", "give the seconds for one answer")
 
 
-def run(answerer: Answerer, samples: Iterable[Sample], mark: Mark) -> Iterator[Score]:
-    """Ask every sample and score it. Samples of one video should stand together: each run of them is watched once.
+def run(answerer: Answerer, samples: Iterable[Sample], mark: MarkFunction) -> Iterator[Score]:
+    """Ask every sample and score the answer. Consecutive samples of one video share one `watch`.
 
-    A video that cannot be watched, a question that cannot be answered and a reply that is no answer (empty, cut off,
-    withheld) score 0 and carry the error and its kind: nothing is skipped. Thinking is taken off before a reply is
-    scored.
+    A video that cannot be watched, a question that cannot be answered and a reply that is not an answer (empty, cut
+    off, withheld) score 0 with the error and its kind: nothing is skipped. Thinking is removed before scoring.
     """
     for video, group in groupby(samples, key=lambda sample: sample.video):
         try:
@@ -64,25 +65,25 @@ def run(answerer: Answerer, samples: Iterable[Sample], mark: Mark) -> Iterator[S
 
 
 def run_many(
-    answerers: list[Answerer], samples: Iterable[Sample], mark: Mark, stop: threading.Event | None = None
+    answerers: list[Answerer], samples: Iterable[Sample], mark: MarkFunction, stop: threading.Event | None = None
 ) -> Generator[Score, None, None]:
-    """As `run`, with one thread for each answerer; scores come in the order in which they are ready.
+    """Do the same as `run` with one thread per answerer. Scores are yielded as soon as they are ready.
 
-    When an answerer fails unexpectedly, the others end after the question that they are at; all that is finished is
-    yielded before the exception is raised. So they do, without an exception, after an error of the kind DENIED.
+    If an answerer raises an unexpected exception, the others stop after their current question, and all finished scores
+    are yielded before the exception is raised. They also stop, without an exception, after an error of kind DENIED.
 
     Args:
-        answerers: asked at the same time.
+        answerers: the answerers, which work in parallel.
         samples: as in `run`.
         mark: as in `run`.
-        stop: when somebody sets it, such as a signal handler, nothing more is asked, and the run ends with what is
-            finished, without waiting for the questions that are being answered.
+        stop: when it is set, for example by a signal handler, the run ends with the finished scores, without waiting
+            for questions that are being answered.
 
     Raises:
-        ConfigError: no answerer.
+        ConfigError: there is no answerer.
     """
     if not answerers:
-        raise ConfigError("no answerer", "at least one", "give one")
+        raise ConfigError("no answerer", "at least one", "pass one")
     groups: queue.SimpleQueue[list[Sample]] = queue.SimpleQueue()
     for _, group in groupby(samples, key=lambda sample: sample.video):
         groups.put(list(group))
@@ -97,11 +98,11 @@ def run_many(
 
 
 _Ready = queue.SimpleQueue[Score | BaseException | None]
-"""Scores, and from every thread one last word: what it failed of, or None."""
+"""Scores, and at the end of every thread its exception or None."""
 
 
 def _collected(ready: _Ready, working: int, stop: threading.Event, halt: threading.Event) -> Iterator[Score]:
-    """What the threads have finished, until the last word of all of them, or until it is to stop."""
+    """Yield the scores of the threads until all have ended or the run is stopped."""
     failure: BaseException | None = None
     while working:
         try:
@@ -127,12 +128,12 @@ def _work(
     answerer: Answerer,
     groups: "queue.SimpleQueue[list[Sample]]",
     ready: _Ready,
-    mark: Mark,
+    mark: MarkFunction,
     halt: threading.Event,
 ) -> None:
-    """Take groups until there are none or it is to end; an unexpected exception is handed to whoever waits.
+    """Work on groups until there are none or the run halts; pass on an unexpected exception.
 
-    It ends for all where no other question would be answered either, as with a wrong key.
+    After an error of kind DENIED, such as a wrong key, the run halts for all: no other question would be answered.
     """
     try:
         while not halt.is_set() and (group := _next(groups)):
@@ -148,14 +149,14 @@ def _work(
 
 
 def _next(groups: "queue.SimpleQueue[list[Sample]]") -> list[Sample]:
-    """The next group, [] where there is none."""
+    """Return the next group, or [] if there is none."""
     try:
         return groups.get_nowait()
     except queue.Empty:
         return []
 
 
-def _one(ask: Ask, sample: Sample, mark: Mark) -> Score:
+def _one(ask: Ask, sample: Sample, mark: MarkFunction) -> Score:
     started = time.perf_counter()
     try:
         reply = ask(sample)

@@ -1,4 +1,4 @@
-"""One file of results to its summary: every cell of its page is computed here, once."""
+"""Computes the summary of one file of results, with every number that its report shows."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +31,10 @@ from longpanda.evaluate.summary import (
     COSTS,
     Depth,
     Failure,
-    Family,
+    FamilySummary,
     Length,
     Measure,
-    Options,
+    OptionsSummary,
     Summary,
     kind_shown,
     shortened,
@@ -42,9 +42,10 @@ from longpanda.evaluate.summary import (
 from longpanda.types import Score
 
 Picture = Callable[[str, float], bytes]
-"""From a video's name and a second to a JPEG."""
+"""Returns a frame as JPEG, given the name of a video and a second."""
 
 FAILURES: Final = 12
+"""Number of wrong answers that a report shows."""
 
 
 def summarise(
@@ -56,19 +57,19 @@ def summarise(
     missing: int = 0,
     askings: Sequence[Score] = (),
 ) -> Summary:
-    """Everything that a page of results says.
+    """Compute the summary of one file of results.
 
     Args:
-        name: of what was measured.
-        configuration: of the results.
-        scores: the results; at least one.
-        measures: what is told beside exact marks, by family.
-        picture: shows a moment of a video; without it, failures have no pictures.
-        missing: questions of the suite that were not asked yet.
-        askings: what was said to each rotation of questions with options, of which `scores` are the circular ones.
+        name: name of the system.
+        configuration: the configuration of the results.
+        scores: at least one score.
+        measures: measures other than exact marks, by family.
+        picture: returns a frame of a video; None for failures without pictures.
+        missing: number of questions of the suite that have not been asked yet.
+        askings: for questions with options, the score of every rotation; `scores` are then the circular scores.
 
     Raises:
-        ConfigError: no scores at all.
+        ConfigError: there are no scores.
     """
     minutes = tuple(by_minutes(scores))
     families = {str(one): group for one, group in grouped(scores, lambda score: score.sample.family).items()}
@@ -90,16 +91,18 @@ def summarise(
     )
 
 
-def _options(askings: Sequence[Score]) -> Options:
+def _options(askings: Sequence[Score]) -> OptionsSummary:
     rotated = by_question(askings)
-    return Options(tuple(cells_of(rotated)), tuple(letter_use(askings)), rotated.unfinished)
+    return OptionsSummary(tuple(cells_of(rotated)), tuple(letter_use(askings)), rotated.unfinished)
 
 
-def _family(name: str, group: Sequence[Score], minutes: tuple[float, ...], measures: Sequence[Measure] = ()) -> Family:
+def _family(
+    name: str, group: Sequence[Score], minutes: tuple[float, ...], measures: Sequence[Measure] = ()
+) -> FamilySummary:
     guess, lengths, whole = chance(group), by_minutes(group), answered(group)
     row = {length: accuracy(scores) for length, scores in lengths.items()}
     kinds = {score.sample.facts.absent for score in group}
-    return Family(
+    return FamilySummary(
         name=name,
         chance=guess,
         exact=accuracy(group),
@@ -121,8 +124,8 @@ def _length(minutes: float, group: Sequence[Score]) -> Length:
 
 
 def _costs(group: Sequence[Score]) -> tuple[float | None, ...]:
-    told = [[value for score in answered(group) if (value := cost(score.reply)) is not None] for _, cost in COSTS]
-    *means, peak = told
+    known = [[value for score in answered(group) if (value := cost(score.reply)) is not None] for _, cost in COSTS]
+    *means, peak = known
     return *(float(np.mean(values)) if values else None for values in means), float(max(peak)) if peak else None
 
 
@@ -133,7 +136,7 @@ def _depths(scores: Sequence[Score], minutes: tuple[float, ...]) -> tuple[Depth,
 
 
 def _some_wrong(scores: Sequence[Score]) -> list[Score]:
-    """Of every family in turn; within a family the first of every length in turn, so that none fills the page."""
+    """Return wrong answers of every family in turn, and within a family of every length in turn."""
     wrong = [score for score in scores if score.value == 0]
     families = grouped(wrong, lambda score: score.sample.family).values()
     return _in_turn([_in_turn(list(by_minutes(group).values())) for group in families])[:FAILURES]

@@ -1,4 +1,4 @@
-"""What a page of results says, as numbers: nothing is computed from here on."""
+"""The numbers of a report. Nothing is computed after this."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from longpanda.evaluate.metrics import Accuracy
 from longpanda.types import Reply, Score
 
 MOST_LETTERS: Final = 400
-"""Of an answer or an error that are shown."""
+"""Number of characters of an answer or error that are shown."""
 COSTS: Final[tuple[tuple[str, Callable[[Reply], float | None]], ...]] = (
     ("frames", lambda reply: len(reply.frames_seconds) or None),
     ("visual tokens", lambda reply: reply.visual_tokens),
@@ -20,16 +20,16 @@ COSTS: Final[tuple[tuple[str, Callable[[Reply], float | None]], ...]] = (
     ("seconds", lambda reply: reply.seconds),
     ("peak memory", lambda reply: reply.peak_memory_bytes),
 )
-"""What an answer costs, as far as the answerer tells; seconds and bytes."""
+"""Costs of an answer as far as they are reported, in seconds and bytes."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What is told of a family beside exact marks.
+    """A measure of a family other than exact marks.
 
     Args:
-        name: what it is.
-        of: an answer's mark, 0 to 1.
+        name: name of the measure.
+        of: returns the mark of an answer, 0 to 1.
     """
 
     name: str
@@ -37,21 +37,22 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilySummary:
     """One family over all lengths.
 
     Args:
         name: its name, or `EVERYTHING`.
-        chance: what the best constant answers earn.
+        chance: accuracy of the best constant answers.
         exact: accuracy over all questions.
-        cells: accuracy at each length of the summary; None where nothing was asked.
-        above: the same on a scale on which guessing is 0; None also where guessing gets all.
-        averages: over the lengths.
-        effective_minutes: up to where 0.85 of the way from chance to the score at the shortest length is kept; 0: none.
-        absolute_minutes: up to where 60 % are right; 0: none.
-        partial: the mean of each measure that is told beside exact marks, by its name.
-        refusals: share refused of absent things, and of others; None where one kind was not asked about.
-        answered: accuracy over the questions that got an answer; None where none did.
+        cells: accuracy at each length of the summary; None if there are no questions.
+        above: the same, rescaled so that chance is 0; None also if chance is 1.
+        averages: averages over the lengths.
+        effective_minutes: length up to which 0.85 of the way from chance to the score at the shortest length is kept;
+            0: none.
+        absolute_minutes: length up to which 60 % are right; 0: none.
+        partial: mean of each further measure, by name.
+        refusals: share refused of absent things, and of others; None if there are no questions about one of them.
+        answered: accuracy over the answered questions; None if there are none.
     """
 
     name: str
@@ -73,12 +74,12 @@ class Length:
 
     Args:
         minutes: the length.
-        right: of all questions.
-        costs: mean of each of `COSTS` over the answers that tell it, of peak memory the largest; None if none does.
-            What was spent on errors is not in it.
-        covered: share of questions with evidence of which the frames that were looked at show all of it.
-        right_covered: accuracy where they do.
-        right_uncovered: accuracy where they do not.
+        right: accuracy over all questions.
+        costs: mean of each of `COSTS` over the answers that report it, for peak memory the maximum; None if none does.
+            Errors are not included.
+        covered: share of questions with evidence for which the sampled frames show all of it.
+        right_covered: accuracy over these.
+        right_uncovered: accuracy over the others.
     """
 
     minutes: float
@@ -94,9 +95,9 @@ class Depth:
     """Needles in one part of their videos.
 
     Args:
-        low: where the part starts, 0 to 1.
-        high: where it ends.
-        cells: accuracy at each length of the summary; None where there is no needle.
+        low: start of the part, 0 to 1.
+        high: end of the part, 0 to 1.
+        cells: accuracy at each length of the summary; None if there is no needle.
     """
 
     low: float
@@ -106,13 +107,13 @@ class Depth:
 
 @dataclass(frozen=True)
 class Failure:
-    """A question answered wrongly.
+    """A question with a wrong answer or an error.
 
     Args:
-        score: what was asked and said.
-        picture: JPEG of the middle of the last piece of evidence; None where there is none to show.
-        second: when it is shown.
-        problem: why it cannot be shown, or "".
+        score: the question with its answer.
+        picture: JPEG of the frame in the middle of the last interval of evidence; None if there is none.
+        second: time of that frame.
+        problem: why the frame cannot be shown, or "".
     """
 
     score: Score
@@ -122,18 +123,18 @@ class Failure:
 
     @property
     def said(self) -> str:
-        """The answer, or the error instead of one; not more of it than anybody reads."""
+        """The answer or the error, shortened."""
         return shortened(self.score.error or self.score.reply.text) or "nothing"
 
 
 @dataclass(frozen=True)
-class Options:
-    """Questions with lettered options, asked in every rotation of them.
+class OptionsSummary:
+    """Results of questions with lettered options in every rotation.
 
     Args:
         cells: plain and circular accuracy by family and length.
-        letters: how often each was chosen and right.
-        unfinished: questions of which rotations are missing.
+        letters: how often each letter was chosen, and was right.
+        unfinished: number of questions with missing rotations.
     """
 
     cells: tuple[Rotations, ...]
@@ -146,49 +147,49 @@ class Summary:
     """One file of results.
 
     Args:
-        name: of what was measured.
-        configuration: of the results.
-        minutes: the lengths, the shortest first.
+        name: name of the model or system.
+        configuration: configuration of the run.
+        minutes: the lengths, shortest first.
         overall: all families together.
-        families: each.
-        lengths: each of `minutes`.
-        depths: of needles; empty where none was asked about.
-        errors: (kind, beginning of the message, questions), the most frequent first.
-        failures: some, of every family in turn.
-        videos: how many were asked about.
-        missing: questions of the suite that were not asked yet, or not in all rotations.
-        options: what was said to the rotations of questions with options; None for questions without.
+        families: the families.
+        lengths: the results at each of `minutes`.
+        depths: the results by depth of the needle; empty without needles.
+        errors: (kind, beginning of the message, number of questions), most frequent first.
+        failures: some failures, from all families.
+        videos: number of videos.
+        missing: number of questions of the suite that were not asked yet, or not in all rotations.
+        options: results of the rotations; None for questions without options.
     """
 
     name: str
     configuration: dict[str, Any]
     minutes: tuple[float, ...]
-    overall: Family
-    families: tuple[Family, ...]
+    overall: FamilySummary
+    families: tuple[FamilySummary, ...]
     lengths: tuple[Length, ...]
     depths: tuple[Depth, ...]
     errors: tuple[tuple[str, str, int], ...]
     failures: tuple[Failure, ...]
     videos: int
     missing: int = 0
-    options: Options | None = None
+    options: OptionsSummary | None = None
 
     @property
     def is_answered(self) -> bool:
-        """Whether any question got an answer; where none did, shares of right ones say nothing of the model."""
+        """Whether any question got an answer; otherwise accuracy says nothing about the model."""
         return self.overall.answered is not None
 
     @property
-    def rows(self) -> tuple[Family, ...]:
-        """The families, then all of them where there are several."""
+    def rows(self) -> tuple[FamilySummary, ...]:
+        """The families, followed by all families together if there are several."""
         return (*self.families, self.overall) if len(self.families) > 1 else self.families
 
 
 def kind_shown(score: Score) -> str:
-    """The kind of a score's error, also where results are from before kinds were kept."""
+    """Return the kind of a score's error; older results have no kinds."""
     return score.error_kind or ErrorKind.OTHER
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text that may be of any length."""
+    """Return the beginning of a text."""
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} ..."

@@ -1,4 +1,4 @@
-"""The tables of a page of results, in words: HTML and Markdown are made of the same ones."""
+"""The tables of a report, shared by its HTML and Markdown forms."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,13 +24,13 @@ from longpanda.evaluate.summary import COSTS, Summary
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page.
+    """A section of the report.
 
     Args:
-        key: what the page places charts by.
-        title: its heading.
-        about: how to read it.
-        tables: (model, table) of every model that has one; the model is "" for what is about all.
+        key: identifier by which the HTML page places charts.
+        title: the heading.
+        about: how to read the tables.
+        tables: (model, table) for every model that has one; the model is "" for a table about all.
     """
 
     key: str
@@ -40,9 +40,9 @@ class Section:
 
 
 def sections(models: Sequence[Summary], paired: Sequence[Paired] = ()) -> tuple[Section, ...]:
-    """Everything that can be said in tables; what a file of results knows nothing of is left out.
+    """Return all sections for which the results have data.
 
-    Of a model that answered nothing, that is everything but what went wrong.
+    A model that answered nothing appears only in the sections about errors.
     """
     parts = []
     if paired and all(model.is_answered for model in models):
@@ -56,11 +56,11 @@ def sections(models: Sequence[Summary], paired: Sequence[Paired] = ()) -> tuple[
 
 
 def tiles(model: Summary) -> tuple[Cell, ...]:
-    """What one wants to know first; `about` names each. Where nothing was answered, that is all there is to know."""
+    """Return the main figures, each with its name in `about`; if nothing was answered, only the number of errors."""
     mean, overall = model.overall.averages.mean, model.overall
-    told = Cell(f"{overall.exact.errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors")
+    errors = Cell(f"{overall.exact.errors:,}", f"of {counted(overall.exact.questions, 'question')}", about="errors")
     if not model.is_answered:
-        return (told,)
+        return (errors,)
     found = [Cell(percent_text(mean.value), interval_text(mean.interval), about="right, mean over lengths")]
     if (above := above_chance(mean, overall.chance)) is not None:
         note = f"{interval_text(above.interval)}; chance is {percent_text(overall.chance)}"
@@ -76,8 +76,8 @@ def tiles(model: Summary) -> tuple[Cell, ...]:
         found.append(Cell(percent_text(refused.value), note, about="absent things refused"))
     if overall.exact.errors and overall.answered is not None:
         note = interval_text(overall.answered.interval)
-        found.append(Cell(percent_text(overall.answered.value), note, about="right of what was answered"))
-    return (*found, told)
+        found.append(Cell(percent_text(overall.answered.value), note, about="right among answered"))
+    return (*found, errors)
 
 
 def _two(models: Sequence[Summary]) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def _heat(row: tuple[Accuracy | None, ...]) -> tuple[Cell, ...]:
 
 
 def _with_errors(row: tuple[Accuracy | None, ...]) -> tuple[Cell, ...]:
-    """The row of the table where errors are told: every other one counts the same."""
+    """Return a row with the numbers of errors, which only the first table shows."""
     cells = zip(_heat(row), row, strict=True)
     return tuple(cell if one is None else replace(cell, note=cell.note + errors_text(one)) for cell, one in cells)
 
@@ -121,17 +121,17 @@ def _depths(model: Summary) -> Table:
 
 
 def _costs(model: Summary) -> Table:
-    told = [
+    reported = [
         (place, name)
         for place, (name, _) in enumerate(COSTS)
         if any(one.costs[place] is not None for one in model.lengths)
     ]
     rows = []
     for one in model.lengths:
-        values = ((name, one.costs[place]) for place, name in told)
-        costs = (Cell("not told" if value is None else cost_text(name, value)) for name, value in values)
+        values = ((name, one.costs[place]) for place, name in reported)
+        costs = (Cell("not reported" if value is None else cost_text(name, value)) for name, value in values)
         rows.append((Cell(length_text(one.minutes)), share_cell(one.right), *costs))
-    return Table(("length", "right", *(name for _, name in told)), tuple(rows))
+    return Table(("length", "right", *(name for _, name in reported)), tuple(rows))
 
 
 def _sampler(model: Summary) -> Table:
@@ -140,19 +140,19 @@ def _sampler(model: Summary) -> Table:
         (Cell(length_text(one.minutes)), *map(share_cell, (one.covered, one.right_covered, one.right_uncovered)))
         for one in known
     )
-    return Table(("length", "evidence seen", "right where seen", "right where not seen"), tuple(rows))
+    return Table(("length", "evidence covered", "right if covered", "right if not covered"), tuple(rows))
 
 
 def _absent(model: Summary) -> Table:
     known = ((one.name, one.refusals) for one in model.rows if one.refusals is not None)
     rows = ((Cell(name), share_cell(refused), share_cell(alarms)) for name, (refused, alarms) in known)
-    return Table(("family", "refused where absent", "false alarms"), tuple(rows))
+    return Table(("family", "refused if absent", "false alarms"), tuple(rows))
 
 
 def _partial(model: Summary) -> Table:
     known = ((one, what, mean) for one in model.families for what, mean in one.partial)
     rows = ((Cell(one.name), share_cell(one.exact), share_cell(mean), Cell(what)) for one, what, mean in known)
-    return Table(("family", "exact", "partial", "partial marks are"), tuple(rows))
+    return Table(("family", "exact", "partial", "kind of partial mark"), tuple(rows))
 
 
 def _rotations(model: Summary) -> Table:
@@ -186,78 +186,79 @@ def _pairs(paired: Sequence[Paired]) -> Table:
 
 
 _OF_ERRORS: Final = ("errors", "messages")
-"""Parts that say why there is no answer."""
+"""Sections about errors."""
 _PAIRED: Final = "{} minus {}"
 _PAIRED_ABOUT: Final = (
-    "The same questions asked of both, so that what is easy or hard about them cancels. Intervals are 95%, from "
-    "resampling clusters of videos, and too narrow where there are fewer than ten; one that does not reach 0 is a "
-    "difference, but of twenty rows one strays."
+    "Both answered the same questions, so that easy and hard ones cancel out. The 95% intervals come from resampling "
+    "clusters of videos, and are too narrow with fewer than ten clusters. A difference whose interval excludes 0 is "
+    "significant, but one row in twenty is so by chance."
 )
 _PARTS: Final[tuple[tuple[str, str, str, Callable[[Summary], Table]], ...]] = (
     (
         "lengths",
         "Accuracy by family and length",
-        "Share of exactly right answers with 95% intervals clustered by video; one script at several lengths is one "
-        "cluster. A question without an answer counts as wrong. Chance is what the best constant answer to each "
-        "template earns on these questions; of times also an interval, the best one for the other scripts.",
+        "Share of exactly right answers with 95% intervals clustered by video; the videos of one script at several "
+        "lengths are one cluster. A question without an answer counts as wrong. Chance is the accuracy of the best "
+        "constant answer to each template on these questions; for times, this may be the interval that is best for the "
+        "other scripts.",
         _lengths,
     ),
-    ("above", "Above chance", "The same, where guessing is 0 and all right is 100%.", _above),
+    ("above", "Above chance", "The same, rescaled so that chance is 0% and all right is 100%.", _above),
     (
         "averages",
         "Over all lengths",
-        "Mean: every length weighs the same. Area: under the curve over the logarithm of the length. Weighted averages "
-        "as RULER has them, with weights 1, 2, 3, ... from the shortest length on (longer weigh more) or from the "
-        f"longest on. Effective length: the longest up to which every length keeps {RELATIVE_BAR:.0%} of the way from "
-        f"chance to the score at the shortest, or has {ABSOLUTE_BAR:.0%} right; none where the shortest is not surely "
-        "above chance.",
+        "Mean: all lengths have the same weight. Area: under the curve over the logarithm of the length. Weighted "
+        "averages as in RULER, with weights 1, 2, 3, ... from the shortest length up (longer weigh more) or from the "
+        f"longest down. Effective length: the longest up to which every length keeps {RELATIVE_BAR:.0%} of the way "
+        f"from chance to the score at the shortest, or has {ABSOLUTE_BAR:.0%} right; none if the shortest is not "
+        "significantly above chance.",
         _averages,
     ),
-    ("depths", "Where the needle lies", "Needles found, by where in the video the card is shown.", _depths),
+    ("depths", "Needles by depth", "Share of needles found, by the position of the card in the video.", _depths),
     (
         "costs",
-        "What it cost",
-        "Means over the answers of one length, without errors; of peak memory the largest. What nobody told is "
-        "left out.",
+        "Costs",
+        "Means over the answers at one length, without errors; for peak memory, the maximum. Costs that no answer "
+        "reports are left out.",
         _costs,
     ),
     (
         "sampler",
-        "What the sampler saw",
-        "Evidence is seen when a frame was looked at in every interval of it. What is wrong although it was seen is "
-        "the model's error; the rest may be the sampler's. Questions without evidence are left out.",
+        "Sampling of the evidence",
+        "Evidence is covered if a frame was sampled in every interval of it. A wrong answer despite covered evidence "
+        "is an error of the model; others may be due to the sampling. Questions without evidence are left out.",
         _sampler,
     ),
     (
         "absent",
-        "What never happened",
-        "Some questions are about things that are never shown. Refused: share of those answered 'never'. False alarms: "
-        "share of the others answered so.",
+        "Absent things",
+        "Some questions are about things that are never shown. Refused: share of these that were answered 'never'. "
+        "False alarms: share of the other questions that were answered 'never'.",
         _absent,
     ),
     (
         "partial",
-        "How near the wrong ones came",
-        "Exact marks beside partial ones, and of times beside both ends being near, which a longer video does not make "
-        "harder. Intervals of partial ones are those of shares, so they are at most too wide.",
+        "Partial credit",
+        "Exact and partial marks. For times, there is also a mark for both ends being near, which does not get harder "
+        "with the length of the video. Intervals of partial marks are computed as for shares, so they may be too wide.",
         _partial,
     ),
     (
         "rotations",
-        "With options, in every rotation",
-        "Every question has lettered options and is asked once for each place of the right one. Plain: the mean of all "
-        "rotations. Circular: right in all of them, as in the rest of this page; 0 for whoever always takes the same "
-        "letter. Whoever goes by the options' words alone, such as the smallest number, gets chance in both.",
+        "Options in every rotation",
+        "Every question has lettered options and is asked once for each position of the right one. Plain: the mean "
+        "over all rotations. Circular: right in all of them, as in the rest of this page; always choosing the same "
+        "letter gives 0. Choosing by the options' words alone, such as the smallest number, gives chance in both.",
         _rotations,
     ),
     ("letters", "Letters", "How often each letter was chosen, and how often it is right.", _letters),
     (
         "answered",
         "With and without errors",
-        "A question without an answer counts as wrong everywhere else on this page. Here are the questions that got an "
-        "answer by themselves, too: a model that answers only what is easy looks better there.",
+        "A question without an answer counts as wrong everywhere else on this page. This table also has the accuracy "
+        "over the answered questions alone, where a model that answers only easy questions looks better.",
         answered_table,
     ),
-    ("errors", "Errors", "What kept questions from an answer. Run again to ask them again.", kinds_table),
-    ("messages", "Messages of errors", "What was said of them, the most frequent first.", messages_table),
+    ("errors", "Errors", "Why questions have no answer. Run the command again to ask them again.", kinds_table),
+    ("messages", "Error messages", "The most frequent messages first.", messages_table),
 )

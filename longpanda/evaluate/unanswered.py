@@ -1,4 +1,4 @@
-"""When what an answerer says is no answer: empty, cut off, withheld. One rule for all of them."""
+"""Detect replies that are not answers (empty, cut off or withheld), by the same rules for all answerers."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from longpanda.errors import AnswererError, ContextError, ErrorKind, LongPandaEr
 from longpanda.types import Reply
 
 _WHOLE: Final = {"stop", "stop_sequence", "eos", "eos_token", "end_turn", "complete", "completed", "done"}
-"""Ends of answers that are whole, in lower case; most servers say "stop"."""
+"""Finish reasons of complete answers, in lower case; most servers use "stop"."""
 _ENDS: Final = {
     ErrorKind.CUT: {"length", "max_tokens", "max_output_tokens", "model_length"},
     ErrorKind.FILTERED: {
@@ -15,39 +15,39 @@ _ENDS: Final = {
     ErrorKind.FAILED: {"error", "abort", "network_error", "insufficient_system_resource"},
     ErrorKind.MALFORMED: {"tool_calls", "tool_use", "function_call"},
 }
-"""Ends of answers that are none: OpenAI's, and those of vLLM, TGI, Gemini, Mistral, DeepSeek, GLM and Anthropic."""
-_SAID: Final = {
-    ErrorKind.CUT: ("was cut off", "allow longer answers, with --answer-tokens, or within the command"),
-    ErrorKind.FILTERED: ("was withheld by a filter, or refused", "ask another model where that stays so"),
-    ErrorKind.FAILED: ("ended because the system failed", "ask again, and see its log where that stays so"),
-    ErrorKind.MALFORMED: ("is a call of a tool", "let the system answer in words"),
+"""Finish reasons of other replies: those of OpenAI, vLLM, TGI, Gemini, Mistral, DeepSeek, GLM and Anthropic."""
+_PROBLEMS: Final = {
+    ErrorKind.CUT: ("was cut off", "allow longer answers with --answer-tokens, or in the command"),
+    ErrorKind.FILTERED: ("was withheld by a filter, or refused", "use another model if this happens again"),
+    ErrorKind.FAILED: ("ended because the system failed", "ask again, and see its log if this happens again"),
+    ErrorKind.MALFORMED: ("is a tool call", "disable the tools of the system"),
 }
 _QUOTED: Final = 80
 
 
 def why_no_answer(reply: Reply) -> AnswererError | None:
-    """What keeps a reply, whose thinking has been taken off, from being an answer; None for an answer.
+    """Return why a reply, whose thinking has been removed, is not an answer; None for an answer.
 
-    An end that nobody knows is taken for a cut: a right answer that is called an error is asked again, and an error
-    that is called a wrong answer is not.
+    An unknown finish reason counts as cut off: a right answer that is taken for an error is asked again, but an error
+    that is taken for a wrong answer is not.
     """
     end = (reply.finish_reason or "").lower()
     if end and end not in _WHOLE:
         kind = next((kind for kind, ends in _ENDS.items() if end in ends), ErrorKind.CUT)
-        what, remedy = _SAID[kind]
-        said = f", after {reply.text[-_QUOTED:]!r}" if reply.text else ""
-        return AnswererError(f"the answer {what} ('{reply.finish_reason}'){said}", "a whole one", remedy, kind)
+        what, remedy = _PROBLEMS[kind]
+        quote = f", after {reply.text[-_QUOTED:]!r}" if reply.text else ""
+        return AnswererError(f"the answer {what} ('{reply.finish_reason}'){quote}", "a complete one", remedy, kind)
     if reply.text:
         return None
-    found, remedy = "an empty answer", "ask again, and see the system's log where that stays so"
+    found, remedy = "an empty answer", "ask again, and see the system's log if this happens again"
     if reply.thinking:
-        found = f"thinking, {counted(len(reply.thinking), 'letter')} of it, and no answer"
-        remedy = "allow longer answers, with --answer-tokens, or turn thinking off"
+        found = f"{counted(len(reply.thinking), 'character')} of thinking and no answer"
+        remedy = "allow longer answers with --answer-tokens, or turn thinking off"
     return AnswererError(found, "some text", remedy, ErrorKind.EMPTY)
 
 
 def kind_of(error: LongPandaError) -> ErrorKind:
-    """Why there is no answer, of whatever an answerer raised."""
+    """Return the kind of an error that an answerer raised."""
     match error:
         case AnswererError():
             return error.kind

@@ -1,4 +1,4 @@
-"""Answerers of this project: one of our models, and the oracle that reads pixels; and frames as JPEG for all others."""
+"""LongPanda's own answerers, a model and the oracle that reads pixels; and frames as JPEG for other systems."""
 
 import io
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from longpanda.video import Sampling
 
 PICTURE_PX = 224
-"""Side of a picture on a page of results."""
+"""Side of a picture in a report, in pixels."""
 
 
 @dataclass(frozen=True)
 class ModelAnswerer:
-    """One of our models.
+    """Answers with a LongPanda model.
 
     Args:
         panda: the model.
-        questions: where the videos are.
-        sampling: which frames it looks at; None for the model's own sampling.
-        answer_tokens: the longest answer.
+        questions: the questions, which locate the videos.
+        sampling: which frames the model looks at; None for the model's own sampling.
+        answer_tokens: limit on the length of an answer, in tokens.
     """
 
     panda: "LongPanda"
@@ -35,17 +35,20 @@ class ModelAnswerer:
     answer_tokens: int
 
     def watch(self, video: str) -> "Ask":
-        """Encode the video once."""
+        """Encode a video once, and return the function that answers questions about it."""
         path = self.questions.path_of(video)
         session = self.panda.watch(path, self.sampling, answer_tokens=self.answer_tokens)
         return lambda sample: session.ask(sample.question).reply
 
 
 class OracleAnswerer:
-    """The oracle from pixels, at the pace of a generated suite's level.
+    """Answers with the oracle, which reads pixels as often as the level of a generated suite requires.
+
+    Args:
+        questions: the suite.
 
     Raises:
-        ConfigError: the questions are not those of a generated suite.
+        ConfigError: the folder holds no generated suite.
     """
 
     def __init__(self, questions: "Suite") -> None:
@@ -57,7 +60,7 @@ class OracleAnswerer:
         self.questions, self.step_seconds = questions, dwell_seconds / LOOKS_PER_DWELL
 
     def watch(self, video: str) -> "Ask":
-        """Read the whole film once."""
+        """Read a whole video once, and return the function that answers questions about it."""
         from longpanda.longwatch.oracle import read_film_sights
 
         watched = read_film_sights(self.questions.path_of(video), self.step_seconds)
@@ -66,19 +69,19 @@ class OracleAnswerer:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Frames of a video as JPEG with their times, for a server.
+class JpegFrames:
+    """Reads frames of a video as JPEG images with their times, for a server.
 
     Args:
-        questions: where the videos are.
-        sampling: which frames.
+        questions: the questions, which locate the videos.
+        sampling: which frames to read.
     """
 
     questions: "Questions"
     sampling: "Sampling"
 
     def __call__(self, video: str) -> list[tuple[float, bytes]]:
-        """(seconds, JPEG) of each frame."""
+        """Return (seconds, JPEG bytes) of each frame."""
         from longpanda.video import iter_frames, probe
 
         path = self.questions.path_of(video)
@@ -89,16 +92,16 @@ class Pictures:
 
 
 def picture_at(path: Path, second: float) -> bytes:
-    """The frame that is on screen then as JPEG, 224 px wide. Raises VideoError where there is none."""
+    """Return the frame shown at a second as JPEG, 224 x 224 px. Raises VideoError if there is none."""
     from longpanda.video import decode
 
     return _jpeg(decode(path, [second], size_px=(PICTURE_PX, PICTURE_PX)).frames[0])
 
 
 def _read_off(scene: "Scene", looks: tuple[float, ...], sample: Sample) -> Reply:
-    """The answer, or its letter; the oracle knows the words of questions alone, and not of options.
+    """Return the oracle's answer, or its letter; the oracle parses the question without its options.
 
-    Where none of the options is what it has read, it says that: it was wrong, and not silent.
+    If its answer matches none of the options, the reply is the answer in words: a wrong reply, not an empty one.
     """
     from longpanda.longwatch.choices import lettered
     from longpanda.longwatch.oracle import answer

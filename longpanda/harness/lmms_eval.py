@@ -1,4 +1,4 @@
-"""LongPanda as a model of lmms-eval, which must be installed; `longpanda.cli.lmms_eval` gives it its progress bar."""
+"""LongPanda as a model of lmms-eval, which must be installed. `longpanda.cli.lmms_eval` adds a progress bar."""
 
 import logging
 from collections.abc import Callable
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
-    """Progress that nobody looks at."""
+def _no_progress() -> None:
+    pass
 
 
 class LongPandaModel(lmms):
-    """One of our models; answers greedily and in few words, whatever a task's generation settings say.
+    """A LongPanda model. It answers greedily and briefly, whatever the generation settings of a task.
 
     Args:
         pretrained: a bundled model, a model folder or a hub id.
-        frames: look at so many, spread evenly; None for the model's own sampling.
-        fps: or at so many per second.
+        frames: number of frames of each video to look at, spread evenly; None for the model's own sampling.
+        fps: frames per second to look at, instead of `frames`.
         device: such as "cuda:0"; None for the CPU.
         dtype: number format of the model, such as "bfloat16"; None for the one it was saved in.
-        batch_size: of the command line, which has one; a question is asked at a time.
-        **unknown: refused.
+        batch_size: ignored, because lmms-eval's command line passes one; questions are asked one at a time.
+        **unknown: rejected.
 
     Raises:
-        ConfigError: an unknown argument, a sampling that cannot be, or a device that is not there.
+        ConfigError: an unknown argument, an invalid sampling, or a device that this machine does not have.
         ModelError: no such model.
     """
 
@@ -55,17 +55,18 @@ class LongPandaModel(lmms):
 
         known = ("pretrained", "frames", "fps", "device", "dtype")
         for name in unknown:
-            raise ConfigError(f"unknown model argument '{name}'", f"one of {', '.join(known)}", nearest(name, known))
-        self.sampling = None if frames is None and fps is None else Sampling(frames=frames, fps=fps)
+            found, remedy = f"unknown model argument '{name}'", nearest(name, known, is_listed=True)
+            raise ConfigError(found, f"one of {', '.join(known)}", remedy)
+        self.sampling = Sampling.from_options(frames, fps)
         self.panda = loaded(pretrained, device, dtype)
 
     def generate_until(self, requests: list[Any]) -> list[str]:
-        """An answer to each request, in their order; each video is read once.
+        """Return an answer to each request, in order; each video is read once.
 
-        A video that cannot be read and a question that cannot be asked get an empty answer and a line in the log.
+        If a video cannot be read or a question cannot be answered, the answer is empty and the log has a line about it.
 
         Raises:
-            ConfigError: a request with anything but one video and text.
+            ConfigError: a request contains anything but one video and text.
         """
         asked = [self._asked(request.args) for request in requests]
         answers = [""] * len(asked)
@@ -79,19 +80,19 @@ class LongPandaModel(lmms):
         return answers
 
     def progress(self, total: int) -> AbstractContextManager[Callable[[], object]]:  # noqa: ARG002
-        """What is called after each of `total` questions; a subclass may show it."""
-        return nullcontext(_nothing)
+        """Return the function to call after each of `total` questions; a subclass may show the progress."""
+        return nullcontext(_no_progress)
 
     def loglikelihood(self, requests: list[Any]) -> NoReturn:  # noqa: ARG002
-        """Not to be had. Raises ConfigError."""
+        """Raises ConfigError: likelihoods are not supported."""
         raise ConfigError("a task that asks for likelihoods", "one that asks for answers", "choose another task")
 
     def generate_until_multi_round(self, requests: list[Any]) -> NoReturn:  # noqa: ARG002
-        """Not to be had. Raises ConfigError."""
+        """Raises ConfigError: tasks of several rounds are not supported."""
         raise ConfigError("a task of several rounds", "one that asks once", "choose another task")
 
     def _asked(self, arguments: tuple[Any, ...]) -> tuple[str, str]:
-        """The video and the question of a chat request."""
+        """Return the video and the question of a chat request."""
         _, doc_to_messages, _, doc, task, split = arguments
         messages = doc_to_messages(self.task_dict[task][split][doc])
         parts = [part for message in messages for part in _parts(message["content"])]

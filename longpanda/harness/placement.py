@@ -1,4 +1,4 @@
-"""A model by name, on the device and in the number format that it is to run in."""
+"""Loading a model onto a device, in a number format."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +11,12 @@ DTYPES: Final = ("float32", "bfloat16", "float16")
 
 
 def loaded(name: str, device: str | None = None, dtype: str | None = None) -> "LongPanda":
-    """A model as it is to run.
+    """Load a model onto a device.
 
     Args:
-        name: as `longpanda.load` takes it.
-        device: one of `devices`, or "cuda" for the first of those; None is the CPU.
-        dtype: one of `DTYPES`; None leaves the one it was saved in.
+        name: name or path of the model, as for `longpanda.load`.
+        device: one of `devices()`, or "cuda" for the first CUDA device; None for the CPU.
+        dtype: one of `DTYPES`; None for the one it was saved in.
 
     Raises:
         ConfigError: this machine has no such device, or there is no such number format.
@@ -31,28 +31,28 @@ def loaded(name: str, device: str | None = None, dtype: str | None = None) -> "L
 
 
 def check_dtype(name: str | None) -> dict[str, Any]:
-    """What `longpanda.load` takes for a number format. Raises ConfigError where there is none of the name."""
+    """Return the arguments of `longpanda.load` for a number format. Raises ConfigError for an unknown name."""
     if name is None:
         return {}
     if name not in DTYPES:
-        raise ConfigError(f"--dtype '{name}'", f"one of {', '.join(DTYPES)}", nearest(name, DTYPES))
+        raise ConfigError(f"--dtype '{name}'", f"one of {', '.join(DTYPES)}", nearest(name, DTYPES, is_listed=True))
     import torch
 
     return {"dtype": getattr(torch, name)}
 
 
 def check_device(name: str | None) -> str:
-    """A device that is there. Raises ConfigError for any other, and says which ones are."""
+    """Return torch's name of a device. Raises ConfigError, listing the devices, if this machine does not have it."""
     if name in (None, "cpu"):
         return "cpu"
-    there = devices()
-    if name not in there and not (name == "cuda" and len(there) > 1):
-        raise ConfigError(f"--device '{name}'", f"one that this machine has: {', '.join(there)}", "choose one of these")
+    known = devices()
+    if name not in known and not (name == "cuda" and len(known) > 1):
+        raise ConfigError(f"--device '{name}'", f"one that this machine has: {', '.join(known)}", "choose one of these")
     return str(name)
 
 
 def devices() -> list[str]:
-    """What models can run on here: the CPU, and each CUDA device that torch can use."""
+    """Return the devices of this machine: the CPU, and each CUDA device that torch can use."""
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -1,4 +1,4 @@
-"""What is asked, and where the videos are: of a suite, or of anything else that can be asked about."""
+"""Questions and the location of their videos: the `Questions` protocol, and LongWatch suites."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,40 +20,44 @@ class Questions(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the videos are."""
+        """The folder of the videos."""
 
     @property
     def suffix(self) -> str:
-        """What `Sample.video` lacks of a file's name."""
+        """File name suffix that `Sample.video` omits."""
 
     def path_of(self, video: str) -> Path:
-        """The file of a video, by `Sample.video`."""
+        """Return the path of a video, given its `Sample.video`."""
 
     def settings(self) -> dict[str, Any]:
-        """What tells these questions from any others; JSON. Raises ConfigError where there are none."""
+        """Return what identifies these questions, as JSON. Raises ConfigError if there are none."""
 
     def samples(self, has_choices: bool = False) -> list[Sample]:
-        """The questions, those of one video together.
+        """Return the questions, those about the same video together.
 
         Args:
-            has_choices: with lettered options, in every rotation of them.
+            has_choices: give every question lettered options, once for each rotation of them.
 
         Raises:
-            ConfigError: they are not complete, or have no options.
+            ConfigError: the questions are incomplete, or have no options.
         """
 
     def count(self) -> int:
-        """How many questions there are, each counted once, whatever its options. Raises ConfigError as `samples`."""
+        """Return the number of questions, without counting rotations. Raises ConfigError as `samples` does."""
 
     def mark(self, text: str, sample: Sample) -> "Mark":
-        """What an answer earns."""
+        """Mark an answer."""
 
     @property
     def video_count(self) -> int:
-        """How many videos can be held against what they were when the questions were made."""
+        """Number of videos that `checked_videos` checks."""
 
     def checked_videos(self) -> Iterator[str]:
-        """The name of each of these, once it is found to be as it was. Raises ConfigError where one is not."""
+        """Compare videos with the hashes stored with the questions, and yield the name of each that matches.
+
+        Raises:
+            ConfigError: a video is missing or has changed.
+        """
 
 
 @dataclass(frozen=True)
@@ -61,43 +65,43 @@ class Suite:
     """A suite that `longpanda longwatch make` or `insert` wrote.
 
     Args:
-        source: its folder.
+        source: folder of the suite.
     """
 
     source: Path
 
     @property
     def suffix(self) -> str:
-        """As `Questions`."""
+        """See `Questions.suffix`."""
         from longpanda.longwatch.manifest import VIDEO_SUFFIX
 
         return VIDEO_SUFFIX
 
     @property
     def folder(self) -> Path:
-        """Where the videos are."""
+        """The folder of the videos."""
         from longpanda.longwatch.manifest import VIDEOS
 
         return self.source / VIDEOS
 
     def path_of(self, video: str) -> Path:
-        """As `Questions`."""
+        """See `Questions.path_of`."""
         return self.folder / f"{video}{self.suffix}"
 
     def settings(self) -> dict[str, Any]:
-        """What tells these questions from any others. Raises ConfigError for a folder that holds no suite."""
-        from longpanda.harness.provenance import suite_sha256
+        """Return the hash of the suite. Raises ConfigError for a folder that holds no suite."""
+        from longpanda.harness.identity import suite_sha256
 
         return {"suite_sha256": suite_sha256(self.source)}
 
     def samples(self, has_choices: bool = False) -> list[Sample]:
-        """The questions, those of one video together.
+        """Return the questions, those about the same video together.
 
         Args:
-            has_choices: with lettered options, in every rotation of them.
+            has_choices: give every question lettered options, once for each rotation of them.
 
         Raises:
-            ConfigError: the folder holds no complete suite, or it was changed since it was made.
+            ConfigError: the folder holds no complete suite, or the suite has changed since it was made.
         """
         from longpanda.longwatch.choices import choices
         from longpanda.longwatch.folder import read_questions
@@ -106,35 +110,35 @@ class Suite:
         return choices(samples) if has_choices else samples
 
     def count(self) -> int:
-        """As `Questions`."""
+        """See `Questions.count`."""
         return len(self.samples())
 
     def mark(self, text: str, sample: Sample) -> "Mark":
-        """What an answer earns."""
+        """Mark an answer."""
         from longpanda.longwatch.choices import mark
 
         return mark(text, sample)
 
     @property
     def video_count(self) -> int:
-        """How many `checked_videos` there are."""
+        """Number of videos that `checked_videos` checks."""
         from longpanda.longwatch.manifest import films_of, read_hashes
 
         return len(films_of(read_hashes(self.source)))
 
     def checked_videos(self) -> Iterator[str]:
-        """The name of each film, once it is found to be as it was made.
+        """Compare videos with the manifest, and yield the name of each that matches.
 
         Raises:
-            ConfigError: one is missing or has changed.
+            ConfigError: a video is missing or has changed.
         """
         from longpanda.longwatch.manifest import checked_films
 
-        return checked_films(self.source, ", or ask with --unverified, which the results then say")
+        return checked_films(self.source, ", or run with --unverified, which the results record")
 
 
 def questions_in(source: Path) -> Questions:
-    """The questions in a suite's folder, or in a user's own file; whether there are any is found when they are read."""
+    """Return the questions of a suite's folder or of a user's own file. Nothing is read yet."""
     from longpanda.harness.own import OwnQuestions
 
     return OwnQuestions(source) if source.is_file() or source.suffix == ".jsonl" else Suite(source)

@@ -1,4 +1,4 @@
-"""Files of results to the report that a page, Markdown and a picture are made of."""
+"""Builds a report, to be rendered as HTML, Markdown or a figure, from files of results."""
 
 import shlex
 from collections.abc import Sequence
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from longpanda.longwatch.suite import SuitePlan
 
 _QUESTIONS: Final = ("suite_sha256", "questions_sha256", "videos_bytes")
-"""Settings that tell questions from any others."""
-_ASKED: Final = ("answer_tokens", "temperature", "limit_field", "extra_body")
+"""Settings that identify the questions."""
+_OPTIONS: Final = ("answer_tokens", "temperature", "limit_field", "extra_body")
 """Settings that are options of `longpanda longwatch run` under the same name."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """One file of results.
+    """The contents of one file of results.
 
     Args:
-        path: the file.
-        configuration: what they were made with.
-        notes: under which circumstances, of each start.
-        scores: with the options that were chosen in words.
+        path: path of the file.
+        configuration: the configuration of the run.
+        notes: the circumstances of each start of the run, in order.
+        scores: the scores, with chosen options in words.
     """
 
     path: Path
@@ -43,22 +43,22 @@ class Results:
     scores: tuple[Score, ...]
 
     @property
-    def measured(self) -> str:
-        """The name of what was asked."""
+    def system(self) -> str:
+        """Name of the system that answered."""
         if endpoint := self.configuration.get("endpoint"):
             return f"{self.configuration['endpoint_model']} at {endpoint}"
         return str(self.configuration.get("model") or self.configuration.get("command") or "the oracle")
 
 
 def read_results(paths: Sequence[Path], questions: Questions | None = None) -> list[Results]:
-    """One or two files of results about the same questions.
+    """Read one or two files of results on the same questions.
 
     Args:
-        paths: of the files.
-        questions: what they must be about; None takes any.
+        paths: paths of the files.
+        questions: the questions that the results must be on; None for any.
 
     Raises:
-        ConfigError: more than two files, one without an answer, or of other questions.
+        ConfigError: more than two files, a file without an answer, or results on other questions.
     """
     from longpanda.evaluate import read_notes, read_records
     from longpanda.longwatch.choices import in_words
@@ -67,27 +67,28 @@ def read_results(paths: Sequence[Path], questions: Questions | None = None) -> l
         raise ConfigError(f"{len(paths)} files of results", "one, or two to compare", "name one or two")
     read = [(path, *read_records(path)) for path in paths]
     results = [Results(path, known, tuple(read_notes(path)), tuple(in_words(scores))) for path, known, scores in read]
-    asked = _asked(results[0])
+    asked = _question_settings(results[0])
     for one in results:
         if not one.scores:
             raise ConfigError(f"no answer in '{one.path}'", "at least one", "run a model first")
-        if _asked(one) != asked:
+        if _question_settings(one) != asked:
             raise ConfigError("results on two suites", "the same questions for both", "run both on one suite")
     if questions is not None and questions.settings() != asked:
         found = f"results that are not on '{questions.source}'"
-        raise ConfigError(found, "the suite they were made on", "name that")
+        raise ConfigError(found, "the suite they were made on", "pass that suite")
     return results
 
 
 def report_of(results: Sequence[Results], questions: Questions | None = None) -> "Report":
-    """What a page says of one file of results, or of two compared.
+    """Build the report on one file of results, or on two compared.
 
     Args:
-        results: from `read_results`.
-        questions: what was asked, for pictures of failures, what is not asked yet and the plan; None goes without.
+        results: one or two results from `read_results`.
+        questions: the questions, for pictures of failures, the number of questions not asked yet, and the suite's plan;
+            None to leave these out.
 
     Raises:
-        ConfigError: the questions are not complete.
+        ConfigError: the questions are incomplete.
     """
     from longpanda.evaluate.circular import judged
     from longpanda.evaluate.paired import pair
@@ -103,13 +104,13 @@ def report_of(results: Sequence[Results], questions: Questions | None = None) ->
     )
 
 
-def _asked(results: Results) -> dict[str, Any]:
-    """What tells the questions of some results from any others."""
+def _question_settings(results: Results) -> dict[str, Any]:
+    """Return the settings that identify the questions of some results."""
     return {name: results.configuration[name] for name in _QUESTIONS if name in results.configuration}
 
 
 def _plan(suite: Path) -> "SuitePlan | FootagePlan":
-    """What `make` or `insert` planned."""
+    """Return the plan that `make` or `insert` wrote."""
     from longpanda.longwatch.footage import FootagePlan
     from longpanda.longwatch.suite import FOOTAGE_PLAN, SuitePlan
 
@@ -117,9 +118,9 @@ def _plan(suite: Path) -> "SuitePlan | FootagePlan":
 
 
 def _names(results: Sequence[Results]) -> list[str]:
-    """What was measured; where two are the same, the names of their files."""
+    """Return the names of the systems; if two are equal, the names of the files instead."""
     known = (
-        [one.measured for one in results],
+        [one.system for one in results],
         [one.path.stem for one in results],
         [str(one.path) for one in results],
     )
@@ -143,12 +144,11 @@ def _summary(name: str, results: Results, questions: Questions | None) -> "Summa
 
 
 def _picture(questions: Questions, video: str, second: float) -> bytes:
-    """The frame on screen then, as JPEG."""
     return picture_at(questions.path_of(video), second)
 
 
 def _measures(kind: "AnswerKind") -> "list[Measure]":
-    """What is told of a kind of answers beside exact marks."""
+    """Return the measures of a kind of answers, other than exact marks."""
     from longpanda.evaluate.summary import Measure
     from longpanda.longwatch.answers import Span
 
@@ -157,7 +157,7 @@ def _measures(kind: "AnswerKind") -> "list[Measure]":
 
 
 def _near(kind: "Span", score: Score) -> float:
-    """The mark of an interval within the tolerance; with options, it is chosen or not."""
+    """Return the mark of an interval within the tolerance; for a question with options, its exact mark."""
     sample = score.sample
     if score.error is not None or sample.choices:
         return score.value
@@ -165,19 +165,19 @@ def _near(kind: "Span", score: Score) -> float:
 
 
 def _noted(starts: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """What was noted of all starts, each value once."""
+    """Merge the notes of all starts: each distinct value of a note once."""
     names = dict.fromkeys(name for start in starts for name in start)
-    told = {name: dict.fromkeys(start[name] for start in starts if start.get(name) is not None) for name in names}
-    return {name: " and ".join(map(str, values)) for name, values in told.items() if values}
+    merged = {name: dict.fromkeys(start[name] for start in starts if start.get(name) is not None) for name in names}
+    return {name: " and ".join(map(str, values)) for name, values in merged.items() if values}
 
 
 def _shown(plan: "SuitePlan | FootagePlan") -> dict[str, Any]:
-    """The plan, but for the seed of a suite that nobody is to see."""
+    """Return the plan, without the seed of a private suite."""
     return asdict(plan) | ({"seed": secret} if (secret := _secret(plan)) else {})
 
 
 def _secret(plan: "SuitePlan | FootagePlan") -> str:
-    """What a page says instead of the seed of a private suite; "" for one that may be seen."""
+    """Return what a report shows instead of the seed of a private suite; "" for a public suite."""
     from longpanda.longwatch.suite import SuitePlan
 
     return "private" if isinstance(plan, SuitePlan) and plan.split == "private" else ""
@@ -186,7 +186,7 @@ def _secret(plan: "SuitePlan | FootagePlan") -> str:
 def _commands(
     results: Sequence[Results], questions: Questions | None, plan: "SuitePlan | FootagePlan | None"
 ) -> list[str]:
-    """What makes the page again, with the longest answer that was allowed last."""
+    """Return the commands that reproduce the report, with the latest limit on the length of answers."""
     from longpanda.longwatch.commands import remaking
 
     suite = "SUITE" if questions is None else str(questions.source)
@@ -200,7 +200,7 @@ def _commands(
 def _run_command(results: Results, suite: str) -> str:
     settings = results.notes[-1] | results.configuration
     words = ["longpanda", "longwatch", "run", suite]
-    for name in ("model", "dtype", "command", "endpoint", "endpoint_model", "frames", *_ASKED):
+    for name in ("model", "dtype", "command", "endpoint", "endpoint_model", "frames", *_OPTIONS):
         if settings.get(name) is not None:
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
     words += [f"--{name}" for name in ("oracle", "choices", "unverified") if settings.get(name)]

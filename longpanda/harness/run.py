@@ -1,4 +1,4 @@
-"""Ask any system all questions, and keep its answers in a file that is gone on with."""
+"""Runs a system on all questions, and stores its answers in a file, so that a later run can resume."""
 
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """One system asked all questions; run again, what has no answer is asked again, and nothing else.
+    """A system and the questions to ask it. A repeated run asks only the questions that have no answer yet.
 
     Args:
-        questions: what is asked.
-        system: who is asked.
-        out: the file of results: a new one, or one to go on with.
-        has_choices: every question has lettered options, and is asked in all their rotations.
-        is_unverified: videos are not held against what they were when the questions were made; the results say so.
-        retry_errors: what ended in an error in an earlier run is asked again.
-        workers: videos asked about at the same time.
-        errors_in_a_row: after so many the system is taken to be down.
+        questions: the questions.
+        system: the system to ask.
+        out: the file of results: a new one, or one to resume.
+        has_choices: give every question lettered options, and ask it once for each rotation of them.
+        is_unverified: do not compare videos with the hashes stored with the questions; the results record that.
+        retry_errors: ask questions that ended in an error in an earlier run again.
+        workers: number of videos asked about at the same time.
+        errors_in_a_row: number of consecutive errors after which the system is considered down.
 
     Raises:
-        ConfigError: no workers.
+        ConfigError: fewer than one worker.
     """
 
     questions: Questions
@@ -48,16 +48,16 @@ class Run:
 
     def __post_init__(self) -> None:
         if self.workers < 1:
-            raise ConfigError(f"--workers {self.workers}", "at least 1", "give more")
+            raise ConfigError(f"--workers {self.workers}", "at least 1", "pass a larger number")
 
     @cached_property
     def samples(self) -> list[Sample]:
-        """All that is asked. Raises ConfigError where the questions are not complete."""
+        """All questions, in every rotation if there are choices. Raises ConfigError if they are incomplete."""
         return self.questions.samples(self.has_choices)
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
-        """What makes two results comparable: going on with a file under another one is refused.
+        """The settings that results must share to be comparable; a file cannot be resumed with other settings.
 
         Secrets are masked, so that a new key changes nothing.
 
@@ -73,20 +73,20 @@ class Run:
 
     @property
     def notes(self) -> dict[str, Any]:
-        """What may differ from one start to the next: the commit, the machine, and how patiently it was asked.
+        """What may differ between starts of the same run: the commit, the machine, timeouts and limits.
 
-        The longest answer is among them: answers that were whole stay so when more is allowed, and the others are asked
-        again.
+        The limit on the length of an answer is one of them: raising it does not change answers that were whole, and
+        those that were cut off are asked again.
         """
-        from longpanda.harness.provenance import versions
+        from longpanda.provenance import versions
 
         return {**versions(), **self.system.versions(), "workers": self.workers, **self.system.limits()}
 
     def check(self) -> None:
-        """Refuse what cannot work, before a model is loaded or a video read.
+        """Check everything that can be checked before a model is loaded or a video is read.
 
         Raises:
-            ConfigError: the questions are not complete, `out` cannot be written or holds results of another
+            ConfigError: the questions are incomplete, `out` cannot be written or holds results of another
                 configuration, or the system cannot run here.
             ModelError: no such model.
         """
@@ -94,47 +94,50 @@ class Run:
         from longpanda.files import check_writable
 
         if not self.samples:
-            raise ConfigError(f"no question in '{self.questions.source}'", "at least one", "ask something")
+            raise ConfigError(f"no question in '{self.questions.source}'", "at least one", "name other questions")
         if self.is_unverified and not self.questions.video_count:
             found = f"--unverified for the videos of '{self.questions.source}'"
-            raise ConfigError(found, "films of a suite, of which hashes are known", "leave it out")
+            raise ConfigError(found, "videos of a suite, whose hashes are known", "leave out --unverified")
         check_writable(self.out)
         self.system.check()
         check_configuration(self.out, self.configuration)
 
     def answerers(self, say: Callable[[str], None] = lambda _: None) -> "list[Answerer]":
-        """One for each worker; `say` is told what a user should know while they work.
+        """Return one answerer per worker.
+
+        Args:
+            say: called with messages for the user while the answerers work.
 
         Raises:
-            ConfigError: the system is not there, or cannot be asked these questions.
+            ConfigError: the system was not found, or cannot be asked these questions.
             ModelError: no such model.
         """
         return self.system.answerers(self.questions, self.workers, say)
 
 
 class Asking:
-    """A file of results that is being filled; as a context manager it ends what was started to answer.
+    """A run in progress, whose file of results is open. As a context manager it closes the file and the answerers.
 
     Args:
-        run: what is asked, of whom, and where the answers go.
-        answerers: of the run.
+        run: the run.
+        answerers: the answerers of the run.
 
     Raises:
-        ConfigError: as `longpanda.evaluate.Records`.
+        ConfigError: as for `longpanda.evaluate.Records`.
     """
 
     def __init__(self, run: Run, answerers: "Sequence[Answerer]") -> None:
         from longpanda.evaluate import Command, Endpoint, Records
 
         self.run, self.answerers = run, list(answerers)
-        with ExitStack() as ending:
+        with ExitStack() as stack:
             for one in self.answerers:
                 if isinstance(one, Command | Endpoint):
-                    ending.callback(one.close)
+                    stack.callback(one.close)
             self._records = Records(run.out, run.configuration, run.retry_errors, run.notes)
-            ending.callback(self._records.close)
+            stack.callback(self._records.close)
             self.missing = self._records.missing(run.samples)
-            self._ending = ending.pop_all()
+            self._exit_stack = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -142,16 +145,16 @@ class Asking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ending.__exit__(kind, error, trace)
+        self._exit_stack.__exit__(kind, error, trace)
 
     def scores(self, stop: threading.Event | None = None) -> Generator[Score, None, None]:
-        """Ask what has no answer yet; each score is in the file when it is yielded.
+        """Ask the questions without an answer, and yield each score once it is in the file.
 
         Args:
-            stop: when somebody sets it, nothing more is asked.
+            stop: when this event is set, no more questions are asked.
 
         Raises:
-            IncompleteError: the system is taken to be down.
+            IncompleteError: the system is considered down.
             ConfigError: the disk is full.
         """
         from longpanda.evaluate import run_many
@@ -167,7 +170,7 @@ class Asking:
             self._note_refused()
 
     def _note_refused(self) -> None:
-        """Note the fields of a request that a server has refused."""
+        """Note the request fields that a server has refused."""
         from longpanda.evaluate import Endpoint
 
         if refused := sorted({name for one in self.answerers if isinstance(one, Endpoint) for name in one.left_out}):
@@ -175,16 +178,16 @@ class Asking:
 
 
 def ask_all(run: Run, step: Callable[[int, int], None] = lambda *_: None) -> list[Score]:
-    """Check, load, ask what has no answer yet, and read all results: what `longpanda longwatch run` does.
+    """Check and run, as `longpanda longwatch run` does: ask the questions without an answer, and return all scores.
 
     Args:
-        run: what is asked, of whom, and where the answers go.
-        step: is told (done, all) questions after each answer.
+        run: the run.
+        step: called with the numbers of questions done and in total after each answer.
 
     Raises:
-        ConfigError: as `Run.check`, `Run.answerers` and `Asking`, or a video has changed.
+        ConfigError: as for `Run.check`, `Run.answerers` and `Asking`, or a video has changed.
         ModelError: no such model.
-        IncompleteError: the system is taken to be down.
+        IncompleteError: the system is considered down.
     """
     from longpanda.evaluate import read_records
 

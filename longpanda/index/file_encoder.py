@@ -1,6 +1,6 @@
-"""The frames of a file to visual tokens, block after block, in memory that does not depend on the video's length.
+"""Encode the frames of a file to visual tokens, block by block, in memory independent of the video's length.
 
-A compressor that is not causal holds the front end's tokens of all frames, and no picture.
+With a compressor that is not causal, the front end's tokens of all frames stay in memory, but no pictures.
 """
 
 import itertools
@@ -36,8 +36,8 @@ class Block:
     """Frames that pass through the model together.
 
     Args:
-        clip: the frames.
-        next_number: of the seconds asked for, the first that comes after these frames.
+        clip: the frames to encode.
+        next_number: index of the first requested second after these frames.
     """
 
     clip: VideoClip
@@ -46,14 +46,14 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class EncodedBlock:
-    """What is kept of the frames of a block, or of all blocks together.
+    """The visual tokens and thumbnails of one block, or of all blocks together.
 
     Args:
         frames_seconds: when each frame is shown.
         tokens: groups of visual tokens, before the projector.
         thumbnails: small pictures, in order of time.
-        state: of the compressor behind the block; None without a causal compressor.
-        next_number: as `Block`.
+        state: the compressor's state after the block; None without a causal compressor.
+        next_number: see `Block`.
         seconds: wall time that the model took.
     """
 
@@ -66,16 +66,14 @@ class EncodedBlock:
 
 
 class FileEncoder:
-    """The frames of a file through the visual path of a model, block after block.
+    """Encodes the frames of a file, block by block.
 
-    Blocks have `block_frames` frames, whole windows of the front end and whole groups of the compressor, and are cut at
-    the same places however often a video is gone on with: so the same frames give the same tokens to the last bit.
+    A block has `block_frames` frames: whole windows of the front end and whole groups of the compressor. Blocks are cut
+    at the same places however often work resumes, so the same frames give the same tokens to the last bit.
 
     Args:
-        model: the network.
-        processor: its processor.
         size_px: height and width of the frames.
-        temporal: another rate for the compressor than the model's own.
+        temporal: configuration of the compressor, in place of the model's own.
     """
 
     def __init__(
@@ -97,14 +95,9 @@ class FileEncoder:
     def video(
         self, path: Path, seconds: Seconds, duration_seconds: float, workers: int, state: CompressorState | None = None
     ) -> Generator[EncodedBlock]:
-        """Go through a file: the frames at these seconds; what cannot be read is left out.
+        """Encode the frames of a file at these seconds; frames that cannot be read are left out.
 
-        Args:
-            path: the file.
-            seconds: looked at.
-            duration_seconds: of the whole video.
-            workers: threads that decode.
-            state: of the compressor behind the frames before.
+        `state` is the compressor's state after the frames before; None at the beginning.
         """
         if not len(seconds):
             return
@@ -112,11 +105,11 @@ class FileEncoder:
             yield from self.encode(_blocks(frames, self.block_frames, duration_seconds), state)
 
     def encode(self, blocks: Iterable[Block], state: CompressorState | None = None) -> Iterator[EncodedBlock]:
-        """What is kept of each block, or, where the compressor is not causal, of all of them.
+        """Yield each block encoded, or, where the compressor is not causal, all of them as one.
 
         Args:
-            blocks: of `block_frames` frames; only the last may be shorter.
-            state: of the compressor behind the frames before; None at the beginning.
+            blocks: blocks of `block_frames` frames; only the last may be shorter.
+            state: see `video`.
         """
         stream, waiting = StreamState(state), list[_Waiting]()
         for block in blocks:
@@ -133,7 +126,7 @@ class FileEncoder:
 
     @torch.inference_mode()
     def _next(self, clip: VideoClip, stream: StreamState) -> tuple[RaggedTokens | None, StreamState]:
-        """Tokens of a block, where they are known before the end, and where the stream then stands."""
+        """Encode a block: its tokens, or None if they are only known at the end, and the stream's new state."""
         media = self._frames.preprocess([clip])
         frames = FrameBatch(**{name: value.to(self._model.device) for name, value in media.items()})
         with held(self._model):
@@ -145,7 +138,7 @@ class FileEncoder:
 
     @torch.inference_mode()
     def _together(self, waiting: list["_Waiting"], stream: StreamState) -> EncodedBlock:
-        """All blocks of a video through a compressor that is not causal."""
+        """Finish a compressor that is not causal, for all blocks of a video."""
         began = clock(self._model)
         with held(self._model):
             tokens = self._visual.finish(stream)
@@ -157,7 +150,7 @@ class FileEncoder:
 
 
 def joined(parts: Sequence[EncodedBlock], seconds: Seconds, duration_seconds: float) -> VisualTokens:
-    """What was made of a video of this length at these seconds, as one. There is at least one part."""
+    """Join the parts (at least one) that these seconds of a video of this length gave."""
     tokens = RaggedTokens.joined([part.tokens for part in parts])
     shown = np.concatenate([part.frames_seconds for part in parts])
     seen = seen_seconds(seconds, parts[-1].next_number, duration_seconds)
@@ -167,13 +160,13 @@ def joined(parts: Sequence[EncodedBlock], seconds: Seconds, duration_seconds: fl
 
 
 def offsets(sizes: Sequence[int]) -> Counts:
-    """Where each of several things of these sizes begins, one after the other, and where the last ends."""
+    """Where consecutive pieces of these sizes begin, and where the last ends: [N + 1]."""
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A block whose tokens are known at the end of the video."""
+    """A block whose tokens are only known at the end of the video."""
 
     frames_seconds: Seconds
     thumbnails: list[Thumbnail]
@@ -182,7 +175,7 @@ class _Waiting:
 
 
 def _blocks(frames: Iterable[TimedFrame], size: int, duration_seconds: float) -> Iterator[Block]:
-    """So many frames at a time; only the last may be fewer."""
+    """Blocks of `size` frames; the last may have fewer."""
     remaining = iter(frames)
     while held := list(itertools.islice(remaining, size)):
         times = np.array([frame.pts_seconds for frame in held])
@@ -191,22 +184,22 @@ def _blocks(frames: Iterable[TimedFrame], size: int, duration_seconds: float) ->
 
 
 def seen_seconds(seconds: Seconds, next_number: int, duration_seconds: float) -> float:
-    """How far of a video was looked at: up to the first of the seconds asked for that has no frame, or its end."""
+    """How far a video was encoded: up to the first requested second that has no frame yet, or its end."""
     return min(float(seconds[next_number]), duration_seconds) if next_number < len(seconds) else duration_seconds
 
 
 def refuse_unreadable(path: Path, seconds: Seconds, size_px: tuple[int, int]) -> NoReturn:
-    """Say of a file that gave no frame at these seconds where it ends.
+    """Raise the error for a file that gave no frame at these seconds.
 
     Raises:
-        CutVideoError: always, or VideoError where the file has changed meanwhile.
+        CutVideoError: always, with where the file ends; VideoError if the file has changed meanwhile.
     """
     decode(path, seconds, size_px=size_px)
-    raise VideoError(f"'{path}' changed while it was read", "a file that stays", "try again")
+    raise VideoError(f"'{path}' changed while it was read", "a file that does not change", "run it again later")
 
 
 def clock(model: "LongPandaForConditionalGeneration") -> float:
-    """Seconds, once all work given to the GPU so far is done."""
+    """The time in seconds, after waiting for the GPU to finish its work."""
     if model.device.type == "cuda":
         torch.cuda.synchronize(model.device)
     return time.perf_counter()

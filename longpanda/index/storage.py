@@ -1,4 +1,4 @@
-"""How visual tokens are stored: as they are, as bfloat16, or as int8 with a scale for each token."""
+"""Number formats of stored visual tokens: float32, bfloat16, or int8 with a scale for each token."""
 
 from collections.abc import Mapping
 
@@ -9,27 +9,27 @@ from longpanda.errors import ConfigError, nearest
 from longpanda.shapes import Float
 
 BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "int8": 1}
-"""The storages there are."""
 SCALE_BYTES = 4
-"""Beside every int8 token."""
+"""Each int8 token has a scale of this size."""
 
 
 def check(storage: str) -> None:
-    """Refuse what is no storage. Raises ConfigError."""
+    """Raises ConfigError for an unknown storage."""
     if storage not in BYTES_PER_VALUE:
-        raise ConfigError(f"storage '{storage}'", "a way to store tokens", nearest(storage, BYTES_PER_VALUE))
+        expected = f"one of {', '.join(BYTES_PER_VALUE)}"
+        raise ConfigError(f"storage '{storage}'", expected, nearest(storage, BYTES_PER_VALUE, is_listed=True))
 
 
 def bytes_per_token(storage: str, width: int) -> int:
-    """What one token of `width` channels takes."""
+    """Size on disk of a token of `width` channels."""
     return BYTES_PER_VALUE[storage] * width + (SCALE_BYTES if storage == "int8" else 0)
 
 
 def pack(values: Float[Tensor, "N C"], storage: str) -> dict[str, Tensor]:
-    """Tokens as tensors to be written.
+    """Convert tokens to the tensors that are written.
 
-    int8 takes each token's largest magnitude for 127, so that no value is off by more than 1/254 of it (and the
-    rounding of float32).
+    int8 scales each token so that its largest magnitude is 127: no value is off by more than 1/254 of that magnitude
+    (and the rounding of float32).
     """
     check(storage)
     values = values.detach().cpu()
@@ -42,6 +42,6 @@ def pack(values: Float[Tensor, "N C"], storage: str) -> dict[str, Tensor]:
 
 
 def unpack(tensors: Mapping[str, Tensor]) -> Float[Tensor, "N C"]:
-    """Tokens as they were, as near as their storage keeps them: bfloat16 or float32."""
+    """Undo `pack`; the tokens are bfloat16 or float32."""
     tokens = tensors["tokens"]
     return tokens * tensors["scales"][..., None] if tokens.dtype == torch.int8 else tokens

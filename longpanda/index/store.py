@@ -1,19 +1,18 @@
-"""A `.vidx` folder: what one model saw of one video, written block by block and never half.
+"""A `.vidx` folder: one model's visual tokens of one video, written block by block, each file whole or not at all.
 
-    header.json             which model, which frames, how prepared and stored: written first, never changed
+    header.json             model, frames, preparation, storage: written first, never changed
     video.safetensors       when each picture of the file is shown, and which are keyframes
-    block-000000.safetensors, ...   some 64 frames each: tokens, where each group's begin, times, thumbnails
-    state-000002.safetensors        after two blocks: the compressor's state, and the tokens of the frames beyond them
+    block-000000.safetensors, ...   some 64 frames each: tokens, offsets of the groups, times, thumbnails
+    state-000002.safetensors        after two blocks: the compressor's state, and the tokens of the frames after them
 
-A block and the state behind it belong together. The state is written first and the block appears under its name last,
-so whatever kills the writer, as many blocks as there are can be gone on from. Every file carries the index's id and a
-checksum of its contents.
+The state after a block is written before the block itself, so that work can resume after any block that exists,
+whatever killed the writer. Every file carries the index's id and a checksum of its contents.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,34 +25,29 @@ from longpanda.errors import IndexFileError
 from longpanda.files import write_atomic
 
 VERSION = 3
-READ_VERSIONS = (2, 3)
-"""Version 2 has groups of one size and knows nothing of the file; it can be asked, and not gone on with."""
 HEADER, PREFIX, VIDEO = "header.json", "prefix.safetensors", "video.safetensors"
 
 
 @dataclass(frozen=True)
 class Header:
-    """What does not change while an index grows.
+    """The properties of an index that do not change while it grows.
 
     Args:
-        version: of this format.
-        id: of this index; every file of it says so.
-        encoder: fingerprint of what made the tokens: STAB, the compressor, their weights.
-        model: its name, as it was asked for.
-        video: the file's name then.
-        fps: frames looked at per second of video.
-        height_px: of the video as displayed.
-        width_px: of the video as displayed.
-        frame_height_px: at which the model looks at it.
-        frame_width_px: at which the model looks at it.
-        grid_rows: of tokens that a frame's cells are pooled to.
-        grid_columns: the same.
+        version: version of this format.
+        id: unique id of this index, repeated in each of its files.
+        encoder: fingerprint of STAB and the compressor with their weights.
+        model: the name under which the model was loaded.
+        video: name of the file when it was first indexed.
+        fps: encoded frames per second of video.
+        height_px, width_px: displayed size of the video.
+        frame_height_px, frame_width_px: size of the model's frames.
+        grid_rows, grid_columns: grid of tokens that a frame's cells are pooled to.
         frames_per_group: frames that share their tokens.
         tokens_per_group: visual tokens of a group, at most.
         width: channels of a token.
-        storage: how tokens are stored.
+        storage: number format of the stored tokens.
         longpanda: version of the package.
-        dtype: number format in which STAB and the compressor made the tokens, however they are stored.
+        dtype: number format in which STAB and the compressor computed the tokens.
         preprocessing: configuration of the frame processor.
     """
 
@@ -74,51 +68,46 @@ class Header:
     width: int
     storage: str
     longpanda: str
-    dtype: str = "float32"
-    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    dtype: str
+    preprocessing: Mapping[str, Any]
 
     @property
     def rate(self) -> tuple[tuple[int, int], int]:
-        """As `TemporalConfig.rate`: places of a frame's tokens, and frames of a group."""
+        """(rows, columns) of a frame's tokens, and frames per group, as `TemporalConfig.rate`."""
         return (self.grid_rows, self.grid_columns), self.frames_per_group
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One file of an index: named tensors, and facts that JSON can say."""
+    """One file of an index: named tensors, and facts as JSON."""
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
 
 
 class Store:
-    """The folder of an index.
-
-    Args:
-        folder: it.
-        header: its header.
-    """
+    """The files of an index: its folder and its header."""
 
     def __init__(self, folder: Path, header: Header) -> None:
         self.folder, self.header = folder, header
 
     @classmethod
     def create(cls, folder: Path, header: Header) -> "Store":
-        """A new index, in a folder that is empty or not there yet. Raises ConfigError where it cannot be written."""
+        """Create an index in an existing folder. Raises ConfigError if it cannot be written."""
         write_atomic(folder / HEADER, json.dumps(asdict(header), indent=2))
         return cls(folder, header)
 
     @staticmethod
     def is_begun(folder: Path) -> bool:
-        """Does a folder hold an index, whole or not?"""
+        """Whether a folder holds an index, complete or not."""
         return (folder / HEADER).is_file()
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
-        """An index that is there.
+        """Open an existing index.
 
         Raises:
-            IndexFileError: no index, or one of another version.
+            IndexFileError: there is none, or it has another version.
         """
         path, expected = folder / HEADER, "an index that `longpanda index` made"
         if not cls.is_begun(folder):
@@ -127,7 +116,7 @@ class Store:
         try:
             values = json.loads(path.read_text())
             version = values["version"]
-            if version in READ_VERSIONS:
+            if version == VERSION:
                 return cls(folder, Header(**values))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise IndexFileError(f"'{path}' cannot be read ({error})", expected, "make the index again") from error
@@ -135,62 +124,57 @@ class Store:
         raise IndexFileError(found, f"version {VERSION}, of this longpanda", "index the video again with this version")
 
     def clear(self) -> None:
-        """Remove what a killed writer left half done; for the process that holds the folder."""
+        """Remove temporary files of a killed writer. Only the process that holds the folder may call this."""
         for kind in ("block-", "state-", HEADER, PREFIX, VIDEO):
             for left in self.folder.glob(f".{kind}*"):
                 left.unlink()
 
     @property
     def blocks(self) -> int:
-        """Whole blocks on disk. Raises IndexFileError where one of them is missing."""
+        """Number of blocks on disk. Raises IndexFileError if one of them is missing."""
         count = len(list(self.folder.glob("block-*.safetensors")))
         for number in range(count):
             if not self._block(number).exists():
-                raise _damaged(self._block(number), "it is missing, and later ones are there")
+                raise _damaged(self._block(number), "it is missing, but later ones exist")
         return count
 
     def commit(self, number: int, block: Piece, state: Piece) -> None:
-        """Add block `number`, and the state behind it. Raises ConfigError where the disk is full or refuses."""
+        """Write block `number` and the state after it. Raises ConfigError if the disk is full or refuses."""
         self._write(self._state(number + 1), state)
         self._write(self._block(number), block)
         for earlier in set(self.folder.glob("state-*")) - {self._state(number + 1)}:
             earlier.unlink()
 
     def finish(self, state: Piece) -> None:
-        """Replace the state behind the last block, with the tokens of the frames beyond it."""
+        """Replace the state after the last block; it holds the tokens of the remaining frames."""
         self._write(self._state(self.blocks), state)
-        (self.folder / PREFIX).unlink(missing_ok=True)  # it is of other tokens
+        (self.folder / PREFIX).unlink(missing_ok=True)  # it belongs to other tokens
 
     def write_video(self, video: Piece) -> None:
-        """Write what was found out about the file. Raises ConfigError where the disk is full or refuses."""
+        """Write the times of the file's pictures. Raises ConfigError as `commit`."""
         self._write(self.folder / VIDEO, video)
 
-    def video(self) -> Piece | None:
-        """What was found out about the file; None in an index of version 2. Raises IndexFileError as `block`."""
-        return self._read(self.folder / VIDEO) if self.header.version > 2 else None
+    def video(self) -> Piece:
+        """Read the times of the file's pictures. Raises IndexFileError as `block`."""
+        return self._read(self.folder / VIDEO)
 
     def block(self, number: int) -> Piece:
-        """A block. Raises IndexFileError where it is damaged or another index's."""
+        """Read a block. Raises IndexFileError if it is damaged or another index's."""
         return self._read(self._block(number))
 
-    def check(self) -> None:
-        """Read every block once. Raises IndexFileError as `block`."""
-        for number in range(self.blocks):
-            self.block(number)
-
     def state(self, blocks: int) -> Piece | None:
-        """The state behind so many blocks; None where nothing was written yet.
+        """Read the state after so many blocks; None if nothing was written yet.
 
         Raises:
-            IndexFileError: as `block`, or the state of blocks that are there is missing.
+            IndexFileError: as `block`, or the state is missing though the blocks exist.
         """
         path = self._state(blocks)
         if blocks and not path.exists() and self._state(blocks + 1).exists():
-            raise _damaged(self._block(blocks), "it is missing, and the state behind it is there")
+            raise _damaged(self._block(blocks), "it is missing, but the state after it exists")
         return self._read(path) if blocks or path.exists() else None
 
     def bytes(self) -> int:
-        """What the index takes on disk, without a prefix that was kept."""
+        """Size of the index on disk, without a kept KV prefix."""
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file() and path.name != PREFIX)
 
     def _block(self, number: int) -> Path:
@@ -213,7 +197,7 @@ class Store:
             raise _damaged(path, str(error)) from error
         written = about.pop("sha256", None)
         if written != checksum(about, tensors):
-            raise _damaged(path, "its checksum is not that of its contents")
+            raise _damaged(path, "its checksum does not match its contents")
         if about["index"] != self.header.id or about["file"] != path.name:
             whose = "this" if about["index"] == self.header.id else "another"
             raise _damaged(path, f"it is '{about['file']}' of {whose} index")
@@ -226,7 +210,7 @@ def _damaged(path: Path, why: str) -> IndexFileError:
 
 
 def checksum(about: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of what is written of a file: named tensors, and what is said about them."""
+    """SHA-256 of a file's metadata and named tensors."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -1,4 +1,4 @@
-"""Small pictures of a video, kept beside its tokens: to show evidence with, and to tell a video that has changed."""
+"""Small pictures of a video, stored with its tokens: they show evidence and reveal a video that has changed."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,12 @@ EVERY_SECONDS = 4.0
 LONGEST_SIDE_PX = 160
 JPEG_QUALITY = 80
 JPEG_BYTES, BYTES_PER_PIXEL = 700, 0.25
-"""Of a typical one: its header, and what it shows. Plain pictures take half as much, and rich ones twice."""
+"""Size of a typical thumbnail: header and content. Plain pictures take half as much, detailed ones twice."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One small picture.
-
-    Args:
-        seconds: when its frame is shown.
-        jpeg: the picture.
-    """
+    """One small picture, with the time at which its frame is shown."""
 
     seconds: float
     jpeg: bytes
@@ -37,24 +32,23 @@ class Thumbnail:
 
 
 def thumbnails_of(frames: Frames, seconds: Seconds) -> list[Thumbnail]:
-    """A picture for each `EVERY_SECONDS` in which a frame [T, H, W, 3] is shown, of the first one there."""
+    """A thumbnail of the first of these frames [T, H, W, 3] in each interval of `EVERY_SECONDS`."""
     return [Thumbnail(float(seconds[i]), jpeg_of(frames[i])) for i in _chosen(seconds)]
 
 
 def _chosen(seconds: Seconds) -> list[int]:
-    """The first of these seconds in each `EVERY_SECONDS`."""
     indices: list[int] = np.unique(np.floor(seconds / EVERY_SECONDS), return_index=True)[1].tolist()
     return indices
 
 
 def predicted_bytes(seconds: Seconds, height_px: int, width_px: int) -> int:
-    """About what the pictures of frames of this size at these seconds will take."""
+    """Estimated size of the thumbnails of frames of this size at these seconds."""
     scale = min(1.0, LONGEST_SIDE_PX / max(height_px, width_px))
     return int(len(_chosen(seconds)) * (JPEG_BYTES + BYTES_PER_PIXEL * scale * height_px * scale * width_px))
 
 
 def jpeg_of(frame: Frames) -> bytes:
-    """A frame [H, W, 3] as a small JPEG."""
+    """Encode a frame [H, W, 3] as a small JPEG."""
     from PIL import Image
 
     picture = Image.fromarray(frame)
@@ -70,7 +64,7 @@ def difference(one: Thumbnail, other: Thumbnail) -> float:
 
 
 def pack(thumbnails: Sequence[Thumbnail]) -> dict[str, Tensor]:
-    """As tensors to be written."""
+    """Convert thumbnails to the tensors that are written."""
     joined = b"".join(one.jpeg for one in thumbnails)
     return {
         "thumbnails": torch.frombuffer(bytearray(joined or b"\0"), dtype=torch.uint8)[: len(joined)].clone(),
@@ -80,9 +74,7 @@ def pack(thumbnails: Sequence[Thumbnail]) -> dict[str, Tensor]:
 
 
 def unpack(tensors: Mapping[str, Tensor]) -> list[Thumbnail]:
-    """As they were."""
-    joined, start, found = tensors["thumbnails"].numpy().tobytes(), 0, []
-    for size, second in zip(tensors["thumbnail_bytes"].tolist(), tensors["thumbnail_seconds"].tolist(), strict=True):
-        found.append(Thumbnail(second, joined[start : start + size]))
-        start += size
-    return found
+    """Undo `pack`."""
+    pictures = torch.split(tensors["thumbnails"], tensors["thumbnail_bytes"].tolist())
+    seconds = tensors["thumbnail_seconds"].tolist()
+    return [Thumbnail(second, one.numpy().tobytes()) for second, one in zip(seconds, pictures, strict=True)]

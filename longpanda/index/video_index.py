@@ -1,4 +1,4 @@
-"""A stored index, read: tokens, times and thumbnails of everything on disk."""
+"""Read an index from disk: tokens, times and thumbnails."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,17 +10,17 @@ from torch import Tensor
 
 from longpanda.errors import IndexFileError
 from longpanda.index import storage, thumbnails
-from longpanda.index.store import Header, Piece, Store
+from longpanda.index.store import Piece, Store
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.types import VisualTokens
 from longpanda.video import FrameTimes
 
 STATE, TAIL = "state.", "tail."
-"""Prefixes of what a state file holds: the compressor's state, and the tokens of frames that are in no block yet."""
+"""Prefixes of the tensors of a state file: the compressor's state, and the frames that are in no block yet."""
 GROUPS = ("token_offsets", "frame_offsets", "frames_seconds")
-"""What a block says of its groups."""
+"""Tensors of a block that describe its groups."""
 PICTURES = ("seconds", "is_keyframe")
-"""What is kept of the pictures of the file."""
+"""Tensors that describe the pictures of the file."""
 TRIES = 5
 
 
@@ -28,10 +28,10 @@ class VideoIndex:
     """An index on disk. Reading it needs no model and no video.
 
     Args:
-        path: its folder.
+        path: the index's folder.
 
     Raises:
-        IndexFileError: no index there, one of another version, or a damaged one.
+        IndexFileError: there is no index, or it is damaged or has another version.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -41,7 +41,7 @@ class VideoIndex:
 
     @cached_property
     def _written(self) -> tuple[int, Piece | None]:
-        """How many blocks there are, and the state behind them; a writer may be at work and replace it meanwhile."""
+        """The number of blocks and the state after them; read again if a writer replaces it meanwhile."""
         count, state = self.store.blocks, None
         for _ in range(TRIES):
             try:
@@ -56,28 +56,27 @@ class VideoIndex:
 
     @cached_property
     def _pieces(self) -> list[Piece]:
-        """Blocks, and last what lies beyond them."""
+        """The blocks, and the frames after them as one more."""
         count, state = self._written
         blocks = [self.store.block(number) for number in range(count)]
-        beyond = [] if state is None or TAIL + "tokens" not in state.tensors else [part_of(state, TAIL)]
-        pieces = blocks + beyond
-        return [_as_version_3(piece, self.header) for piece in pieces] if self.header.version == 2 else pieces
+        tail = [] if state is None or TAIL + "tokens" not in state.tensors else [part_of(state, TAIL)]
+        return blocks + tail
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What was true of the video when the index was last written; empty before the first block is."""
+        """Facts about the video when the index was last written; empty before the first block."""
         _, state = self._written
         return {} if state is None else dict(state.facts)
 
     @property
     def key(self) -> str:
-        """Says which tokens these are: another one after every append."""
+        """Identifies these tokens; an append changes it."""
         count, _ = self._written
         return f"{self.header.id} {count} {self.facts.get('source')} {self.is_complete}"
 
     @cached_property
     def tokens(self) -> VisualTokens:
-        """All of it, in memory: bfloat16 or float32, int8 as float32.
+        """All tokens, in bfloat16 or float32 (also from int8).
 
         Raises:
             IndexFileError: nothing was indexed yet, or a file is damaged.
@@ -87,44 +86,38 @@ class VideoIndex:
             remedy = "wait for the first frames, or run `longpanda index` again"
             raise IndexFileError(f"'{self.path}' holds no frames yet", "an index with at least one block", remedy)
         values = torch.cat([storage.unpack(piece.tensors) for piece in pieces])
-        groups = together([{name: piece.tensors[name] for name in GROUPS} for piece in pieces])
+        groups = concatenated([{name: piece.tensors[name] for name in GROUPS} for piece in pieces])
         tokens, frames, times = (groups[name].numpy() for name in GROUPS)
         return VisualTokens(values, tokens, times, frames, self.facts["duration_seconds"], self.facts["seen_seconds"])
 
     @property
     def frames(self) -> int:
-        """Frames that are in it, counted without reading them."""
+        """Number of frames, without reading them."""
         return int(self.facts.get("frames_read", self.facts.get("frames", 0)))
 
     @property
     def token_count(self) -> int:
-        """Visual tokens that are in it, counted without reading them; in an index of version 2, from its frames."""
-        if (tokens := self.facts.get("tokens_read", self.facts.get("tokens"))) is not None:
-            return int(tokens)
-        return -(-self.frames // self.header.frames_per_group) * self.header.tokens_per_group
+        """Number of visual tokens, without reading them."""
+        return int(self.facts.get("tokens_read", self.facts.get("tokens", 0)))
 
     @cached_property
-    def frame_times(self) -> FrameTimes | None:
-        """When each picture of the file was shown when it was last indexed; None in an index of version 2.
-
-        Raises:
-            IndexFileError: the file that holds this is damaged.
-        """
+    def frame_times(self) -> FrameTimes:
+        """The pictures of the file as last indexed. Raises IndexFileError if video.safetensors is damaged."""
         video = self.store.video()
-        return None if video is None else FrameTimes(*(video.tensors[name].numpy() for name in PICTURES))
+        return FrameTimes(*(video.tensors[name].numpy() for name in PICTURES))
 
     @cached_property
     def thumbnails(self) -> list[Thumbnail]:
-        """In order of time."""
+        """Small pictures, in order of time."""
         return [one for piece in self._pieces for one in thumbnails.unpack(piece.tensors)]
 
     @property
     def is_complete(self) -> bool:
-        """Was the whole video indexed, as it was then?"""
+        """Whether the whole video was indexed, as it was then."""
         return bool(self.facts.get("is_complete"))
 
     def check_encoder(self, fingerprint: str, model: str, remedy: str) -> None:
-        """Refuse a model whose tokens these are not, and say what to do. Raises IndexFileError."""
+        """Raise IndexFileError with this remedy if another model made the tokens."""
         if fingerprint == self.header.encoder:
             return
         found = f"'{self.path}' holds tokens of model '{self.header.model}' ({self.header.encoder[:8]})"
@@ -133,12 +126,12 @@ class VideoIndex:
 
 
 def part_of(piece: Piece, prefix: str) -> Piece:
-    """The tensors whose names begin with a prefix, under the rest of their names."""
+    """The tensors whose names begin with a prefix, which is removed."""
     return Piece({n.removeprefix(prefix): t for n, t in piece.tensors.items() if n.startswith(prefix)}, piece.facts)
 
 
-def together(pieces: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of several blocks as those of one; offsets of later blocks go on behind earlier ones."""
+def concatenated(pieces: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Concatenate the tensors of several blocks; offsets of later blocks continue those of earlier ones."""
     whole = {}
     for name in pieces[0]:
         parts = [piece[name] for piece in pieces]
@@ -148,16 +141,3 @@ def together(pieces: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         else:
             whole[name] = torch.cat(parts)
     return whole
-
-
-def _as_version_3(piece: Piece, header: Header) -> Piece:
-    """A block of version 2: [G, P, C] tokens of groups of one size."""
-    tensors = dict(piece.tensors)
-    groups, tokens, _ = tensors["tokens"].shape
-    frames, per_group = len(tensors["frames_seconds"]), header.frames_per_group
-    for name in ("tokens", "scales"):
-        if name in tensors:
-            tensors[name] = tensors[name].flatten(0, 1)
-    tensors["token_offsets"] = torch.arange(groups + 1) * tokens
-    tensors["frame_offsets"] = (torch.arange(groups + 1) * per_group).clamp(max=frames)
-    return Piece(tensors, piece.facts)

@@ -1,4 +1,4 @@
-"""Models loaded or composed, videos and indexes asked, answers with their evidence."""
+"""Load or compose models, ask videos and indexes, and find the evidence of answers."""
 
 from longpanda.inference.compose import compose
 from longpanda.inference.generation import Generation

@@ -1,4 +1,4 @@
-"""An adapter that PEFT saved, on the model that it was trained for."""
+"""Merge an adapter that PEFT saved into the model that it was trained for."""
 
 import json
 from pathlib import Path
@@ -13,11 +13,7 @@ ABOUT, PROCESSOR = "adapter_config.json", "processor_config.json"
 
 
 def base_of(folder: Path) -> str | None:
-    """What an adapter's folder says that it belongs to; None where the folder holds no adapter alone.
-
-    Raises:
-        ModelError: it does not say so.
-    """
+    """The base model of an adapter's folder; None for any other folder. Raises ModelError if it names none."""
     about = folder / ABOUT
     if not about.is_file() or (folder / "config.json").exists():
         return None
@@ -32,16 +28,11 @@ def base_of(folder: Path) -> str | None:
 
 
 def merged(model: "LongPandaForConditionalGeneration", folder: Path, base: str) -> "LongPandaForConditionalGeneration":
-    """The model with an adapter's changes in its weights.
-
-    Args:
-        model: the one that it was trained for.
-        folder: the adapter's.
-        base: the model's name.
+    """Merge the adapter in a folder into the weights of its base model, whose name is `base`.
 
     Raises:
-        ModelError: PEFT is not installed, the adapter is damaged or another model's, or of a kind that cannot become
-            part of the weights.
+        ModelError: PEFT is not installed, or the adapter is damaged, another model's, or of a kind that cannot be
+            merged.
     """
     try:
         from peft import PeftModel, get_peft_model_state_dict
@@ -52,10 +43,10 @@ def merged(model: "LongPandaForConditionalGeneration", folder: Path, base: str) 
         wrapped = PeftModel.from_pretrained(model, folder)
         lacking = sorted(get_peft_model_state_dict(wrapped).keys() ^ load_peft_weights(str(folder), "cpu").keys())
         whole: LongPandaForConditionalGeneration = wrapped.merge_and_unload(safe_merge=True)
-    except Exception as error:  # PEFT and the tuners that it wraps raise whatever they like
+    except Exception as error:  # PEFT and its tuners raise exceptions of any type
         line = next(iter(str(error).strip().splitlines()), type(error).__name__)
         found = f"the adapter in '{folder}' cannot be put into '{base}': {line[:200]}"
-        raise ModelError(found, "an adapter of this model that merges, such as LoRA", "check both") from error
+        raise ModelError(found, "an adapter of this model that can be merged", "use a LoRA adapter") from error
     if lacking:
         found = f"an adapter in '{folder}' with other weights than '{base}' has, such as '{lacking[0]}'"
         raise ModelError(found, "an adapter of this model", "check base_model_name_or_path")

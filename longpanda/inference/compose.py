@@ -1,4 +1,4 @@
-"""A new video model on a pretrained language model."""
+"""Build a new video model on a pretrained language model."""
 
 import copy
 from typing import TYPE_CHECKING, Any
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from longpanda.processing import LongPandaProcessor
 
 SOURCE = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
-"""Arguments that say where a model comes from: its tokenizer and configuration must come from there too."""
+"""Arguments that locate a model; the tokenizer and the configuration must come from the same place."""
 LOADING = ("dtype", "torch_dtype", "attn_implementation")
-"""Arguments of the loading that a configuration would take for its own."""
+"""Arguments of `from_pretrained` that a configuration would mistake for fields of its own."""
 
 PARTS = {
     r"^(model\.)?language_model\.model\.": "model.",
     r"^model\.language_model\.": "model.",
     r"^language_model\.": "",
 }
-"""What a language model's weights are called within a model with eyes or ears, and what they are called alone."""
+"""Names of a language model's weights within a multimodal model, and their names alone."""
 
 
-UNTRAINED = "The STAB and projector of this model have not been trained: its answers say nothing of what a video shows."
-"""The notice of a composed model, until whoever trains it sets `model.config.notice`."""
+UNTRAINED = "The STAB and projector of this model have not been trained: its answers tell nothing about a video."
+"""The notice of a composed model, until training sets `model.config.notice`."""
 
 
 def compose(
@@ -35,26 +35,26 @@ def compose(
     chat_template: str | None = None,
     **kwargs: Any,
 ) -> LongPanda:
-    """Put a new STAB and projector in front of a pretrained language model; only these have yet to learn.
+    """Put a new, untrained STAB and projector in front of a pretrained language model.
 
-    The placeholder token joins the tokenizer, and the embeddings where they have no spare row for it. Of a model with
-    eyes or ears of its own the language model alone is taken. It is tried on a few tokens first (`Backbone.check`).
-    `save` of what is returned writes it, to be loaded again or to be the `start` of a training run.
+    The placeholder token is added to the tokenizer, and to the embeddings if they have no spare row for it. A
+    multimodal model contributes only its language model, which is first tried on a few tokens (`Backbone.check`).
+    The returned model's `save` writes a folder that can be loaded or be the `start` of a training run.
 
     Args:
         backbone: a folder or hub id of any causal language model that transformers loads.
         stab: the visual block, or the name of one of `STAB_SIZES`.
-        temporal: a new compressor behind STAB, or its fields; None for none.
-        chat_template: how questions and answers are written (Jinja), in place of the tokenizer's own; a tokenizer that
-            has none needs one, such as `longpanda.processing.PLAIN_TEMPLATE`.
+        temporal: a new compressor after STAB, or its fields; None for none.
+        chat_template: the format of questions and answers (Jinja), in place of the tokenizer's own; required for a
+            tokenizer without one. `longpanda.processing.PLAIN_TEMPLATE` is an example.
         **kwargs: passed to the language model's `from_pretrained`: dtype, revision, attn_implementation, ..., or fields
             of its configuration, such as `rope_parameters`.
 
     Raises:
         ModelError: the language model or its tokenizer cannot be loaded, or lacks weights.
-        ConfigError: an unknown size, a compressor of another width than STAB's, a language model that cannot keep to
-            visual tokens, positions that turn with the length of the prompt, no chat template, or one that ends
-            answers with no token to stop at.
+        ConfigError: an unknown size, a compressor of another width than STAB's, a language model that cannot read
+            visual tokens, positions that depend on the length of the prompt, no chat template, or one that ends
+            answers without a stop token.
     """
     from longpanda.model.modeling import LongPandaForConditionalGeneration
 
@@ -73,7 +73,7 @@ def prepared(
     chat_template: str | None,
     **kwargs: Any,
 ) -> "tuple[LongPandaConfig, LongPandaProcessor, Any]":
-    """Configuration, processor and language model of `compose`, which fit each other. Arguments and errors as there."""
+    """Matching configuration, processor and language model. Arguments and errors as of `compose`."""
     from longpanda.model.backbone import Backbone
     from longpanda.model.configuration import LongPandaConfig, StabConfig
     from longpanda.processing import LongPandaProcessor
@@ -83,10 +83,10 @@ def prepared(
     tokenizer.chat_template = chat_template or tokenizer.chat_template
     if tokenizer.chat_template is None:
         found = f"a tokenizer of '{backbone}' that has no chat template"
-        remedy = "pass chat_template=, for example longpanda.processing.PLAIN_TEMPLATE, or take an instruct model"
+        remedy = "pass chat_template=, for example longpanda.processing.PLAIN_TEMPLATE, or use an instruct model"
         raise ConfigError(found, "how questions and answers are written", remedy)
     Backbone(language_model).check()
-    # A copy: sharing one, the language model would lose its attention implementation, and with it its causal mask.
+    # A copy: with a shared one, the language model would lose its attention implementation and its causal mask.
     text = copy.deepcopy(language_model.config)
     config = LongPandaConfig(block, text, notice=UNTRAINED, temporal_config=temporal)
     rows = config.text_config.vocab_size
@@ -97,7 +97,6 @@ def prepared(
 
 
 def _loaded(backbone: str, kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    """A tokenizer and its language model. Raises ModelError as `compose`."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from longpanda.model.configuration import with_steady_positions
@@ -114,23 +113,21 @@ def _loaded(backbone: str, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         )
     except LongPandaError:
         raise
-    except Exception as error:  # transformers and the code of a model raise whatever they like
+    except Exception as error:  # transformers and code from the hub raise exceptions of any type
         found = f"language model '{backbone}' cannot be loaded: {first_line(error)}"
         raise ModelError(found, "a causal language model with a tokenizer", "check the name") from error
     if missing := sorted(report["missing_keys"]):
-        found = (
-            f"no weights for {counted(len(missing), 'tensor')} of language model '{backbone}', such as '{missing[0]}'"
-        )
-        raise ModelError(found, "all weights of a causal language model", "take one that was saved as such")
+        found = f"language model '{backbone}' lacks {counted(len(missing), 'tensor')}, such as '{missing[0]}'"
+        raise ModelError(found, "all weights of a causal language model", "use one that was saved as such")
     return tokenizer, language_model
 
 
 def _text_alone(config: Any) -> Any:
-    """The language model's configuration, of one with other parts beside it where those can be left out."""
+    """The language model's part of a multimodal configuration, if that part can be loaded alone."""
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 
     text = config.get_text_config(decoder=True)
     if text is config or config.is_encoder_decoder or type(text) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         return config
-    text.tie_word_embeddings = config.tie_word_embeddings  # of both, it is the whole model's that counts
+    text.tie_word_embeddings = config.tie_word_embeddings  # the value of the whole model is the right one
     return text

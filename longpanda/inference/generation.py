@@ -1,4 +1,4 @@
-"""How the next token of an answer is chosen, and an answer's text as it is written."""
+"""Sampling parameters of answers, and streaming of their text."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,21 +12,21 @@ from transformers import TextStreamer
 from longpanda.errors import ConfigError
 
 OnText = Callable[[str], None]
-"""Told of each piece of an answer as it is written; pieces joined are the answer."""
+"""Called with each piece of an answer as it is generated; the joined pieces are the answer."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """Parameters of sampling, under the names that the field gives them.
+    """Sampling parameters.
 
     Args:
-        temperature: logits are divided by it; 0 always takes the likeliest token.
-        top_p: tokens are drawn from the fewest that have this probability together (nucleus sampling).
-        top_k: tokens are drawn from so many of the likeliest; 0 is all.
-        seed: of the drawing, so that the same question gives the same answer; None draws anew each time.
+        temperature: divisor of the logits; 0 always takes the likeliest token.
+        top_p: tokens are drawn from the fewest with this total probability (nucleus sampling).
+        top_k: number of likeliest tokens to draw from; 0 is all.
+        seed: seed of the draws, with which the same question gives the same answer; None draws anew each time.
 
     Raises:
-        ConfigError: a value that is out of its range.
+        ConfigError: a value out of range.
     """
 
     temperature: float = 0.0
@@ -35,26 +35,26 @@ class Generation:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        holds = {
+        checks = {
             "temperature": (0 <= self.temperature < math.inf, "0 (the likeliest token) or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "top_k": (isinstance(self.top_k, int) and self.top_k >= 0, "a whole number of at least 0"),
             "seed": (self.seed is None or (isinstance(self.seed, int) and 0 <= self.seed < 2**63), "0 <= seed < 2**63"),
         }
-        for name, (is_right, expected) in holds.items():
-            if not is_right:
+        for name, (is_valid, expected) in checks.items():
+            if not is_valid:
                 raise ConfigError(f"{name}={getattr(self, name)!r}", expected, f"change {name}")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What transformers' `generate` takes."""
+        """Arguments for transformers' `generate`."""
         if not self.temperature:
             return {"do_sample": False}
         return {"do_sample": True, "temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
-        """Draw by the seed within the block, and leave torch's random numbers behind it as they were."""
+        """Seed torch within the block, and restore its random state afterwards."""
         if self.seed is None or not self.temperature:
             yield
             return
@@ -67,14 +67,14 @@ GREEDY = Generation()
 
 
 class TextPieces(TextStreamer):
-    """transformers' streamer that tells somebody of the text, without the blanks before it, rather than print it."""
+    """A transformers streamer that passes stripped text to a callback instead of printing it."""
 
     def __init__(self, tokenizer: Any, on_text: OnText) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
         self._on_text, self._written, self._blanks = on_text, False, ""
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002 - as transformers calls it
-        """Called with each piece; blanks are told once something follows them, as an answer ends without."""
+        """Pass on a piece of text, with trailing blanks held back until something follows them."""
         text = self._blanks + (text if self._written else text.lstrip())
         kept = text.rstrip()
         self._blanks = text[len(kept) :]

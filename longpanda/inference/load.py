@@ -1,4 +1,4 @@
-"""A model by name, path or hub id, ready to be asked."""
+"""Load a model by name, path or hub id, and ask it about videos."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longpanda.errors import ConfigError, ModelError, counted, first_line, nearest
-from longpanda.index.build import IndexBuilder, default_fps
+from longpanda.index.builder import IndexBuilder
 from longpanda.index.video_index import VideoIndex
 from longpanda.inference.adapter import PROCESSOR, base_of, merged
 from longpanda.inference.planning import plan_index, plan_video
@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent.parent / "assets"
 MODEL_FILES = ["*.json", "*.jinja", "*.safetensors", "*.model", "*.txt"]
-"""What is fetched of a hub repository."""
+"""Patterns of the files that are fetched from a hub repository."""
 TRAINING_CLASSES = {"PandaForTraining", "TaughtPanda"}
-"""What checkpoints of `longpanda train` are of, now and before.
-
-Those of a plain transformers Trainer are of the model alone.
-"""
+"""Classes in checkpoints of `longpanda train`, now and formerly; a plain transformers Trainer saves the model alone."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +33,9 @@ class LongPanda:
     """A loaded model with its processor.
 
     Args:
-        name: as it was asked for.
+        name: the name under which it was loaded.
         model: the network, in evaluation mode.
-        processor: clips and text to its inputs.
+        processor: turns clips and text into the network's inputs.
     """
 
     name: str
@@ -47,13 +44,8 @@ class LongPanda:
 
     @property
     def default_sampling(self) -> Sampling:
-        """How this model reads a video when nobody says."""
+        """The default sampling of videos for this model."""
         return Sampling(**self.model.config.sampling)
-
-    @property
-    def default_fps(self) -> float:
-        """Frames per second of video at which this model indexes when nobody says."""
-        return default_fps(self.model.config.sampling)
 
     def watch(
         self,
@@ -64,23 +56,23 @@ class LongPanda:
         answer_tokens: int = ANSWER_TOKENS,
         frames: int | None = None,
     ) -> Session:
-        """Read a video, or open an index of one, to ask it as many questions as you like.
+        """Read a video, or open an index of one, to ask any number of questions about it.
 
         Args:
             path: a video file, or an index that `longpanda index` made.
-            sampling: which seconds of a video to look at; None takes the model's own, and fewer where they do not fit.
-            budget_tokens: the most tokens that the visual part of a prompt may take.
-            memory_bytes: the most memory that the language model's keys and values of one prompt may take; verifying
-                an answer keeps those of two. Evidence takes about as much as one of the layers beside them, several
-                times over (`planning.evidence_bytes`); where both are more than this, none is given and the answer's
-                notice says so.
-            answer_tokens: the longest answer.
-            frames: how many frames to look at, in place of `sampling`.
+            sampling: the seconds of a video to use; None takes the model's own, thinned where they do not fit.
+            budget_tokens: limit on the tokens of the visual part of a prompt.
+            memory_bytes: limit on the memory for the language model's keys and values of one prompt; verifying an
+                answer keeps those of two. Evidence needs several times the memory of one layer in addition
+                (`planning.evidence_bytes`); if both exceed the limit, none is given and the answer's notice says so.
+            answer_tokens: limit on the length of an answer.
+            frames: number of frames to use, in place of `sampling`.
 
         Raises:
             VideoError: the file is missing or holds no pictures.
             IndexFileError: the index is missing, damaged, or another model's.
-            ConfigError: `sampling` with an index, or that is none, more than may be spent, or no room for an answer.
+            ConfigError: `sampling` with an index, an invalid `sampling`, one that exceeds the limits, or no room for an
+                answer.
         """
         path, sampling = Path(path), _sampling(sampling, frames)
         if answer_tokens < 1:
@@ -88,8 +80,8 @@ class LongPanda:
         parts = self.model, self.processor
         if is_index(path):
             if sampling is not None:
-                found = "frames to look at of an index, which has looked already"
-                raise ConfigError(found, "none", "leave them out, or ask the video")
+                found = "a choice of frames for an index, whose frames are fixed"
+                raise ConfigError(found, "none", "leave it out, or ask the video")
             watched = watch_index(path, self.model, self.name)
             plan = plan_index(watched, *parts, budget_tokens, memory_bytes, answer_tokens)
         else:
@@ -112,23 +104,23 @@ class LongPanda:
         return self.index_builder(video, out, fps, storage, tokens_per_frame, workers).build(append)
 
     def index_builder(self, video: str | Path, *how: Any, **more: Any) -> IndexBuilder:
-        """What `index` works with, and can be asked for its plan first. Arguments and errors as of `IndexBuilder`."""
+        """The builder that `index` uses, to see its `plan` first. Arguments and errors as of `IndexBuilder`."""
         return IndexBuilder(self.model, self.processor, self.name, video, *how, **more)
 
     def ask(
         self, path: str | Path, question: str, sampling: Sampling | None = None, frames: int | None = None
     ) -> Answer:
-        """Read a video or an index and answer one question. Raises as `watch`, and PromptError."""
+        """Read a video or an index and answer one question. Raises as `watch` and `Session.ask`."""
         return self.watch(path, sampling, frames=frames).ask(question)
 
     def save(self, folder: str | Path) -> None:
         """Write model and processor to a folder, for `longpanda.load` and as the `start` of a training run.
 
         Args:
-            folder: a new one, an empty one, or that of a model, which gives way once the new one is whole.
+            folder: a new or empty folder, or that of a model, which is replaced once the new one is complete.
 
         Raises:
-            ConfigError: a file, a folder that holds anything but a model, or no room.
+            ConfigError: it is a file, or holds anything but a model, or the disk is full.
         """
         target = Path(folder).absolute()
         check_target(target)
@@ -136,7 +128,7 @@ class LongPanda:
 
 
 def _sampling(sampling: Sampling | None, frames: int | None) -> Sampling | None:
-    """Which seconds to look at, said in one of two ways. Raises ConfigError for both, or for what is no Sampling."""
+    """The sampling that one of two arguments gives. Raises ConfigError for both, or for what is no Sampling."""
     if sampling is not None and (frames is not None or not isinstance(sampling, Sampling)):
         found = f"sampling={sampling!r}" + (f" and frames={frames!r}" if frames is not None else "")
         remedy = "pass frames=8, or sampling=longpanda.video.Sampling(fps=0.5)"
@@ -145,20 +137,20 @@ def _sampling(sampling: Sampling | None, frames: int | None) -> Sampling | None:
 
 
 def bundled() -> dict[str, Path]:
-    """Models that ship with the package, by name."""
+    """The folders of the models that ship with the package, by name."""
     return {path.parent.name: path.parent for path in ASSETS.glob("*/config.json")}
 
 
 def locate(name: str, revision: str | None = None, weights: bool = True) -> Path:
-    """The folder of a bundled model, of a path, or of a hub id's files, which are fetched unless they are here already.
+    """The folder of a model. A hub id's files are fetched unless they are in the local cache.
 
     Args:
-        name: what is looked for; anything with one slash that is no folder is taken for a hub id.
+        name: a bundled name, a folder, or a hub id (anything else with one slash).
         revision: branch, tag or commit of a hub id.
-        weights: fetch everything of a hub id; else its configuration only.
+        weights: fetch all files of a hub id, not only its configuration.
 
     Raises:
-        ModelError: none of these, or it holds another kind of model.
+        ModelError: there is no such model, or it is of another kind.
     """
     path = bundled().get(name, Path(name))
     if not path.is_dir():
@@ -173,28 +165,24 @@ def locate(name: str, revision: str | None = None, weights: bool = True) -> Path
 
 
 def folders_of(name: str) -> list[Path]:
-    """All folders whose files are a model: its own, and of an adapter first that and then those that it is put on.
-
-    Raises:
-        ModelError: as `locate`, and for an adapter that does not say what it belongs to.
-    """
+    """The folders of a model: its own, or an adapter's and those of its base model. Raises ModelError as `load`."""
     base = _base_of(name)
     return [locate(name)] if base is None else [Path(name), *folders_of(base)]
 
 
 def _base_of(name: str) -> str | None:
-    """What an adapter belongs to; None where the name is no adapter's. Raises ModelError as `base_of`."""
+    """The base model of an adapter; None if the name is no adapter's. Raises ModelError as `base_of`."""
     base = base_of(Path(name))
     if base is None:
         return None
-    stays = Path(base)
-    if not stays.exists() and stays.parent.parts[-2:] == ASSETS.parts[-2:]:
-        return stays.name  # of a bundled model, PEFT notes the folder, which is another one on another machine
+    folder = Path(base)
+    if not folder.exists() and folder.parent.parts[-2:] == ASSETS.parts[-2:]:
+        return folder.name  # for a bundled model, PEFT notes the folder, which differs between machines
     return base
 
 
 def _fetch(name: str, revision: str | None, files: list[str]) -> Path:
-    """Files of a hub repository, from the local cache where the hub cannot be reached."""
+    """Fetch files of a hub repository, or take them from the local cache if the hub cannot be reached."""
     from huggingface_hub import snapshot_download
 
     try:
@@ -204,21 +192,8 @@ def _fetch(name: str, revision: str | None, files: list[str]) -> Path:
         raise ModelError(found, "a model folder or a hub id", "check the name and your connection") from error
 
 
-def _why(error: Exception) -> str:
-    """What is wrong with a folder, where transformers says it elsewhere or not at all."""
-    if "ignore_mismatched_sizes" in str(error):
-        return "weights of other sizes than its config.json says"
-    if isinstance(error, KeyError) or "tokenizer" in str(error):
-        return f"its tokenizer cannot be read ({type(error).__name__}: {first_line(error)})"
-    return first_line(error)
-
-
 def load_config(name: str) -> "LongPandaConfig":
-    """What a model is made of, without its weights; of an adapter, what the model below it is.
-
-    Raises:
-        ModelError: as `locate`, and for an unreadable one.
-    """
+    """Load a model's configuration, for an adapter that of its base model. Raises ModelError as `load`."""
     if (base := _base_of(name)) is not None:
         return load_config(base)
     folder = locate(name, weights=False)
@@ -260,15 +235,14 @@ def load(name: str | Path = "nano", **kwargs: Any) -> LongPanda:
 
     Raises:
         ModelError: there is no such model, or its weights do not fit.
-        ConfigError: this version of transformers does not answer with its language model as it should
-            (`Backbone.check`).
+        ConfigError: this version of transformers runs its language model wrongly (`Backbone.check`).
     """
     name = str(name)
     if (base := _base_of(name)) is not None:
-        below = load(base, **kwargs)
-        own = (Path(name) / PROCESSOR).exists()
-        processor = _processor(name, Path(name)) if own else below.processor
-        return LongPanda(name, merged(below.model, Path(name), base).eval(), processor)
+        loaded = load(base, **kwargs)
+        has_processor = (Path(name) / PROCESSOR).exists()
+        processor = _processor(name, Path(name)) if has_processor else loaded.processor
+        return LongPanda(name, merged(loaded.model, Path(name), base).eval(), processor)
     folder = locate(name, kwargs.pop("revision", None))
     import transformers
     from safetensors import SafetensorError
@@ -289,7 +263,6 @@ def load(name: str | Path = "nano", **kwargs: Any) -> LongPanda:
 
 
 def _processor(name: str, folder: Path) -> "LongPandaProcessor":
-    """Raises ModelError where there is none, or none that can be used."""
     from longpanda.processing import LongPandaProcessor
 
     if not (folder / PROCESSOR).exists() and (folder / "trainer_state.json").exists():
@@ -304,5 +277,10 @@ def _processor(name: str, folder: Path) -> "LongPandaProcessor":
 
 
 def _unusable(name: str, folder: Path, error: Exception) -> ModelError:
-    found = f"model '{name}' cannot be loaded from '{folder}': {_why(error)}"
+    why = first_line(error)
+    if "ignore_mismatched_sizes" in str(error):
+        why = "its weights have other sizes than its config.json says"
+    elif isinstance(error, KeyError) or "tokenizer" in str(error):
+        why = f"its tokenizer cannot be read ({type(error).__name__}: {why})"
+    found = f"model '{name}' cannot be loaded from '{folder}': {why}"
     return ModelError(found, "a saved LongPanda model", "check its files, or save it again")

@@ -1,4 +1,4 @@
-"""How much of a video or an index goes into a prompt, for a model and what may be spent on it."""
+"""Plan how much of a video or an index goes into a prompt, within a model's context and the user's limits."""
 
 import dataclasses
 import math
@@ -25,7 +25,7 @@ def costs_of(
     end: float,
     answer_tokens: int,
 ) -> Costs:
-    """What a model spends on a video that ends at second `end`, and whose groups have so many frames and tokens."""
+    """A model's costs for a video that ends at second `end`, with `group` frames and tokens per group."""
     text, frames = model.config.text_config, processor.image_processor
     return Costs(
         frames_per_group=group[0],
@@ -39,7 +39,7 @@ def costs_of(
 
 
 def _layer_bytes(text: Any, dtype: torch.dtype) -> int:
-    """Keys and values of a token in a layer."""
+    """Size of a token's keys and values in one layer."""
     queries = getattr(text, "num_attention_heads", 0)  # a recurrent model has none
     heads = getattr(text, "num_key_value_heads", None) or queries
     head_width = getattr(text, "head_dim", None) or text.hidden_size // max(queries, 1)
@@ -47,15 +47,14 @@ def _layer_bytes(text: Any, dtype: torch.dtype) -> int:
 
 
 def evidence_bytes(model: "LongPandaForConditionalGeneration", tokens: int, rest: int) -> tuple[int, int]:
-    """Memory that keys and values take, and what evidence takes beside them for a moment; at most, as measured.
+    """Upper limits, as measured, of the memory for keys and values and of the additional peak memory for evidence.
 
-    That is four copies of one layer's keys and values, two for each query head that shares them, and twice, in float32,
-    the logits and, where attention is not fused, its weights.
+    The latter is four copies of one layer's keys and values, two more for each query head that shares them, and twice,
+    in float32, the logits and, unless attention is fused, its weights.
 
     Args:
-        model: the network.
-        tokens: of a prompt and its answer.
-        rest: of them that follow the last visual token.
+        tokens: number of tokens of a prompt and its answer.
+        rest: number of these after the last visual token.
     """
     text = model.config.text_config
     embedding: Any = model.get_input_embeddings()
@@ -75,17 +74,15 @@ def plan_video(
     memory_bytes: int | None,
     answer_tokens: int = ANSWER_TOKENS,
 ) -> tuple[Sampling, PromptPlan]:
-    """Which frames of a video to look at.
-
-    What the model's own sampling asks for is thinned to what may be spent; what the caller asks for is not.
+    """Choose the frames of a video. The model's own sampling is thinned to fit the budget; the caller's is not.
 
     Raises:
-        ConfigError: the caller's sampling, or a single group of frames, is more than may be spent.
+        ConfigError: the caller's sampling, or a single group of frames, exceeds the budget.
     """
     frames = processor.image_processor
     size_px = frames.size_for(info.height_px, info.width_px)
     own = Sampling(**model.config.sampling)
-    if wish_tokens is not None:  # stands for the model's own limit, as it does for an index
+    if wish_tokens is not None:  # replaces the model's own limit, as it does for an index
         own = dataclasses.replace(own, max_frames=None)
     wanted = len((sampling or own).seconds_for(info.duration_seconds))
     group = frames.frames_per_group, frames.tokens_per_group(*size_px)
@@ -97,11 +94,8 @@ def plan_video(
     if planned.frames < wanted:
         groups = math.ceil(wanted / costs.frames_per_group)
         found = f"{counted(wanted, 'frame')}, {counted(costs.prompt_tokens(groups), 'token')} with their times"
-        raise ConfigError(
-            found,
-            f"at most {counted(budget.tokens, 'token')} ({budget.limit})",
-            f"look at no more than {counted(planned.frames, 'frame')} (--frames)",
-        )
+        expected = f"at most {counted(budget.tokens, 'token')} ({budget.limit})"
+        raise ConfigError(found, expected, f"ask for at most {counted(planned.frames, 'frame')} (--frames)")
     return sampling, planned
 
 
@@ -113,7 +107,7 @@ def plan_index(
     memory_bytes: int | None,
     answer_tokens: int = ANSWER_TOKENS,
 ) -> PromptPlan:
-    """How many of an index's groups to look at. Raises ConfigError where not even one may be."""
+    """Choose how many of an index's groups to use. Raises ConfigError if the budget has no room for one."""
     tokens = watched.tokens
     # The index's own rate, which may not be the model's.
     group = int(np.diff(tokens.frame_offsets).max()), int(tokens.group_tokens.max())

@@ -1,4 +1,4 @@
-"""What a language model keeps of a prompt's beginning, so that a second question costs only its own words."""
+"""The KV prefix of a prompt, kept so that a second question costs only its own words."""
 
 import copy
 import hashlib
@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -18,7 +16,7 @@ from torch import Tensor
 from longpanda.errors import ConfigError, IndexFileError
 from longpanda.files import atomic_path, not_writable
 from longpanda.index.store import checksum
-from longpanda.inference.evidence import group_effects
+from longpanda.inference.evidence import Effects, group_effects
 from longpanda.model.token_map import TokenMap, cut_back, masks_by_layer, part_of
 from longpanda.shapes import Float
 
@@ -26,25 +24,24 @@ if TYPE_CHECKING:
     from longpanda.model.modeling import LongPandaForConditionalGeneration
 
 PREFILL_TOKENS = 2048
-"""Tokens that pass through the language model together: bounds the memory of a long prompt."""
+"""Tokens that pass through the language model together, to bound the memory of a long prompt."""
 SAMPLED_VALUES = 64
-"""Values of each weight that tell one language model from another."""
+"""Values of each weight that the fingerprint of a language model covers."""
 
 
 class PrefixCache:
-    """The keys and values of the last prompt, kept as far as the next prompt begins alike.
+    """The keys and values of the last prompt, reused as far as the next prompt begins with the same tokens.
 
-    Layers that forget (sliding windows, recurrent ones) cannot be cut back: for models that have them, a copy from the
-    end of the visual prefix is kept beside. Where a prompt in pieces is not the whole prompt (`Backbone.continues`),
-    nothing is kept, and every question reads all of it.
+    Layers that forget (sliding windows, recurrent layers) cannot be cut back; for models with such layers, a copy is
+    kept of the cache at the end of the visual prefix. For models that cannot read a prompt in pieces
+    (`Backbone.continues`), nothing is kept, and every question reads all of it.
 
     Args:
-        model: the network.
-        embed: the visual tokens of the prompt at the language model's width [N, D], computed when needed.
-        keep: which tokens of the visual prefix each layer is to hold, of those that were read; None keeps all.
+        embed: computes the visual tokens of the prompt at the language model's width [N, D].
+        keep: selects the tokens of the visual prefix that each layer keeps after reading; None keeps all.
 
     Raises:
-        ConfigError: `keep` with layers that forget by themselves.
+        ConfigError: `keep` for a model with layers that forget.
     """
 
     def __init__(
@@ -59,21 +56,21 @@ class PrefixCache:
         self._prefix: tuple[list[int], Any] | None = None
         self._forgets = not (model.backbone.continues and model.backbone.crops)
         if keep is not None:
-            self.require_memory("layers that hold a part of what was read, of")
+            self.require_memory("a partly kept prefix of")
 
     def require_memory(self, wish: str) -> None:
-        """Refuse what layers that forget cannot give. Raises ConfigError."""
+        """Raise ConfigError about `wish` if the language model has layers that forget."""
         if self._forgets:
             found = f"{wish} a '{self._model.config.text_config.model_type}' with layers that forget"
             raise ConfigError(found, "full attention in every layer", "ask without it")
 
     @torch.inference_mode()
     def generate(self, ids: Sequence[int], **settings: Any) -> list[int]:
-        """New tokens after a prompt.
+        """Generate the new tokens after a prompt.
 
         Args:
-            ids: the prompt, its placeholders those of the visual tokens.
-            **settings: as transformers' `generate` takes them.
+            ids: the prompt, with a placeholder for each visual token.
+            **settings: arguments for transformers' `generate`.
         """
         prompt, backbone = list(ids), self._model.backbone
         row = torch.tensor([prompt], device=self._model.device)
@@ -99,24 +96,24 @@ class PrefixCache:
         self._held, self._cache = self._held.and_read(read[len(self._held) :]), cache
         return new
 
-    def effects(self, ids: Sequence[int], answered: int, group_tokens: Sequence[int]) -> npt.NDArray[np.float64]:
-        """By how much each group of frames speaks for an answer: [G]. Arguments and result as of `group_effects`.
+    def effects(self, ids: Sequence[int], answered: int, group_tokens: Sequence[int]) -> Effects:
+        """The effect of each group of frames on an answer: [G]. Arguments and result as of `group_effects`.
 
         Raises:
-            ConfigError: layers that forget, whose attention does not reach the whole video, or gradients that do not
-                tell what the video does (`Backbone.unexplained`).
+            ConfigError: the model has layers that forget, whose attention does not reach the whole video, or its
+                gradients do not show the effect of the video (`Backbone.unexplained`).
         """
         self.require_memory("evidence from")
         if why := self._model.backbone.unexplained:
             found = f"evidence from a '{self._model.backbone.name}' {why}"
-            raise ConfigError(found, "gradients that tell what seeing less changes", "ask without it")
+            raise ConfigError(found, "gradients that show the effect of the video", "ask without it")
         with torch.inference_mode():
             cache = self._ready(list(ids)[: len(ids) - answered])
         return group_effects(self._model, cache, self._held, ids, answered, group_tokens)
 
     @torch.inference_mode()
     def prepare(self, ids: Sequence[int]) -> None:
-        """Read a prompt's visual prefix now, rather than at the first question."""
+        """Read a prompt's visual prefix now instead of at the first question."""
         if self._model.backbone.continues:
             self._ready(list(ids))
 
@@ -125,18 +122,18 @@ class PrefixCache:
 
         Args:
             path: the file.
-            key: says which visual tokens they are of.
+            key: identifies the visual tokens.
 
         Raises:
-            ConfigError: there are none yet, none to cut, a part of them alone, or the file cannot be written.
+            ConfigError: there is no prefix yet, or only a part of one, the model has layers that forget, or the file
+                cannot be written.
         """
         self.require_memory("a kept prefix of")
         end = self._visual_end(self._held.ids)
         if self._cache is None or not end:
-            raise ConfigError("no prompt to keep anything of", "a prefix that was prepared", "ask something first")
+            raise ConfigError("no prefix to keep", "one that was prepared", "ask something first")
         if not self._held.is_whole:
-            found = "layers that hold a part of a prefix"
-            raise ConfigError(found, "a prefix that is held as it was read", "ask without keeping it")
+            raise ConfigError("layers that hold a part of a prefix", "a whole prefix", "ask without keeping it")
         kept = {}
         for number, layer in enumerate(self._cache.layers):
             kept[f"{number}.keys"] = layer.keys[:, :, :end].cpu().contiguous()
@@ -149,18 +146,18 @@ class PrefixCache:
                 raise not_writable(path, OSError(0, str(error))) from error
 
     def load(self, path: Path, key: str, ids: Sequence[int]) -> bool:
-        """Take over keys and values that `save` wrote for this model and a prompt that begins as `ids` do.
+        """Read keys and values that `save` wrote for this model and the beginning of a prompt.
 
         Args:
             path: the file.
-            key: as `save` was told.
-            ids: a prompt.
+            key: see `save`.
+            ids: the prompt.
 
         Returns:
-            whether they were there and fit; another model's or another index's are left alone.
+            whether the file exists and fits; one of another model or index is left alone.
 
         Raises:
-            IndexFileError: a damaged file.
+            IndexFileError: the file is damaged.
         """
         if not path.exists():
             return False
@@ -173,11 +170,9 @@ class PrefixCache:
                     return False
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError) as error:
-            found = f"'{path}' is damaged: {str(error).splitlines()[0]}"
-            raise IndexFileError(found, "keys and values as they were written", "delete this file") from error
+            raise _damaged(path, str(error).splitlines()[0]) from error
         if stored != checksum(about, {name: one.cpu() for name, one in tensors.items()}):
-            found = f"'{path}' is damaged: its checksum is not that of its contents"
-            raise IndexFileError(found, "keys and values as they were written", "delete this file")
+            raise _damaged(path, "its checksum does not match its contents")
         cache = self._model.backbone.new_cache()
         for number in range(len(tensors) // 2):
             cache.update(tensors[f"{number}.keys"], tensors[f"{number}.values"], number)
@@ -189,12 +184,12 @@ class PrefixCache:
         return {"visual": key, "prefix": ids, "model": language_fingerprint(self._model)}
 
     def _visual_end(self, ids: Sequence[int]) -> int:
-        """Tokens up to the last placeholder."""
+        """Number of tokens up to and including the last placeholder."""
         placeholder = self._model.config.video_token_id
         return max((i + 1 for i, token in enumerate(ids) if token == placeholder), default=0)
 
     def _ready(self, prompt: list[int]) -> Any:
-        """A cache that holds a beginning of the prompt, at least its visual prefix and not all of it."""
+        """A cache with the beginning of the prompt: at least its visual prefix, but not all of it."""
         end = self._visual_end(prompt)
         shared = self._held.shared(prompt)
         if self._cache is not None and shared >= end:
@@ -217,7 +212,7 @@ class PrefixCache:
 
     @contextmanager
     def _whole_or_none(self) -> Iterator[None]:
-        """Forget the cache where the model was interrupted: some of its layers have grown and others have not."""
+        """Drop the cache if the model is interrupted: some of its layers have grown and others have not."""
         try:
             yield
         except BaseException:
@@ -225,7 +220,7 @@ class PrefixCache:
             raise
 
     def _read(self, ids: list[int]) -> Any:
-        """Pass a prefix through the language model, piece by piece."""
+        """Pass a prefix through the language model in pieces."""
         device = self._model.device
         embeddings = self._model.place(torch.tensor([ids], device=device), self._embed())
         cache = self._model.backbone.new_cache()
@@ -234,17 +229,21 @@ class PrefixCache:
         return cache
 
 
+def _damaged(path: Path, why: str) -> IndexFileError:
+    return IndexFileError(f"'{path}' is damaged: {why}", "keys and values as they were written", "delete this file")
+
+
 def _without_names(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without where it was loaded from."""
+    """Remove the paths from which a configuration was loaded."""
     kept = {key: value for key, value in config.items() if key != "_name_or_path"}
     return {key: _without_names(value) if isinstance(value, dict) else value for key, value in kept.items()}
 
 
 def language_fingerprint(model: "LongPandaForConditionalGeneration") -> str:
-    """Of what keys and values depend on beyond the visual tokens: the projector and the language model.
+    """Identify the projector and the language model, on which keys and values depend beyond the visual tokens.
 
-    Its configuration, and the first values of every weight: a training step changes some of them, and reading them all
-    would take a large model longer than the prompt.
+    The fingerprint covers the configuration and the first values of every weight: a training step changes some of them,
+    and for a large model reading them all would take longer than the prompt.
     """
     config = _without_names(model.config.to_dict())
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())

@@ -1,4 +1,4 @@
-"""A model's folder, written beside its name and moved there when it is whole."""
+"""Write a model's folder atomically: under a temporary name first, then moved into place."""
 
 import os
 import shutil
@@ -12,18 +12,18 @@ from longpanda.errors import ConfigError, first_line
 from longpanda.files import not_writable
 
 WRITTEN = ("*.json", "*.jinja", "*.safetensors", "*.model", "*.txt", "*.md", "*.py", ".gitattributes")
-"""What may lie in a model's folder."""
+"""Patterns of the files that a model's folder may hold."""
 WORK = ".saving-"
-"""How the name begins of a folder in which a model is being written."""
+"""Prefix of the name of a folder in which a model is being written."""
 
 
 def save_model(model: Any, processor: Any, folder: Path, beside: Iterable[Path] = ()) -> None:
-    """Write model, processor and files that belong to them; what lay in `folder` before gives way, and goes last.
+    """Write a model, its processor and the files `beside`, and then replace what `folder` held before.
 
-    All of it is written to a hidden folder beside, `WORK`, which is gone at the end unless the process is killed.
+    The new files are first written to a hidden folder `WORK` in the same place, which only a kill leaves behind.
 
     Raises:
-        ConfigError: it cannot be written. What was there before stays.
+        ConfigError: the folder cannot be written; its old contents stay.
     """
     from safetensors import SafetensorError
 
@@ -37,14 +37,14 @@ def save_model(model: Any, processor: Any, folder: Path, beside: Iterable[Path] 
         for path in beside:
             shutil.copy(path, work / "new")
         _swap(work, folder)
-    except (OSError, SafetensorError, RuntimeError) as error:  # safetensors and tokenizers have errors of their own
+    except (OSError, SafetensorError, RuntimeError) as error:  # safetensors and tokenizers raise these too
         raise not_writable(folder, OSError(0, first_line(error))) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 def _swap(work: Path, folder: Path) -> None:
-    """Move the new one to its place; where that fails, the old one back."""
+    """Move the new folder into place; if that fails, move the old one back."""
     old = work / "old"
     if folder.exists():
         os.replace(folder, old)
@@ -57,11 +57,7 @@ def _swap(work: Path, folder: Path) -> None:
 
 
 def check_target(folder: Path) -> None:
-    """Refuse a name under which no model may be written.
-
-    Raises:
-        ConfigError: it is a file, has no folder above it, or is a folder that holds anything but a model.
-    """
+    """Raise ConfigError if a folder is a file, holds anything but a model, or its parent does not exist."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"'{folder}' is a file", "a folder, or a new name", "choose another name")
     if not folder.absolute().parent.is_dir():

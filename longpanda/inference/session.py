@@ -1,4 +1,4 @@
-"""A video in front of a model, asked as often as you like: the one way from a file or an index to an answer."""
+"""Ask a model any number of questions about one video: the only path from a file or an index to an answer."""
 
 import hashlib
 from collections.abc import Sequence
@@ -41,10 +41,9 @@ class Session:
         processor: its processor.
         watched: the video's tokens.
         plan: how many of them go into the prompt.
-        groups: which groups of them, in order; None takes as many as the plan says, evenly.
-        answer_tokens: the longest answer.
-        memory_bytes: the most that keys and values of a prompt may take, with what evidence takes beside them; None is
-            no limit.
+        groups: the groups in the prompt, in order; None spreads the planned number evenly.
+        answer_tokens: limit on the length of an answer.
+        memory_bytes: limit on the memory of a prompt's keys and values, with that of evidence; None is no limit.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Session:
 
     @cached_property
     def timeline(self) -> Timeline:
-        """How the video stands in a prompt."""
+        """The times and token counts of the groups in the prompt."""
         tokens = self.watched.tokens
         timed = len(tokens.frames_seconds) > 1
         starts, counts = (one[self.groups].tolist() for one in (tokens.starts_seconds, tokens.group_tokens))
@@ -85,80 +84,69 @@ class Session:
         """Answer a question about the video. Sessions that share a model may be asked from several threads.
 
         Args:
-            question: what you want to know.
-            history: what was asked and answered before, where the question builds on it.
-            evidence: say where in the video the answer comes from; or, in the notice, why no evidence is given: no part
-                of the video stands out, the language model's gradients do not tell, or memory does not suffice.
-            verify: ask again with the evidence alone, and without it; says where, too.
-            generation: how tokens are chosen; the answers of `verify` are always the likeliest.
-            on_text: told of each piece of the answer as it is written.
+            question: the question.
+            history: earlier questions and answers that this one builds on.
+            evidence: find where in the video the answer comes from. The notice tells why none is given: no part of the
+                video stands out, the language model's gradients do not show it, or memory does not suffice.
+            verify: find the evidence, and ask again with it alone and without it.
+            generation: sampling parameters; the answers of `verify` are always the likeliest.
+            on_text: called with each piece of the answer as it is generated.
 
         Raises:
             PromptError: the question is empty.
             ContextError: the prompt leaves no room in the context for an answer.
-            ConfigError: evidence of a language model with layers that forget.
+            ConfigError: evidence from a language model with layers that forget.
         """
-        with held(self.model):
-            return self._ask(question, history, evidence, verify, generation, on_text)
-
-    def _ask(
-        self,
-        question: str,
-        history: Sequence[Turn],
-        evidence: bool,
-        verify: bool,
-        generation: Generation,
-        on_text: OnText | None,
-    ) -> Answer:
         if evidence or verify:
             self._prefix.require_memory("evidence from")
-        ids = self.prompt_ids(question, history)
-        started = clock(self.model)
-        new = self._generate(ids, generation, on_text)
-        text = self._text(new)
-        is_cut, explained = self._is_cut(new), bool(text) and (evidence or verify)
-        why = self._unexplained([*ids, *new]) if explained else ""
-        found, inside = self._evidence(ids, new) if explained and not why else ((), [])
-        checked = self._verification(_Said(text, not is_cut), inside, question, history) if verify and inside else None
-        spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
-        tokens = self.watched.tokens
-        return Answer(
-            text=text,
-            pts_seconds=tuple(tokens.frames_of(self.groups).tolist()),
-            duration_seconds=tokens.duration_seconds,
-            visual_tokens=sum(self.timeline.group_tokens),
-            seconds=spent | {"generate": clock(self.model) - started},
-            peak_memory_bytes=peak_memory_bytes(),
-            model=self.name,
-            path=str(self.watched.path),
-            notice=self._notice(question, text, is_cut, why or (NO_EVIDENCE if explained and not found else "")),
-            evidence=found,
-            verification=checked,
-            is_cut=is_cut,
-        )
+        with held(self.model):
+            ids = self.prompt_ids(question, history)
+            started = clock(self.model)
+            new = self._generate(ids, generation, on_text)
+            text, is_cut = self._text(new), self._is_cut(new)
+            explained = bool(text) and (evidence or verify)
+            why = self._unexplained([*ids, *new]) if explained else ""
+            found, inside = self._evidence(ids, new) if explained and not why else ((), [])
+            said = _Said(text, not is_cut)
+            checked = self._verification(said, inside, question, history) if verify and inside else None
+            spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)  # the first question pays for the reading
+            tokens = self.watched.tokens
+            return Answer(
+                text=text,
+                pts_seconds=tuple(tokens.frames_of(self.groups).tolist()),
+                duration_seconds=tokens.duration_seconds,
+                visual_tokens=sum(self.timeline.group_tokens),
+                seconds=spent | {"generate": clock(self.model) - started},
+                peak_memory_bytes=peak_memory_bytes(),
+                model=self.name,
+                path=str(self.watched.path),
+                notice=self._notice(question, text, is_cut, why or (NO_EVIDENCE if explained and not found else "")),
+                evidence=found,
+                verification=checked,
+                is_cut=is_cut,
+            )
 
     def prompt_ids(self, question: str, history: Sequence[Turn] = ()) -> list[int]:
-        """The ids of a prompt. Raises PromptError and ContextError as `ask`."""
+        """The token ids of a prompt. Raises PromptError and ContextError as `ask`."""
         text = self.processor.chat(question, history=history)
         ids = list(self.processor.prompt(text, [self.timeline]).input_ids)
         limit = getattr(self.model.config.text_config, "max_position_embeddings", None)
         if limit is not None and len(ids) + self.answer_tokens > limit:
             said = f" after {counted(len(history), 'other')}" if history else ""
             found = f"a question{said} that makes a prompt of {counted(len(ids), 'token')}"
-            expected = f"at most {limit - self.answer_tokens}, what this model's context leaves beside an answer"
-            raise ContextError(found, expected, "ask something shorter, begin a new conversation, or use a --budget")
+            expected = f"at most {limit - self.answer_tokens}, so that this model's context has room for an answer"
+            raise ContextError(found, expected, "ask less, begin a new conversation, or pass a smaller --budget")
         return ids
 
     def _generate(
         self, ids: Sequence[int], generation: Generation = GREEDY, on_text: OnText | None = None
     ) -> list[int]:
-        """New tokens after a prompt."""
         streamer = {} if on_text is None else {"streamer": TextPieces(self.processor.tokenizer, on_text)}
         with generation.drawing():
             return self._prefix.generate(ids, max_new_tokens=self.answer_tokens, **generation.settings, **streamer)
 
     def _is_cut(self, new: Sequence[int]) -> bool:
-        """Did the answer run out of room before its end?"""
+        """Whether the answer reached its limit before its end."""
         ends = self.model.generation_config.eos_token_id
         return len(new) >= self.answer_tokens and new[-1] not in np.atleast_1d(ends)
 
@@ -167,7 +155,7 @@ class Session:
         return text.strip()
 
     def _unexplained(self, ids: Sequence[int]) -> str:
-        """Why no evidence of an answer can be given; "" where it can be looked for."""
+        """Why no evidence can be computed; "" if it can."""
         backbone = self.model.backbone
         if backbone.unexplained:
             return f"No evidence is given: the language model is a '{backbone.name}' {backbone.unexplained}. "
@@ -179,21 +167,22 @@ class Session:
             return ""
         kept_mib, more_mib, most_mib = (f"{size / 2**20:.1f} MiB" for size in (kept, more, self.memory_bytes))
         return (
-            f"No evidence is given: it takes {more_mib} beside keys and values of {kept_mib}, and {most_mib} "
-            "may be taken for both; allow more memory, or fewer tokens. "
+            f"No evidence is given: it needs {more_mib} beyond keys and values of {kept_mib}, and the limit for both "
+            f"is {most_mib}; allow more memory, or fewer tokens. "
         )
 
     def _evidence(self, ids: Sequence[int], new: Sequence[int]) -> tuple[tuple[Evidence, ...], list[int]]:
-        """The stretches that an answer comes from, and which of the groups in the prompt they are."""
+        """The intervals that an answer comes from, and their groups as places in the prompt."""
         tokens = self.watched.tokens
         effects = self._prefix.effects([*ids, *new], len(new), self.timeline.group_tokens)
         starts = tokens.starts_seconds
         later = np.append(starts, max(tokens.seen_seconds, tokens.ends_seconds[-1]))
-        ends = later[np.searchsorted(starts, starts, side="right")]  # the next that begins later: one picture may last
+        # The next group that begins later, since several groups may show one picture.
+        ends = later[np.searchsorted(starts, starts, side="right")]
         return intervals(effects, starts[self.groups], ends[self.groups])
 
     def _verification(self, said: "_Said", inside: list[int], question: str, history: Sequence[Turn]) -> Verification:
-        """Ask again with some of the groups in the prompt, and with all that are not near them."""
+        """Ask again with only some groups of the prompt, and with all that are not near them."""
         near = surrounded(inside, self.watched.tokens.starts_seconds[self.groups])
         outside = sorted(set(range(len(self.groups))) - set(near))
         only = self._seeing(inside, question, history)
@@ -205,47 +194,39 @@ class Session:
         return Verification(only.text, without.text, supported, None if stays is None else not stays)
 
     def _seeing(self, places: list[int], question: str, history: Sequence[Turn]) -> "_Said":
-        """What is answered when only some of the groups in the prompt are there."""
+        """The answer when the prompt holds only some of its groups."""
         session = self.only([self.groups[place] for place in places])
         new = session._generate(session.prompt_ids(question, history))
         text = session._text(new)
         return _Said(text, bool(text) and not session._is_cut(new))
 
     def keep_prefix(self, path: Path) -> None:
-        """Write what the language model keeps of an index, to be read by `use_prefix`.
-
-        Raises:
-            ConfigError: the session is of a video, or the language model has layers that forget.
-        """
+        """Write an index's KV prefix. Raises ConfigError for a video, or a language model with layers that forget."""
         if not self.watched.key:
-            raise ConfigError("a prefix of a video, to be kept", "one of an index", "index the video first")
+            raise ConfigError("a prefix of a video to keep", "one of an index", "index the video first")
         self._prefix.require_memory("a kept prefix of")
         with held(self.model):
             self._prefix.prepare(self.prompt_ids("?"))
         self._prefix.save(path, self._key)
 
     def use_prefix(self, path: Path) -> bool:
-        """Read what `keep_prefix` wrote for this model and these tokens; False where it is not there or not theirs.
-
-        Raises:
-            IndexFileError: the file is damaged.
-        """
+        """Read a kept KV prefix; False if there is none for these tokens. Raises IndexFileError if it is damaged."""
         return bool(self.watched.key) and self._prefix.load(path, self._key, self.prompt_ids("?"))
 
     def pictures(self, evidence: Evidence) -> list[Thumbnail]:
-        """The small pictures of a stretch of evidence, at least the nearest one where there are any."""
+        """The thumbnails inside an interval of evidence, or else the nearest one."""
         small = self.watched.thumbnails
         inside = [one for one in small if evidence.start_seconds <= one.seconds < evidence.end_seconds]
         middle = (evidence.start_seconds + evidence.end_seconds) / 2
         return inside or sorted(small, key=lambda one: abs(one.seconds - middle))[:1]
 
     def only(self, groups: Sequence[int]) -> "Session":
-        """The same video, with these groups alone in the prompt.
+        """A session about the same video with only these groups in the prompt.
 
-        A causal compressor has carried what came before into them: of an earlier group something is left in later ones.
+        With a causal compressor, later groups still carry something of the earlier ones that are left out.
 
         Raises:
-            ConfigError: no groups, or some that are not there or out of order.
+            ConfigError: no groups, unknown ones, or groups out of order.
         """
         chosen, count = list(groups), len(self.watched.tokens)
         if not chosen or chosen != sorted({*chosen} & {*range(count)}):
@@ -266,7 +247,7 @@ class Session:
         return projected
 
     def _notice(self, question: str, answer: str, is_cut: bool, no_evidence: str) -> str:
-        cut = f"The answer was cut off after {counted(self.answer_tokens, 'token')}, the most that were asked for. "
+        cut = f"The answer was cut off after {counted(self.answer_tokens, 'token')}, its limit. "
         parts = [
             self.watched.notice,
             self._amount(),
@@ -278,24 +259,22 @@ class Session:
         return "".join(parts).strip()
 
     def _amount(self) -> str:
-        """What had no room in the prompt, and whether the rest is more than the model was made for."""
+        """The notice of what had no room in the prompt, and of more frames than the model was trained on."""
         plan, tokens = self.plan, self.watched.tokens
-        looked_at, most = len(tokens.frames_of(self.groups)), self.model.config.sampling.get("max_frames")
+        used, most = len(tokens.frames_of(self.groups)), self.model.config.sampling.get("max_frames")
         notes = []
         if left_out := len(tokens) - len(self.groups):
             why = f": {plan.budget.limit}" if len(self.groups) == plan.groups else ""
-            were = "was" if left_out == 1 else "were"
-            notes.append(f"{left_out:,} of {counted(len(tokens), 'group')} {were} left out{why}. ")
+            notes.append(f"Left out {left_out:,} of {counted(len(tokens), 'group')}{why}. ")
         if plan.frames < plan.wanted_frames:
-            notes.append(
-                f"Looked at {counted(plan.frames, 'frame')} in place of {plan.wanted_frames:,}: {plan.budget.limit}. "
-            )
-        if most is not None and looked_at > most:
-            notes.append(f"{looked_at:,} frames are more than the {most:,} that this model takes by itself. ")
+            used_frames = counted(plan.frames, "frame")
+            notes.append(f"Used {used_frames} instead of {plan.wanted_frames:,}: {plan.budget.limit}. ")
+        if most is not None and used > most:
+            notes.append(f"{used:,} frames are more than the {most:,} that this model takes by default. ")
         return "".join(notes)
 
     def _not_understood(self, question: str, answer: str) -> str:
-        """Words that a closed vocabulary does not have, and an answer without words."""
+        """The notice of words missing from a closed vocabulary, and of an empty answer."""
         tokenizer = self.processor.tokenizer
         known = tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer.encode(question)
         words = "" if known else f"The model does not know: {', '.join(_unknown(tokenizer, question))}. "
@@ -303,17 +282,16 @@ class Session:
 
 
 class _Said(NamedTuple):
-    """An answer, and whether it is one: neither empty nor cut off."""
+    """An answer, and whether it is whole: neither empty nor cut off."""
 
     text: str
     is_whole: bool
 
     def agrees(self, other: "_Said") -> bool | None:
-        """Whether both say the same; None where one of them is no answer."""
+        """Whether both say the same; None unless both are whole."""
         return self.text == other.text if self.is_whole and other.is_whole else None
 
 
 def _unknown(tokenizer: Any, question: str) -> list[str]:
-    """The words of a question that its tokenizer has no tokens for."""
     words = dict.fromkeys(question.split())
     return [word for word in words if tokenizer.unk_token_id in tokenizer.encode(word, add_special_tokens=False)]

@@ -1,8 +1,8 @@
-"""What stands in front of a model: the visual tokens of a video or of an index, and what must be said about them."""
+"""Read the visual tokens of a video or an index, and what must be said about them."""
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from longpanda.index.store import Header
 from longpanda.index.thumbnails import Thumbnail
 from longpanda.index.video_index import VideoIndex
 from longpanda.model.configuration import cells_of
-from longpanda.types import Seconds, VisualTokens
+from longpanda.types import VisualTokens
 from longpanda.video import Sampling, VideoInfo
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """A video as a model has seen it.
+    """The visual tokens of a video.
 
     Args:
-        tokens: what is kept of it.
+        tokens: the visual tokens and their times.
         path: the video or the index.
-        key: says which tokens these are, where they are an index's.
-        notice: what could not be read, or "".
-        seconds: wall seconds that it took, by stage.
+        key: identifies the tokens of an index; "" for a video.
+        notice: what the user should know about them, or "".
+        seconds: wall seconds of the reading, by stage.
         thumbnails: small pictures, in order of time.
     """
 
@@ -43,7 +43,7 @@ class Watched:
 
 
 def _other_rate(header: Header, model: "LongPandaForConditionalGeneration") -> str:
-    """What is to be said of an index with other tokens than its model was taught to read."""
+    """The notice for an index with another rate of tokens than its model was trained on, or ""."""
     config, stab = model.config.temporal_config, model.config.stab_config
     if config is None:
         return ""
@@ -52,11 +52,11 @@ def _other_rate(header: Header, model: "LongPandaForConditionalGeneration") -> s
         return ""
     own = config.tokens_per_group(*cells) / config.pool_frames
     kept = header.tokens_per_group / header.frames_per_group
-    return f"The index keeps {counted(kept, 'token')} per frame, and this model was taught to read {own:g}. "
+    return f"The index keeps {counted(kept, 'token')} per frame, and this model was trained on {own:g}. "
 
 
 def watch_index(path: Path, model: "LongPandaForConditionalGeneration", name: str) -> Watched:
-    """Open an index. Raises IndexFileError where it is damaged, empty or another model's."""
+    """Open an index. Raises IndexFileError if it is damaged, empty or another model's."""
     started = time.perf_counter()
     index = VideoIndex(path)
     remedy = "ask with the model that made it, in float32 or bfloat16, or index again, to another --out"
@@ -78,27 +78,22 @@ def watch_video(
     model: "LongPandaForConditionalGeneration",
     processor: "LongPandaProcessor",
 ) -> Watched:
-    """Read a video: what `longpanda index` does, in memory.
+    """Encode a video as `longpanda index` does, but in memory.
 
     Raises:
-        CutVideoError: there is no picture at the seconds that `sampling` names.
+        CutVideoError: the file has no frame at the seconds of `sampling`.
     """
     seconds = sampling.seconds_for(info.duration_seconds)
     encoder = FileEncoder(model, processor, processor.image_processor.size_for(info.height_px, info.width_px))
-    watched = _read(path, encoder, seconds, info.duration_seconds)
-    missing = len(seconds) - len(watched.tokens.frames_seconds)
-    notice = f"{missing} of {counted(len(seconds), 'frame')} could not be read from this file. " if missing else ""
-    return replace(watched, notice=notice + info.notice)
-
-
-def _read(path: Path, encoder: FileEncoder, seconds: Seconds, duration_seconds: float) -> Watched:
-    """These seconds of a file. Raises CutVideoError where no frame of them can be read."""
     started = time.perf_counter()
-    with closing(encoder.video(path, seconds, duration_seconds, workers_for(path))) as encoded:
+    with closing(encoder.video(path, seconds, info.duration_seconds, workers_for(path))) as encoded:
         parts = list(encoded)
     if not parts:
         refuse_unreadable(path, seconds, encoder.size_px)
-    tokens = joined(parts, seconds, duration_seconds)
+    tokens = joined(parts, seconds, info.duration_seconds)
     encoding = sum(part.seconds for part in parts)
     spent = {"decode": time.perf_counter() - started - encoding, "encode_frames": encoding}
-    return Watched(tokens, path, seconds=spent, thumbnails=tuple(small for part in parts for small in part.thumbnails))
+    missing = len(seconds) - len(tokens.frames_seconds)
+    notice = f"{missing} of {counted(len(seconds), 'frame')} could not be read from this file. " if missing else ""
+    thumbnails = tuple(small for part in parts for small in part.thumbnails)
+    return Watched(tokens, path, "", notice + info.notice, spent, thumbnails)

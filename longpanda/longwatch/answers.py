@@ -1,4 +1,4 @@
-"""Kinds of answers: how each is read out of what a model wrote, and what it earns against the truth."""
+"""Kinds of answers: how each is parsed from a model's text and marked against the true answer."""
 
 import re
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ NEVER: Final = "never"
 """The true answer about something that never happens."""
 
 MOST_LETTERS: Final = 2000
-"""Of an answer that are read."""
+"""Number of characters of an answer that are read."""
 
 _TIME: Final = re.compile(r"(?<!\d)(?:(\d{1,3}):)?(\d{1,6}):(\d\d(?:\.\d{1,9})?)(?!\d)")
 _UNIT_WORDS: Final = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
@@ -37,11 +37,11 @@ _RELATIVE_ERRORS: Final = tuple(round(0.5 - 0.05 * step, 2) for step in range(10
 
 @dataclass(frozen=True)
 class Mark:
-    """What an answer earned.
+    """The marks of one answer.
 
     Args:
-        value: 1.0 is right, 0.0 is wrong.
-        partial: 0 to 1, how near it came; what that means depends on the kind.
+        value: 1.0 for a right answer, 0.0 for a wrong one.
+        partial: partial credit, 0 to 1; its definition depends on the kind of answer.
     """
 
     value: float
@@ -49,16 +49,16 @@ class Mark:
 
 
 class AnswerKind(ABC):
-    """One kind of answer.
+    """A kind of answer.
 
     Attributes:
-        partial: what its partial marks are called; "" where they say no more than the exact ones.
+        partial: name of its partial mark; "" if it is the same as the exact one.
     """
 
     partial: ClassVar[str] = ""
 
     def mark(self, text: str, target: str) -> Mark:
-        """What `text` earns: "never" is right where nothing happened, and only there."""
+        """Mark `text` against `target`. "never" is right only if `target` is "never"."""
         text = text[:MOST_LETTERS]
         if NEVER in (normalise(target), *normalise(text).split()):
             value = float(normalise(target) == NEVER and NEVER in normalise(text).split())
@@ -66,16 +66,16 @@ class AnswerKind(ABC):
         return self._mark(text, target)
 
     def most_right(self, targets: Sequence[str]) -> int:
-        """How many of these the best constant answer gets right."""
+        """Return how many of the targets the best constant answer gets right."""
         return max(Counter(targets).values(), default=0)
 
     @abstractmethod
     def _mark(self, text: str, target: str) -> Mark:
-        """What `text` earns where something happened."""
+        """Mark `text` if neither it nor `target` says "never"."""
 
 
 class Whole(AnswerKind):
-    """A whole number, the only one in the text. Partial: mean relative accuracy (Yang et al. 2024, VSI-Bench)."""
+    """A whole number, the only one in the text. Partial mark: mean relative accuracy (Yang et al. 2024, VSI-Bench)."""
 
     partial: ClassVar[str] = "mean relative accuracy"
 
@@ -89,7 +89,7 @@ class Whole(AnswerKind):
 
 @dataclass(frozen=True)
 class Choice(AnswerKind):
-    """One of a closed set of answers, the only one named in the text. Partial: the same."""
+    """One of a closed set of answers, the only one named in the text. The partial mark equals the exact one."""
 
     options: tuple[str, ...]
 
@@ -100,7 +100,7 @@ class Choice(AnswerKind):
 
 @dataclass(frozen=True)
 class TitleList(AnswerKind):
-    """Several of a closed set in their true order, each named once. Partial: Kendall's tau, 0 where it is negative."""
+    """Several of a closed set in their true order, each named once. Partial mark: Kendall's tau, at least 0."""
 
     partial: ClassVar[str] = "Kendall's tau"
     options: tuple[str, ...]
@@ -116,7 +116,7 @@ class TitleList(AnswerKind):
 
 @dataclass(frozen=True)
 class Spelled(AnswerKind):
-    """One of a closed set of words, the only one in the text. Partial: 1 less the edit distance per letter."""
+    """One of a closed set of words, the only one in the text. Partial mark: 1 less the edit distance per letter."""
 
     partial: ClassVar[str] = "1 less the edit distance per letter"
     options: tuple[str, ...]
@@ -129,7 +129,7 @@ class Spelled(AnswerKind):
 
 @dataclass(frozen=True)
 class Slots(AnswerKind):
-    """Several of a closed set, each in its place. Partial: F1 of the places filled right."""
+    """Several of a closed set, each in its place. Partial mark: F1 of the places that are right."""
 
     partial: ClassVar[str] = "F1 of the slots"
     options: tuple[str, ...]
@@ -141,11 +141,11 @@ class Slots(AnswerKind):
 
 
 class Span(AnswerKind):
-    """An interval, the first two times in the text. Right from an intersection over union of 0.5; partial: that."""
+    """An interval, the first two times in the text; right if its IoU is at least 0.5. Partial mark: the IoU."""
 
     partial: ClassVar[str] = "intersection over union"
     near: ClassVar[str] = f"both ends within {TOLERANCE_SECONDS:g} s, or {TOLERANCE_SHARE:.1%} of the video"
-    """What `mark_near` is called."""
+    """Name of the mark of `mark_near`."""
 
     def _mark(self, text: str, target: str) -> Mark:
         found, true = interval_in(text), interval_in(target)
@@ -155,12 +155,12 @@ class Span(AnswerKind):
         return Mark(float(alike >= RIGHT_IOU), alike)
 
     def mark_near(self, text: str, target: str, duration_seconds: float) -> float:
-        """1.0 where both ends are within the tolerance, or "never" is rightly said, else 0.0.
+        """Return 1.0 if both ends are within the tolerance or "never" is right, else 0.0.
 
         Args:
             text: the answer.
-            target: the truth.
-            duration_seconds: of the video.
+            target: the true answer.
+            duration_seconds: duration of the video.
         """
         found, true = interval_in(text[:MOST_LETTERS]), interval_in(target)
         if found is None or true is None or NEVER in normalise(text[:MOST_LETTERS]).split():
@@ -168,7 +168,7 @@ class Span(AnswerKind):
         return float(is_near(found, true, duration_seconds))
 
     def most_right(self, targets: Sequence[str]) -> int:
-        """As of any kind, but that one interval may be right of several."""
+        """Return how many of the targets the best constant answer gets right; one interval may be right for several."""
         spans = [span for target in targets if (span := interval_in(target)) is not None]
         blind = best_constant(spans) if spans else None
         by_interval = 0 if blind is None else sum(iou(blind, span) >= RIGHT_IOU for span in spans)
@@ -176,13 +176,13 @@ class Span(AnswerKind):
 
 
 def mentioned(text: str, options: tuple[str, ...]) -> list[str]:
-    """The options that a text names as whole words, in order, a longer one before one that it contains."""
+    """Return the options that a text names as whole words, in order; a longer option wins over one that it contains."""
     names = sorted({normalise(option) for option in options}, key=len, reverse=True)
     return re.findall(rf"\b(?:{'|'.join(map(re.escape, names))})\b", normalise(text))
 
 
 def edits(text: str, target: str) -> int:
-    """Letters to add, leave out or change to come from one text to the other (Levenshtein 1966)."""
+    """Return the edit distance of two texts (Levenshtein 1966)."""
     costs = list(range(len(target) + 1))
     for row, letter in enumerate(text, 1):
         before, costs[0] = costs[0], row
@@ -193,7 +193,7 @@ def edits(text: str, target: str) -> int:
 
 
 def numbers_in(text: str) -> list[float]:
-    """All numbers of a text: in digits, of which those of two words may stand apart ("4 7"), else in words up to 99."""
+    """Return all numbers of a text: those in digits, also if separated ("4 7"), otherwise those in words up to 99."""
     digits = re.findall(r"-?\d{1,9}(?:[.,]\d{1,9})?(?!\d)", re.sub(r"(?<=\b\d) (?=\d\b)", "", text))
     if re.search(r"\d", text):
         return [float(number.replace(",", ".")) for number in digits]
@@ -212,18 +212,18 @@ def numbers_in(text: str) -> list[float]:
 
 
 def seconds_in(text: str) -> list[float]:
-    """All times h:mm:ss or mm:ss in a text, in seconds."""
+    """Return all times h:mm:ss or mm:ss in a text, in seconds."""
     return [int(h or 0) * 3600 + int(m) * 60 + float(s) for h, m, s in _TIME.findall(text)]
 
 
 def interval_in(text: str) -> Interval | None:
-    """The first two times of a text, None where there are none or the second is not later."""
+    """Return the first two times of a text, or None if there are fewer or the second is not later."""
     found = seconds_in(text)[:2]
     return (found[0], found[1]) if len(found) == 2 and found[0] < found[1] else None
 
 
 def clock(seconds: float, tenths: bool = False) -> str:
-    """mm:ss to the nearest second, or to the nearest tenth; minutes go beyond 59."""
+    """Format as mm:ss, rounded to a second or a tenth; minutes may exceed 59."""
     whole = round(seconds * 10) if tenths else round(seconds) * 10
     rest = f".{whole % 10}" if tenths else ""
     return f"{whole // 600:02d}:{whole // 10 % 60:02d}{rest}"

@@ -1,9 +1,9 @@
-"""Controls that would expose the benchmark if it could be guessed, and the oracle that shows it can be answered.
+"""Audit of a suite: controls that would show if its questions could be guessed, and the oracle that can answer them.
 
-Every control answers every question from less than the video: nothing, the question's words, one frame, eight frames,
-all frames in another order, or a bag of frames. What a control sees is read from the decoded film once, by the same
-reader as the oracle's, so that a control fails for what is missing and not for how it looks. Two more say whether an
-answer survives what must not change it: the video shown twice, and emptiness after it.
+Every control answers every question from less than the video: nothing, the words of the question, one frame, eight
+frames, all frames in another order, or a bag of frames. The decoded film is read once, for the controls and the oracle
+alike, so that a control fails because information is missing and not because it reads frames badly. Two invariances
+check that answers survive changes that must not affect them: the film shown twice, and followed by an empty room.
 """
 
 from collections import defaultdict
@@ -27,26 +27,27 @@ from longpanda.longwatch.textonly import TextOnly, by_family, public_plan
 from longpanda.types import Sample, Seconds
 
 MARGIN: Final = 0.03
-"""What a guess from the question's words may score above chance."""
+"""Most that a guess from the question's words may score above chance."""
 LIFT: Final = 0.5
-"""How much of the way from chance to the oracle a control may lead."""
+"""Most of the way from chance to the oracle that a control may reach."""
 ORACLE: Final = 0.99
+"""Least accuracy of the oracle and of the invariances."""
 EIGHT_FRAMES_MINUTES: Final = 10.0
-"""From this length on eight frames, more than 75 s apart, must not be enough."""
+"""From this length on, eight frames, which are then more than 75 s apart, must not be enough."""
 TEXT_PAIRS: Final = 5000
 BAG_PAIRS: Final = 1000
-"""Questions of each family from which the words' and the frames' guesses are learned."""
+"""Number of questions of each family on which the guessers from words and from a bag of frames are trained."""
 _Z: Final = 1.959964
 
 
 @dataclass(frozen=True)
 class Control:
-    """One way to answer from less than the video.
+    """A way to answer from less than the video.
 
     Args:
-        name: in the table.
-        see: what is left of what was watched.
-        bounds: whether a family is bounded by it at a length in minutes; else it is only shown.
+        name: name in the table.
+        see: reduces what was watched to what the control sees.
+        bounds: returns whether the control is a bound for a family at a length in minutes; otherwise it is only shown.
     """
 
     name: str
@@ -55,18 +56,18 @@ class Control:
 
 
 def single(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
-    """The middle frame."""
+    """Keep the middle frame."""
     middle = len(watched.sights) // 2
     return watched.of(watched.sights[middle : middle + 1])
 
 
 def eight(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
-    """Eight frames, each from the middle of an eighth."""
+    """Keep eight frames, each from the middle of an eighth of the film."""
     return _at(watched, (np.arange(8) + 0.5) / 8)
 
 
 def ends(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
-    """Eight frames, from the first to the last."""
+    """Keep eight evenly spaced frames, from the first to the last."""
     return _at(watched, np.linspace(0, 1, 8))
 
 
@@ -76,28 +77,28 @@ def _at(watched: Watched, depths: Seconds) -> Watched:
     return watched.of([watched.sights[i] for i in dict.fromkeys(places.tolist()) if i >= 0])
 
 
-def shuffled(watched: Watched, rng: np.random.Generator) -> Watched:
-    """All frames in random order, at even times."""
+def shuffled_frames(watched: Watched, rng: np.random.Generator) -> Watched:
+    """Put all frames in random order, at the original times."""
     order = rng.permutation(len(watched.sights))
     times = [moment for moment, _ in watched.sights]
     return watched.of([(moment, watched.sights[i][1]) for moment, i in zip(times, order, strict=True)])
 
 
-def reversed_(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
-    """All frames from the last to the first, at even times."""
+def reversed_frames(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+    """Reverse the order of the frames, at the original times."""
     times = [moment for moment, _ in watched.sights]
     sights = [sight for _, sight in reversed(watched.sights)]
     return watched.of(list(zip(times, sights, strict=True)))
 
 
 def twice(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
-    """The video, and then the same again."""
+    """Repeat the film once."""
     again = [(moment + watched.duration_seconds, sight) for moment, sight in watched.sights]
     return replace(watched, sights=watched.sights + again, duration_seconds=2 * watched.duration_seconds)
 
 
 def padded(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
-    """The video, and then the empty room for as long."""
+    """Append an empty room of the same length as the film."""
     nothing: list[tuple[float, Sight]] = [(moment + watched.duration_seconds, {}) for moment, _ in watched.sights]
     return replace(watched, sights=watched.sights + nothing, duration_seconds=2 * watched.duration_seconds)
 
@@ -106,13 +107,13 @@ CONTROLS: Final = (
     Control("single frame", single, lambda family, minutes: True),  # noqa: ARG005
     Control("eight frames", eight, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
     Control("eight, ends", ends, lambda family, minutes: minutes >= EIGHT_FRAMES_MINUTES),  # noqa: ARG005
-    Control("shuffled", shuffled, lambda family, minutes: family.needs_order),  # noqa: ARG005
-    Control("reversed", reversed_, lambda family, minutes: family.needs_direction),  # noqa: ARG005
+    Control("shuffled", shuffled_frames, lambda family, minutes: family.needs_order),  # noqa: ARG005
+    Control("reversed", reversed_frames, lambda family, minutes: family.needs_direction),  # noqa: ARG005
 )
 BAG: Final = Control("bag", lambda watched, rng: watched, lambda family, minutes: not family.one_look)  # noqa: ARG005
 BOUNDED: Final = (*CONTROLS, BAG)
 INVARIANCES: Final = {"twice": twice, "padded": padded}
-"""What must leave the oracle's answers as they are, but that counts double when a video is shown twice."""
+"""Changes that must not affect the oracle's answers, except that counts double when a film is shown twice."""
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,16 @@ class Row:
     """One family at one length in the table of the audit.
 
     Args:
-        family: its name.
+        family: name of the family.
         minutes: the length.
-        questions: how many were asked of the films.
-        chance: share of right answers of the best constant answer to a question of its template.
-        text_only: share of a classifier that was trained on other questions and their answers.
-        oracle: share of the classical reader of pixels.
-        controls: share of each of `BOUNDED`.
-        invariances: share of the oracle's answers that stay right, of each of `INVARIANCES`.
+        questions: number of questions asked about the films.
+        chance: accuracy of the best constant answer to each template.
+        text_only: accuracy of a classifier trained on the words of other questions and their answers.
+        oracle: accuracy of the classical reader of pixels.
+        controls: accuracy of each of `BOUNDED`.
+        invariances: accuracy of the oracle under each of `INVARIANCES`.
         broken: the bounds that do not hold.
-        unsure: the controls of which so few questions do not tell.
+        unsure: the controls for which there are too few questions to decide.
     """
 
     family: str
@@ -145,19 +146,19 @@ class Row:
 
 
 def audit(folder: Path, seed: int = 0) -> Iterator[Row | str]:
-    """Hold a suite against its bounds.
+    """Check a suite against its bounds.
 
     Args:
-        folder: of a complete suite.
-        seed: of the shuffling.
+        folder: folder of a complete suite.
+        seed: seed of the shuffling.
 
     Returns:
-        the name of every video once it is read, then one row for each family and length; nothing is learned or read
-        before the first is asked for, but a folder that holds no complete suite is refused at once.
+        An iterator over the name of every film once it has been read, and then over one row for each family and length.
+        The folder is checked at once; training and reading start with the first item.
 
     Raises:
         ConfigError: the folder holds no complete suite.
-        VideoError: a video cannot be read.
+        VideoError: a film cannot be read.
     """
     return _audited(SuitePlan.read(folder), read_questions(folder), folder, seed)
 
@@ -186,61 +187,62 @@ def _audited(plan: SuitePlan, samples: list[Sample], folder: Path, seed: int) ->
 
 
 def _bag(public: SuitePlan, samples: list[Sample], step_seconds: float) -> BagOfFrames:
-    """Taught by the questions of one family about public videos."""
+    """Train a bag of frames on the questions of one family about public films."""
     entries = {entry.name: entry for entry in public.entries}
     videos = groupby(samples, key=lambda sample: sample.video)
-    taught = [(looks_at(public.scene(entries[video]), step_seconds), list(asked)) for video, asked in videos]
-    return BagOfFrames(samples[0].family, taught)
+    examples = [(looks_at(public.scene(entries[video]), step_seconds), list(asked)) for video, asked in videos]
+    return BagOfFrames(samples[0].family, examples)
 
 
 def _answered(
     watched: Watched, samples: list[Sample], bags: dict[str, BagOfFrames], rng: np.random.Generator
 ) -> Iterator[tuple[Sample, dict[str, float]]]:
-    """Every sample of one video with what the oracle and each control score."""
-    sees = {control.name: control.see for control in CONTROLS} | INVARIANCES
-    scenes = {"oracle": watched.scene(), **{name: see(watched, rng).scene() for name, see in sees.items()}}
+    """Yield every sample about one film with the scores of the oracle and of each control."""
+    views = {control.name: control.see for control in CONTROLS} | INVARIANCES
+    scenes = {"oracle": watched.scene(), **{name: see(watched, rng).scene() for name, see in views.items()}}
     bag = [list(sight.values()) for _, sight in watched.sights]
     for sample in samples:
         family = FAMILIES[sample.family]
-        said = {name: answer(scene, sample.question) for name, scene in scenes.items()}
-        said[BAG.name] = bags[sample.family].answer(sample.question, bag)
+        answers = {name: answer(scene, sample.question) for name, scene in scenes.items()}
+        answers[BAG.name] = bags[sample.family].answer(sample.question, bag)
         if sample.facts.template in family.adds_up:
-            del said["twice"]
-        yield sample, {name: family.score(text, sample) for name, text in said.items()}
+            del answers["twice"]
+        yield sample, {name: family.score(text, sample) for name, text in answers.items()}
 
 
 def _broken(row: Row) -> Iterator[str]:
-    """The bounds of a row that surely do not hold: the whole 95 % interval lies beyond."""
-    certain = {"oracle": row.oracle, **row.invariances}
-    for name, share in certain.items():
+    """Yield the bounds of a row that are violated significantly: the whole 95 % interval lies beyond the bound."""
+    shares = {"oracle": row.oracle, **row.invariances}
+    for name, share in shares.items():
         if _interval(share, row.questions)[1] < ORACLE:
             yield f"{name} below {ORACLE:.0%}"
     if row.text_only > row.chance + MARGIN:
         yield f"text only more than {MARGIN:.0%} above chance"
     for name, (low, _) in _bounded(row).items():
-        if low > _most(row):
+        if low > _bound(row):
             yield f"{name} more than half the way to the oracle"
 
 
 def _unsure(row: Row) -> Iterator[str]:
-    """The bounds of which so few questions cannot tell whether they hold."""
+    """Yield the controls whose 95 % interval contains the bound."""
     for name, (low, high) in _bounded(row).items():
-        if low <= _most(row) < high:
+        if low <= _bound(row) < high:
             yield name
 
 
-def _most(row: Row) -> float:
+def _bound(row: Row) -> float:
+    """Return the highest accuracy that a control may reach."""
     return row.chance + LIFT * (row.oracle - row.chance)
 
 
 def _bounded(row: Row) -> dict[str, tuple[float, float]]:
-    """The intervals of the controls that a bound applies to."""
+    """Return the intervals of the controls that are bounds for the row."""
     names = [control.name for control in BOUNDED if control.bounds(FAMILIES[row.family], row.minutes)]
     return {name: _interval(row.controls[name], row.questions) for name in names}
 
 
 def _interval(share: float, questions: int) -> tuple[float, float]:
-    """Wilson's."""
+    """Return Wilson's 95 % interval."""
     centre = (share + _Z**2 / (2 * questions)) / (1 + _Z**2 / questions)
     half = _Z / (1 + _Z**2 / questions) * (share * (1 - share) / questions + _Z**2 / (4 * questions**2)) ** 0.5
     return centre - half, centre + half

@@ -1,4 +1,4 @@
-"""The background texture and the camera's slow pan over it, exact in integers on every machine."""
+"""The background texture and the slow camera pan over it, in exact integers, identical on every machine."""
 
 from functools import lru_cache
 from typing import Final
@@ -13,11 +13,11 @@ _SCALE: Final = 4096
 _DARKEST: Final = 24
 _BRIGHTEST: Final = 104
 _LEAST_GAIN: Final = 176
-"""Of 256: how far the light goes down."""
+"""Lowest brightness, out of 256."""
 
 
 def _spline(length_px: int) -> npt.NDArray[np.float64]:
-    """Cubic B-spline weights as whole numbers with rows that sum to 4096: float64 [length_px, knots]."""
+    """Return cubic B-spline weights as whole numbers, whose rows sum to 4096: float64 [length_px, knots]."""
     position = np.arange(length_px) * ((_KNOTS - 3) / length_px)
     first = np.floor(position).astype(np.intp)
     t = position - first
@@ -30,7 +30,7 @@ def _spline(length_px: int) -> npt.NDArray[np.float64]:
 
 
 def _knots(seed: int) -> npt.NDArray[np.int64]:
-    """Muted colours at the knots: int [knots, knots, 3], a shared grey pattern with a little colour of its own."""
+    """Draw muted colours at the knots, a grey pattern with a small tint per knot: int [knots, knots, 3]."""
     rng = np.random.Generator(np.random.PCG64((0xBAC, seed)))
     tint = rng.integers(-28, 29, size=3)
     grey = rng.integers(_DARKEST, _BRIGHTEST, size=(_KNOTS, _KNOTS, 1))
@@ -40,12 +40,12 @@ def _knots(seed: int) -> npt.NDArray[np.int64]:
 
 @lru_cache(maxsize=8)
 def texture(seed: int, size_px: int) -> npt.NDArray[np.uint8]:
-    """A smooth texture half as large again as the frame.
+    """Return a smooth texture whose side is 1.5 times that of the frame.
 
-    Products of whole numbers below 2**53 are exact in float64, in whatever order a library adds them.
+    Sums and products of whole numbers below 2**53 are exact in float64, whatever the order in which a library adds.
 
     Returns:
-        uint8 [1.5 S, 1.5 S, 3]; read-only, for it is cached.
+        uint8 [1.5 S, 1.5 S, 3]; read-only because it is cached.
     """
     weights = _spline(size_px + size_px // 2)
     rows = np.tensordot(weights, _knots(seed).astype(np.float64), axes=(1, 0))
@@ -56,13 +56,13 @@ def texture(seed: int, size_px: int) -> npt.NDArray[np.uint8]:
 
 
 def _swing(seconds: float, period_seconds: float, phase: float) -> float:
-    """A triangle wave from 0 to 1 and back once per period."""
+    """Return a triangle wave that goes from 0 to 1 and back once per period."""
     cycle = (seconds / period_seconds + phase) % 1.0
     return 2 * cycle if cycle < 0.5 else 2 - 2 * cycle
 
 
 def paint(background: Background, seconds: float, frame: npt.NDArray[np.uint8]) -> None:
-    """Fills `frame` (uint8 [S, S, 3]) with the background as it is at a moment."""
+    """Fill `frame` (uint8 [S, S, 3]) with the background at a moment."""
     size_px = frame.shape[0]
     room_px = size_px // 2
     left_px = int(_swing(seconds, background.pan_x_period_seconds, background.phase) * room_px)

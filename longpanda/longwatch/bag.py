@@ -1,8 +1,8 @@
-"""The best guess from a bag of frames: those that show what a question names, without order or time.
+"""The bag-of-frames baseline: guess from the frames that show what the question names, without their order or times.
 
-A control after the one that solved a benchmark of long memory from single frames (arXiv 2511.16655). Here frames are
-read perfectly and the guess is learned: whether the commoner or the rarer of the things shown is right more often, or
-which answer goes with so many frames.
+This control follows the one that solved a benchmark of long memory from single frames (arXiv 2511.16655). Here frames
+are read perfectly and the guess is learned: whether the more or the less frequent of the things shown is right more
+often, or which answer goes with that number of frames.
 """
 
 from bisect import bisect_right
@@ -22,13 +22,13 @@ from longpanda.longwatch.world import SIDES
 from longpanda.types import Sample
 
 BINS: Final = 8
-_UNTOLD: Final = ("start_seconds", "end_seconds", "cell", "spot", "dx", "dy", "size")
-"""Fields of events that nobody would name."""
+_UNNAMED_FIELDS: Final = ("start_seconds", "end_seconds", "cell", "spot", "dx", "dy", "size")
+"""Fields of events that no question or answer names."""
 
 Look = Sequence[Event]
-"""What one frame shows."""
+"""The events that one frame shows."""
 _Bin = tuple[str, int, int, int]
-"""A template, and how many candidates, things and frames there are."""
+"""A template, and the (binned) numbers of candidates, things and frames."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class _Found:
     """What the frames that match a question best show.
 
     Args:
-        template: of the question.
-        looks: how many frames they are.
-        things: how many different things they show.
-        candidates: the answers that they show, the one on most frames first.
+        template: name of the question's template.
+        looks: number of these frames.
+        things: number of different things that they show.
+        candidates: the answers that they show, most frequent first.
     """
 
     template: str
@@ -49,11 +49,11 @@ class _Found:
 
 
 class BagOfFrames:
-    """Learned from the questions about some scenes.
+    """A guesser that is fitted to the questions of one family about some scenes.
 
     Args:
-        family: whose questions.
-        taught: frames of a scene without their order, and the questions about it.
+        family: name of the question family.
+        taught: for each scene, its frames in any order, and the questions about it.
     """
 
     def __init__(self, family: str, taught: Iterable[tuple[Sequence[Look], Sequence[Sample]]]) -> None:
@@ -71,7 +71,7 @@ class BagOfFrames:
         self._best = {key: counter.most_common(1)[0][0] for key, counter in labels.items()}
 
     def answer(self, question: str, looks: Sequence[Look]) -> str:
-        """The likeliest answer, or "" where nothing like it was learned."""
+        """Return the most likely answer, or "" if the fit saw no such case."""
         found = _find(self.family, question, looks)
         label = self._best.get(self._bin(found), "")
         return label if not label.startswith("#") else _from_rank(found, label)
@@ -82,7 +82,7 @@ class BagOfFrames:
 
 
 def looks_at(scene: Scene, step_seconds: float) -> list[Look]:
-    """What a scene shows every `step_seconds`."""
+    """Return what a scene shows every `step_seconds`."""
     moments = np.arange(0, scene.duration_seconds, step_seconds)
     return [[one for one in scene.events if one.start_seconds <= now < one.end_seconds] for now in moments.tolist()]
 
@@ -91,23 +91,23 @@ def _find(family: str, question: str, looks: Sequence[Look]) -> _Found:
     understood = FAMILIES[family].understand(question)
     template, asked = understood or ("", {})
     named = {word for value in (*asked.values(), template) for word in _words(value)}
-    overlaps = [[(len(named & _said(event)), event) for event in look] for look in looks]
+    overlaps = [[(len(named & _words_of(event)), event) for event in look] for look in looks]
     most = max((overlap for look in overlaps for overlap, _ in look), default=0)
     matched = [look for look in overlaps if most and any(overlap == most for overlap, _ in look)]
-    things = {_said(event) for look in matched for overlap, event in look if overlap == most}
+    things = {_words_of(event) for look in matched for overlap, event in look if overlap == most}
     shown: Counter[str] = Counter()
     answers = {answer: frozenset(_words(answer)) for answer in FAMILIES[family].answers}
     for look in matched:
-        said = [_said(event) for _, event in look]
-        shown.update(answer for answer, words in answers.items() if any(words <= one for one in said))
+        shown_words = [_words_of(event) for _, event in look]
+        shown.update(answer for answer, words in answers.items() if any(words <= one for one in shown_words))
     ranked = sorted(shown, key=lambda answer: (-shown[answer], answer))
     return _Found(template, len(matched), len(things), tuple(ranked))
 
 
 @lru_cache(maxsize=2**16)
-def _said(event: Event) -> frozenset[str]:
-    """The words that tell an event from others."""
-    values = [getattr(event, field.name) for field in fields(event) if field.name not in _UNTOLD]
+def _words_of(event: Event) -> frozenset[str]:
+    """Return the words that describe an event."""
+    values = [getattr(event, field.name) for field in fields(event) if field.name not in _UNNAMED_FIELDS]
     values += [side for side, spots in SIDES.items() if isinstance(event, Visitor) and event.spot in spots]
     return frozenset(word for value in values for word in _words(str(value)))
 
@@ -117,7 +117,7 @@ def _words(text: str) -> list[str]:
 
 
 def _by_rank(found: _Found, target: str) -> str:
-    """The target as places among the candidates: "#0", or "#2,0,1" for a list; the target itself where that fails."""
+    """Return the ranks of the target: "#0", or "#2,0,1" for a list; or the target itself if a part is no candidate."""
     parts = target.split(", ")
     if not all(part in found.candidates for part in parts):
         return target

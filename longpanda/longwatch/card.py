@@ -17,24 +17,24 @@ from longpanda.longwatch.textonly import by_family, constant_share, public_plan
 from longpanda.types import Sample
 
 CONSTANT_PAIRS: Final = 1000
-"""Questions from which the best constant answer is found."""
+"""Number of questions on which the best constant answer is measured."""
 _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-"""The hub's names for how many rows a data set has."""
+"""The hub's categories for the number of rows of a data set."""
 _USES: Final = {
-    "dev": "Its seeds are public, to develop on.",
-    "report": "Its seeds are public, to report on: do not train on it, and do not choose a model by it.",
-    "private": "**Its seeds are private and this folder holds the answers: keep it to yourself.**",
+    "dev": "Its seeds are public and meant for development.",
+    "report": "Its seeds are public and meant for reported results: do not train on it or select a model by it.",
+    "private": "**Its seeds are private and this folder contains the answers: do not share it.**",
 }
 _CARD: Final = """\
 # LongWatch, {name}
 
-Generated videos of {lengths} min and questions about them, whose answers are computed from what was drawn. They
-ask how far back a video language model can look, and what it can keep in order.
-**That scores here carry over to natural video is not yet shown.**
+Generated videos of {lengths} min, and questions about them. The answers are computed from the drawn scenes. The
+questions test how far back a video language model can look, and whether it keeps events in order.
+**It has not been shown that scores here transfer to natural video.**
 
 ## Use
 
-For measuring models that answer questions about long video, and for finding out at which length, at which depth and at
+For measuring models that answer questions about long video, and for finding out at which length, at which depth and for
 what kind of question they fail. {use}
 It is not for training, and says nothing about people, speech, text in the wild or common sense: none of them is in it.
 
@@ -45,16 +45,16 @@ questions = load_dataset("parquet", data_files="FOLDER/{table}", split="train")
 questions = load_dataset("FOLDER", split="test")  # the same
 ```
 
-A model is to see the video (the file named `video` in `videos/`), `question` and `instruction`, and nothing else of a
-row. With longpanda installed, lmms-eval marks answers as LongPanda does; it needs no network:
+A model must see only the video (the file named `video` in `videos/`), `question` and `instruction`, and nothing else of
+a row. With longpanda installed, lmms-eval marks answers as LongPanda does, without network access:
 
 ```bash
 python -m lmms_eval --model MODEL --tasks longwatch --include_path FOLDER/lmms_eval --output_path results --log_samples
 ```
 
-`exact` is the share of right answers; `partial` gives credit for near ones (mean relative accuracy of numbers,
-Kendall's tau of lists, intersection over union of times). The group's score is the mean over families. Questions of
-one `cluster` are not independent: use `exact_stderr_clustered`, or resample clusters.
+`exact` is the share of right answers; `partial` gives partial credit (mean relative accuracy for numbers, Kendall's tau
+for lists, intersection over union for times). The group's score is the mean over families. Questions of one `cluster`
+are not independent: use `exact_stderr_clustered`, or resample clusters.
 
 ## Composition
 
@@ -63,9 +63,9 @@ By family and length:
 
 {counts}
 
-The best constant answer is the one most often right for its wording, measured on {pairs:,} other questions of
-the family.
-One question of each family, and its answer:
+The best constant answer is the answer that is right most often for each template, measured on {pairs:,} other
+questions of the family.
+One question of each family, with its answer:
 
 {examples}
 
@@ -75,47 +75,49 @@ Columns of `{table}`:
 
 ## How it was made
 
-By LongPanda {version}, without any natural footage, person or model:
+By LongPanda {version}, without natural footage, annotators or models:
 
 ```bash
 {make}
 ```
 
-Equal plans give equal scenes, raw frames, questions and answers; the files are the same wherever the same x264 wrote
+Equal plans give equal scenes, raw frames, questions and answers; the video files are identical if the same x264 wrote
 them. The manifest of this suite has the SHA-256
 `{sha256}`.
 
-What is asked about shows for at least {dwell_seconds:g} s (level `{level}`). A script keeps at every length what is
-asked about, its order and its depth; only the time between grows.
+Everything asked about is shown for at least {dwell_seconds:g} s (level `{level}`). The events asked about, their order
+and their depths are the same at every length of a script; only the time between them grows.
 
 ## Controls
 
 Numbers, titles, counts, places and depths are uniform by construction, and wrong answers are true of other things in
-the video. `longpanda longwatch audit` holds a suite against these bounds; its result is not part of this card:
+the video. `longpanda longwatch audit` checks a suite against these bounds; its result is not part of this card:
 
 - a classical reader that sees only the decoded file answers at least {oracle:.0%} of every family;
-- a classifier taught {taught:,} other questions and their answers, and shown no video, is at most {margin:.0%} above
+- a classifier trained on {taught:,} other questions and their answers, without any video, is at most {margin:.0%} above
   the best constant answer;
-- one frame, eight frames (from {eight_frames_minutes:g} minutes), and where order or direction is asked for also all
-  frames shuffled or reversed, lead at most {lift:.0%} of the way from the best constant answer to the reader.
+- one frame, eight frames (from {eight_frames_minutes:g} minutes) and, for families about order or direction, all frames
+  shuffled or reversed reach at most {lift:.0%} of the way from the best constant answer to the reader.
 
-## Limits
+## Limitations
 
-- Flat drawings over moving backdrops: seeing is made easy, so that looking far and remembering is what is hard. A low
-  score may still come from small or blurred pictures; a high one does not show that natural video is understood.
-- Questions follow few templates, in English. A model that was trained on LongWatch knows them; say so with its scores.
-- The video is silent.
+- Flat drawings over moving backdrops: perception is made easy, so that the difficulty lies in looking far back and in
+  remembering. A low score may still be due to small or blurred frames; a high one does not show that a model
+  understands natural video.
+- Questions follow a few templates, in English. A model that was trained on LongWatch knows them; report that with its
+  scores.
+- The videos have no sound.
 """
 
 
 def card(plan: SuitePlan, samples: Sequence[Sample], table: str, sha256: str) -> str:
-    """The card, Markdown below a YAML header.
+    """Return the data card: Markdown with a YAML header.
 
     Args:
-        plan: of the suite.
-        samples: its questions.
+        plan: plan of the suite.
+        samples: questions of the suite.
         table: path of the Parquet file in the folder.
-        sha256: of the suite's manifest.
+        sha256: hash of the suite's manifest.
     """
     videos = {sample.video: sample.minutes for sample in samples}
     body = _CARD.format(
@@ -130,7 +132,9 @@ def card(plan: SuitePlan, samples: Sequence[Sample], table: str, sha256: str) ->
         counts=_counts(plan, samples),
         pairs=CONSTANT_PAIRS,
         examples=_examples(samples),
-        columns=_markdown(["column", "type", "what"], [[f"`{n}`", kind, what] for n, (kind, what) in COLUMNS.items()]),
+        columns=_markdown(
+            ["column", "type", "description"], [[f"`{n}`", kind, what] for n, (kind, what) in COLUMNS.items()]
+        ),
         version=__version__,
         make=in_lines(remaking(plan, "suite")),
         sha256=sha256,
@@ -150,7 +154,7 @@ def _name(plan: SuitePlan) -> str:
 
 
 def _header(plan: SuitePlan, questions: int, table: str) -> dict[str, object]:
-    """Of the keys in https://huggingface.co/docs/hub/datasets-cards."""
+    """Return the header, with keys from https://huggingface.co/docs/hub/datasets-cards."""
     return {
         "pretty_name": f"LongWatch, {_name(plan)}",
         "license": "apache-2.0",
@@ -173,7 +177,7 @@ def _counts(plan: SuitePlan, samples: Sequence[Sample]) -> str:
     for family in plan.families:
         counts = [cells[family, minutes] for minutes in lengths]
         rows.append([family, *map(str, (*counts, sum(counts), absent[family])), f"{constants[family]:.1%}"])
-    head = ["family", *(f"{minutes:g} min" for minutes in lengths), "all", "of what is never shown", "constant answer"]
+    head = ["family", *(f"{minutes:g} min" for minutes in lengths), "all", "about absent things", "constant answer"]
     return _markdown(head, rows)
 
 

@@ -1,7 +1,7 @@
-"""The multiple-choice view: every question with lettered options, asked once for every rotation of them.
+"""The multiple-choice form: every question with lettered options, asked once for every rotation of them.
 
-A question is right only if it is right in all rotations, as in MMBench's circular evaluation (Liu et al. 2023) and in
-VNBench (Zhao et al. 2024): whoever prefers a letter loses all of it.
+A question counts as right only if it is right in all rotations, as in MMBench's circular evaluation (Liu et al. 2023)
+and in VNBench (Zhao et al. 2024): a system that always prefers one letter scores 0.
 """
 
 import hashlib
@@ -23,14 +23,15 @@ INSTRUCTION: Final = "Answer with the letter of the right option alone."
 
 @dataclass(frozen=True)
 class Options:
-    """One question and what can be chosen.
+    """One question and its options.
 
     Args:
         sample: the question, with its answer in words.
-        texts: the options, of which one is the answer, in the order of their letters before any rotation.
+        texts: the options, one of them the answer, in the order of their letters before any rotation.
 
     Raises:
-        ConfigError: fewer than two options or more than there are letters, one twice, or no right one.
+        ConfigError: there are fewer than two options or more than letters, an option occurs twice, or the answer is
+            not among them.
     """
 
     sample: Sample
@@ -39,14 +40,14 @@ class Options:
     def __post_init__(self) -> None:
         if not 2 <= len(self.texts) <= len(LETTERS) or len({*self.texts}) < len(self.texts):
             found = f"options {', '.join(self.texts)} for '{self.sample.question}'"
-            raise ConfigError(found, f"2 to {len(LETTERS)} different ones", "ask this family in the open")
+            raise ConfigError(found, f"2 to {len(LETTERS)} different options", "ask this family without options")
         if self.sample.target not in self.texts:
             found = f"options {', '.join(self.texts)} without '{self.sample.target}'"
-            raise ConfigError(found, "the right answer among them", "add it")
+            raise ConfigError(found, "the right answer among them", "add it to the options")
 
     @property
     def rotations(self) -> list[Sample]:
-        """The question once for every place of the right option, with everything that is to be read in its text."""
+        """The question once for every position of the right option, with the options in its text."""
         return [self._rotated(by) for by in range(len(self.texts))]
 
     def _rotated(self, by: int) -> Sample:
@@ -65,31 +66,34 @@ class Options:
 
 
 def choices(samples: Sequence[Sample], seed: int = 0) -> list[Sample]:
-    """All rotations of all questions, those of one video together.
+    """Return all rotations of all questions, those about the same video together.
 
-    "never" is an option of every question of a template that can refuse. The options of a question, and where the right
-    one stands at first, depend on the seed, the script and the question, so that they stay when only the length grows.
+    "never" is an option of every question whose template allows that answer. The options of a question and the first
+    position of the right one depend on the seed, the script and the question, but not on the length of the video.
 
     Args:
         samples: all questions of a suite.
-        seed: of the wrong answers and the first places.
+        seed: seed of the wrong answers and of the first positions.
 
     Raises:
-        ConfigError: a question without any wrong answer.
+        ConfigError: there is no wrong answer to a question.
     """
     distractors = Distractors(samples)
     return [one for sample in samples for one in _options(sample, distractors, seed).rotations]
 
 
 def mark(text: str, sample: Sample) -> Mark:
-    """What an answer to a question of a suite earns, with options or without."""
+    """Mark an answer to a question of a suite, with or without options."""
     if sample.choices:
         return Letter(sample.choices).mark(text, sample.target)
     return FAMILIES[sample.family].mark(text, sample)
 
 
 def lettered(answer: str, sample: Sample) -> str:
-    """The letter of the option that an answer in words comes nearest to; the answer itself where nothing is chosen."""
+    """Return the letter of the option nearest to an answer in words, "" if none is near.
+
+    An answer to a question without options is returned unchanged.
+    """
     if not sample.choices:
         return answer
     kind = FAMILIES[sample.family].kind_of(sample.facts.template)
@@ -99,9 +103,9 @@ def lettered(answer: str, sample: Sample) -> str:
 
 
 def in_words(scores: Sequence[Score]) -> list[Score]:
-    """Scores with the chosen options in words, the first rotations first; others as they are.
+    """Return scores in order of rotation, with chosen options in words. Scores without options are unchanged.
 
-    Answers become "B. 47"; `Score.chosen` is the letter, "" where none was read.
+    An answer becomes, for example, "B. 47"; `Score.chosen` is the letter, or "" if none was read.
     """
     rotated = sorted(scores, key=lambda score: score.sample.rotation or 0)
     return [_in_words(score) if score.sample.choices else score for score in rotated]

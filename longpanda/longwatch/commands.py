@@ -1,4 +1,4 @@
-"""The command that makes a suite again, as every page and card spells it."""
+"""The command that makes a suite again, for reports and data cards."""
 
 import shlex
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ _OPTIONS: Final = (
 )
 """Fields of a plan that are options of `make` or `insert`."""
 _LINES: Final = ("--families", "--per-cell", "--size-px")
-"""Options before which a long command is broken."""
+"""Options that start a new line in a long command."""
 
 
 def remaking(plan: SuitePlan | FootagePlan, folder: str, seed: str = "") -> list[str]:
-    """The words of the command that makes a suite again; numbers stand in full.
+    """Return the words of the command that makes a suite again; numbers are not rounded.
 
     Args:
-        plan: of the suite.
-        folder: where it goes.
-        seed: what is said instead of a seed that nobody is to see, or "".
+        plan: the suite.
+        folder: folder of the suite.
+        seed: text that replaces a secret seed, or "" to show the seed.
     """
     videos = [one.name for one in plan.footage] if isinstance(plan, FootagePlan) else []
     words = ["longpanda", "longwatch", *(["insert", *videos] if videos else ["make"])]
@@ -36,5 +36,5 @@ def remaking(plan: SuitePlan | FootagePlan, folder: str, seed: str = "") -> list
 
 
 def in_lines(words: Sequence[str]) -> str:
-    """A command of many words, on lines that a shell takes for one."""
+    """Return a long command, broken into lines as a shell accepts them."""
     return "".join(f"\\\n  {word} " if word in _LINES else f"{word} " for word in map(shlex.quote, words)).rstrip()

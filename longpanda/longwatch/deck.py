@@ -1,7 +1,7 @@
-"""The cards that are laid over real footage and what is asked about them: the gallery's, as many as there is room for.
+"""Scripts of the cards over real footage, and the questions about them; longer footage gets more cards.
 
-Cards come in hands of about ten, each with its share of every family's questions. There are no fillers: what lies
-between two cards is the footage.
+Cards come in hands of about ten, each with its share of the questions of every family. There are no fillers: between
+two cards there is only the footage.
 """
 
 from collections.abc import Sequence
@@ -28,23 +28,23 @@ from longpanda.longwatch.script import Level, Script, Track
 from longpanda.longwatch.world import NUMBERS, TITLES
 
 FOOTAGE_FAMILIES: Final = ("needle", "order", "multikey", "chain", "sequence", "grounding")
-"""What can be asked about cards alone."""
+"""The families whose questions are about cards alone."""
 MOST_HANDS: Final = 4
-"""More would need more titles than there are."""
+"""There are not enough titles for more."""
 MOST_NEEDLES: Final = 20
 SHARE: Final = 0.5
-"""Of the footage that may show cards, one after the other, before another hand is dealt."""
+"""Largest share of the footage that shows cards, if they were shown one after the other."""
 NEEDLES_PER_HAND, CROSSED, LISTINGS_PER_HAND = 2.5, 4, LISTINGS // 2
 _NAMESPACE: Final = 0xF007
 
 
 def hands_for(duration_seconds: float, level: Level, needles: int = 0) -> int:
-    """How many hands of cards footage has room for: 1, or as many as show for half of it at most.
+    """Return the number of hands of cards for footage: as many as take up half of it at most, but at least 1.
 
     Args:
-        duration_seconds: of the footage.
-        level: how long cards show.
-        needles: how many, where that is asked for; else 0.
+        duration_seconds: duration of the footage.
+        level: how long cards are visible.
+        needles: number of needles, or 0 for the default.
     """
     hands, room = 1, SHARE * duration_seconds / (level.dwell_seconds * sum(CARD_DWELL) / len(CARD_DWELL))
     for more in range(2, MOST_HANDS + 1):
@@ -55,19 +55,19 @@ def hands_for(duration_seconds: float, level: Level, needles: int = 0) -> int:
 
 
 def deck(seed: int, level: Level, hands: int, needle_depths: Sequence[float] = ()) -> Script:
-    """The script of the cards of one video: the same arguments give the same script.
+    """Draw the script of the cards of one video. The same arguments give the same script.
 
-    Half as many titles of each family as there are hands are asked about and never shown; of an odd number of hands,
-    the last one has them in every other deck.
+    `needle`, `chain`, `multikey` and `grounding` each ask about titles that are never shown: half as many as there are
+    hands. If the number of hands is odd, that half is rounded up or down at random.
 
     Args:
         seed: from `splits.scene_seed`.
         level: how fast things happen.
-        hands: how many, from `hands_for`.
-        needle_depths: where the needles start, as shares of the video; without, they are spread evenly.
+        hands: number of hands, from `hands_for`.
+        needle_depths: where the needles start, as shares of the video; by default they are spread evenly.
 
     Raises:
-        ConfigError: depths outside 0 to 1, out of order, too many, or closer together than the cards are.
+        ConfigError: the depths are outside 0 to 1, not increasing, too many, or closer together than the cards.
     """
     rng = np.random.Generator(np.random.PCG64((_NAMESPACE, seed)))
     crossings = draw_crossings(rng, hands)
@@ -104,17 +104,17 @@ def _cut(titles: list[str], count: int) -> tuple[list[str], list[str]]:
 
 
 def _check_depths(depths: Sequence[float], cards: int) -> None:
-    """Every needle needs a place of its own among the cards."""
+    """Raise ConfigError unless every needle has a place of its own among the cards."""
     if len(depths) > MOST_NEEDLES or not all(0 <= depth <= 1 for depth in depths):
-        raise ConfigError(f"depths {depths}", f"up to {MOST_NEEDLES} shares from 0 to 1", "correct --depths")
+        raise ConfigError(f"depths {depths}", f"up to {MOST_NEEDLES} shares from 0 to 1", "change --depths")
     least = 1 / (cards - 1)
     if any(other - one <= least for one, other in pairwise(depths)):
         found = f"depths {depths} among {counted(cards, 'card')}"
-        raise ConfigError(found, f"increasing by more than {least:.3f}", "name fewer --depths, or use longer footage")
+        raise ConfigError(found, f"increasing by more than {least:.3f}", "give fewer --depths, or use longer footage")
 
 
 def _pinned(cards: Track, depths: Sequence[float]) -> Track:
-    """The needles exactly at their depths, the cards between them not beyond them."""
+    """Move the needles exactly to their depths, and keep the cards between them in order."""
     moved = np.array(cards.depths)
     last = len(moved) - 1
     for depth in depths:
@@ -126,5 +126,5 @@ def _pinned(cards: Track, depths: Sequence[float]) -> Track:
 
 
 def _nothing(rng: np.random.Generator, events: list[Event], horizon_seconds: float) -> list[Event]:  # noqa: ARG001
-    """Between the cards lies the footage."""
+    """Draw no filler: between the cards there is the footage."""
     return []

@@ -1,9 +1,10 @@
-"""Wrong answers that nothing but the video tells from the right one.
+"""Wrong answers (distractors) that cannot be told from the right one without the video.
 
-A guesser who knows the benchmark by heart must not find the right option by how it differs from the wrong ones. So
-wrong answers are drawn as the right one was: numbers of other cards, intervals of other cards at depths that the family
-asks about, orders that are as random as the true one. None is a small change of the right one, which would be the one
-that all others resemble, unless they are small changes of each other as well.
+A guesser who knows how the benchmark is made must not find the right option by how it differs from the wrong ones.
+Wrong answers are therefore drawn from the same distribution as the right one: numbers on other cards, intervals of
+other cards at depths that the family asks about, random orders. No wrong answer is a small variation of the right one,
+unless the wrong answers are variations of each other as well; otherwise the right one would be the one that all others
+resemble.
 """
 
 from collections import defaultdict
@@ -17,29 +18,25 @@ from longpanda.longwatch.answers import NEVER, Choice, Slots, Span, TitleList, m
 from longpanda.longwatch.families import FAMILIES
 from longpanda.longwatch.families.grounding import spelled
 from longpanda.longwatch.families.story import answers_about
+from longpanda.longwatch.intervals import RIGHT_IOU, Interval
 from longpanda.longwatch.script import shuffled
 from longpanda.longwatch.text import normalise
 from longpanda.longwatch.world import CARD_COLOURS
 from longpanda.types import Sample
 
-Interval = tuple[float, float]
-"""Start and end in seconds."""
 _Template = tuple[str, str]
-"""A family and one of its templates."""
+"""Names of a family and of one of its templates."""
 _TRIES: Final = 100
-"""After which a video is taken to have no room for one more interval."""
-_TOO_MUCH: Final = 0.5
-"""From this intersection over union on, two intervals would be right for the same question."""
-
+"""Number of attempts after which a video is considered to have no room for another interval."""
 _PEOPLE: Final = 3
-"""To whom the options of a story belong."""
+"""Number of people that the options of a story are about."""
 
 
 class Distractors:
-    """Wrong answers to the questions of a suite.
+    """Draws wrong answers to the questions of a suite.
 
     Args:
-        samples: all questions of the suite; more questions know of more wrong answers.
+        samples: all questions of the suite; more questions provide more wrong answers.
     """
 
     def __init__(self, samples: Sequence[Sample]) -> None:
@@ -54,7 +51,7 @@ class Distractors:
         self._named = {sample.question: _fields(sample) for sample in samples}
 
     def of(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
-        """Up to `most` wrong answers to one of the questions, in random order, all different; none is "never"."""
+        """Return up to `most` different wrong answers to a question, in random order; none of them is "never"."""
         match FAMILIES[sample.family].kind_of(_template(sample)[1]):
             case Span():
                 return self._intervals(sample, most, rng)
@@ -66,7 +63,7 @@ class Distractors:
                 return self._of_a_closed_set(sample, most, rng)
 
     def _of_a_closed_set(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
-        """True answers to other questions about the video first, then whatever else could be true."""
+        """Return answers from a closed set: those true of other questions about the video first, then the others."""
         asked = self._named[sample.question]
         others = [one for one in self._plausible(sample) if one not in (sample.target, NEVER, *asked.values())]
         shown = self._true_of_video(sample)
@@ -74,7 +71,7 @@ class Distractors:
         return [*shuffled(rng, near), *shuffled(rng, far)][:most]
 
     def _true_of_video(self, sample: Sample) -> set[str]:
-        """Answers of the same sort that are true of something in the video, or that a question about it names."""
+        """Return answers of the same kind that are right for, or named in, another question about the video."""
         answers, found = _answers(sample), set[str]()
         for one in self._of_video[sample.video]:
             if one.target != NEVER and _answers(one) == answers:
@@ -82,9 +79,11 @@ class Distractors:
         return found
 
     def _plausible(self, sample: Sample) -> list[str]:
-        """What can be right: what the question names, if that; else what is anywhere, and the first 1/chance answers.
+        """Return the answers that could be right.
 
-        Of ten counts that a family can write only five may ever be drawn; the others would give the right one away.
+        These are the options that the question names, if its template names them; else the answers that are right for
+        any question of the template, and the first 1/chance answers. The others would give the right answer away: of
+        ten counts that a family can express, only five may ever be drawn.
         """
         if _template(sample) in self._naming:
             return _options_named(sample)
@@ -94,11 +93,11 @@ class Distractors:
         return [one for i, one in enumerate(answers) if i < drawn or one in true]
 
     def _intervals(self, sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
-        """When other things of the same kind showed, at depths like those that the family asks about.
+        """Return intervals in which other things of the same kind were shown, at depths that the family asks about.
 
-        Each is the nearest to an interval that another question of the family asks about, so that the depths and
-        durations of the wrong ones are distributed as those of the right ones; where the video shows too little, it is
-        that interval itself, or as long a one elsewhere.
+        Each is the one nearest to an interval that another question of the family asks about, so that wrong and right
+        intervals have the same distribution of depths and durations. If the video does not show enough, it is that
+        interval itself, or one of the same length elsewhere.
         """
         minutes, shown = sample.minutes, self._shown(sample)
         models = self._evidence[_template(sample)].get(minutes) or shown
@@ -116,7 +115,7 @@ class Distractors:
         return [spelled(*one) for one in found]
 
     def _shown(self, sample: Sample) -> list[Interval]:
-        """When things of the kind that the question names showed in its video."""
+        """Return the intervals in which the video shows things of the kind that the question names."""
         kind, others = self._named[sample.question].keys(), self._of_video[sample.video]
         spans = {span for one in others if kind <= self._named[one.question].keys() for span in one.evidence_seconds}
         return sorted(spans)
@@ -127,19 +126,19 @@ def _template(sample: Sample) -> _Template:
 
 
 def _answers(sample: Sample) -> tuple[str, ...]:
-    """What can be right of the sample's template."""
+    """Return the answers that can be right for the sample's template."""
     family, template = _template(sample)
     return FAMILIES[family].answers_to(template)
 
 
 def _fields(sample: Sample) -> dict[str, str]:
-    """What the question was filled in with, by the sort of words: a colour and a shape, a thing, ..."""
+    """Return the values of the template's fields in a question, such as a colour and a shape."""
     understood = FAMILIES[sample.family].understand(sample.question)
     return understood[1] if understood else {}
 
 
 def _evidence_of(asked: Sequence[Sample]) -> dict[float, list[Interval]]:
-    """The first interval of every question's evidence, by the length of the video in minutes."""
+    """Return the first evidence interval of every question, by the length of the video in minutes."""
     found: dict[float, list[Interval]] = defaultdict(list)
     for sample in asked:
         for span in sample.evidence_seconds[:1]:
@@ -148,7 +147,7 @@ def _evidence_of(asked: Sequence[Sample]) -> dict[float, list[Interval]]:
 
 
 def _names_its_options(asked: Sequence[Sample]) -> bool:
-    """Whether every question of a template names what to choose from: "Which came first, the ... or the ...?"."""
+    """Return whether every question of a template names its options: "Which came first, the ... or the ...?"."""
     family, template = _template(asked[0])
     if not isinstance(FAMILIES[family].kind_of(template), Choice):
         return False
@@ -157,16 +156,16 @@ def _names_its_options(asked: Sequence[Sample]) -> bool:
 
 
 def _options_named(sample: Sample) -> list[str]:
-    """The answers that the question itself names."""
+    """Return the answers that the question itself names."""
     written = {normalise(answer): answer for answer in _answers(sample)}
     return [written[name] for name in dict.fromkeys(mentioned(sample.question, tuple(written.values())))]
 
 
 def _stories(sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
-    """Other answers about the three people who had the object, or about any three if nobody had it.
+    """Return other answers about the three people who had the object, or about any three if nobody had it.
 
-    All answers about three people are right equally often, of which the options are any: neither they, nor who had
-    something else, nor a look at everyone who had the object tells the right one.
+    All answers about three people are right equally often, and the options are a random choice of them. So neither the
+    options, nor who had another object, nor knowing everyone who had the object reveals the right one.
     """
     named = sample.facts.people or sample.target.split(", ")
     shown = [name for name in named if name in CARD_COLOURS]
@@ -175,9 +174,9 @@ def _stories(sample: Sample, most: int, rng: np.random.Generator) -> list[str]:
 
 
 def _orders(target: str, most: int, rng: np.random.Generator) -> list[str]:
-    """The true order backwards, and other orders of the same items, each with itself backwards.
+    """Return the reversed true order, and other orders of the same items, each with its reverse.
 
-    Every option has its reverse, so that having one says nothing.
+    Every option has its reverse among the options, so that having one reveals nothing.
     """
     items = target.split(", ")
     pairs = min((most - 1) // 2, factorial(len(items)) // 2 - 1)
@@ -190,15 +189,15 @@ def _orders(target: str, most: int, rng: np.random.Generator) -> list[str]:
 
 
 def _moved(one: Interval, duration_seconds: float, rng: np.random.Generator) -> Interval:
-    """An interval as long as another, anywhere in a video."""
+    """Return an interval of the same length at a random position in the video."""
     start_seconds = float(rng.uniform(0, max(0.0, duration_seconds - one[1] + one[0])))
     return start_seconds, start_seconds + one[1] - one[0]
 
 
 def _clash(one: Interval, others: Sequence[Interval]) -> bool:
-    """Whether an interval would be taken for one of the others."""
+    """Return whether an interval overlaps another so much that it would be marked right in its place."""
     for start, end in others:
         shared = max(0.0, min(one[1], end) - max(one[0], start))
-        if shared >= _TOO_MUCH * (one[1] - one[0] + end - start - shared):
+        if shared >= RIGHT_IOU * (one[1] - one[0] + end - start - shared):
             return True
     return False

@@ -1,4 +1,4 @@
-"""What can happen in a video: frozen values that check themselves."""
+"""Events: everything that can happen in a generated video, as validated dataclasses."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from longpanda.longwatch.world import (
 def _require_member(name: str, value: object, known: Iterable[str]) -> None:
     names = tuple(known)
     if value not in names:
-        raise ConfigError(f"{name} {value!r}", f"one of {', '.join(names)}", nearest(str(value), names))
+        raise ConfigError(f"{name} {value!r}", f"one of {', '.join(names)}", nearest(str(value), names, is_listed=True))
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,17 @@ class Card:
 
     Args:
         start_seconds: first moment at which the card is visible.
-        end_seconds: first moment at which it is gone.
-        cell: one of `CARD_CELLS`, counted row by row.
+        end_seconds: first moment at which it is no longer visible.
+        cell: one of `CARD_CELLS`.
         colour: one of `CARD_COLOURS`.
         shape: one of `SHAPES`.
         number: 10 to 99.
-        dx: offset to the right of the cell's centre, as a fraction of the frame's side, within +-`JITTER_LIMIT`.
-        dy: offset downwards, likewise.
+        dx: offset from the cell's centre to the right, as a fraction of the frame's side, within +-`JITTER_LIMIT`.
+        dy: offset downwards, in the same unit and range.
         sign: title of the card that a small sign on this one points to, or "".
 
     Raises:
-        ConfigError: a colour, shape, cell, number, offset or sign that the world does not have.
+        ConfigError: the colour, shape, cell, number, offset or sign does not exist in the world.
     """
 
     start_seconds: float
@@ -68,13 +68,13 @@ class Card:
         _require_member("card shape", self.shape, SHAPES)
         if self.cell not in CARD_CELLS or self.number not in NUMBERS:
             found = f"a card with number {self.number!r} in cell {self.cell!r}"
-            raise ConfigError(found, f"a number from 10 to 99 in one of the cells {CARD_CELLS}", "correct the scene")
+            raise ConfigError(found, f"a number from 10 to 99 in one of the cells {CARD_CELLS}", "choose from these")
         if max(abs(self.dx), abs(self.dy)) > JITTER_LIMIT:
-            raise ConfigError(f"card offset ({self.dx}, {self.dy})", f"at most {JITTER_LIMIT}", "correct the scene")
+            raise ConfigError(f"card offset ({self.dx}, {self.dy})", f"at most {JITTER_LIMIT}", "reduce the offset")
 
     @property
     def title(self) -> str:
-        """How questions and answers name the card: "red circle"."""
+        """The name of the card in questions and answers: "red circle"."""
         return f"{self.colour} {self.shape}"
 
 
@@ -83,7 +83,7 @@ class Lamp:
     """The lamp shines in one colour during [start_seconds, end_seconds).
 
     Raises:
-        ConfigError: a colour that the lamp does not have.
+        ConfigError: the lamp does not have that colour.
     """
 
     start_seconds: float
@@ -96,10 +96,10 @@ class Lamp:
 
 @dataclass(frozen=True)
 class Move:
-    """An object is seen above one box during [start_seconds, end_seconds), and is in that box afterwards.
+    """An object is visible above a box during [start_seconds, end_seconds), and is in that box afterwards.
 
     Raises:
-        ConfigError: an object or a place that the world does not have.
+        ConfigError: the object or the place is unknown.
     """
 
     start_seconds: float
@@ -114,10 +114,10 @@ class Move:
 
 @dataclass(frozen=True)
 class Word:
-    """A word is written on a board during [start_seconds, end_seconds).
+    """A board shows a word during [start_seconds, end_seconds).
 
     Raises:
-        ConfigError: a board, a word or a letter size that the world does not have.
+        ConfigError: the board, the word or the letter size is unknown.
     """
 
     start_seconds: float
@@ -137,7 +137,7 @@ class Pull:
     """A lever is down during [start_seconds, end_seconds).
 
     Raises:
-        ConfigError: a lever that the machine does not have.
+        ConfigError: the machine does not have that lever.
     """
 
     start_seconds: float
@@ -153,7 +153,7 @@ class Effect:
     """The gate is open, or the bell rings, during [start_seconds, end_seconds).
 
     Raises:
-        ConfigError: something that the machine does not do.
+        ConfigError: the machine does not have that effect.
     """
 
     start_seconds: float
@@ -166,10 +166,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class Gauge:
-    """The gauge shows so many lit steps during [start_seconds, end_seconds); at other times none.
+    """The gauge has `level` lit steps during [start_seconds, end_seconds), and none at other times.
 
     Raises:
-        ConfigError: more steps than it has, or none.
+        ConfigError: the gauge does not have that level.
     """
 
     start_seconds: float
@@ -178,7 +178,7 @@ class Gauge:
 
     def __post_init__(self) -> None:
         if self.level not in GAUGE_LEVELS:
-            raise ConfigError(f"gauge level {self.level!r}", f"one of {list(GAUGE_LEVELS)}", "correct the scene")
+            raise ConfigError(f"gauge level {self.level!r}", f"one of {list(GAUGE_LEVELS)}", "choose one of them")
 
 
 @dataclass(frozen=True)
@@ -186,14 +186,14 @@ class Visitor:
     """A visitor stands at one spot during [start_seconds, end_seconds), seen from the front or from behind.
 
     Args:
-        start_seconds: first moment at which the visitor is seen so.
-        end_seconds: first moment at which not any more.
+        start_seconds: first moment of this view of the visitor.
+        end_seconds: first moment after it.
         spot: one of `SPOTS`.
-        colour: of the clothes, seen from the front; "" from behind.
-        badge: on the back, seen from behind; "" from the front.
+        colour: colour of the clothes, seen from the front; "" from behind.
+        badge: badge on the back, seen from behind; "" from the front.
 
     Raises:
-        ConfigError: a spot, colour or badge that the world does not have, or not exactly one of colour and badge.
+        ConfigError: the spot, colour or badge is unknown, or not exactly one of colour and badge is given.
     """
 
     start_seconds: float
@@ -205,7 +205,7 @@ class Visitor:
     def __post_init__(self) -> None:
         if self.spot not in SPOTS or bool(self.colour) == bool(self.badge):
             found = f"a visitor at spot {self.spot!r} with colour {self.colour!r} and badge {self.badge!r}"
-            raise ConfigError(found, f"one of both, at one of the spots {tuple(SPOTS)}", "correct the scene")
+            raise ConfigError(found, f"one of both, at one of the spots {tuple(SPOTS)}", "give a colour or a badge")
         if self.colour:
             _require_member("visitor's colour", self.colour, CARD_COLOURS)
         else:
@@ -214,10 +214,10 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Hold:
-    """Somebody holds an object up during [start_seconds, end_seconds), and has it until somebody else does.
+    """A person holds up an object during [start_seconds, end_seconds), and keeps it until another person holds it up.
 
     Raises:
-        ConfigError: an object or a colour that the world does not have.
+        ConfigError: the object or the colour is unknown.
     """
 
     start_seconds: float
@@ -242,5 +242,5 @@ KINDS: Final[dict[str, type[Event]]] = {
     "visitor": Visitor,
     "hold": Hold,
 }
-"""By the names that JSON uses."""
+"""Event types by their names in JSON."""
 KIND_NAMES: Final = {kind: name for name, kind in KINDS.items()}

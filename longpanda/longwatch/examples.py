@@ -1,4 +1,4 @@
-"""Scenes as training data: clips rendered straight to arrays, with their questions and the content of every cell."""
+"""Scenes as training data: clips rendered to arrays, with their questions and the content of every cell."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -29,46 +29,46 @@ CELL_ATTRIBUTES: dict[str, int] = {
     "lamp": 1 + len(world.LAMP_COLOURS),
     "object": 1 + len(world.OBJECTS),
 }
-"""What a cell is labelled with, and the number of classes of each; class 0 is "none"."""
+"""The labels of a cell, with the number of classes of each. Class 0 is "none"."""
 LABEL_GRID: Final = (3, 3)
 """Rows and columns of the world's cells."""
 
 DWELL_STEPS: Final = 2.0
-"""Steps between frames for which everything of a gallery film shows at least."""
+"""Least duration of an event in a gallery film, in steps between frames."""
 GALLERY_FRAMES: Final = 24
-"""Frames at which all of a gallery script fits into a film at that pace."""
+"""Number of frames for which a gallery script always fits into a film at that pace."""
 
 _MOST_STILLS = 64
-"""Stills of one clip; seeds of stills are multiples of it, so that no two clips share one."""
+"""Most stills in a clip. A clip's first seed is a multiple of it, so that no two clips share a still."""
 
 SCENES_PER_STAGE: Final = 10**8
-"""Room for the scenes of one stage, so that stages do not share any."""
+"""Seeds reserved for one stage, so that no two stages share a scene."""
 
 _MOST_DRAWS = 200
-"""Scenes tried for one example: enough even where one clip in ten holds anything to ask about."""
+"""Scenes tried for one example: enough even if only one clip in ten has a question."""
 
 
 @dataclass(frozen=True)
 class LongWatchData:
-    """Scenes of the generated world, with questions whose answers are exact and labels of what each cell shows.
+    """Training data from the generated world: questions with exact answers, and labels of what each cell shows.
 
     Args:
-        frames: clip lengths drawn from, in frames.
-        stills: every frame shows a still scene of its own, with cards; else a clip is one film.
-        still_cards: most cards on a still, of which there is one at least; what fills all five cells is hard to keep in
-            one token (docs/log.md).
-        scenes: what films show: "generate", short scenes with few events, or "gallery", all that a script of the
-            benchmark holds, spread over the clip, each thing for at least two of its steps.
-        start_minutes: half of the films begin at a random moment up to here, as pieces of a long video; the other half
-            begin at 0.
+        frames: clip lengths to draw from, in frames.
+        stills: whether every frame shows a still scene of its own, with cards; otherwise a clip is one film.
+        still_cards: most cards on a still; the fewest is one. The content of five full cells is hard to keep in one
+            token (docs/log.md).
+        scenes: scenes of the films: "generate" for short scenes with few events, or "gallery" for a whole script of the
+            benchmark, spread over the clip, with each event visible for at least two steps.
+        start_minutes: half of the films start at a random moment up to this one, like parts of a long video; the other
+            half start at 0.
         step_seconds: shortest and longest time between two frames.
-        families: question families asked; without any only the labels of cells teach.
+        families: question families; if empty, only the labels of the cells are trained on.
         questions: most questions per clip and family.
-        size_px: side of the frames; null takes the side that the model looks at.
-        kind: how a recipe names this kind of data.
+        size_px: side of the frames; null is the side of the model's frames.
+        kind: name of this kind of data in a recipe.
 
     Raises:
-        ConfigError: an unknown family or kind of scenes, or numbers that make no clips.
+        ConfigError: a family or kind of scenes is unknown, or a number is out of range.
     """
 
     frames: tuple[int, ...] = (24,)
@@ -98,9 +98,9 @@ class LongWatchData:
         self._check_clips()
 
     def _check_clips(self) -> None:
-        """Raises ConfigError for fields that do not fit together."""
+        """Raise ConfigError if fields contradict each other."""
         if self.stills and max(self.frames) > _MOST_STILLS:
-            raise ConfigError(f"clips of {max(self.frames)} stills", f"at most {_MOST_STILLS}", "show fewer")
+            raise ConfigError(f"clips of {max(self.frames)} stills", f"at most {_MOST_STILLS}", "lower frames")
         if self.stills and self.families and max(self.frames) > 1:
             raise ConfigError("questions on clips of several stills", "frames: [1]", "ask about one still at a time")
         if self.scenes == "gallery" and (self.stills or min(self.frames) < GALLERY_FRAMES):
@@ -109,49 +109,49 @@ class LongWatchData:
 
     def _require(self, holds: bool, name: str, expected: str) -> None:
         if not holds:
-            raise ConfigError(f"{name}={getattr(self, name)}", expected, f"correct {name}")
+            raise ConfigError(f"{name}={getattr(self, name)}", expected, f"change {name}")
 
     @property
     def asks(self) -> bool:
-        """Whether there are questions to learn from."""
+        """Whether there are questions to train on."""
         return bool(self.families)
 
     @property
     def label_classes(self) -> Mapping[str, int]:
-        """What each cell is labelled with, and the number of classes of each."""
+        """The labels of a cell, with the number of classes of each."""
         return CELL_ATTRIBUTES
 
     @property
     def label_grid(self) -> tuple[int, int]:
-        """Rows and columns of the labels of a frame."""
+        """Rows and columns of cells that are labelled in a frame."""
         return LABEL_GRID
 
     def vocabulary(self) -> Iterable[str]:
-        """All words of questions and answers."""
+        """Return all words of questions and answers."""
         return vocabulary()
 
     def source(self, count: int, number: int, size_px: int) -> "LongWatchExamples":
-        """The examples of a run's `number`-th stage, from scenes that no other stage sees.
+        """Return the examples of a run's `number`-th stage, from scenes that no other stage uses.
 
         Args:
-            count: how many.
-            number: of the stage.
-            size_px: side of the frames where `self.size_px` says nothing.
+            count: number of examples.
+            number: number of the stage.
+            size_px: side of the frames if `self.size_px` is None.
 
         Raises:
-            ConfigError: no example.
+            ConfigError: `count` is below 1.
         """
         return LongWatchExamples(self, count, number * SCENES_PER_STAGE, self.size_px or size_px)
 
 
 @dataclass(frozen=True)
 class LongWatchExamples:
-    """A stage's examples: an index gives the same example in any process, so that training resumes exactly.
+    """The examples of a stage. An index gives the same example in every process, so that training resumes exactly.
 
     Args:
-        data: what is shown and asked.
-        count: how many there are.
-        first_index: where in the training split their scenes start.
+        data: settings of clips and questions.
+        count: number of examples.
+        first_index: index of their first scene in the training split.
         size_px: side of the frames.
     """
 
@@ -168,15 +168,15 @@ class LongWatchExamples:
         return self.count
 
     def __getitem__(self, index: int) -> Example:
-        """The `index`-th example: scene, moments and wording all follow from its seed.
+        """Return the `index`-th example. Its scene, moments and wording are determined by its seed.
 
-        Where families are asked, every example has a question: a batch without any would leave the language model
-        without gradient, and training on several processes would wait for it. A scene that holds nothing to ask about
-        gives way to another, from beyond the stage's last.
+        If there are question families, every example has a question: a batch without one would leave the language model
+        without gradient, and training on several processes would wait for it. A scene without a question is replaced by
+        one from beyond the last scene of the stage.
 
         Raises:
-            IndexError: beyond the stage's last, which ends a loop over it.
-            ConfigError: no scene holds anything to ask about.
+            IndexError: there is no such example, which ends a loop over the stage.
+            ConfigError: no scene has a question.
         """
         data = self.data
         if not 0 <= index < self.count:
@@ -189,7 +189,7 @@ class LongWatchExamples:
         raise ConfigError(found, "families that short clips can answer", "show more frames, or ask other families")
 
     def _draw(self, number: int) -> Example:
-        """The example of the `number`-th scene of the training split, which may hold no question."""
+        """Draw the example of the `number`-th scene of the training split, which may have no question."""
         data = self.data
         seed = scene_seed(Split.TRAIN, number)
         rng = np.random.Generator(np.random.PCG64((0x1E550, seed)))
@@ -199,14 +199,14 @@ class LongWatchExamples:
             scene, clip, labels = _stills(seeds, rng, data, self.size_px)
         else:
             scene, clip, labels = _film(seed, rng, frames, data, self.size_px)
-        samples = [sample for name in data.families for sample in _some(name, scene, rng, data.questions)]
+        samples = [sample for name in data.families for sample in _draw_samples(name, scene, rng, data.questions)]
         return Example(clip, tuple(samples), labels)
 
 
 def _stills(
     seeds: list[int], rng: np.random.Generator, data: LongWatchData, size_px: int
 ) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
-    """A clip with one still scene after the other, its cell labels, and the first scene."""
+    """Return the first scene, a clip of all the still scenes, and its cell labels."""
     scenes = [generate_still(seed, int(rng.integers(1, 1 + data.still_cards))) for seed in seeds]
     span = scenes[0].duration_seconds
     moments = rng.uniform(0, span, len(scenes))
@@ -219,7 +219,7 @@ def _stills(
 def _film(
     seed: int, rng: np.random.Generator, frames: int, data: LongWatchData, size_px: int
 ) -> tuple[Scene, VideoClip, npt.NDArray[np.int64]]:
-    """A film, its frames at even steps, and their cell labels."""
+    """Return a scene, a clip of it at even steps, and its cell labels."""
     step = rng.uniform(*data.step_seconds)
     moments = (rng.uniform() + np.arange(frames, dtype=np.float64)) * step
     scene = _FILMS[data.scenes](seed, frames, step)
@@ -235,10 +235,10 @@ def _generated(seed: int, frames: int, step_seconds: float) -> Scene:
 
 
 def paced_gallery(seed: int, frames: int, step_seconds: float) -> Scene:
-    """A gallery script over so many frames, as slow as its level must be for frames at that step to miss nothing.
+    """Return a gallery scene for a number of frames, slow enough that frames at that step miss nothing.
 
     Raises:
-        ConfigError: fewer than about `GALLERY_FRAMES` frames, into which the script does not fit.
+        ConfigError: the script does not fit, as with fewer than about `GALLERY_FRAMES` frames.
     """
     return gallery(seed, Level("paced", DWELL_STEPS * step_seconds)).scene(frames * step_seconds)
 
@@ -247,7 +247,7 @@ _FILMS: Final = {"generate": _generated, "gallery": paced_gallery}
 
 
 def later(scene: Scene, seconds: float) -> Scene:
-    """The same scene as the last part of a longer video, in which nothing happens before it."""
+    """Return a longer scene in which nothing happens before this one."""
     events = tuple(
         replace(
             event,
@@ -262,13 +262,13 @@ def later(scene: Scene, seconds: float) -> Scene:
     return replace(scene, duration_seconds=duration_seconds, shots=(first, *shots), events=events)
 
 
-def _some(family: str, scene: Scene, rng: np.random.Generator, most: int) -> list[Sample]:
+def _draw_samples(family: str, scene: Scene, rng: np.random.Generator, most: int) -> list[Sample]:
     samples = {**FAMILIES, **PRACTICE}[family].ask(scene, rng)
     return [samples[i] for i in sorted(rng.permutation(len(samples))[:most])]
 
 
 def cell_labels(scene: Scene, moments: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """What each of the 3 x 3 cells shows at each moment: int64 [T, 3, 3, A], classes of `CELL_ATTRIBUTES`."""
+    """Return the labels of each of the 3 x 3 cells at each moment: int64 [T, 3, 3, A], classes of `CELL_ATTRIBUTES`."""
     labels = np.zeros((len(moments), LABEL_GRID[0] * LABEL_GRID[1], len(CELL_ATTRIBUTES)), np.int64)
     for event in scene.events:
         shown = (moments >= event.start_seconds) & (moments < event.end_seconds)

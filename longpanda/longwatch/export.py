@@ -1,4 +1,4 @@
-"""A suite as a data set for others: questions as Parquet, the films, a data card and tasks for lmms-eval."""
+"""Export a suite as a data set: questions as Parquet, the films, a data card and tasks for lmms-eval."""
 
 import json
 import os
@@ -28,10 +28,10 @@ class _Suite:
     """A complete suite.
 
     Args:
-        folder: where it is.
-        plan: what decides it.
+        folder: folder of the suite.
+        plan: plan of the suite.
         hashes: SHA-256 of its files, by name.
-        sha256: of its manifest, which tells it from any other.
+        sha256: SHA-256 of its manifest, which identifies the suite.
     """
 
     folder: Path
@@ -41,41 +41,41 @@ class _Suite:
 
     @classmethod
     def read(cls, folder: Path) -> "_Suite":
-        """Raises ConfigError where there is no complete suite."""
+        """Read the suite in a folder. Raises ConfigError if there is no complete suite."""
         plan, hashes = SuitePlan.read(folder), read_hashes(folder)
         return cls(folder, plan, hashes, file_sha256(manifest_of(folder)))
 
     @property
     def films(self) -> list[str]:
-        """The videos by their names from the suite's folder; the records of their scenes stay behind."""
+        """Paths of the videos, relative to the suite's folder. The records of their scenes are not exported."""
         return films_of(self.hashes)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells its export from others."""
+        """Values that identify an export of this suite."""
         return {"version": EXPORT_VERSION, "longpanda": __version__, "suite_sha256": self.sha256}
 
 
 def export(folder: Path, out: Path) -> Iterator[str]:
-    """Write a suite as a data set; the folder appears whole, and a killed export is gone on with.
+    """Write a suite as a data set. An interrupted export continues where it stopped.
 
-    Until then the files are in a hidden folder beside it. Films are hard links where the file system allows: whoever
-    wants to change one must replace it.
+    Files are written to a hidden folder beside `out`, which is renamed when it is complete. Films are hard links if the
+    file system supports them: to change a film, replace the file instead of writing to it.
 
     Args:
-        folder: of a complete suite.
-        out: a new or empty folder, or one with this export, which is checked.
+        folder: folder of a complete suite.
+        out: a new or empty folder, or one that holds this export, which is then checked.
 
     Yields:
-        the name of every video once it is there and has the hash that the suite's manifest says.
+        the name of every video as soon as it is exported and its hash agrees with the suite's manifest.
 
     Raises:
-        ConfigError: the suite is incomplete or was changed since it was made; `out` lies in it, holds anything else,
+        ConfigError: the suite is incomplete or was changed since it was made; `out` lies inside it, holds other files,
             was changed since it was exported, or cannot be written; or pyarrow is missing.
     """
     suite, out = _Suite.read(folder), out.resolve()
     if out.is_relative_to(folder.resolve()):
-        raise ConfigError(f"'{out}' in the suite's folder", "a folder of its own", "name another")
+        raise ConfigError(f"'{out}' in the suite's folder", "a folder outside it", "choose another")
     if _holds_export(suite, out):
         yield from _checked(suite, out)
         return
@@ -100,7 +100,7 @@ def export(folder: Path, out: Path) -> Iterator[str]:
 
 
 def _describe(suite: _Suite, begun: Path) -> None:
-    """Everything but the films, and last the record of what the folder holds."""
+    """Write everything except the films; the record of the folder's files comes last."""
     samples = read_questions(suite.folder)
     for inside in ((begun / TABLE).parent, begun / TASKS):
         inside.mkdir(exist_ok=True)
@@ -115,21 +115,21 @@ def _describe(suite: _Suite, begun: Path) -> None:
 
 
 def _holds_export(suite: _Suite, out: Path) -> bool:
-    """Whether `out` holds this suite's export already. Raises ConfigError where it holds anything else."""
+    """Whether `out` already holds an export of this suite. Raises ConfigError if it holds other files."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if not (out / RECORD).is_file():
         found = f"'{out}' holds other files" if out.is_dir() else f"'{out}' is a file"
-        raise ConfigError(found, "a new or empty folder", "name another")
+        raise ConfigError(found, "a new or empty folder", "choose another")
     stored = _record(out)
     if changed := [name for name, value in suite.identity.items() if stored.get(name) != value]:
         found = f"'{out}' holds an export with another {', '.join(changed)}"
-        raise ConfigError(found, "a new or empty folder", "name another, or delete it")
+        raise ConfigError(found, "a new or empty folder", "choose another, or delete it")
     return True
 
 
 def _checked(suite: _Suite, out: Path) -> Iterator[str]:
-    """The films of an export that is there, every file of which is held against its hash."""
+    """Check every file of an existing export against its hash, and yield its films."""
     hashes: dict[str, str] = _record(out)["sha256"]
     for name, sha256 in hashes.items():
         _require_exported(out / name, sha256)
@@ -142,11 +142,11 @@ def _record(out: Path) -> dict[str, Any]:
         return dict(json.loads((out / RECORD).read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         found = f"'{out / RECORD}' is no record of an export"
-        raise ConfigError(found, "what export wrote", "name another folder, or delete this one") from error
+        raise ConfigError(found, "the record that export wrote", "choose another folder, or delete this one") from error
 
 
 def _sweep(begun: Path, suite: _Suite) -> None:
-    """Keep the films that a killed export left in the hidden folder, which is ours alone, and nothing else."""
+    """Delete everything but films that an interrupted export left in the hidden folder, which no one else uses."""
     kept = {begun / name for name in (*suite.films, "lock")}
     for path in begun.rglob("*"):
         if path.is_file() and path not in kept:
@@ -154,7 +154,7 @@ def _sweep(begun: Path, suite: _Suite) -> None:
 
 
 def _place(source: Path, target: Path, sha256: str) -> None:
-    """A film under its new name, unless it is there; linked, or copied where a link cannot be."""
+    """Link a film to its new name unless it is there already; copy it if it cannot be linked."""
     if target.is_file() and file_sha256(target) == sha256:
         return
     require_made(source, sha256)
@@ -174,7 +174,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _require_exported(path: Path, sha256: str) -> None:
-    """Raises ConfigError where a file is missing or not what it was."""
+    """Raise ConfigError if a file is missing or was changed."""
     if not path.is_file() or file_sha256(path) != sha256:
         problem = "changed since it was exported" if path.is_file() else "missing"
         remedy = "delete the folder and export again"

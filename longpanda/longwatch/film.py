@@ -1,4 +1,4 @@
-"""Scenes to MP4 files, in constant memory, each with its scene beside it."""
+"""Film scenes as MP4 files in constant memory, each with a .json record of its scene."""
 
 import hashlib
 import json
@@ -21,16 +21,16 @@ _CHUNK_FRAMES: Final = 32
 
 @dataclass(frozen=True)
 class Film:
-    """What lies beside every film: the scene it shows, how it was made, and hashes to know it again.
+    """The record beside every film: its scene, its encoding and the hashes that identify it.
 
     Args:
-        scene: what it shows.
+        scene: the scene that was filmed.
         size_px: side of the square frames.
         fps: frames per second.
         crf: H.264 quality.
-        frames: how many.
-        frames_sha256: of the raw frames, before encoding; the same on every machine.
-        file_sha256: of the MP4 file; the same wherever the same x264 wrote it.
+        frames: number of frames.
+        frames_sha256: hash of the raw frames before encoding; the same on every machine.
+        file_sha256: hash of the MP4 file; the same for the same version of x264.
     """
 
     scene: Scene
@@ -42,27 +42,27 @@ class Film:
     file_sha256: str
 
     def to_json(self) -> str:
-        """One line of JSON; equal films give equal bytes."""
+        """Return one line of JSON; equal films give equal bytes."""
         document = {f.name: getattr(self, f.name) for f in fields(self)} | {"scene": json.loads(self.scene.to_json())}
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, crf: int = 18) -> Film:
-    """Writes the video of a scene to `path` and its record to the same name with the suffix .json.
+    """Write the video of a scene to `path` and its record to the same name with the suffix .json.
 
-    Frame i shows the scene at i / fps seconds. The .json is written last and an old one is removed first, so that it
-    marks a complete film, whenever this is interrupted.
+    Frame i shows the scene at i / fps seconds. An old .json is removed first and the new one is written last, so its
+    presence always marks a complete film.
 
     Args:
-        scene: what to film.
-        path: of the MP4 file.
+        scene: the scene to film.
+        path: path of the MP4 file.
         size_px: side of the square frames; even.
         fps: frames per second.
         crf: H.264 quality, lower is better.
 
     Raises:
-        ConfigError: a video of less than one frame, or a size, fps, crf or path that cannot be used.
-        VideoError: an odd `size_px`.
+        ConfigError: the video would have no frame, or the size, fps, crf or path cannot be used.
+        VideoError: `size_px` is odd.
     """
     moments, target = _moments(scene, fps), Path(path)
     check_target(target)
@@ -76,7 +76,7 @@ def film(scene: Scene, path: str | Path, size_px: int = 448, fps: float = 2.0, c
 
 
 def raw_sha256(scene: Scene, size_px: int, fps: float) -> str:
-    """`Film.frames_sha256`, rendered anew."""
+    """Render a scene again and return the hash of its raw frames, as in `Film.frames_sha256`."""
     digest = hashlib.sha256()
     for _ in _hashed(_frames(scene, size_px, _moments(scene, fps)), digest):
         pass
@@ -84,17 +84,16 @@ def raw_sha256(scene: Scene, size_px: int, fps: float) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """The hash of a file's bytes."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_target(path: str | Path) -> None:
-    """Refuse a name that no film can take, before the work.
+    """Check that a film can be written to `path`. Call it before long work.
 
     Raises:
-        ConfigError: it does not end in .mp4, is a directory, or stands in a folder that is missing or cannot be
-            written.
+        ConfigError: the name does not end in .mp4 or is a directory, or its folder is missing or not writable.
     """
     target = Path(path)
     check_writable(target)
@@ -104,10 +103,10 @@ def check_target(path: str | Path) -> None:
 
 
 def check_free(path: str | Path) -> None:
-    """Refuse a name under which something else than a film of ours stands, which `film` would replace.
+    """Check that `film` would not replace a file that LongPanda did not make.
 
     Raises:
-        ConfigError: there is such a file, or one of the name of the scene beside.
+        ConfigError: there is such a file at `path` or at the path of its record.
     """
     target = Path(path)
     taken = [f"'{file}'" for file in (target, target.with_suffix(".json")) if file.exists()]
@@ -116,14 +115,14 @@ def check_free(path: str | Path) -> None:
             read_scene(target)
     except ConfigError as error:
         found = f"{' and '.join(taken)}, not made by LongPanda"
-        raise ConfigError(found, "a new name, or that of an older film", "choose another name") from error
+        raise ConfigError(found, "a new name, or that of an existing film", "choose another name") from error
 
 
 def read_film(path: str | Path) -> Film:
-    """What `film` wrote beside the video at `path`.
+    """Read the record that `film` wrote beside the video at `path`.
 
     Raises:
-        ConfigError: no such file, or one that holds no record of a film.
+        ConfigError: the record is missing or invalid.
     """
     beside = Path(path).with_suffix(".json")
     if not beside.is_file():
@@ -135,12 +134,12 @@ def read_film(path: str | Path) -> Film:
         return Film(**document | {"scene": Scene.from_json(json.dumps(document["scene"]))})
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f"'{beside}' is no record of a film ({error})", "what film() wrote", "film it again"
+            f"'{beside}' is no record of a film ({error})", "the record that film() wrote", "film the scene again"
         ) from error
 
 
 def read_scene(path: str | Path) -> Scene:
-    """The scene of the video at `path`. Raises ConfigError as `read_film`."""
+    """Return the scene of the video at `path`. Raises ConfigError under the same conditions as `read_film`."""
     return read_film(path).scene
 
 
@@ -151,7 +150,7 @@ def _hashed(frames: Iterator[Frames], digest: "hashlib._Hash") -> Iterator[Frame
 
 
 def _moments(scene: Scene, fps: float) -> Seconds:
-    """When each frame is shown."""
+    """Return the time of each frame."""
     if not 0 < fps * scene.duration_seconds < float("inf") or int(fps * scene.duration_seconds) < 1:
         found = f"fps = {fps} for {scene.duration_seconds} s"
         raise ConfigError(found, "at least one frame in the video", "raise fps")
@@ -159,6 +158,6 @@ def _moments(scene: Scene, fps: float) -> Seconds:
 
 
 def _frames(scene: Scene, size_px: int, moments: Seconds) -> Iterator[Frames]:
-    """The frames uint8 [S, S, 3] one by one, rendered a chunk at a time."""
+    """Yield frames, uint8 [S, S, 3], rendered one chunk at a time."""
     for start in range(0, len(moments), _CHUNK_FRAMES):
         yield from render(scene, moments[start : start + _CHUNK_FRAMES], size_px)

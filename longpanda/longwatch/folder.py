@@ -1,4 +1,4 @@
-"""A suite's folder: whose it is, what makes it complete, and its questions; of generated suites and of real footage."""
+"""The folder of a suite, generated or on real footage: its plan, its lock, its questions, and when it is complete."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,14 +22,14 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """Of its file, without the suffix."""
+        """Name of the file, without its suffix."""
 
 
 class FolderPlan(Protocol):
-    """What decides the videos and the questions of a folder.
+    """The plan that determines the videos and the questions of a folder.
 
     Attributes:
-        FILE: the name of the file that holds it.
+        FILE: name of the file that holds the plan.
     """
 
     FILE: ClassVar[str]
@@ -37,25 +37,25 @@ class FolderPlan(Protocol):
 
     @property
     def entries(self) -> Sequence[Named]:
-        """The videos."""
+        """The videos of the plan."""
 
     def samples(self) -> Iterator[Sample]:
-        """The questions, those of one video together."""
+        """Yield the questions, grouped by video."""
 
     def to_json(self) -> str:
-        """What `read` reads."""
+        """Return the plan as JSON, as `read` expects it."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The plan that a folder was begun with. Raises ConfigError where there is none."""
+        """Read the plan of a folder. Raises ConfigError if there is none."""
 
 
 @contextmanager
 def claimed(plan: FolderPlan, folder: Path) -> Iterator[None]:
-    """Hold a folder that is this plan's alone, without anything a killed process left half-written.
+    """Lock the folder of a plan, and delete partial files that a killed process left.
 
     Raises:
-        ConfigError: it holds another suite or other files, is being filled by another process, or cannot be written.
+        ConfigError: the folder holds another suite or other files, is locked by another process, or cannot be written.
     """
     open_folder(plan, folder)
     with exclusive_lock(folder):
@@ -64,38 +64,38 @@ def claimed(plan: FolderPlan, folder: Path) -> Iterator[None]:
 
 
 def open_folder(plan: FolderPlan, folder: Path) -> None:
-    """Make a folder for this plan, or find that it holds nothing else; others may still be filling it.
+    """Create the folder of a plan, or check that an existing one holds nothing else. This does not lock it.
 
     Raises:
-        ConfigError: it holds another suite or other files, or cannot be written.
+        ConfigError: the folder holds another suite or other files, or cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         found = f"'{folder}' cannot hold a suite ({error.strerror})"
-        raise ConfigError(found, "a folder that can be written", "use another") from error
+        raise ConfigError(found, "a folder that can be written", "use another folder") from error
     _refuse_other_files(plan, folder)
     _refuse_other_plan(plan, folder)
 
 
 def complete(plan: FolderPlan, folder: Path) -> None:
-    """Write the questions, and the manifest, which marks the suite as complete; all videos must be there."""
+    """Write the questions, then the manifest, which marks the suite as complete. All videos must exist."""
     write_atomic(folder / QUESTIONS, questions_jsonl(plan))
     hashes = {name: file_sha256(folder / name) for name in [QUESTIONS, *_names(plan)]}
     write_atomic(folder / MANIFEST, json.dumps({"sha256": hashes}, indent=2) + "\n")
 
 
 def questions_jsonl(plan: FolderPlan) -> str:
-    """All questions, one JSON object a line."""
+    """Return all questions as JSON Lines."""
     return "".join(json.dumps(asdict(sample)) + "\n" for sample in plan.samples())
 
 
 def read_questions(folder: Path) -> list[Sample]:
-    """The questions of a complete suite; `Sample.video` is the name of the file in videos/, without its suffix.
+    """Read the questions of a complete suite. `Sample.video` is the name of a file in videos/, without its suffix.
 
     Raises:
-        ConfigError: the folder holds no complete suite, its questions were changed since it was made, or the film of
-            one is missing.
+        ConfigError: the folder holds no complete suite, its questions were changed since it was made, or a film is
+            missing.
     """
     path = folder / QUESTIONS
     require_made(path, read_hashes(folder).get(QUESTIONS))
@@ -103,14 +103,14 @@ def read_questions(folder: Path) -> list[Sample]:
         samples = [Sample.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except (ValueError, TypeError, KeyError) as error:
         found = f"'{path}' holds no questions ({error})"
-        raise ConfigError(found, "what make wrote", "make the suite again") from error
+        raise ConfigError(found, "the questions that make wrote", "make the suite again") from error
     for video in dict.fromkeys(sample.video for sample in samples):
         require_film(folder / VIDEOS / f"{video}.mp4")
     return samples
 
 
 def is_of_suite(path: Path) -> bool:
-    """Whether a file is one of those that make or insert write into a suite's folder."""
+    """Whether a file is one that `make` or `insert` write into a suite's folder."""
     for folder in (path.parent, path.parent.parent):
         plans = [name for name in (PLAN, FOOTAGE_PLAN) if (folder / name).is_file()]
         names = [*plans, QUESTIONS, MANIFEST, "lock"] if plans else []
@@ -120,7 +120,7 @@ def is_of_suite(path: Path) -> bool:
 
 
 def _claim(plan: FolderPlan, folder: Path) -> None:
-    """Make the folder this suite's, and sweep what a killed process left half-written."""
+    """Write the plan into the folder if it is new, and delete partial files that a killed process left."""
     _refuse_other_plan(plan, folder)
     if not (path := folder / plan.FILE).exists():
         write_atomic(path, plan.to_json())
@@ -131,21 +131,21 @@ def _claim(plan: FolderPlan, folder: Path) -> None:
 
 
 def _refuse_other_plan(plan: FolderPlan, folder: Path) -> None:
-    """A folder that was begun with one plan is not gone on with under another."""
+    """Raise ConfigError if the folder was started with another plan."""
     if (folder / plan.FILE).exists() and (stored := plan.read(folder)) != plan:
         changed = [name for name, value in asdict(plan).items() if asdict(stored)[name] != value]
         found = f"'{folder}' holds a suite with another {', '.join(changed)}"
-        raise ConfigError(found, "the plan it was begun with", "use another folder, or delete it")
+        raise ConfigError(found, "the plan that it was started with", "use another folder, or delete it")
 
 
 def _names(plan: FolderPlan) -> list[str]:
-    """The videos and the records beside them, in the suite's folder."""
+    """Return the paths of videos and their records, relative to the suite's folder."""
     return [f"{VIDEOS}/{entry.name}{end}" for entry in plan.entries for end in (".mp4", ".json")]
 
 
 def _refuse_other_files(plan: FolderPlan, folder: Path) -> None:
-    """A suite has its folder to itself."""
+    """Raise ConfigError if the folder holds files that do not belong to a suite."""
     if not (folder / plan.FILE).exists() and (other := [path.name for path in folder.iterdir() if path.name != "lock"]):
         left = [name for name in other if not name.startswith(f".{plan.FILE}.")]  # of a make that was killed at once
         if left:
-            raise ConfigError(f"'{folder}' holds other files, such as '{left[0]}'", "a new or empty folder", "name one")
+            raise ConfigError(f"'{folder}' holds other files, such as '{left[0]}'", "a new or empty folder", "use one")

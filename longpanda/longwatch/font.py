@@ -1,4 +1,4 @@
-"""Digits and capital letters of 5 x 7 dots: the only font of the world, the same on every machine."""
+"""Digits and capital letters of 5 x 7 dots: the only font of the world, identical on every machine."""
 
 from typing import Final
 
@@ -49,4 +49,4 @@ _ROWS: Final = {
 GLYPHS: Final[dict[str, npt.NDArray[np.bool_]]] = {
     glyph: np.array([[dot == "#" for dot in row] for row in rows]) for glyph, rows in _ROWS.items()
 }
-"""bool [7, 5] of each digit and each (lower-case) letter, True where there is ink."""
+"""bool [7, 5] by digit or lower-case letter; True is ink."""

@@ -1,4 +1,4 @@
-"""What decides a suite on real footage: which videos, how much of each, and which cards are laid over them."""
+"""The plan of a suite on real footage: the videos, how much of each is used, and the cards inserted into them."""
 
 import json
 from collections.abc import Iterator
@@ -31,25 +31,25 @@ from longpanda.video import probe
 
 FOOTAGE_VERSION: Final = 1
 LEAST_SIDE_PX: Final = 112
-"""Of the shorter side of the frames; the digits of a smaller card do not survive H.264."""
+"""Least length of the shorter side of the frames; the digits of a smaller card do not survive H.264."""
 _QUESTIONS_NAMESPACE: Final = 0xF0A5
 _LONGEST_STEM: Final = 40
 _ROUNDING_SECONDS: Final = 1.0
-"""A video this much shorter than a length is still of that length."""
+"""A video may be shorter than a length by at most this much."""
 _NO_SHOT: Final = (Shot(0.0, Background(0, 60.0, 60.0, 60.0, 0.0)),)
-"""A scene needs one; here the footage is what stands behind the cards."""
+"""A scene needs a shot, although the background here is the footage."""
 
 
 @dataclass(frozen=True)
 class Footage:
-    """One video of the user's.
+    """One video that the user supplies.
 
     Args:
-        name: of the file, without folders.
-        sha256: of its bytes.
-        duration_seconds: of its pictures.
-        height_px: as displayed.
-        width_px: as displayed.
+        name: name of the file, without folders.
+        sha256: hash of the file.
+        duration_seconds: duration of the video stream.
+        height_px: displayed height.
+        width_px: displayed width.
     """
 
     name: str
@@ -60,20 +60,20 @@ class Footage:
 
     @classmethod
     def of(cls, path: Path) -> "Footage":
-        """Look at a file; all of it is read once. Raises VideoError where it is no video."""
+        """Probe and hash a file. Raises VideoError if it is not a video."""
         info = probe(path)
         return cls(path.name, file_sha256(path), info.duration_seconds, info.height_px, info.width_px)
 
 
 @dataclass(frozen=True)
 class FootageEntry:
-    """One video to be written.
+    """One film to be written.
 
     Args:
-        index: of its footage in the plan.
-        minutes: its length, as a report groups it.
-        frames: how many it has.
-        name: of its file, without the suffix; `Sample.video` of its questions.
+        index: position of its footage in the plan.
+        minutes: its length, by which reports group it.
+        frames: number of frames.
+        name: name of the file without its suffix, and `Sample.video` of the questions about it.
     """
 
     index: int
@@ -84,23 +84,23 @@ class FootageEntry:
 
 @dataclass(frozen=True)
 class FootagePlan:
-    """Everything that decides a suite on real footage, but for what the footage shows.
+    """Everything that determines a suite on real footage, apart from the content of the footage.
 
     Args:
         footage: the videos.
-        minutes: every video is taken from its start to each of these lengths, with the same cards; none for all of it.
-        depths: where the needles start, as shares of the video, increasing; none for evenly spread.
+        minutes: lengths of the films; every video is cut to each of them, with the same cards. () for the whole video.
+        depths: where the needles start, as increasing shares of the video; () to spread them evenly.
         families: the question families.
-        seed: which cards, 0 to 2**20 - 1.
-        level: how long cards show: "steady", "brisk" or "flash".
-        height_px: frames are scaled down to this height at most; None keeps their size.
+        seed: selects the cards, 0 to 2**20 - 1.
+        level: how long cards are shown: "steady", "brisk" or "flash".
+        height_px: larger frames are scaled down to this height; None to keep their size.
         fps: frames per second.
         crf: H.264 quality.
-        version: of this format.
+        version: version of this format.
 
     Raises:
-        ConfigError: an unknown family, level or version, numbers that no suite can have, or a video that is there
-            twice, too short, too small or shorter than a length.
+        ConfigError: an unknown family, level or version, a number out of range, or a video that is given twice, too
+            small, too short for its cards or shorter than a length.
     """
 
     FILE: ClassVar[str] = FOOTAGE_PLAN
@@ -132,12 +132,12 @@ class FootagePlan:
 
     def _check_each_once(self) -> None:
         if not self.footage:
-            raise ConfigError("no footage", "at least one video", "name one")
+            raise ConfigError("no footage", "at least one video", "name a video")
         names: dict[str, str] = {}
         for one in self.footage:
             if one.sha256 in names:
                 found = f"'{names[one.sha256]}' and '{one.name}', which are the same video"
-                raise ConfigError(found, "every video once", "leave out one of them")
+                raise ConfigError(found, "each video once", "remove one of them")
             names[one.sha256] = one.name
 
     def _check_size(self, index: int, one: Footage) -> None:
@@ -153,13 +153,13 @@ class FootagePlan:
             if not 0 < 60 * minutes <= one.duration_seconds + _ROUNDING_SECONDS:
                 found = f"a length of {counted(minutes, 'minute')} of '{one.name}'"
                 expected = f"more than 0, and at most its {one.duration_seconds / 60:.1f} minutes"
-                raise ConfigError(found, expected, "leave it out, or that video")
+                raise ConfigError(found, expected, "remove that length, or that video")
         (cards,) = self.scripts[index].tracks
         least_seconds, given_seconds = cards.shortest_seconds + MARGIN_SECONDS, self._seconds(index, self._shortest)
         if given_seconds < least_seconds:
             found = f"{given_seconds:.1f} s of '{one.name}'"
             expected = (
-                f"at least {least_seconds:.1f} s for {counted(len(cards.events), 'card')} of the level '{self.level}'"
+                f"at least {least_seconds:.1f} s for {counted(len(cards.events), 'card')} at the level '{self.level}'"
             )
             raise ConfigError(found, expected, "use longer footage, a faster --level, or fewer --depths")
 
@@ -168,14 +168,14 @@ class FootagePlan:
         return min(self.minutes, default=None)
 
     def _seconds(self, index: int, minutes: float | None) -> float:
-        """How long a film is, in whole frames."""
+        """Return the length of a film, rounded down to whole frames."""
         all_seconds = self.footage[index].duration_seconds
         seconds = all_seconds if minutes is None else min(60 * minutes, all_seconds)
         return int(seconds * self.fps + 1e-6) / self.fps
 
     @cached_property
     def scripts(self) -> tuple[Script, ...]:
-        """The cards of each video: as many as its shortest length has room for, so that they are the same at all."""
+        """The cards of each video: as many as fit into its shortest length, so that all lengths have the same cards."""
         level = LEVELS[self.level]
         return tuple(
             deck(
@@ -188,7 +188,7 @@ class FootagePlan:
         )
 
     def size_px(self, index: int) -> tuple[int, int]:
-        """Height and width of the frames of a video, both even, in its own proportions but for rounding."""
+        """Return the height and width of a film's frames: both even, with the aspect ratio of the video."""
         one = self.footage[index]
         height_px = one.height_px if self.height_px is None else min(one.height_px, self.height_px)
         width_px = one.width_px * height_px / one.height_px
@@ -196,7 +196,7 @@ class FootagePlan:
 
     @property
     def entries(self) -> tuple[FootageEntry, ...]:
-        """The videos to be written, all lengths of one footage together."""
+        """The films to be written, all lengths of a video together."""
         lengths: list[float | None] = [*sorted(self.minutes)] or [None]
         return tuple(self._entry(index, minutes) for index in range(len(self.footage)) for minutes in lengths)
 
@@ -207,11 +207,11 @@ class FootagePlan:
         return FootageEntry(index, shown, round(seconds * self.fps), f"{index:04d}-{stem}-{shown:g}min")
 
     def scene(self, entry: FootageEntry) -> Scene:
-        """What is laid over a video."""
+        """Return the scene of the cards that a film shows in front of its footage."""
         return replace(self.scripts[entry.index].scene(entry.frames / self.fps), shots=_NO_SHOT)
 
     def samples(self) -> Iterator[Sample]:
-        """All questions, those of one video together."""
+        """Yield all questions, those about the same film together."""
         for entry in self.entries:
             scene = self.scene(entry)
             rng = np.random.Generator(np.random.PCG64((_QUESTIONS_NAMESPACE, scene.seed)))
@@ -219,7 +219,7 @@ class FootagePlan:
                 yield from (self._about(sample, entry, scene) for sample in FAMILIES[family].ask(scene, rng))
 
     def _about(self, sample: Sample, entry: FootageEntry, scene: Scene) -> Sample:
-        """The question with what a report groups it by."""
+        """Return a question with the facts that a report groups it by."""
         one = self.footage[entry.index]
         depth = sample.evidence_seconds[0][0] / scene.duration_seconds if sample.evidence_seconds else None
         facts = replace(
@@ -232,15 +232,15 @@ class FootagePlan:
         return replace(sample, video=entry.name, facts=facts, id="")
 
     def to_json(self) -> str:
-        """The plan as JSON; equal plans give equal bytes."""
+        """Return the plan as JSON; equal plans give equal bytes."""
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
     def read(cls, folder: Path) -> "FootagePlan":
-        """The plan that a folder was begun with.
+        """Read the plan from a folder that `insert` wrote.
 
         Raises:
-            ConfigError: it holds none.
+            ConfigError: the folder holds no such plan.
         """
         path = folder / FOOTAGE_PLAN
         try:
@@ -248,10 +248,11 @@ class FootagePlan:
             lists = {name: tuple(values[name]) for name in ("minutes", "depths", "families")}
             return cls(**values | lists | {"footage": tuple(Footage(**one) for one in values["footage"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            found = f"'{path}' is no plan of a suite on footage ({error})"
-            raise ConfigError(found, "what 'longpanda longwatch insert' wrote", "insert into a new folder") from error
+            found = f"'{path}' is not the plan of a suite on footage ({error})"
+            expected = "the plan that 'longpanda longwatch insert' wrote"
+            raise ConfigError(found, expected, "insert into a new folder") from error
 
 
 def _rounded(minutes: float) -> float:
-    """To the whole minute, below ten to the tenth, so that a report puts videos of about one length together."""
+    """Round to whole minutes, below ten to tenths, so that a report groups films of similar length."""
     return float(round(minutes)) if minutes >= 10 else round(minutes, 1)

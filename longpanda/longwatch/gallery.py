@@ -1,4 +1,4 @@
-"""The gallery: cards on the walls, a lamp, and objects that vanish into boxes."""
+"""Scripts of the gallery: cards on the walls, a lamp, and objects that vanish into boxes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,26 +16,26 @@ from longpanda.longwatch.world import CARD_CELLS, JITTER_LIMIT, LAMP_COLOURS, NU
 
 NEEDLES: Final = 5
 CROSSINGS: Final = 2
-"""Groups of four titles from two colours and two shapes; one title of the last group is never shown."""
+"""Groups of four titles from two colours and two shapes. One title of the last group is never shown."""
 CHAINS, CHAIN_CARDS = 2, 4
 LISTINGS, LISTED = 4, 4
-"""Questions for the order of cards, and how many cards the longer ones name."""
+"""Number of questions per family about the order of cards, and of cards in a question of `sequence`."""
 LEAST_MOVES, MOST_TIMES = 2, 4
-"""The lamp turns a colour, and one object appears, 0 to 4 times, all equally often; another object 2 to 4 times."""
+"""Two lamp colours and one object occur 0 to 4 times, all equally likely, and another object 2 to 4 times."""
 _GALLERY_NAMESPACE: Final = 0x6A11
 
 CARD_WAIT, CARD_DWELL = 1 / 2, (1.0, 1.25)
-"""Start to start, and how long a card shows, in dwells of the level."""
+"""Time between the starts of two cards, and duration of a card, in dwells of the level."""
 TURN_SPARE, TURN_PAUSE, REPEAT_PAUSE, MOST_DWELLS = (0.0, 0.05), 1 / 32, 1.0, 10.8
-"""What a lamp colour or an object shows beyond the least, the pause before another one and before the same one again,
-and the most that all may take, so that they fit into three minutes of the slowest level: in dwells."""
+"""In dwells: what is added to the duration of a lamp colour or an object, the pause before another one, the pause
+before the same one, and the most that all may take, so that they fit into three minutes of the slowest level."""
 
 
 def gallery(seed: int, level: Level) -> Script:
-    """The script of one gallery video: the same arguments give the same script.
+    """Draw the script of one gallery video. The same arguments give the same script.
 
-    It asks for needles at five depths, cards that differ from others by colour or by shape alone, chains of signs,
-    counts of the lamp's colours and of objects, and the boxes that objects end in.
+    The questions are about needles at five depths, cards that differ from others by colour or shape alone, chains of
+    signs, the order and the times of cards, counts of lamp colours and of objects, and the boxes that objects end in.
 
     Args:
         seed: from `splits.scene_seed`.
@@ -55,7 +55,7 @@ def gallery(seed: int, level: Level) -> Script:
     colours, things = shuffled(rng, LAMP_COLOURS), shuffled(rng, OBJECTS)
     lamps = _turns(rng, level, [Lamp(0.0, 1.0, colour) for colour in colours[:3]], (0, 0))
     moved: list[Event] = [Move(0.0, 1.0, thing, PLACES[0]) for thing in things]
-    moves = _boxed(rng, _turns(rng, level, moved, (0, LEAST_MOVES)), things[0])
+    moves = _with_boxes(rng, _turns(rng, level, moved, (0, LEAST_MOVES)), things[0])
     topics = [
         *(Topic("needle", title, 1 / len(NUMBERS)) for title in [*needles, absent[0]]),
         *(Topic("multikey", title, 1 / len(NUMBERS)) for group in crossings for title in group),
@@ -65,7 +65,7 @@ def gallery(seed: int, level: Level) -> Script:
         *draw_listings(rng, cards, "order", 2, LISTINGS),
         *draw_listings(rng, cards, "sequence", LISTED, LISTINGS),
         *(Topic("grounding", title, 0.0) for title in [*shuffled(rng, [*needles, *crossings[0]])[:5], missing]),
-        *_whereabouts(things, moves),
+        *_place_topics(things, moves),
     ]
     return Script(
         seed, "gallery", level, (cards, lamps, moves), tuple(topics), partial(filler_cards, titles=spare, level=level)
@@ -73,7 +73,7 @@ def gallery(seed: int, level: Level) -> Script:
 
 
 def draw_crossings(rng: np.random.Generator, count: int) -> list[list[str]]:
-    """Groups of four titles from two colours and two shapes, no title in two groups; there are colours for four."""
+    """Draw at most four groups of four titles from two colours and two shapes; no title is in two groups."""
     colours = list(dict.fromkeys(title.split()[0] for title in shuffled(rng, TITLES)))
     groups = []
     for group in range(count):
@@ -91,7 +91,11 @@ def card_track(
     chains: list[list[str]],
     needle_depths: Sequence[float] = (),
 ) -> Track:
-    """All that are asked about, one needle in each of as many equal parts, or at depths more than a card apart."""
+    """Draw the cards of all questions.
+
+    There is one needle in each of as many equal parts of the video, or one at each of `needle_depths`, which must be
+    further apart than the cards.
+    """
     signs = {title: sign for chain in chains for title, sign in pairwise(chain)}
     order = shuffled(rng, [*keys, *(title for chain in chains for title in chain)])
     count = len(order) + len(needles)
@@ -123,8 +127,8 @@ def _dwells(rng: np.random.Generator, level: Level, span: tuple[float, float], c
 
 
 def _turns(rng: np.random.Generator, level: Level, kinds: list[Event], least: tuple[int, int]) -> Track:
-    """One after the other, in random order: the first two kinds `least` to 4 times each, the third at most once."""
-    dwells = [_split(rng, int(rng.integers(fewest, MOST_TIMES + 1))) for fewest in least]
+    """Draw events in random order: the first two kinds `least` to 4 times each, the third at most once."""
+    dwells = [_split_dwells(rng, int(rng.integers(fewest, MOST_TIMES + 1))) for fewest in least]
     dwells.append([1.0] * int(rng.integers(2)))
     turns = [(kind, dwell) for kind, shares in enumerate(dwells) for dwell in shares]
     most_repeats = int((MOST_DWELLS - sum(dwell for _, dwell in turns)) / REPEAT_PAUSE)
@@ -140,11 +144,10 @@ def _turns(rng: np.random.Generator, level: Level, kinds: list[Event], least: tu
     return Track(events, waits, tuple(spread(rng, len(order))))
 
 
-def _split(rng: np.random.Generator, times: int) -> list[float]:
-    """So many parts of 1, 2, 3 or 4 dwells and a little more, of 4 in all or fewer.
+def _split_dwells(rng: np.random.Generator, times: int) -> list[float]:
+    """Draw the durations of `times` events, each 1 to 4 dwells and a little more, together about 4 dwells at most.
 
-    Neither how long one of them is nor how long all are together tells how many there are: both are what fewer and
-    more have in common as often as can be.
+    Neither one duration nor their sum tells how many events there are: their ranges overlap as much as possible.
     """
     if times == 0:
         return []
@@ -153,12 +156,12 @@ def _split(rng: np.random.Generator, times: int) -> list[float]:
     return (np.diff(cuts, prepend=0, append=total) + rng.uniform(*TURN_SPARE, times)).tolist()  # type: ignore[no-any-return]
 
 
-def _boxed(rng: np.random.Generator, track: Track, counted: str) -> Track:
-    """The same moves into boxes.
+def _with_boxes(rng: np.random.Generator, track: Track, counted: str) -> Track:
+    """Draw the box of every move.
 
-    The object that is counted always goes into the same, so that in how many it was does not tell how often. Another
-    goes each time into another one than before, up to three times into different ones, the last uniform: in which
-    boxes it was does not tell which was the last.
+    The counted object always goes into the same box, so that the number of its boxes does not tell how often it
+    appeared. Any other object changes its box with every move, its last three boxes differ, and the last is uniform:
+    the set of its boxes does not tell which was the last.
     """
     boxes: dict[str, list[int]] = {}
     for thing in OBJECTS:
@@ -172,7 +175,7 @@ def _boxed(rng: np.random.Generator, track: Track, counted: str) -> Track:
 
 
 def draw_listings(rng: np.random.Generator, cards: Track, family: str, listed: int, count: int) -> list[Topic]:
-    """Sets of cards to be put in order, named in random order; no two of them start within one dwell."""
+    """Draw sets of cards to be put in order, named in random order; the starts of two are at least a dwell apart."""
     titles = [card.title for card in cards.events if isinstance(card, Card)]
     between = round(1 / CARD_WAIT) - 1
     topics = []
@@ -183,11 +186,12 @@ def draw_listings(rng: np.random.Generator, cards: Track, family: str, listed: i
     return topics
 
 
-def _whereabouts(things: list[str], moves: Track) -> list[Topic]:
-    """Where the second object is at the end, and after each of its moves but the last: "ball", "ball 1", "ball 2".
+def _place_topics(things: list[str], moves: Track) -> list[Topic]:
+    """Return the topics of `state`: "ball" is about the end, "ball 1" about the time after the first move.
 
-    The third, if it never appeared, is asked about, so that about a seventh of the questions are about none. How often
-    the first appeared is counted elsewhere: how many questions there are about it must not tell.
+    They are about the second object, and about the third if it never appeared, so that in about a seventh of the
+    questions the object was not shown. The first object is counted by `count`, so the number of topics about it would
+    give that answer away.
     """
     times = {thing: sum(isinstance(one, Move) and one.thing == thing for one in moves.events) for thing in things}
     _, moved, spare = things
@@ -204,7 +208,7 @@ def filler_cards(
     level: Level,
     cells: tuple[int, ...] = CARD_CELLS,
 ) -> list[Event]:
-    """Cards with other titles in cells that are free, as many per minute in a long video as in a short one."""
+    """Draw cards with unused titles in free cells. Long and short videos have as many per minute."""
     shown = [event for event in events if isinstance(event, Card)]
     fillers: list[Event] = []
     for start_seconds, end_seconds in filler_spans(rng, level, horizon_seconds, CARD_DWELL):

@@ -1,4 +1,4 @@
-"""Scenes from seeds: what happens when, so that every question has one observable answer and no prior to guess by."""
+"""Draw scenes from seeds, such that every question has one observable answer and cannot be guessed from a prior."""
 
 import math
 from typing import Final
@@ -17,17 +17,17 @@ _DEFAULTS: Final = WorldSettings()
 
 
 def generate(seed: int, duration_seconds: float, settings: WorldSettings = _DEFAULTS) -> Scene:
-    """One scene: the same arguments give the same scene.
+    """Generate one scene. The same arguments give the same scene.
 
-    Times are multiples of a millisecond. Short videos get what fits, down to no event at all.
+    Times are multiples of a millisecond. A short video has fewer events, or none if none fits.
 
     Args:
         seed: from `splits.scene_seed`, so that training and test scenes differ.
-        duration_seconds: length of the video.
-        settings: how much happens.
+        duration_seconds: duration of the video.
+        settings: durations and numbers of the events.
 
     Raises:
-        ConfigError: a negative seed or a duration that is not positive.
+        ConfigError: the seed is negative or the duration is not positive.
     """
     _require(seed, duration_seconds)
     rng = np.random.Generator(np.random.PCG64((_VIDEO_NAMESPACE, seed)))
@@ -40,18 +40,18 @@ def generate(seed: int, duration_seconds: float, settings: WorldSettings = _DEFA
 
 
 def generate_still(seed: int, cards: int, duration_seconds: float = 8.0, jitter: float = _DEFAULTS.jitter) -> Scene:
-    """A scene in which nothing changes: every card, the lamp and perhaps an object show from start to end.
+    """Generate a scene in which nothing changes: cards, lamp and object, if any, are visible from start to end.
 
-    The lamp shines in the focus colour in half of the scenes, in another in a quarter; an object is there in half.
+    The lamp shines in the focus colour in half of the scenes and in another one in a quarter; half show an object.
 
     Args:
-        seed: as for `generate`; stills and videos of one seed have nothing in common.
-        cards: how many cards, 0 to 5, each in its own cell.
-        duration_seconds: length of the video.
+        seed: as for `generate`, which draws an unrelated scene from the same seed.
+        cards: number of cards, 0 to 5, each in its own cell.
+        duration_seconds: duration of the video.
         jitter: largest offset of a card, as a fraction of the frame's side.
 
     Raises:
-        ConfigError: a negative seed, a duration that is not positive, or more cards than cells.
+        ConfigError: the seed is negative, the duration is not positive, or there are more cards than cells.
     """
     _require(seed, duration_seconds)
     if not 0 <= cards <= len(CARD_CELLS):
@@ -72,7 +72,7 @@ def generate_still(seed: int, cards: int, duration_seconds: float = 8.0, jitter:
 def _require(seed: int, duration_seconds: float) -> None:
     if seed < 0 or not 0 < duration_seconds < math.inf:
         found = f"seed {seed} and duration {duration_seconds} s"
-        raise ConfigError(found, "a seed of 0 or more and a positive duration", "correct them")
+        raise ConfigError(found, "a seed of 0 or more and a positive duration", "change them")
 
 
 def _scene(
@@ -83,12 +83,12 @@ def _scene(
 
 
 def in_order(events: list[Event]) -> tuple[Event, ...]:
-    """Events by their starts, those of one moment always in the same order."""
+    """Sort events by start; events with the same start have a fixed order."""
     return tuple(sorted(events, key=lambda event: (event.start_seconds, type(event).__name__, repr(event))))
 
 
 def draw_background(rng: np.random.Generator) -> Background:
-    """A texture and the periods of the camera's and the light's swings."""
+    """Draw a texture and the periods of the camera's pan and of the brightness."""
     pan_x, pan_y, brightness = (round(float(period), 3) for period in rng.uniform((40, 40, 20), (160, 160, 90)))
     return Background(int(rng.integers(2**32)), pan_x, pan_y, brightness, phase=round(float(rng.random()), 3))
 
@@ -99,7 +99,7 @@ def _dwells_ms(rng: np.random.Generator, span_seconds: tuple[float, float], coun
 
 
 def _spans_ms(rng: np.random.Generator, dwells_ms: list[int], gap_ms: int, horizon_ms: int) -> list[tuple[int, int]]:
-    """(start, end) of events one after the other with at least `gap_ms` between them, all placements equally likely."""
+    """Draw the (start, end) of consecutive events at least `gap_ms` apart; all placements are equally likely."""
     slack_ms = horizon_ms - sum(dwells_ms) - gap_ms * (len(dwells_ms) - 1)
     spans, busy_ms = [], 0
     for idle_ms, dwell_ms in zip(sorted(rng.integers(0, slack_ms + 1, size=len(dwells_ms))), dwells_ms, strict=True):
@@ -110,19 +110,19 @@ def _spans_ms(rng: np.random.Generator, dwells_ms: list[int], gap_ms: int, horiz
 
 
 def _fitting(horizon_ms: int, dwell_seconds: float, gap_seconds: float) -> int:
-    """How many events of the longest dwell surely fit one after the other."""
+    """Return how many events of the longest dwell fit one after the other."""
     return max(0, int((horizon_ms / 1000 + gap_seconds) // (dwell_seconds + gap_seconds)))
 
 
 def _between(rng: np.random.Generator, span: tuple[int, int], scale: float, cap: int) -> int:
-    """A count uniform over `span` times `scale`, widened to whole numbers, at least 1 and at most `cap`."""
+    """Draw a count uniformly from `span` times `scale`, widened to whole numbers and limited to 1 to `cap`."""
     high = min(cap, max(1, math.ceil(span[1] * scale)))
     low = min(high, max(1, math.floor(span[0] * scale)))
     return int(rng.integers(low, high + 1))
 
 
 def _cards(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -> list[Card]:
-    """Cards whose starts differ by a gap; two that overlap in time are in different cells."""
+    """Draw cards whose starts are at least the gap apart; two that overlap in time are in different cells."""
     gap_ms, longest_ms = round(settings.gap_seconds * 1000), round(settings.card_dwell_seconds[1] * 1000)
     if horizon_ms < longest_ms:
         return []
@@ -140,7 +140,7 @@ def _cards(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -
 
 
 def _cards_at(rng: np.random.Generator, spans: list[tuple[int, int]], cells: list[int], jitter: float) -> list[Card]:
-    """Cards with titles and numbers of their own at the given times and cells."""
+    """Draw cards at the given times and cells; no two share a title or a number."""
     titles = rng.permutation(len(CARD_COLOURS) * len(SHAPES))[: len(spans)]
     numbers = rng.permutation(len(NUMBERS))[: len(spans)]
     offsets = rng.uniform(-jitter, jitter, size=(len(spans), 2))
@@ -162,7 +162,7 @@ def _cards_at(rng: np.random.Generator, spans: list[tuple[int, int]], cells: lis
 
 
 def _lamps(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -> tuple[list[Topic], list[Lamp]]:
-    """The colour asked about with a count uniform over its range, and a few events of others, in random order."""
+    """Draw events of the focus colour, uniform in number, and a few of other colours, in random order."""
     colours = [LAMP_COLOURS[i] for i in rng.permutation(len(LAMP_COLOURS))]
     fitting = _fitting(horizon_ms, settings.lamp_dwell_seconds[1], settings.gap_seconds)
     share = settings.focus_max_count / max(1, settings.focus_max_count + settings.other_lamps_max)
@@ -177,7 +177,7 @@ def _lamps(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -
 
 
 def _moves(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -> list[Move]:
-    """Moves of some objects; no two objects are above the same box at the same time."""
+    """Draw moves of some objects; no two objects are above the same box at the same time."""
     fitting = _fitting(horizon_ms, settings.move_dwell_seconds[1], settings.gap_seconds)
     things = [OBJECTS[i] for i in rng.permutation(len(OBJECTS))[: settings.objects if fitting else 0]]
     scale = min(1.0, horizon_ms / 1000 / (settings.reference_seconds - settings.margin_seconds))
@@ -192,7 +192,7 @@ def _moves(rng: np.random.Generator, horizon_ms: int, settings: WorldSettings) -
 
 
 def _chain(rng: np.random.Generator, thing: str, count: int, horizon_ms: int, settings: WorldSettings) -> list[Move]:
-    """`count` moves of one object, each to another box than the one before, the last uniform over the boxes."""
+    """Draw `count` moves of one object: never twice running to the same box, and to any last box equally often."""
     places = [int(rng.integers(3))]
     while len(places) < count:
         places.insert(0, (places[0] + int(rng.integers(1, 3))) % 3)

@@ -1,4 +1,4 @@
-"""The hall: visitors who come again, and objects that go from hand to hand."""
+"""Scripts of the hall: visitors, some of whom return, and objects that pass from person to person."""
 
 from functools import partial
 from itertools import pairwise
@@ -15,25 +15,26 @@ from longpanda.longwatch.world import BADGES, CARD_COLOURS, HALL_CELLS, OBJECTS,
 
 _HALL_NAMESPACE: Final = 0x4A11
 VISITS: Final = 6
-"""To each side: from three colours and three badges, each seen twice, so that neither tells how many visitors came."""
+"""Visits per side. Three colours and three badges are seen twice each, so neither tells how many visitors came."""
 LOOPS: Final = ((1, 1, 1), (1, 2), (3,))
-"""Ways to pair three colours and three badges twice each: a loop of one is the same visitor twice, a longer one
-is twice as many visitors, who share a colour or a badge with the next. They are 3, 5 and 6 visitors."""
+"""Ways to pair three colours with three badges, each used twice. A loop of length 1 is one visitor who comes twice; a
+longer loop is twice as many visitors, each of whom shares a colour or a badge with the next. This gives 3, 5 or 6
+visitors."""
 VISIT_WAIT: Final = 1.5
-"""From visit to visit, each of which is one dwell from the front and one from behind, in dwells."""
+"""Time between the starts of two visits, in dwells. A visit is one dwell from the front and one from behind."""
 TAKES: Final = (3, 2, 2)
-"""How often three people have an object."""
+"""How many times each of three people has the object."""
 TAKE_DWELL: Final = (1.0, 1.4)
-"""How long each time shows, in dwells, whoever it is: one time does not tell how many there are."""
+"""Duration of each time, in dwells. It is drawn alike for all people, so it does not tell how many times they have."""
 TAKE_PAUSE: Final = 1 / 16
 ABSENT: Final = 3 / 7
-"""Share of the videos in which nobody has one of the three objects: a seventh of all questions about them."""
+"""Share of the videos in which one of the three objects never appears: a seventh of all questions about objects."""
 
 
 def hall(seed: int, level: Level) -> Script:
-    """The script of one hall video: the same arguments give the same script.
+    """Draw the script of one hall video. The same arguments give the same script.
 
-    It asks how many different visitors came to each side, and who had each object.
+    The questions are how many different visitors came to each side, and who had each object.
 
     Args:
         seed: from `splits.scene_seed`.
@@ -54,7 +55,7 @@ def hall(seed: int, level: Level) -> Script:
 
 
 def _visits(rng: np.random.Generator, level: Level, side: str, colours: list[str], badges: list[str]) -> Track:
-    """Six visits, to the two spots of a side in turn, each first from the front and then from behind."""
+    """Draw six visits that alternate between the two spots of a side, each first from the front, then from behind."""
     loops = LOOPS[int(rng.integers(len(LOOPS)))]
     pairs, start = list[tuple[str, str]](), 0
     for length in loops:
@@ -74,14 +75,14 @@ def _visits(rng: np.random.Generator, level: Level, side: str, colours: list[str
 
 
 def _story(rng: np.random.Generator, level: Level, thing: str) -> Track:
-    """Three people have an object in turn, nobody twice running, the first not last.
+    """Draw who has an object: three people, none of them twice in a row, with different people first and last.
 
-    The one who has it most often is first, last or neither, equally often.
+    The person who has it most often is first, last or neither, equally often.
     """
     people = shuffled(rng, CARD_COLOURS)[: len(TAKES)]
     takes = [colour for colour, times in zip(people, TAKES, strict=True) for _ in range(times)]
     place = ("first", "last", "neither")[int(rng.integers(3))]
-    while not _told(order := shuffled(rng, takes), people[0], place):
+    while not _is_valid(order := shuffled(rng, takes), people[0], place):
         pass
     dwells = rng.uniform(*TAKE_DWELL, len(order))
     seconds = [round(float(dwell) * level.dwell_seconds, 3) for dwell in dwells]
@@ -90,8 +91,8 @@ def _story(rng: np.random.Generator, level: Level, thing: str) -> Track:
     return Track(events, waits, tuple(spread(rng, len(order))))
 
 
-def _told(order: list[str], most: str, place: str) -> bool:
-    """Whether a story is one of those that `_story` tells, with the most frequent holder at a place."""
+def _is_valid(order: list[str], most: str, place: str) -> bool:
+    """Whether an order keeps the rules of `_story`, with the most frequent holder at the given place."""
     if order[0] == order[-1] or any(one == other for one, other in pairwise(order)):
         return False
     return place == ("first" if order[0] == most else "last" if order[-1] == most else "neither")

@@ -1,4 +1,4 @@
-"""A suite as tasks of lmms-eval (Zhang et al. 2024): a group, and one task for each family."""
+"""Task files of a suite for lmms-eval (Zhang et al. 2024): a group with one task per family."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +8,10 @@ import yaml
 
 GROUP: Final = "longwatch"
 OUR_MODEL: Final = "longpanda"
-"""Name of our models there; they are asked the question alone, as `longpanda longwatch run --model` asks them."""
+"""lmms-eval's name for LongPanda models. They get the question alone, as from `longpanda longwatch run --model`."""
 MOST_TOKENS: Final = 64
 _BASE: Final = "_shared"
-"""Without the suffix .yaml, so that it is no task itself."""
+"""Name of the shared settings' file, without the suffix .yaml, so that lmms-eval does not take it for a task."""
 _SHARED: Final = f"""\
 dataset_path: parquet
 test_split: test
@@ -43,12 +43,12 @@ lmms_eval_specific_kwargs:
 
 
 def task_files(families: Sequence[str], questions: str, version: str) -> dict[str, str]:
-    """The files of a folder for lmms-eval's `--include_path`, by name.
+    """Return the files of a folder for lmms-eval's `--include_path`, by name.
 
     Args:
-        families: of the suite.
-        questions: path of the Parquet file, from that folder.
-        version: what results are comparable within.
+        families: families of the suite.
+        questions: path of the Parquet file, relative to that folder.
+        version: version of the tasks; results of one version are comparable.
     """
     names = [f"{GROUP}_{family}" for family in families]
     metrics = [{"metric": name, "aggregation": "mean", "weight_by_size": False} for name in ("exact", "partial")]

@@ -1,6 +1,6 @@
-"""What the lmms-eval tasks beside this file call. The marks are longpanda's own: one reading of answers everywhere.
+"""Functions of the lmms-eval tasks beside this file. Answers are marked by longpanda, as in its own evaluation.
 
-An export holds this file as lmms_eval/utils.py, beside its videos/.
+An export holds this file as lmms_eval/utils.py; its videos are in ../videos/.
 """
 
 from pathlib import Path
@@ -14,20 +14,20 @@ VIDEOS = Path(__file__).resolve().parent.parent / "videos"
 
 
 def doc_to_visual(doc: dict[str, Any]) -> list[str]:
-    """The path of the video."""
+    """Return the path of the video."""
     return [str(VIDEOS / doc["video"])]
 
 
 def doc_to_text(doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, Any]) -> str:
-    """The question, and unless the model was trained on questions alone, how to answer it."""
+    """Return the question, followed by how to answer it unless the model was trained on questions alone."""
     question: str = doc["question"]
     return f"{question} {doc['instruction']}" if lmms_eval_specific_kwargs["instruction"] else question
 
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, dict[str, Any]]:
-    """The marks of one answer without its thinking, with what they are grouped by.
+    """Mark one answer without its thinking.
 
-    That is the script for standard errors, and the length for `--log_samples`.
+    Each mark carries its cluster (the script) for standard errors, and the length of the video for `--log_samples`.
     """
     text, _ = without_thinking(results[0])
     mark = FAMILIES[doc["family"]].mark(text, sample_of(doc))
@@ -36,5 +36,5 @@ def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, dict[s
 
 
 def mean(items: list[dict[str, Any]]) -> float:
-    """The mean score."""
+    """Return the mean score."""
     return float(sum(item["score"] for item in items) / len(items))

@@ -1,4 +1,4 @@
-"""A suite's folder on real footage: filled one video at a time, gone on with after any interruption."""
+"""Write a suite on real footage into its folder, one video at a time; an interrupted run continues where it stopped."""
 
 import json
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from longpanda.longwatch.film import file_sha256
 from longpanda.longwatch.folder import claimed, complete
 from longpanda.longwatch.footage import FootageEntry, FootagePlan
 from longpanda.longwatch.manifest import MANIFEST, VIDEOS
-from longpanda.longwatch.overlay import Tick, overlay, unwatched
+from longpanda.longwatch.overlay import Tick, no_tick, overlay
 from longpanda.longwatch.scene import Scene
 
 
 @dataclass(frozen=True)
 class Overlaid:
-    """What lies beside every video with cards: how it was made, to know it again.
+    """The record beside every video with cards: its source, its encoding and the hash that identifies it.
 
     Args:
-        footage_sha256: of the file that the cards lie over.
+        footage_sha256: hash of the footage under the cards.
         scene: the cards.
-        height_px: of the frames.
-        width_px: of the frames.
+        height_px: height of the frames.
+        width_px: width of the frames.
         fps: frames per second.
         crf: H.264 quality.
-        frames: how many.
-        file_sha256: of the MP4 file.
+        frames: number of frames.
+        file_sha256: hash of the MP4 file.
     """
 
     footage_sha256: str
@@ -42,33 +42,33 @@ class Overlaid:
 
     @classmethod
     def of(cls, plan: FootagePlan, entry: FootageEntry, file_sha256: str) -> "Overlaid":
-        """The record of an entry whose file is there."""
+        """Return the record of an entry whose video is written."""
         footage, size_px = plan.footage[entry.index], plan.size_px(entry.index)
         return cls(footage.sha256, plan.scene(entry), *size_px, plan.fps, plan.crf, entry.frames, file_sha256)
 
     def to_json(self) -> str:
-        """One line of JSON; equal records give equal bytes."""
+        """Return one line of JSON; equal records give equal bytes."""
         document: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         document["scene"] = json.loads(self.scene.to_json())
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def insert(plan: FootagePlan, videos: Sequence[Path], folder: Path, tick: Tick = unwatched) -> None:
-    """Write every video of the plan that is missing, then the questions and the manifest, which marks the folder whole.
+def insert(plan: FootagePlan, videos: Sequence[Path], folder: Path, tick: Tick = no_tick) -> None:
+    """Write the missing videos of the plan, then the questions, then the manifest, which marks the suite as complete.
 
     Args:
-        plan: which cards over what.
-        videos: the files of `plan.footage`, in its order.
-        folder: where they go: footage.json, videos/, questions.jsonl, manifest.json.
-        tick: called with a number of frames when they are there.
+        plan: the suite.
+        videos: the files of `plan.footage`, in the same order.
+        folder: the suite's folder, for footage.json, videos/, questions.jsonl and manifest.json.
+        tick: called with the number of frames that have been written since its last call.
 
     Raises:
         ConfigError: the folder holds another suite or other files, is being filled by another process, or cannot be
             written.
-        VideoError: a video shows nothing that can be read at some moment.
+        VideoError: a video has no readable picture at some moment.
     """
     if len(videos) != len(plan.footage):
-        raise ConfigError(counted(len(videos), "video"), f"the {len(plan.footage)} of the plan", "name those")
+        raise ConfigError(counted(len(videos), "video"), f"the {len(plan.footage)} of the plan", "pass all of them")
     with claimed(plan, folder):
         missing = [entry for entry in plan.entries if not _is_there(plan, entry, folder)]
         if missing:
@@ -82,7 +82,7 @@ def insert(plan: FootagePlan, videos: Sequence[Path], folder: Path, tick: Tick =
 
 
 def _write(plan: FootagePlan, entry: FootageEntry, video: Path, folder: Path, tick: Tick) -> None:
-    """The video, then its record with the video's hash, which marks it as whole."""
+    """Write the video, then its record with the hash of the video, which marks it as complete."""
     target = folder / VIDEOS / f"{entry.name}.mp4"
     overlay(video, target, plan.scene(entry), plan.size_px(entry.index), plan.fps, plan.crf, tick)
     write_atomic(target.with_suffix(".json"), Overlaid.of(plan, entry, file_sha256(target)).to_json() + "\n")

@@ -1,4 +1,4 @@
-"""Intervals of time: how alike two of them are, and the one that is right most often without looking."""
+"""Intervals of time: how well two of them agree, and the best constant answer."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,13 +12,13 @@ Interval = tuple[float, float]
 """Start and end, in seconds."""
 
 RIGHT_IOU: Final = 0.5
-"""An answer with at least this intersection over union is right."""
+"""Least intersection over union of a right answer."""
 TOLERANCE_SECONDS, TOLERANCE_SHARE = 5.0, 0.005
-"""Each end may be off by the larger of the two, the latter a share of the video, to be near."""
+"""An interval is near if each end is off by at most the larger of the two; the second is a share of the video."""
 
 
 def iou(one: Interval, other: Interval) -> float:
-    """Intersection over union; both end after they start."""
+    """Return the intersection over union of two intervals of positive length."""
     shared = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
     return shared / (one[1] - one[0] + other[1] - other[0] - shared)
 
@@ -30,14 +30,14 @@ def is_near(one: Interval, other: Interval, duration_seconds: float) -> bool:
 
 
 def best_constant(spans: Sequence[Interval]) -> Interval:
-    """The interval that is right, by its intersection over union, of as many of these as any other.
+    """Return an interval that is right for as many of the spans as possible.
 
-    Of a length L it is right of a span of length d where they share (L + d) / 3, thus where it starts within a range
-    that is (L + d) / 3 long. Let it grow, and all these ranges grow on both sides and move together, until L = 2 d: so
-    the best one is twice as long as one of the spans.
+    An interval of length L is right for a span of length d if they share at least (L + d) / 3, that is, if it starts
+    within a range of length (L + d) / 3. As L grows, these ranges grow on both sides and move together, until L = 2 d.
+    So some best interval is twice as long as one of the spans.
 
     Args:
-        spans: at least one; each ends after it starts.
+        spans: at least one interval of positive length.
     """
     starts, ends = np.asarray(spans, dtype=np.float64).T
     found = (
@@ -49,13 +49,13 @@ def best_constant(spans: Sequence[Interval]) -> Interval:
 
 
 def _most_common(starts: Seconds, ends: Seconds, length_seconds: float, apart_seconds: float) -> Interval:
-    """The interval of a length, of half of which some span is, that starts in as many of the ranges as any other.
+    """Return the interval of a given length, twice that of some span, that starts in as many of the ranges as possible.
 
     Args:
-        starts: [n] of the spans.
-        ends: [n] of the spans.
-        length_seconds: of the interval.
-        apart_seconds: ranges that share less than this do not meet, so that rounding decides nothing.
+        starts: [n], starts of the spans.
+        ends: [n], ends of the spans.
+        length_seconds: length of the interval.
+        apart_seconds: ranges that share less than this count as disjoint, so that rounding does not matter.
     """
     fits = length_seconds <= 2 * (ends - starts) + _ROUNDING_SECONDS
     shared = (length_seconds + ends[fits] - starts[fits]) / 3

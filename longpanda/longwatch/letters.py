@@ -1,4 +1,4 @@
-"""The letter of an option, read out of what a model wrote."""
+"""Read the letter of an option from a model's answer."""
 
 import re
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ _LEAD: Final = r"(?:(?:the|my|final|correct|right|best|answer|option|choice|lett
 _ALONE: Final = re.compile(rf"{_LEAD}([a-h])[^\w]*", re.IGNORECASE)
 _WITH_TEXT: Final = re.compile(rf"{_LEAD}([a-h])\s*[^\w\s]+\s*(.+)", re.IGNORECASE | re.DOTALL)
 _NAMED: Final = re.compile(r"(?<![\w'])(?!A +(?!(?:is|and|or|because|since|as)\b)[a-z])([A-H])(?![\w'])")
-"""A capital that stands alone; "A" before a word in lower case is the article."""
+"""A capital letter that stands alone; "A" before a word in lower case is the article."""
 
 
 @dataclass(frozen=True)
 class Letter(AnswerKind):
-    """The letter of one of several options, the only one named in the text. Partial: the same.
+    """The letter of one of several options, the only one that the text names. The partial mark equals the exact one.
 
-    As lenient as the extractors of MMBench (Liu et al. 2023) and its kin: "B", "b", "(B)", "B. 47", "The answer is B",
-    or the words of exactly one option and nothing else.
+    As lenient as the extractor of MMBench (Liu et al. 2023) and similar ones: "B", "b", "(B)", "B. 47",
+    "The answer is B", or the words of exactly one option and nothing else.
 
     Args:
-        options: in the order of their letters.
+        options: the options, in the order of their letters.
     """
 
     options: tuple[str, ...]
 
     def mark(self, text: str, target: str) -> Mark:
-        """What `text` earns where the letter `target` is right; "never" is an option like any other."""
+        """Mark `text` against the letter `target`; "never" is an option like any other."""
         return self._mark(text, target)
 
     def _mark(self, text: str, target: str) -> Mark:
@@ -39,7 +39,7 @@ class Letter(AnswerKind):
         return Mark(value, value)
 
     def read(self, text: str) -> str:
-        """The letter that a text chooses, "" where it chooses none or more than one."""
+        """Return the letter that a text chooses, or "" if it chooses none or more than one."""
         text = text[:MOST_LETTERS].strip()
         if found := _ALONE.fullmatch(text):
             return self._known(found[1].upper())

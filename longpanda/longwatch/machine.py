@@ -1,4 +1,4 @@
-"""How the workshop looks: boards, levers, a gate, a bell and a gauge."""
+"""Sprites of the workshop: boards, levers, a gate, a bell and a gauge."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,32 +14,32 @@ _STEPS: Final = len(world.GAUGE_LEVELS)
 
 
 def word_placed(word: Word, size_px: int) -> Placed:
-    """A board with a word on it."""
+    """Return a board with a word on it."""
     return _board_placed(word.board, board_sprite(word.word, word.size, size_px), size_px)
 
 
 def pull_placed(pull: Pull, size_px: int) -> Placed:
-    """A lever that is down."""
+    """Return a lever in its lower position."""
     return _lever_placed(pull.lever, True, size_px)
 
 
 def effect_placed(effect: Effect, size_px: int) -> Placed:
-    """The open gate, or the ringing bell."""
+    """Return the open gate or the ringing bell."""
     return _effect_placed(effect.what, True, size_px)
 
 
 def gauge_placed(gauge: Gauge, size_px: int) -> Placed:
-    """The gauge at a level."""
+    """Return the gauge at a level."""
     return _gauge_placed(gauge.level, size_px)
 
 
 def empty_boards(size_px: int) -> list[Placed]:
-    """Both boards without a word."""
+    """Return both boards without a word."""
     return [_board_placed(board, board_sprite("", "large", size_px), size_px) for board in world.BOARDS]
 
 
 def resting_machine(size_px: int) -> list[Placed]:
-    """All levers up, the gate shut, the bell still, the gauge at nothing."""
+    """Return all levers up, the gate shut, the bell silent and the gauge at 0."""
     levers = [_lever_placed(lever, False, size_px) for lever in world.LEVERS]
     effects = [_effect_placed(what, False, size_px) for what in world.EFFECTS]
     return [*levers, *effects, _gauge_placed(0, size_px)]
@@ -47,7 +47,7 @@ def resting_machine(size_px: int) -> list[Placed]:
 
 @lru_cache(maxsize=256)
 def board_sprite(word: str, size: str, size_px: int) -> Sprite:
-    """A board with a word, or with none for ""."""
+    """Return a board with a word, or without one for ""."""
     side = pixels(world.BOARD_HEIGHT, size_px), pixels(world.BOARD_WIDTH, size_px)
     plate, rim = coverage(shapes.full, *side), coverage(_board_rim, *side)
     drawn = [(plate, world.PLATE), (rim, world.PLATE_RIM)]
@@ -58,7 +58,7 @@ def board_sprite(word: str, size: str, size_px: int) -> Sprite:
 
 @lru_cache(maxsize=16)
 def lever_sprite(lever: str, down: bool, size_px: int) -> Sprite:
-    """A lever by its colour."""
+    """Return a lever of a colour, up or down."""
     side_px = pixels(world.LEVER_SIDE, size_px)
     plate, rim, slot, knob = (
         coverage(shape, side_px, side_px) for shape in (shapes.full, _rim, _slot, _knob_down if down else _knob_up)
@@ -68,7 +68,7 @@ def lever_sprite(lever: str, down: bool, size_px: int) -> Sprite:
 
 @lru_cache(maxsize=8)
 def effect_sprite(what: str, active: bool, size_px: int) -> Sprite:
-    """The gate, shut or open; the bell, still or ringing."""
+    """Return the gate, shut or open, or the bell, silent or ringing."""
     side_px = pixels(world.EFFECT_SIDE, size_px)
     plate, rim = coverage(shapes.full, side_px, side_px), coverage(_rim, side_px, side_px)
     base = [(plate, world.PLATE), (rim, world.PLATE_RIM)]
@@ -84,7 +84,7 @@ def effect_sprite(what: str, active: bool, size_px: int) -> Sprite:
 
 @lru_cache(maxsize=16)
 def gauge_sprite(level: int, size_px: int) -> Sprite:
-    """The gauge with `level` lit steps, from below."""
+    """Return the gauge with the lowest `level` steps lit."""
     side = pixels(world.GAUGE_HEIGHT, size_px), pixels(world.GAUGE_WIDTH, size_px)
     steps = [(coverage(_Step(step), *side), world.RGB["cyan"] if step < level else world.INK) for step in range(_STEPS)]
     return layers((coverage(shapes.full, *side), world.PLATE_RIM), *steps)
@@ -151,7 +151,7 @@ def _waves(u: Axis, v: Axis) -> Mask:
 
 @dataclass(frozen=True)
 class _Step:
-    """One step of the gauge, counted from below."""
+    """The shape of one step of the gauge, counted from the bottom."""
 
     step: int
 

@@ -1,4 +1,4 @@
-"""Filming a suite into its folder by any number of processes, and holding what is there against its plan."""
+"""Film a suite into its folder with several processes, and verify a suite against its plan."""
 
 import hashlib
 import multiprocessing
@@ -19,23 +19,23 @@ from longpanda.longwatch.suite import Entry, SuitePlan
 
 
 def make(plan: SuitePlan, folder: Path, workers: int = 1) -> Iterator[Entry]:
-    """Film what is missing, then write the questions and the manifest, which marks the suite as complete.
+    """Film the missing videos, then write the questions and the manifest, which marks the suite as complete.
 
     Args:
         plan: the suite.
-        folder: where it goes: suite.json, videos/, questions.jsonl, manifest.json.
-        workers: processes that film.
+        folder: the suite's folder, for suite.json, videos/, questions.jsonl and manifest.json.
+        workers: number of processes.
 
     Returns:
-        every video of the plan, once it is there; nothing is filmed before the first is asked for, but a folder that
-        holds anything else is refused at once.
+        an iterator over the videos of the plan, each as soon as it is complete. Filming starts with the first `next`;
+        the folder is checked at once.
 
     Raises:
         ConfigError: the folder holds another suite, is being filled by another process, or cannot be written; or a
             worker was killed.
     """
     if workers < 1:
-        raise ConfigError(f"{workers} workers", "at least 1", "give more")
+        raise ConfigError(f"{workers} workers", "at least 1", "use more workers")
     open_folder(plan, folder)
     return _made(plan, folder, workers)
 
@@ -51,14 +51,14 @@ def _made(plan: SuitePlan, folder: Path, workers: int) -> Iterator[Entry]:
 
 
 def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
-    """Hold every file of a suite against the manifest and against what the plan says anew.
+    """Compare every file of a suite with the manifest, and with what the plan gives now.
 
     Args:
-        folder: of the suite.
-        frames: render every video again and compare the raw frames too; takes about as long as making the suite.
+        folder: folder of the suite.
+        frames: also render every video again and compare the raw frames; takes about as long as making the suite.
 
     Yields:
-        the name of every file, and what is wrong with it or "".
+        the name of every file, with what is wrong with it or "".
 
     Raises:
         ConfigError: the folder holds no complete suite.
@@ -66,7 +66,7 @@ def verify(folder: Path, frames: bool = False) -> Iterator[tuple[str, str]]:
     plan = SuitePlan.read(folder)
     hashes = read_hashes(folder)
     questions = hashlib.sha256(questions_jsonl(plan).encode()).hexdigest()
-    other = "" if hashes.get(QUESTIONS) == questions else "not of this plan"
+    other = "" if hashes.get(QUESTIONS) == questions else "different from the plan"
     yield QUESTIONS, difference(folder / QUESTIONS, hashes.get(QUESTIONS)) or other
     for entry in plan.entries:
         record, video = (f"{VIDEOS}/{entry.name}{end}" for end in (".json", ".mp4"))
@@ -85,7 +85,7 @@ def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -
     except BrokenProcessPool as error:
         found = "a process that was filming was killed"
         raise ConfigError(found, "memory for all of them", "run make again, with fewer --workers") from error
-    except BaseException:  # whoever ends this is not to wait for an hour's film
+    except BaseException:  # an interrupted run must not wait for a film that takes an hour
         for worker in {*multiprocessing.active_children()} - others:
             worker.terminate()
         raise
@@ -94,9 +94,9 @@ def _filmed(plan: SuitePlan, missing: list[Entry], folder: Path, workers: int) -
 
 
 def _end_with_parent() -> None:
-    """At Ctrl-C, and when the process that makes the suite is gone, a film that has begun is given up.
+    """End this worker at Ctrl-C and when its parent process has ended, even in the middle of a film.
 
-    The next make sweeps it. Without this, workers of a process that was killed would wait for ever for its next film.
+    The next run deletes the unfinished film. Without this, the workers of a killed process would wait for ever.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
@@ -132,7 +132,7 @@ def _matches(plan: SuitePlan, entry: Entry, made: Film) -> bool:
 def _of_plan(plan: SuitePlan, entry: Entry, folder: Path, frames: bool) -> str:
     made = read_film(_target(entry, folder))
     if not _matches(plan, entry, made):
-        return "not of this plan"
+        return "different from the plan"
     same = not frames or raw_sha256(made.scene, made.size_px, made.fps) == made.frames_sha256
     return "" if same else "its raw frames differ from those rendered now"
 
@@ -140,6 +140,6 @@ def _of_plan(plan: SuitePlan, entry: Entry, folder: Path, frames: bool) -> str:
 def _of_record(entry: Entry, folder: Path) -> str:
     target = _target(entry, folder)
     try:
-        return "" if file_sha256(target) == read_film(target).file_sha256 else "not the film of its record"
+        return "" if file_sha256(target) == read_film(target).file_sha256 else "different from its record"
     except ConfigError:
-        return "no record of a film beside it"
+        return "without a record"

@@ -1,4 +1,4 @@
-"""The manifest that marks a suite's folder as complete: the hash of every file, against which they are held."""
+"""The manifest of a suite: it marks the folder as complete and holds the hash of every file."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _AGAIN: Final = "run 'longpanda longwatch make', or 'insert', again"
 
 
 def manifest_of(folder: Path) -> Path:
-    """The file that marks a suite as complete. Raises ConfigError where it is not there."""
+    """Return the path of a suite's manifest. Raises ConfigError if it does not exist."""
     path = folder / MANIFEST
     if not path.is_file():
         raise ConfigError(f"no '{path}'", "a complete suite", "run 'longpanda longwatch make' first")
@@ -23,10 +23,10 @@ def manifest_of(folder: Path) -> Path:
 
 
 def read_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a complete suite, by their names from its folder.
+    """Read the SHA-256 of the files of a complete suite, by path relative to its folder.
 
     Raises:
-        ConfigError: there is no manifest, or it is none.
+        ConfigError: the manifest is missing or invalid.
     """
     path = manifest_of(folder)
     try:
@@ -34,39 +34,39 @@ def read_hashes(folder: Path) -> dict[str, str]:
         if not isinstance(hashes, dict) or not all(isinstance(sha256, str) for sha256 in hashes.values()):
             raise TypeError("no hashes by name")
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"'{path}' is no manifest of a suite ({error})", "what make wrote", _AGAIN) from error
+        raise ConfigError(f"'{path}' is no manifest ({error})", "the manifest that make wrote", _AGAIN) from error
     return hashes
 
 
 def require_film(path: Path) -> None:
-    """Raises ConfigError where a film is missing."""
+    """Raise ConfigError if a film is missing."""
     if not path.is_file():
         raise ConfigError(f"'{path}' is missing", "every film of the suite", _AGAIN)
 
 
 def require_made(path: Path, sha256: str | None, remedy: str = _AGAIN) -> None:
-    """Raises ConfigError where a file of a suite is missing or not the one of the manifest."""
+    """Raise ConfigError if a file of a suite is missing or differs from the manifest."""
     if problem := difference(path, sha256):
         raise ConfigError(f"'{path}' is {problem}", "the file as it was made", remedy)
 
 
 def films_of(hashes: Mapping[str, str]) -> list[str]:
-    """The films among the files of a suite, by their names from its folder."""
+    """Return the films among the files of a suite, by path relative to its folder."""
     return [name for name in hashes if name.startswith(f"{VIDEOS}/") and name.endswith(VIDEO_SUFFIX)]
 
 
 def checked_films(folder: Path, otherwise: str = "") -> Iterator[str]:
-    """Hold every film of a suite against the manifest: answers are known for the films as they were made alone.
+    """Check every film of a suite against the manifest: the answers only apply to unchanged films.
 
     Args:
-        folder: of a complete suite.
-        otherwise: what else a user can do where one has changed, beside making it again.
+        folder: folder of a complete suite.
+        otherwise: what a user can do about a changed film other than make it again, for the error.
 
     Yields:
-        the name of every film, once it is found to be as it was made.
+        the name of every film once it has been checked.
 
     Raises:
-        ConfigError: there is no manifest, or a film is missing or changed since it was made.
+        ConfigError: the manifest or a film is missing, or a film was changed since it was made.
     """
     hashes = read_hashes(folder)
     for name in films_of(hashes):
@@ -75,7 +75,7 @@ def checked_films(folder: Path, otherwise: str = "") -> Iterator[str]:
 
 
 def difference(path: Path, sha256: str | None) -> str:
-    """What tells a file from the one that a suite was made with, "" where nothing does."""
+    """Return how a file differs from the one in the manifest: "missing", "changed since it was made" or ""."""
     if not path.is_file():
         return "missing"
     return "" if file_sha256(path) == sha256 else "changed since it was made"

@@ -1,7 +1,7 @@
-"""The oracle from pixels: it sees only the file, writes down what happened, and answers every family.
+"""The pixel oracle: it reads a video file, reconstructs the scene, and answers questions of every family.
 
-It is the proof that every question is answerable from what is on screen after H.264; it is no model, and knows the
-world's looks and the families' rules by heart.
+It shows that every question can be answered from the pixels after H.264. It is not a model: the appearance of the world
+and the rules of the families are built in.
 """
 
 from collections.abc import Hashable
@@ -20,19 +20,19 @@ from longpanda.video import iter_frames, probe
 
 LOOKS_PER_DWELL: Final = 4
 ENOUGH_PX: Final = 192
-"""Larger frames are halved while they stay above this side: all can still be read, several times as fast."""
+"""Frames are halved while their side stays at least this long: they remain readable, several times as fast."""
 NOT_UNDERSTOOD: Final = "?"
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What was seen of a film.
+    """What the oracle read from the frames of a film.
 
     Args:
-        room: what the frames look like.
+        room: the room that the frames show.
         sights: (moment in seconds, what the frame shows), in order.
-        step_seconds: time between two looks.
-        duration_seconds: of the film.
+        step_seconds: time between two frames.
+        duration_seconds: duration of the film.
     """
 
     room: str
@@ -41,21 +41,21 @@ class Watched:
     duration_seconds: float
 
     def of(self, sights: list[tuple[float, Sight]]) -> "Watched":
-        """The same film with other sights."""
+        """Return a copy with other sights."""
         return replace(self, sights=sights)
 
     def scene(self) -> Scene:
-        """What happened, with times to about half a step."""
+        """Return the reconstructed scene; its times are accurate to about half a step."""
         plain = (Shot(0.0, Background(0, 60.0, 60.0, 60.0, 0.0)),)
-        events = _stretches(self.sights, self.step_seconds, self.duration_seconds)
+        events = _events(self.sights, self.step_seconds, self.duration_seconds)
         return Scene(0, self.duration_seconds, plain, (), in_order(events), self.room)
 
 
 def read_film_sights(video: str | Path, step_seconds: float) -> Watched:
-    """Look at a film every `step_seconds`.
+    """Read the frames of a film at every `step_seconds`.
 
     Raises:
-        VideoError: no such video, or none that can be read.
+        VideoError: the video is missing or unreadable.
     """
     info = probe(video)
     seconds = np.arange(0, info.duration_seconds, step_seconds)
@@ -71,15 +71,15 @@ def read_film_sights(video: str | Path, step_seconds: float) -> Watched:
 
 
 def answer(scene: Scene, question: str) -> str:
-    """The answer of the family that the question belongs to."""
+    """Return the answer of the family that a question belongs to, or `NOT_UNDERSTOOD`."""
     for family in FAMILIES.values():
         if asked := family.understand(question):
             return family.answer(scene, *asked).target
     return NOT_UNDERSTOOD
 
 
-def _stretches(sights: list[tuple[float, Sight]], step_seconds: float, duration_seconds: float) -> list[Event]:
-    """One event for every stretch in which the same is seen in the same place."""
+def _events(sights: list[tuple[float, Sight]], step_seconds: float, duration_seconds: float) -> list[Event]:
+    """Return one event per run of frames that show the same in the same place."""
     events: list[Event] = []
     showing: dict[Hashable, tuple[Event, float, float]] = {}
     for moment, sight in [*sights, (float("inf"), {})]:

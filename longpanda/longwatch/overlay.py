@@ -1,4 +1,4 @@
-"""Cards over the frames of a real video, in constant memory: decoded, drawn on and encoded one at a time."""
+"""Draw cards over a real video in constant memory: frames are decoded, drawn on and encoded one at a time."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -17,20 +17,20 @@ from longpanda.types import Frames, Seconds
 from longpanda.video import TimedFrame, encode, iter_frames
 
 PLATE_RGB: Final = (60, 60, 60)
-"""What lies behind a card: the grey of the benchmark's walls, darker than every card and lighter than its ink."""
+"""The plate behind a card: the grey of the generated walls, darker than every card and lighter than its ink."""
 Tick = Callable[[int], object]
-"""Told how many more frames are written."""
+"""Called with the number of frames written since the last call."""
 _CELLS: Final = 3
-"""Along each side of the square in which cards lie."""
+"""Cells along each side of the square that holds the cards."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The square in which cards lie: as large as fits, in the middle of the frame.
+    """The square that holds the cards: the largest one in the middle of the frame.
 
     Args:
-        height_px: of the frame.
-        width_px: of the frame.
+        height_px: height of the frame.
+        width_px: width of the frame.
     """
 
     height_px: int
@@ -38,27 +38,27 @@ class Layout:
 
     @property
     def side_px(self) -> int:
-        """Of the square."""
+        """Side of the square."""
         return min(self.height_px, self.width_px)
 
     def square(self, frame: Frames) -> Frames:
-        """The square of a frame, uint8 [H, W, 3], as a view [S, S, 3]."""
+        """Return the square of a frame, uint8 [H, W, 3], as a view [S, S, 3]."""
         top_px, left_px = (self.height_px - self.side_px) // 2, (self.width_px - self.side_px) // 2
         return frame[top_px : top_px + self.side_px, left_px : left_px + self.side_px]
 
     def cell(self, cell: int) -> tuple[slice, slice]:
-        """The rows and columns of a cell within the square."""
+        """Return the rows and columns of a cell within the square."""
         edges = [round(i * self.side_px / _CELLS) for i in range(_CELLS + 1)]
         row, column = divmod(cell, _CELLS)
         return slice(edges[row], edges[row + 1]), slice(edges[column], edges[column + 1])
 
 
-def unwatched(frames: int) -> None:
-    """A `Tick` that nobody listens to."""
+def no_tick(frames: int) -> None:
+    """A `Tick` that does nothing."""
 
 
 def with_cards(frame: Frames, cards: list[Card]) -> Frames:
-    """A frame, uint8 [H, W, 3], as another one with cards over it, each on a plate that fills its cell."""
+    """Return a copy of a frame, uint8 [H, W, 3], with cards over it, each on a plate that fills its cell."""
     layout, drawn = Layout(*frame.shape[:2]), frame.copy()
     square = layout.square(drawn)
     for card in cards:
@@ -75,24 +75,24 @@ def overlay(
     size_px: tuple[int, int],
     fps: float,
     crf: int,
-    tick: Tick = unwatched,
+    tick: Tick = no_tick,
 ) -> None:
-    """Write a video with the cards of a scene over it; the sound is left out and the file is not changed.
+    """Write a copy of a video, without its sound, with the cards of a scene over it.
 
     Frame i shows what is on screen at i / fps seconds of the video, and the cards of that moment.
 
     Args:
-        video: what the cards are laid over.
+        video: the footage under the cards.
         target: the MP4 file to write; it appears when it is complete.
-        scene: the cards, and for how long.
+        scene: the cards; its duration is that of the video to write.
         size_px: even height and width of the frames.
         fps: frames per second.
         crf: H.264 quality, lower is better.
         tick: called with 1 after every frame.
 
     Raises:
-        VideoError: no such video, or a moment at which it shows nothing that can be read.
-        ConfigError: an fps, crf or target that cannot be used.
+        VideoError: the video is missing, or has no readable picture at some moment.
+        ConfigError: the fps, crf or target cannot be used.
     """
     moments = np.arange(round(scene.duration_seconds * fps)) / fps
     frames = _without_gaps(iter_frames(video, moments, size_px=size_px), moments, video)
@@ -105,7 +105,7 @@ def _without_gaps(frames: Iterator[TimedFrame], moments: Seconds, video: Path) -
             raise VideoError(
                 f"no picture of '{video}' can be read at {moments[number]:.3f} s",
                 f"one at every moment up to {moments[-1]:.3f} s",
-                "repair or download the file again, or take what comes before with --minutes",
+                "repair the file or download it again, or use only the part before it with --minutes",
             )
         yield frame.pixels
 

@@ -1,4 +1,4 @@
-"""How the hall looks: visitors from the front and from behind, and a stage for each object."""
+"""Sprites of the hall: visitors from the front and from behind, and one stage per object."""
 
 from functools import lru_cache
 
@@ -9,24 +9,24 @@ from longpanda.longwatch.sprites import Placed, Sprite, centred, in_square, laye
 
 
 def visitor_placed(visitor: Visitor, size_px: int) -> Placed:
-    """A visitor at a spot."""
+    """Return a visitor at a spot."""
     x, y = world.SPOTS[visitor.spot]
     return centred(visitor_sprite(visitor.colour, visitor.badge, size_px), y, x, size_px)
 
 
 def hold_placed(hold: Hold, size_px: int) -> Placed:
-    """Somebody on the stage of an object, holding it up."""
+    """Return the stage of an object with a person who holds it up."""
     return _stage_placed(hold.thing, hold_sprite(hold.thing, hold.colour, size_px), size_px)
 
 
 def empty_stages(size_px: int) -> list[Placed]:
-    """The three stages, nobody on them."""
+    """Return the three empty stages."""
     return [_stage_placed(thing, _stage_sprite(size_px), size_px) for thing in world.OBJECTS]
 
 
 @lru_cache(maxsize=32)
 def visitor_sprite(colour: str, badge: str, size_px: int) -> Sprite:
-    """In clothes of a colour, face to us; or from behind, in a grey coat with a badge."""
+    """Return a visitor in coloured clothes from the front, or in a grey coat with a badge from behind."""
     side_px = pixels(world.PERSON_SIDE, size_px)
     head, body = (coverage(shape, side_px, side_px) for shape in (_head, _body))
     if colour:
@@ -39,7 +39,7 @@ def visitor_sprite(colour: str, badge: str, size_px: int) -> Sprite:
 
 @lru_cache(maxsize=32)
 def hold_sprite(thing: str, colour: str, size_px: int) -> Sprite:
-    """Somebody in clothes of a colour, on a stage, with an object at the right."""
+    """Return a stage with a person in coloured clothes and an object to their right."""
     side_px = pixels(world.STAGE_SIDE, size_px)
     body, head, eyes = (coverage(shape, side_px, side_px) for shape in (_performer, _performer_head, _performer_eyes))
     thing_px = pixels(world.OBJECT_SIDE * 0.75, size_px)

@@ -1,4 +1,4 @@
-"""A classical reader of frames: it knows how the world looks and nothing about any scene; the nearest template wins."""
+"""Read frames by template matching, given only the appearance of the world and nothing about the scene."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from longpanda.longwatch.rooms import Place
 from longpanda.types import Frames
 
 _GREY: Final = 60
-"""A background between the darkest and the brightest."""
+"""A grey between the darkest and the brightest background."""
 _BRIGHT: Final = 150
-"""Of 255, in the brightest channel: above every background and its coding noise, below every card, lamp and object."""
+"""Threshold on the brightest channel: above all backgrounds with coding noise, below all cards, lamps and objects."""
 _LEAST_SHARE: Final = 0.08
-"""Of a cell or of an object's place that is bright when something is there."""
+"""Least share of bright pixels in a cell or place that shows something."""
 _SHIFT_PX: Final = 2
 _UNCHANGED: Final = 5.0
-"""Mean difference, of 255, below which a card is taken to be the one that was there before."""
+"""Mean pixel difference, out of 255, up to which a region is taken to show what it showed before."""
 
 Pixels = npt.NDArray[np.float32]
 
 
 Sight = dict[Hashable, Event]
-"""What one frame shows: by cell or place, an event as it looks, from 0 to 1 s."""
+"""What one frame shows: the event in each cell or place, with times from 0 to 1 s."""
 
 
 class FrameReader:
-    """Reads frames of one room and size, one after the other; what stays is read once.
+    """Reads consecutive frames of one room and size. A region is only read again when it changes.
 
     Args:
         room: one of `world.ROOMS`.
@@ -44,7 +44,7 @@ class FrameReader:
         self._before: dict[Hashable, tuple[Pixels, Event | None]] = {}
 
     def read(self, frame: Frames) -> Sight:
-        """What a frame, uint8 [S, S, 3], shows."""
+        """Return what a frame, uint8 [S, S, 3], shows."""
         seen: dict[Hashable, Event | None] = {
             cell: self._seen(cell, self._region(cell, frame)) for cell in rooms.CARDS[self.room]
         }
@@ -58,7 +58,7 @@ class FrameReader:
         return frame[edges[row] : edges[row + 1], edges[column] : edges[column + 1]].astype(np.float32)
 
     def _seen(self, where: int | Place, region: Pixels) -> Event | None:
-        """What a cell or a place shows: what it showed before where its pixels are nearly the same."""
+        """Return what a cell or place shows: the same as before if its pixels have hardly changed."""
         pixels, event = self._before.get(where, (None, None))
         if pixels is None or np.abs(region - pixels).mean() > _UNCHANGED:
             event = self._look(where, region)
@@ -77,7 +77,7 @@ class FrameReader:
         return self._read_card(where, region, *(_middle(bright.sum(axis=axis)) for axis in (1, 0)))
 
     def _read_card(self, cell: int, region: Pixels, centre_y: float, centre_x: float) -> Card:
-        """The title at the best shift, then with it the number, then the sign."""
+        """Read the title at the best shift, then the number given the title, then the sign given both."""
         crops = [
             _crop(region, centre_y + dy, centre_x + dx, self.side_px)
             for dy in range(-_SHIFT_PX, _SHIFT_PX + 1)
@@ -96,13 +96,13 @@ class FrameReader:
 
 
 def room_of(frame: Frames) -> str:
-    """The room that a frame, uint8 [S, S, 3], looks like: the mean difference from its furniture is least."""
-    differences = {room: _from_furniture(room, frame) for room in world.ROOMS}
+    """Return the room whose fixtures differ least from a frame, uint8 [S, S, 3]."""
+    differences = {room: _fixture_difference(room, frame) for room in world.ROOMS}
     return min(differences, key=lambda room: differences[room])
 
 
-def _from_furniture(room: str, frame: Frames) -> float:
-    """Mean difference, of 255, of all fixtures of a room from what the frame shows there, or from what may."""
+def _fixture_difference(room: str, frame: Frames) -> float:
+    """Return the mean difference, out of 255, of a frame from a room's fixtures or from the events that cover them."""
     size_px = frame.shape[0]
     windows = {_window(place, size_px) for place in rooms.places(room) if place.furnished}
     covered = {(window.rows.start, window.columns.start) for window in windows}
@@ -114,7 +114,7 @@ def _from_furniture(room: str, frame: Frames) -> float:
 
 
 def _middle(counts: npt.NDArray[np.int64]) -> float:
-    """The middle of the stretch in which at least 2 pixels are bright."""
+    """Return the middle between the first and the last row or column with at least 2 bright pixels."""
     where = np.flatnonzero(counts >= 2)
     return float(where[0] + where[-1] + 1) / 2
 
@@ -124,20 +124,20 @@ def _bright(region: Pixels) -> npt.NDArray[np.bool_]:
 
 
 def _crop(region: Pixels, centre_y: float, centre_x: float, side_px: int) -> Pixels:
-    """A square around a point, moved inside the region."""
+    """Return a square around a point, shifted to lie inside the region."""
     top_px = min(max(0, round(centre_y - side_px / 2)), region.shape[0] - side_px)
     left_px = min(max(0, round(centre_x - side_px / 2)), region.shape[1] - side_px)
     return region[top_px : top_px + side_px, left_px : left_px + side_px]
 
 
 def _distances(crop: Pixels, templates: Pixels) -> Pixels:
-    """Squared differences to each template: float32 [n]."""
+    """Return the squared distance to each template: float32 [n]."""
     differences = templates - crop.ravel()
     return np.asarray(np.einsum("ij,ij->i", differences, differences))
 
 
 def _looks(drawn: list[sprites.Sprite]) -> Pixels:
-    """The sprites on plain grey: float32 [n, h, w, 3]."""
+    """Draw sprites on plain grey: float32 [n, h, w, 3]."""
     pictures = []
     for sprite in drawn:
         picture = np.full((*sprite.transparency.shape[:2], 3), _GREY, dtype=np.uint8)
@@ -164,7 +164,7 @@ def _numbers(title: str, size_px: int) -> Pixels:
 
 @lru_cache(maxsize=64)
 def _signs(title: str, number: int, size_px: int) -> Pixels:
-    """The corner of the card without a sign, then with each."""
+    """Return templates of a card's corner, first without a sign, then with each sign."""
     colour, shape = title.split()
     height_px, width_px = _corner_px(size_px)
     pictures = _looks([sprites.card_sprite(colour, shape, number, sign, size_px) for sign in ("", *world.TITLES)])
@@ -178,12 +178,12 @@ def _corner_px(size_px: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """Where a place is in a frame, and how it looks there.
+    """The position of a place in a frame, and its templates.
 
     Args:
-        rows: of the frame.
-        columns: of the frame.
-        templates: float32 [n, h * w * 3], of each of its looks, then of its fixture if there is one.
+        rows: rows of the frame.
+        columns: columns of the frame.
+        templates: float32 [n, h * w * 3], one per event of the place, then one of its fixture if it has one.
     """
 
     rows: slice
@@ -192,13 +192,13 @@ class _Window:
 
     @classmethod
     def around(cls, drawn: list[sprites.Sprite], top_px: int, left_px: int) -> "_Window":
-        """The window that sprites of one size cover."""
+        """Return the window of sprites of equal size."""
         height_px, width_px = drawn[0].transparency.shape[:2]
         rows, columns = slice(top_px, top_px + height_px), slice(left_px, left_px + width_px)
         return cls(rows, columns, _flat(_looks(drawn)))
 
     def of(self, frame: Frames) -> Pixels:
-        """The pixels of a frame, uint8 [S, S, 3], that show the place."""
+        """Return the part of a frame, uint8 [S, S, 3], that shows the place."""
         return frame[self.rows, self.columns].astype(np.float32)
 
 

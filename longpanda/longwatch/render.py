@@ -1,4 +1,4 @@
-"""Scenes to pixels: the same numbers on every machine, at any size."""
+"""Render scenes to pixels of any size, identical on every machine."""
 
 import hashlib
 from bisect import bisect_right
@@ -16,10 +16,10 @@ SMALLEST_PX = 48
 
 
 def render(scene: Scene, seconds: npt.ArrayLike, size_px: int) -> Frames:
-    """The frames of a scene at some moments.
+    """Render the frames of a scene at some moments.
 
     Args:
-        scene: what to draw.
+        scene: the scene to draw.
         seconds: [T] moments from the start of the video, in any order.
         size_px: side S of the square frames.
 
@@ -27,7 +27,7 @@ def render(scene: Scene, seconds: npt.ArrayLike, size_px: int) -> Frames:
         uint8 [T, S, S, 3], RGB.
 
     Raises:
-        ConfigError: a moment outside the video, or a size too small to draw numbers in.
+        ConfigError: a moment lies outside the video, or the size is too small for legible numbers.
     """
     moments = np.asarray(seconds, dtype=np.float64)
     if moments.ndim != 1 or not np.all((moments >= 0) & (moments <= scene.duration_seconds)):
@@ -52,7 +52,7 @@ def render(scene: Scene, seconds: npt.ArrayLike, size_px: int) -> Frames:
 
 
 def frame_hash(frames: Frames) -> str:
-    """SHA-256 of the shape and the pixels, to compare renderings across machines."""
+    """Return the SHA-256 of shape and pixels, to compare frames across machines."""
     digest = hashlib.sha256(repr(frames.shape).encode())
     digest.update(np.ascontiguousarray(frames).data)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The rooms: what is always there, and where what can show."""
+"""The rooms: their fixtures, and the places where events appear."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,23 +28,23 @@ _FIXTURES: Final[dict[str, tuple[Callable[[int], list[Placed]], ...]]] = {
 
 
 def placed(event: Event, size_px: int) -> Placed:
-    """The sprite of an event with its top and left in pixels."""
+    """Return the sprite of an event with its top and left in pixels."""
     return _PLACED[type(event)](event, size_px)
 
 
 def fixtures(room: str, size_px: int) -> list[Placed]:
-    """What is always there."""
+    """Return the sprites that are always visible in a room."""
     return [one for draw in _FIXTURES[room] for one in draw(size_px)]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one thing at a time shows, always in the same spot; cards, which do not, have cells.
+    """A fixed position that shows one event at a time. Cards move within their cells, so they have no `Place`.
 
     Args:
-        name: tells it from the other places of the room.
-        looks: all events that can show there, from 0 to 1 s.
-        furnished: a fixture stands there, which shows where no event does; else the background.
+        name: unique within the room.
+        looks: all events that can appear there, from 0 to 1 s.
+        furnished: whether a fixture is visible there when no event is; otherwise the background is.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Place:
 
 @lru_cache(maxsize=4)
 def places(room: str) -> tuple[Place, ...]:
-    """All places of a room but for the cells of its cards."""
+    """Return all places of a room; the cells of its cards are not among them."""
     lamp = Place("lamp", tuple(Lamp(0.0, 1.0, colour) for colour in world.LAMP_COLOURS), True)
     if room == "gallery":
         return (lamp, *(Place(box, _things(box), False) for box in world.PLACES))
@@ -69,7 +69,7 @@ def places(room: str) -> tuple[Place, ...]:
 
 
 CARDS: Final = {"gallery": world.CARD_CELLS, "workshop": (), "hall": world.HALL_CELLS}
-"""The cells of each room that show cards."""
+"""The cells that show cards, by room."""
 
 
 def _things(box: str) -> tuple[Event, ...]:

@@ -1,4 +1,4 @@
-"""Questions as rows of a table with typed columns, and back, so that what was exported is marked as what was made."""
+"""Conversion of questions to rows of a table with typed columns and back, so that exported questions can be marked."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,20 +11,20 @@ from longpanda.types import Facts, Sample
 
 COLUMNS: Final = {
     "id": ("string", "unique: video, family and a digest of the question"),
-    "video": ("string", "name of the file in `videos/`"),
-    "question": ("string", "what is asked"),
-    "instruction": ("string", "how to answer; to be given after the question"),
+    "video": ("string", "file name in `videos/`"),
+    "question": ("string", "text of the question"),
+    "instruction": ("string", "how to answer; append it to the question"),
     "answer": ("string", "the true answer"),
-    "family": ("string", "kind of question"),
+    "family": ("string", "type of question"),
     "template": ("string", "wording within the family"),
-    "minutes": ("double", "length of the video"),
-    "evidence_seconds": ("list of pairs", "start and end of all that shows the answer, as doubles"),
-    "absent": ("bool", "asked about what is never shown: the answer is `never`"),
-    "chance": ("double", "of guessing the answer where what is asked about was shown"),
-    "depth": ("double", "where in the video the first evidence starts, 0 to 1; null where there is none"),
-    "cluster": ("string", "what questions are not independent within: one script, filmed at every length"),
-    "scene_seed": ("int64", "of the script"),
-    "moves": ("int64", "how often the object moved; null where that is not asked"),
+    "minutes": ("double", "length of the video in minutes"),
+    "evidence_seconds": ("list of pairs", "start and end of each interval that shows the answer, as doubles"),
+    "absent": ("bool", "whether the question is about something never shown: the answer is `never`"),
+    "chance": ("double", "probability of guessing the answer, for something that was shown"),
+    "depth": ("double", "where in the video the first evidence starts, 0 to 1; null without evidence"),
+    "cluster": ("string", "questions of one cluster are not independent: one script, filmed at every length"),
+    "scene_seed": ("int64", "seed of the script"),
+    "moves": ("int64", "how often the object moved; null for other questions"),
     "people": ("list of strings", "everyone who had the object"),
     "footage": ("string", "name of the natural video that cards were inserted into"),
 }
@@ -46,12 +46,12 @@ _FACTS: Final = (
 
 
 def rows_of(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """One row for each sample, in their order."""
+    """Return one row per sample, in order."""
     return [_row(sample) for sample in samples]
 
 
 def sample_of(row: Mapping[str, Any]) -> Sample:
-    """The sample that a row was made of."""
+    """Return the sample from which a row was made."""
     facts = {name: row[name] for name in _FACTS} | {"people": tuple(row["people"])}
     return Sample(
         question=row["question"],
@@ -65,7 +65,7 @@ def sample_of(row: Mapping[str, Any]) -> Sample:
 
 
 def check_parquet() -> None:
-    """Refuse an environment that cannot write Parquet, before the work. Raises ConfigError where pyarrow is missing."""
+    """Check that Parquet can be written. Call it before long work. Raises ConfigError if pyarrow is not installed."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
@@ -74,10 +74,10 @@ def check_parquet() -> None:
 
 
 def write_parquet(samples: Sequence[Sample], target: Path) -> None:
-    """Write a table of questions as a whole or not at all.
+    """Write a table of questions to a Parquet file, atomically.
 
     Raises:
-        ConfigError: pyarrow is missing, or the file cannot be written.
+        ConfigError: pyarrow is not installed, or the file cannot be written.
     """
     check_parquet()
     import pyarrow as pa

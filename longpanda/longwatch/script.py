@@ -1,4 +1,4 @@
-"""Scripts: what happens in a video, in which order and how deep, before it is known how long the video is."""
+"""Scripts: what happens in a video, in which order and at which relative depth, for any duration."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,23 +15,24 @@ from longpanda.longwatch.world import ROOMS
 
 MARGIN_SECONDS: Final = 1.0
 """Nothing happens in the last second, so that the last sampled frame may come before the very end."""
+_LONGER: Final = "ask for a longer video or a faster level"
 _SHOT_SECONDS: Final = (20.0, 60.0)
 _FILLER_NAMESPACE: Final = 0xF111
 FILLER_WAIT, FILLER_LEAST_SECONDS = (0.6, 1.0), 4.0
-"""Start to start of what nobody asks about, in dwells of the level, and never more often than that."""
+"""Time between the starts of two fillers, in dwells of the level, and its minimum. No question is about a filler."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """Events that keep their order, and nearly their depth, at every duration.
+    """Events that keep their order, and approximately their relative depth, at every duration.
 
     Args:
-        events: each timed from its own start: from 0 to how long it shows.
-        waits_seconds: [n], least time from the start of each event to the start of the next.
-        depths: [n], increasing, 0 to 1: the share of the idle time that has passed before each starts.
+        events: [n], each with times relative to its own start: from 0 to its duration.
+        waits_seconds: [n], minimum time from the start of each event to the start of the next.
+        depths: [n], increasing, 0 to 1: the share of the idle time that has passed before each event starts.
 
     Raises:
-        ConfigError: lists of different lengths, or depths that fall or leave 0 to 1.
+        ConfigError: the lists have different lengths, or the depths decrease or lie outside 0 to 1.
     """
 
     events: tuple[Event, ...]
@@ -41,27 +42,27 @@ class Track:
     def __post_init__(self) -> None:
         if not len(self.events) == len(self.waits_seconds) == len(self.depths):
             found = f"{len(self.events)} events, {len(self.waits_seconds)} waits, {len(self.depths)} depths"
-            raise ConfigError(found, "one of each per event", "correct the script")
+            raise ConfigError(found, "one of each per event", "pass lists of the same length")
         ordered = [0.0, *self.depths, 1.0]
         if sorted(ordered) != ordered:
-            raise ConfigError(f"depths {self.depths}", "increasing, from 0 to 1", "correct the script")
+            raise ConfigError(f"depths {self.depths}", "increasing, from 0 to 1", "sort them and keep the range")
 
     @property
     def shortest_seconds(self) -> float:
-        """The least time in which all events can be shown."""
+        """The shortest time in which all events can be shown."""
         starts = accumulate(self.waits_seconds, initial=0.0)
         return max((start + event.end_seconds for start, event in zip(starts, self.events, strict=False)), default=0.0)
 
     def placed(self, horizon_seconds: float) -> list[Event]:
-        """The events at their times, all within 0 to `horizon_seconds`, to the millisecond.
+        """Return the events at their times in a video, within 0 to `horizon_seconds`, rounded to milliseconds.
 
         Raises:
-            ConfigError: they do not fit.
+            ConfigError: the events do not fit.
         """
         idle_seconds = horizon_seconds - self.shortest_seconds
         if idle_seconds < 0:
-            found = f"{counted(len(self.events), 'event')} that need {self.shortest_seconds:.1f} s"
-            raise ConfigError(found, f"at most {horizon_seconds:.1f} s", "ask for a longer video or a faster level")
+            found = f"{horizon_seconds:.1f} s for {counted(len(self.events), 'event')}"
+            raise ConfigError(found, f"at least {self.shortest_seconds:.1f} s", _LONGER)
         placed, busy_seconds = [], 0.0
         for event, wait_seconds, depth in zip(self.events, self.waits_seconds, self.depths, strict=True):
             start_seconds = round(busy_seconds + depth * idle_seconds, 3)
@@ -73,14 +74,14 @@ class Track:
 
 @dataclass(frozen=True)
 class Level:
-    """How fast things happen; how much happens is the same at every level.
+    """How fast things happen. The number of events is the same at every level.
 
     Args:
         name: the key in `LEVELS`.
-        dwell_seconds: everything shows at least this long, so that looking once in a shorter time misses nothing.
+        dwell_seconds: minimum time for which every event is visible: sampling more often than that misses nothing.
 
     Raises:
-        ConfigError: a dwell that is not positive.
+        ConfigError: `dwell_seconds` is not positive.
     """
 
     name: str
@@ -88,25 +89,25 @@ class Level:
 
     def __post_init__(self) -> None:
         if self.dwell_seconds <= 0:
-            raise ConfigError(f"dwell_seconds = {self.dwell_seconds}", "more than 0", "correct the level")
+            raise ConfigError(f"dwell_seconds = {self.dwell_seconds}", "more than 0", "pass a positive dwell_seconds")
 
 
 LEVELS: Final = {level.name: level for level in (Level("steady", 16.0), Level("brisk", 4.0), Level("flash", 1.0))}
-"""Steady: 512 frames sampled evenly over 120 minutes, 14.1 s apart, see everything; the others go below that floor."""
+"""At "steady", 512 frames sampled evenly over 120 minutes, 14.1 s apart, see everything; others need more frames."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """A video without its duration: rendered at several, the length is the only thing that changes.
+    """A video of which the duration is still open, so that the same content can be filmed at several durations.
 
     Args:
-        seed: what it was drawn from.
-        room: where it happens.
+        seed: the seed that it was drawn from.
+        room: one of `ROOMS`.
         level: how fast things happen.
-        tracks: what happens.
-        topics: what tests ask about.
-        filler: draws what fills the time beside the tracks, from the placed events and the horizon in seconds; no
-            answer depends on it.
+        tracks: the events.
+        topics: what the questions are about.
+        filler: draws the fillers from a generator, the placed events and the horizon in seconds; no answer depends on
+            them.
     """
 
     seed: int
@@ -117,11 +118,16 @@ class Script:
     filler: Callable[[np.random.Generator, list[Event], float], list[Event]]
 
     def scene(self, duration_seconds: float) -> Scene:
-        """The video at one duration.
+        """Return the scene at one duration.
 
         Raises:
-            ConfigError: the tracks do not fit into it.
+            ConfigError: the tracks do not fit into that duration.
         """
+        shortest_seconds = max((track.shortest_seconds for track in self.tracks), default=0.0) + MARGIN_SECONDS
+        if duration_seconds < shortest_seconds:
+            found = f"a video of {duration_seconds:g} s ({duration_seconds / 60:.3g} minutes)"
+            expected = f"at least {shortest_seconds:.1f} s for the {self.room} at the level '{self.level.name}'"
+            raise ConfigError(found, expected, _LONGER)
         salt = (_FILLER_NAMESPACE, ROOMS.index(self.room), self.seed, round(duration_seconds * 1000))
         rng = np.random.Generator(np.random.PCG64(salt))
         horizon_seconds = duration_seconds - MARGIN_SECONDS
@@ -132,20 +138,20 @@ class Script:
 
 
 def shuffled(rng: np.random.Generator, items: Iterable[str]) -> list[str]:
-    """The items in random order."""
+    """Return the items in random order."""
     listed = list(items)
     return [listed[i] for i in rng.permutation(len(listed))]
 
 
 def spread(rng: np.random.Generator, count: int) -> list[float]:
-    """Depths of so many events, one at random in each of as many equal parts of the video."""
+    """Divide the video into `count` equal parts and draw one depth in each."""
     return ((np.arange(count) + rng.random(count)) / count).tolist()  # type: ignore[no-any-return]
 
 
 def filler_spans(
     rng: np.random.Generator, level: Level, horizon_seconds: float, dwells: tuple[float, float]
 ) -> Iterator[tuple[float, float]]:
-    """When something that nobody asks about shows: as often per minute in a long video as in a short one."""
+    """Yield the (start, end) of each filler, in seconds. Long and short videos have as many per minute."""
     start_seconds = 0.0
     while True:
         wait_seconds = max(FILLER_LEAST_SECONDS, float(rng.uniform(*FILLER_WAIT)) * level.dwell_seconds)

@@ -1,4 +1,4 @@
-"""How busy the generated room is: dwell times, gaps and counts."""
+"""Settings of generated scenes: durations, gaps and numbers of events."""
 
 from dataclasses import dataclass
 
@@ -8,28 +8,28 @@ from longpanda.longwatch.world import CARD_COLOURS, JITTER_LIMIT, SHAPES
 
 @dataclass(frozen=True)
 class WorldSettings:
-    """What the generator may draw. The counts hold at `reference_seconds` and shrink with shorter videos.
+    """Ranges that the generator draws from. The counts apply at `reference_seconds` and decrease with the duration.
 
-    With a step between sampled frames of at most 8 s every event is in at least one frame (dwell), every pause of the
-    lamp and of an object too (gap), and between the starts of two cards there is one as well.
+    If frames are sampled at most 8 s apart, there is at least one frame in every event (dwell), in every pause of the
+    lamp and of an object (gap), and between the starts of two cards.
 
     Args:
-        card_dwell_seconds: shortest and longest time a card is shown.
-        move_dwell_seconds: shortest and longest time an object is seen above a box.
-        lamp_dwell_seconds: shortest and longest time the lamp shines.
-        gap_seconds: least time between two lamp events, two moves of one object, and two starts of cards.
+        card_dwell_seconds: shortest and longest duration of a card.
+        move_dwell_seconds: shortest and longest duration of an object above a box.
+        lamp_dwell_seconds: shortest and longest duration of a lamp event.
+        gap_seconds: least time between two lamp events, two moves of one object, or the starts of two cards.
         cards: fewest and most cards.
-        cards_cap: most cards in a longer video; cards grow with the duration up to it.
-        focus_max_count: the focus colour's count is uniform from 0 to this.
-        other_lamps_max: lamp events of other colours, uniform from 0 to this.
-        objects: how many of the objects move.
+        cards_cap: most cards in a longer video, whose number of cards grows with the duration.
+        focus_max_count: the number of lamp events of the focus colour is uniform from 0 to this.
+        other_lamps_max: the number of lamp events of other colours is uniform from 0 to this.
+        objects: number of objects that move.
         moves: fewest and most moves of one object.
         margin_seconds: the last event ends at least this long before the end.
         jitter: largest offset of a card, as a fraction of the frame's side.
-        reference_seconds: the duration that the counts are meant for.
+        reference_seconds: the duration for which the counts apply.
 
     Raises:
-        ConfigError: ranges that are empty or negative, or more cards than there are pairs of colour and shape.
+        ConfigError: a range is empty or negative, or there are more cards than pairs of colour and shape.
     """
 
     card_dwell_seconds: tuple[float, float] = (8.5, 14.0)
@@ -50,19 +50,19 @@ class WorldSettings:
         for name in ("card_dwell_seconds", "move_dwell_seconds", "lamp_dwell_seconds", "cards", "moves"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
-                raise ConfigError(f"{name} = ({low}, {high})", "0 < fewest <= most", f"correct {name}")
+                raise ConfigError(f"{name} = ({low}, {high})", "0 < lowest <= highest", f"change {name}")
         if self.gap_seconds < max(self.card_dwell_seconds) - min(self.card_dwell_seconds):
             raise ConfigError(
-                f"gap_seconds = {self.gap_seconds}", "at least the spread of card dwell", "raise gap_seconds"
+                f"gap_seconds = {self.gap_seconds}", "at least the range of card_dwell_seconds", "raise gap_seconds"
             )
         if not max(self.cards) <= self.cards_cap <= len(CARD_COLOURS) * len(SHAPES):
-            raise ConfigError(f"cards_cap = {self.cards_cap}", "between cards and 48", "correct cards_cap")
+            raise ConfigError(f"cards_cap = {self.cards_cap}", "from the highest of cards to 48", "change cards_cap")
         if not 0 <= self.jitter <= JITTER_LIMIT:
-            raise ConfigError(f"jitter = {self.jitter}", f"0 to {JITTER_LIMIT}", "correct jitter")
+            raise ConfigError(f"jitter = {self.jitter}", f"0 to {JITTER_LIMIT}", "change jitter")
         if not 0 <= self.objects <= 3 or not 0 <= self.focus_max_count <= 9 or self.other_lamps_max < 0:
             raise ConfigError(
-                "impossible counts in WorldSettings", "0 to 3 objects, 0 to 9 lamp events", "correct them"
+                "counts of WorldSettings out of range", "0 to 3 objects, 0 to 9 lamp events", "change them"
             )
         if not 0 <= self.margin_seconds < self.reference_seconds:
             found = f"margin_seconds = {self.margin_seconds}"
-            raise ConfigError(found, f"0 or more, below {self.reference_seconds}", "correct margin_seconds")
+            raise ConfigError(found, f"0 or more, below {self.reference_seconds}", "change margin_seconds")

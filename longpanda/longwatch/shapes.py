@@ -1,6 +1,6 @@
-"""Coverage masks of everything drawn: functions of the unit square, sampled finely and averaged down.
+"""Coverage masks of everything that is drawn: functions on the unit square, supersampled and averaged.
 
-The coordinates u (right) and v (down) run over 0 to 1 across the sprite. Only comparisons and exact arithmetic are
+The coordinates u (right) and v (down) run from 0 to 1 across the sprite. Only comparisons and exact arithmetic are
 used, so every machine draws the same masks.
 """
 
@@ -29,43 +29,43 @@ _NUMBER_CENTRE_V: Final = {"triangle": 0.74}
 
 
 def circle(u: Axis, v: Axis) -> Mask:
-    """A disc that touches the four sides."""
+    """Return a disc that touches the four sides."""
     return ellipse(u, v, (0.5, 0.5), 0.5)
 
 
 def ellipse(u: Axis, v: Axis, centre: tuple[float, float], radius: float) -> Mask:
-    """A disc anywhere."""
+    """Return a disc with a given centre and radius."""
     return np.asarray((u - centre[0]) ** 2 + (v - centre[1]) ** 2 <= radius**2)
 
 
 def rectangle(u: Axis, v: Axis, left_top: tuple[float, float], right_bottom: tuple[float, float]) -> Mask:
-    """An upright rectangle between two corners (u, v)."""
+    """Return an upright rectangle between two corners (u, v)."""
     across = (u >= left_top[0]) & (u < right_bottom[0])
     return across & (v >= left_top[1]) & (v < right_bottom[1])
 
 
 def square(u: Axis, v: Axis) -> Mask:
-    """A square a little smaller than the sprite, so that its area resembles the other shapes'."""
+    """Return a square a little smaller than the sprite, so that its area resembles that of the other shapes."""
     return rectangle(u, v, (0.04, 0.04), (0.96, 0.96))
 
 
 def triangle(u: Axis, v: Axis) -> Mask:
-    """A fat triangle, point up, with blunt feet: wide enough for a number at its base."""
+    """Return a wide triangle, point up, with blunt lower corners: its base has room for a number."""
     return np.abs(u - 0.5) <= 0.5 * v / 0.79
 
 
 def diamond(u: Axis, v: Axis) -> Mask:
-    """A square on its point, the four tips blunt so that a number keeps clear of the sides."""
+    """Return a square on its point, with blunt tips so that a number stays clear of the sides."""
     return np.abs(u - 0.5) + np.abs(v - 0.5) <= 0.56
 
 
 def cross(u: Axis, v: Axis) -> Mask:
-    """A plus whose arms are as thick as a number is tall."""
+    """Return a plus whose arms are as thick as a number is tall."""
     return (np.abs(u - 0.5) <= 0.25) | (np.abs(v - 0.5) <= 0.25)
 
 
 def hexagon(u: Axis, v: Axis) -> Mask:
-    """Flat above and below, a point left and right."""
+    """Return a hexagon, flat at the top and bottom."""
     return np.abs(u - 0.5) + 0.56 * np.abs(v - 0.5) <= 0.5
 
 
@@ -80,63 +80,63 @@ CARD_SHAPES: Final[dict[str, Shape]] = {
 
 
 def ball(u: Axis, v: Axis) -> Mask:
-    """The whole ball."""
+    """Return the outline of the ball."""
     return circle(u, v)
 
 
 def ball_stripe(u: Axis, v: Axis) -> Mask:
-    """The dark seams of the ball."""
+    """Return the dark seams of the ball."""
     seam = (np.abs(u - 0.5) <= 0.045) | (np.abs(v - 0.5) <= 0.045)
     return circle(u, v) & (seam | ~ellipse(u, v, (0.5, 0.5), 0.42))
 
 
 def key(u: Axis, v: Axis) -> Mask:
-    """A key lying down: ring, shaft and two teeth."""
+    """Return a horizontal key: ring, shaft and two teeth."""
     ring = ellipse(u, v, (0.28, 0.5), 0.28) & ~ellipse(u, v, (0.28, 0.5), 0.11)
     teeth = rectangle(u, v, (0.66, 0.5), (0.78, 0.86)) | rectangle(u, v, (0.87, 0.5), (0.99, 0.86))
     return ring | rectangle(u, v, (0.50, 0.40), (0.99, 0.60)) | teeth
 
 
 def gem(u: Axis, v: Axis) -> Mask:
-    """A cut stone: flat crown above, point below."""
+    """Return a cut stone: flat crown at the top, point at the bottom."""
     crown = (v >= 0.1) & (v < 0.4) & (np.abs(u - 0.5) <= 0.3 + (v - 0.1) / 0.3 * 0.2)
     return crown | ((v >= 0.4) & (np.abs(u - 0.5) <= 0.5 * (1 - (v - 0.4) / 0.6)))
 
 
 def gem_facets(u: Axis, v: Axis) -> Mask:
-    """The darker lines on the gem."""
+    """Return the darker lines on the gem."""
     girdle = np.abs(v - 0.4) <= 0.03
     ribs = (v > 0.4) & (np.abs(np.abs(u - 0.5) - 0.2 * (1 - (v - 0.4) / 0.6)) <= 0.03)
     return gem(u, v) & (girdle | ribs)
 
 
 def lamp_bulb(u: Axis, v: Axis) -> Mask:
-    """The part of the lamp that shines."""
+    """Return the part of the lamp that shines."""
     return ellipse(u, v, (0.5, 0.5), 0.42)
 
 
 def full(u: Axis, v: Axis) -> Mask:
-    """All of the sprite."""
+    """Return all of the sprite."""
     return np.ones(np.broadcast_shapes(u.shape, v.shape), dtype=np.bool_)
 
 
 def crate_edges(u: Axis, v: Axis) -> Mask:
-    """The dark lines of a box: its outline and two planks."""
+    """Return the dark lines of a box: its outline and two planks."""
     border = (u < 0.05) | (u >= 0.95) | (v < 0.09) | (v >= 0.91)
     return border | (np.abs(v - 0.37) <= 0.03) | (np.abs(v - 0.64) <= 0.03)
 
 
 @lru_cache(maxsize=256)
 def coverage(shape: Shape, height_px: int, width_px: int) -> Coverage:
-    """How much of each pixel a shape covers.
+    """Return how much of each pixel a shape covers.
 
     Args:
-        shape: a function of u [1, w] and v [h, 1] over the unit square.
-        height_px: of the sprite.
-        width_px: of the sprite.
+        shape: a function of u [1, w] and v [h, 1] on the unit square.
+        height_px: height of the sprite.
+        width_px: width of the sprite.
 
     Returns:
-        uint16 [height_px, width_px], 0 to 256; read-only, for it is cached.
+        uint16 [height_px, width_px], 0 to 256; read-only because it is cached.
     """
     u = (np.arange(width_px * SAMPLES) + 0.5)[None, :] / (width_px * SAMPLES)
     v = (np.arange(height_px * SAMPLES) + 0.5)[:, None] / (height_px * SAMPLES)
@@ -146,15 +146,15 @@ def coverage(shape: Shape, height_px: int, width_px: int) -> Coverage:
 
 @lru_cache(maxsize=1024)
 def number_coverage(number: int, shape_name: str, side_px: int) -> Coverage:
-    """How much ink of a two-digit number each pixel of a card has.
+    """Return how much of each pixel of a card the digits of a number cover.
 
     Args:
         number: 10 to 99.
-        shape_name: of the card, which decides how high the number stands.
-        side_px: of the card.
+        shape_name: shape of the card, which decides the height of the number.
+        side_px: side of the card.
 
     Returns:
-        uint16 [side_px, side_px], 0 to 256; read-only, for it is cached.
+        uint16 [side_px, side_px], 0 to 256; read-only because it is cached.
     """
     axis = (np.arange(side_px * SAMPLES) + 0.5) / (side_px * SAMPLES)
     top = _NUMBER_CENTRE_V.get(shape_name, 0.5) - GLYPH_ROWS * DOT_HEIGHT / 2
@@ -173,15 +173,15 @@ def number_coverage(number: int, shape_name: str, side_px: int) -> Coverage:
 
 @lru_cache(maxsize=256)
 def word_coverage(word: str, size_px: tuple[int, int], dot: float) -> Coverage:
-    """How much of each pixel of a board the letters of a word cover, the word in the middle.
+    """Return how much of each pixel of a board the letters of a centred word cover.
 
     Args:
-        word: in lower case; drawn in capitals, with one dot between two letters.
+        word: a lower-case word; drawn in capitals, with one dot between two letters.
         size_px: height and width of the board.
         dot: side of one dot in pixels.
 
     Returns:
-        uint16 [height, width], 0 to 256; read-only, for it is cached.
+        uint16 [height, width], 0 to 256; read-only because it is cached.
     """
     dots = np.hstack([np.pad(GLYPHS[letter], ((0, 0), (0, 1))) for letter in word])[:, :-1]
     rows, columns = (_dot_of(length_px, count, dot) for length_px, count in zip(size_px, dots.shape, strict=True))
@@ -189,13 +189,13 @@ def word_coverage(word: str, size_px: tuple[int, int], dot: float) -> Coverage:
 
 
 def _dot_of(length_px: int, count: int, dot: float) -> npt.NDArray[np.intp]:
-    """For each sample along an axis, which of `count` dots it is in, from 1; 0 or `count + 1` beside them."""
+    """Return the dot that holds each sample along an axis, from 1 to `count`; 0 and `count + 1` are outside."""
     samples = (np.arange(length_px * SAMPLES) + 0.5) / SAMPLES - (length_px - count * dot) / 2
     return np.clip(np.floor(samples / dot).astype(np.intp) + 1, 0, count + 1)
 
 
 def _averaged(samples: Mask, height_px: int, width_px: int) -> Coverage:
-    """The share of samples that hit, in 256ths, for each pixel; read-only, for it will be cached."""
+    """Return the covered share of the samples of each pixel, in 256ths; read-only because it will be cached."""
     hits = samples.reshape(height_px, SAMPLES, width_px, SAMPLES).sum(axis=(1, 3), dtype=np.uint16)
     covered: Coverage = hits * np.uint16(256 // SAMPLES**2)
     covered.flags.writeable = False

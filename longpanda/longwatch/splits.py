@@ -1,4 +1,4 @@
-"""Which seeds belong to training and which to testing: ranges that cannot overlap."""
+"""Splits: disjoint ranges of seeds for training and testing."""
 
 from enum import Enum
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from longpanda.errors import ConfigError
 
 SPLIT_SIZE: Final = 2**40
-"""Scenes in one split."""
+"""Number of scenes in a split."""
 
 
 class Split(Enum):
-    """The use of a scene; the value is the code in its seed, never to be given to another split."""
+    """The use of a scene. The value is part of its seed, so no other split may ever reuse it."""
 
     TRAIN = 1
     DEV = 2
@@ -20,10 +20,10 @@ class Split(Enum):
 
 
 def scene_seed(split: Split, index: int) -> int:
-    """The seed of the `index`-th scene of a split: code * 2**40 + index.
+    """Return the seed of the `index`-th scene of a split: value * 2**40 + index.
 
     Raises:
-        ConfigError: an index outside 0 to 2**40 - 1.
+        ConfigError: the index is outside 0 to 2**40 - 1.
     """
     if not 0 <= index < SPLIT_SIZE:
         raise ConfigError(f"scene index {index}", "0 <= index < 2**40", "number the scenes of a split from 0")
@@ -31,10 +31,10 @@ def scene_seed(split: Split, index: int) -> int:
 
 
 def split_of(seed: int) -> Split:
-    """The split that a seed belongs to.
+    """Return the split that a seed belongs to.
 
     Raises:
-        ConfigError: a seed that `scene_seed` never gives.
+        ConfigError: the seed belongs to no split.
     """
     try:
         return Split(seed // SPLIT_SIZE)

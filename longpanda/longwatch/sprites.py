@@ -1,4 +1,4 @@
-"""Sprites: small pictures with alpha, made once per size and blended in integers; those of the gallery."""
+"""Sprites, which are small pictures with alpha that are blended in integers, and those of the gallery."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +14,7 @@ from longpanda.longwatch.world import Rgb
 
 @dataclass(frozen=True, eq=False)
 class Sprite:
-    """A picture to be laid over a frame.
+    """A picture to blend over a frame.
 
     Args:
         premultiplied: uint16 [h, w, 3], colour times alpha, at most 255 * 256, with 128 added for rounding.
@@ -25,7 +25,7 @@ class Sprite:
     transparency: npt.NDArray[np.uint16]
 
     def blend(self, frame: npt.NDArray[np.uint8], top_px: int, left_px: int) -> None:
-        """Lays the sprite over `frame` (uint8 [H, W, 3]) in place; it must lie inside."""
+        """Blend the sprite over `frame` (uint8 [H, W, 3]) in place. It must lie inside the frame."""
         height_px, width_px = self.transparency.shape[:2]
         region = frame[top_px : top_px + height_px, left_px : left_px + width_px]
         mixed = region * self.transparency
@@ -39,7 +39,7 @@ Placed = tuple[Sprite, int, int]
 
 
 def layers(*painted: tuple[Coverage, Rgb]) -> Sprite:
-    """A sprite of layers, each painted over those before it."""
+    """Make a sprite from layers, each painted over the previous ones."""
     first, _ = painted[0]
     colour = np.zeros((*first.shape, 3), dtype=np.uint32)
     alpha = np.zeros((*first.shape, 1), dtype=np.uint32)
@@ -54,13 +54,13 @@ def layers(*painted: tuple[Coverage, Rgb]) -> Sprite:
 
 
 def pixels(fraction: float, size_px: int) -> int:
-    """A length in whole pixels, at least one."""
+    """Return a length in whole pixels, at least one."""
     return max(1, int(fraction * size_px + 0.5))
 
 
 @lru_cache(maxsize=512)
 def card_sprite(colour: str, shape: str, number: int, sign: str, size_px: int) -> Sprite:
-    """A card for frames of side `size_px`, with the title of the card its sign points to, or ""."""
+    """Return a card for frames of side `size_px`; `sign` is the title of the card that its sign points to, or ""."""
     side_px = pixels(world.CARD_SIDE, size_px)
     body = coverage(shapes.CARD_SHAPES[shape], side_px, side_px)
     ink = np.minimum(number_coverage(number, shape, side_px), body)
@@ -76,7 +76,7 @@ def card_sprite(colour: str, shape: str, number: int, sign: str, size_px: int) -
 
 
 def _in_corner(part: Coverage, side_px: int, margin_px: int) -> Coverage:
-    """`part` in the upper right corner of a square of side `side_px`, `margin_px` away from its sides."""
+    """Put `part` in the upper right corner of a square of side `side_px`, `margin_px` away from its sides."""
     whole = np.zeros((side_px, side_px), np.uint16)
     height_px, width_px = part.shape
     right_px = side_px - margin_px
@@ -86,7 +86,7 @@ def _in_corner(part: Coverage, side_px: int, margin_px: int) -> Coverage:
 
 @lru_cache(maxsize=32)
 def lamp_sprite(colour: str | None, size_px: int) -> Sprite:
-    """The lamp in a colour, or dark for None."""
+    """Return the lamp in a colour, or dark for None."""
     side_px = pixels(world.LAMP_SIDE, size_px)
     rim, bulb = (coverage(shape, side_px, side_px) for shape in (shapes.circle, shapes.lamp_bulb))
     return layers((rim, world.LAMP_RIM), (bulb, world.LAMP_OFF if colour is None else world.RGB[colour]))
@@ -94,7 +94,7 @@ def lamp_sprite(colour: str | None, size_px: int) -> Sprite:
 
 @lru_cache(maxsize=8)
 def crate_sprite(size_px: int) -> Sprite:
-    """One of the three boxes."""
+    """Return one of the three boxes."""
     side = pixels(world.CRATE_HEIGHT, size_px), pixels(world.CRATE_WIDTH, size_px)
     wood, edges = (coverage(shape, *side) for shape in (shapes.full, shapes.crate_edges))
     return layers((wood, world.CRATE_WOOD), (edges, world.CRATE_EDGE))
@@ -102,12 +102,12 @@ def crate_sprite(size_px: int) -> Sprite:
 
 @lru_cache(maxsize=32)
 def object_sprite(thing: str, size_px: int) -> Sprite:
-    """A ball, key or gem."""
+    """Return a ball, key or gem."""
     return layers(*object_layers(thing, pixels(world.OBJECT_SIDE, size_px)))
 
 
 def object_layers(thing: str, side_px: int) -> list[tuple[Coverage, Rgb]]:
-    """What an object is painted with, in a square of side `side_px`."""
+    """Return the layers of an object in a square of side `side_px`."""
     if thing == "key":
         return [(coverage(shapes.key, side_px, side_px), world.RGB["yellow"])]
     whole, lines = (shapes.ball, shapes.ball_stripe) if thing == "ball" else (shapes.gem, shapes.gem_facets)
@@ -116,35 +116,35 @@ def object_layers(thing: str, side_px: int) -> list[tuple[Coverage, Rgb]]:
 
 
 def card_placed(card: Card, size_px: int) -> Placed:
-    """A card in its cell."""
+    """Return a card in its cell."""
     sprite = card_sprite(card.colour, card.shape, card.number, card.sign, size_px)
     row, column = divmod(card.cell, 3)
     return centred(sprite, (row + 0.5) / 3 + card.dy, (column + 0.5) / 3 + card.dx, size_px)
 
 
 def lamp_placed(lamp: Lamp, size_px: int) -> Placed:
-    """The shining lamp."""
+    """Return the shining lamp."""
     return centred(lamp_sprite(lamp.colour, size_px), 1 / 6, 1 / 6, size_px)
 
 
 def move_placed(move: Move, size_px: int) -> Placed:
-    """An object above its box."""
+    """Return an object above its box."""
     column = world.PLACES.index(move.place)
     return centred(object_sprite(move.thing, size_px), world.OBJECT_CENTRE_Y, (column + 0.5) / 3, size_px)
 
 
 def dark_lamp(size_px: int) -> list[Placed]:
-    """The lamp when it does not shine."""
+    """Return the dark lamp."""
     return [centred(lamp_sprite(None, size_px), 1 / 6, 1 / 6, size_px)]
 
 
 def boxes(size_px: int) -> list[Placed]:
-    """The three boxes."""
+    """Return the three boxes."""
     return [centred(crate_sprite(size_px), world.CRATE_CENTRE_Y, (column + 0.5) / 3, size_px) for column in range(3)]
 
 
 def centred(sprite: Sprite, centre_y: float, centre_x: float, size_px: int) -> Placed:
-    """Top and left that put the sprite's centre there, to the nearest pixel, kept inside the frame."""
+    """Place the centre of a sprite at a point, to the nearest pixel, and keep it inside the frame."""
     height_px, width_px = sprite.transparency.shape[:2]
     top_px = int(centre_y * size_px - height_px / 2 + 0.5)
     left_px = int(centre_x * size_px - width_px / 2 + 0.5)
@@ -152,7 +152,7 @@ def centred(sprite: Sprite, centre_y: float, centre_x: float, size_px: int) -> P
 
 
 def in_square(part: Coverage, side_px: int, centre: tuple[float, float]) -> Coverage:
-    """`part` in a square of side `side_px`, its centre (x, y) in fractions of that, moved inside."""
+    """Put `part` in a square of side `side_px`, with its centre (x, y) in fractions of that, and keep it inside."""
     whole = np.zeros((side_px, side_px), np.uint16)
     height_px, width_px = part.shape
     left_px = min(max(0, int(centre[0] * side_px - width_px / 2 + 0.5)), side_px - width_px)

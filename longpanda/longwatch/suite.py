@@ -1,4 +1,4 @@
-"""A suite: films of several lengths and the questions about them, all following from one small plan."""
+"""A suite: films of several lengths and the questions about them, all determined by one small plan."""
 
 import json
 from collections.abc import Iterator
@@ -32,26 +32,26 @@ from longpanda.types import Sample
 
 SUITE_VERSION: Final = 3
 PLAN: Final = "suite.json"
-"""The file in a suite's folder that holds its plan."""
+"""Name of the plan's file in a suite's folder."""
 FOOTAGE_PLAN: Final = "footage.json"
-"""The same of a folder that `insert` filled."""
+"""Name of the plan's file in a folder that `insert` wrote."""
 DEFAULT_MINUTES: Final = (3.0, 10.0, 30.0, 60.0, 120.0)
 SPLITS: Final = {"dev": Split.DEV, "report": Split.TEST, "private": Split.PRIVATE}
-"""Public seeds to develop on, public seeds to report on, and seeds that whoever measures keeps to themselves."""
+"""Public seeds to develop on, public seeds to report on, and private seeds that the evaluator keeps secret."""
 QUESTIONS_PER_VIDEO: Final = 4
-"""Of one family; fewer videos would make a suite cheaper and its answers depend more on one another."""
+"""Questions of one family per video. A larger number would make a suite cheaper and its answers less independent."""
 ROOM_SCRIPTS: Final = {"gallery": gallery, "workshop": workshop, "hall": hall}
 _QUESTIONS_NAMESPACE: Final = 0xA5C
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One video of a suite.
+    """One film of a suite.
 
     Args:
-        room: where it happens.
-        index: of its script among those of the room.
-        minutes: its length.
+        room: room in which the scene takes place.
+        index: number of its script among those of the room.
+        minutes: length of the film.
     """
 
     room: str
@@ -60,28 +60,28 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Of its file, without the suffix; `Sample.video` of its questions."""
+        """Name of the file without its suffix, and `Sample.video` of the questions about it."""
         return f"{self.room}-{self.index:04d}-{self.minutes:g}min"
 
 
 @dataclass(frozen=True)
 class SuitePlan:
-    """Everything that decides a suite: equal plans give equal scenes, frames and questions.
+    """Everything that determines a suite: equal plans give equal scenes, frames and questions.
 
     Args:
-        minutes: the lengths, up to a day; every script is filmed at each.
+        minutes: the lengths, at most a day each; every script is filmed at every length.
         families: the question families.
-        per_cell: questions for each family and length.
-        seed: which videos, 0 to 2**20 - 1.
+        per_cell: number of questions for each family and length.
+        seed: selects the scripts, 0 to 2**20 - 1.
         split: "dev", "report" or "private".
-        level: how fast things happen: "steady", "brisk" or "flash".
+        level: pace of the events: "steady", "brisk" or "flash".
         size_px: side of the square frames; even.
         fps: frames per second.
         crf: H.264 quality.
-        version: of this format.
+        version: version of this format.
 
     Raises:
-        ConfigError: an unknown family, split, level or version, or numbers that no suite can have.
+        ConfigError: an unknown family, split, level or version, or a number out of range.
     """
 
     FILE: ClassVar[str] = PLAN
@@ -99,7 +99,7 @@ class SuitePlan:
 
     def __post_init__(self) -> None:
         if self.version != SUITE_VERSION:
-            raise ConfigError(f"a suite of version {self.version}", f"version {SUITE_VERSION}", "make it again")
+            raise ConfigError(f"a suite of version {self.version}", f"version {SUITE_VERSION}", "make the suite again")
         require_known("family", self.families, FAMILIES)
         require_known("split", (self.split,), SPLITS)
         require_known("level", (self.level,), LEVELS)
@@ -107,7 +107,7 @@ class SuitePlan:
         require_seed(self.seed)
         if not self.per_cell >= 1:
             found = f"per_cell = {self.per_cell}"
-            raise ConfigError(found, "at least 1 question for each family and length", "ask more")
+            raise ConfigError(found, "at least 1 question for each family and length", "raise per_cell")
         require_pace(self.fps, self.level)
         require_quality(self.crf)
         if self.size_px < SMALLEST_PX or self.size_px % 2:
@@ -116,7 +116,7 @@ class SuitePlan:
 
     @cached_property
     def scripts(self) -> dict[str, tuple[Script, ...]]:
-        """By room, as few scripts as give every family its questions."""
+        """By room, the smallest number of scripts with enough questions for every family."""
         rooms = {room: [name for name in self.families if FAMILIES[name].room == room] for room in ROOM_SCRIPTS}
         return {room: tuple(self._scripts(room, names)) for room, names in rooms.items() if names}
 
@@ -132,16 +132,16 @@ class SuitePlan:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The videos, the shortest first."""
+        """The films, the shortest first."""
         numbered = [(room, i) for room, scripts in self.scripts.items() for i in range(len(scripts))]
         return tuple(Entry(room, i, minutes) for minutes in sorted(self.minutes) for room, i in numbered)
 
     def scene(self, entry: Entry) -> Scene:
-        """What a video shows."""
+        """Return the scene that a film shows."""
         return self.scripts[entry.room][entry.index].scene(60 * entry.minutes)
 
     def samples(self) -> Iterator[Sample]:
-        """All questions, those of one video together; each video has nearly as many of a family as any other."""
+        """Yield all questions, those about a film together. Questions of a family are spread evenly over films."""
         for minutes in sorted(self.minutes):
             films = [(entry, self.scene(entry)) for entry in self.entries if entry.minutes == minutes]
             chosen: dict[str, list[Sample]] = {entry.name: [] for entry, _ in films}
@@ -155,20 +155,21 @@ class SuitePlan:
                 yield from samples
 
     def to_json(self) -> str:
-        """The plan as JSON; equal plans give equal bytes."""
+        """Return the plan as JSON; equal plans give equal bytes."""
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
     def read(cls, folder: Path) -> "SuitePlan":
-        """The plan that a suite's folder was made with.
+        """Read the plan from a suite's folder.
 
         Raises:
-            ConfigError: the folder holds no suite.
+            ConfigError: the folder holds no generated suite.
         """
         path = folder / PLAN
         if (folder / FOOTAGE_PLAN).is_file():
-            found = f"'{folder}' holds real footage with cards, which no plan can draw again"
-            raise ConfigError(found, "what 'longpanda longwatch make' wrote", "'run' a model on it and 'report' only")
+            found = f"'{folder}' holds real footage with cards, which cannot be generated from its plan"
+            expected = "a folder that 'longpanda longwatch make' wrote"
+            raise ConfigError(found, expected, "use only 'run' and 'report' on this folder")
         if not path.is_file():
             raise ConfigError(
                 f"no file '{path}'", "a folder that 'longpanda longwatch make' wrote", "make a suite first"
@@ -178,23 +179,23 @@ class SuitePlan:
             return cls(**values | {name: tuple(values[name]) for name in ("minutes", "families")})
         except (ValueError, TypeError, KeyError) as error:
             raise ConfigError(
-                f"'{path}' is no plan of a suite ({error})", "what make wrote", "make it again"
+                f"'{path}' is not the plan of a suite ({error})", "the plan that make wrote", "make the suite again"
             ) from error
 
 
 def _rng(scene: Scene, family: str) -> np.random.Generator:
-    """The same at every length of a video, so that the same is asked."""
+    """Return a generator that is the same at every length of a script, so that the same questions are asked."""
     return np.random.Generator(np.random.PCG64((_QUESTIONS_NAMESPACE, scene.seed, crc32(family.encode()))))
 
 
 def _topics(family: str, scene: Scene) -> list[Sample]:
-    """What tests ask of a family: not what only training asks, whose answers can be guessed."""
+    """Return the questions of a family for tests, without those for training only, whose answers can be guessed."""
     samples = FAMILIES[family].ask(scene, _rng(scene, family))
     return [sample for sample in samples if not sample.facts.training_only]
 
 
 def _asked(family: str, scene: Scene, entry: Entry) -> list[Sample]:
-    """All questions of a family about one video in random order, with what a report groups them by."""
+    """Return all questions of a family about one film in random order, with the facts that a report groups them by."""
     samples = _topics(family, scene)
     return [_of_entry(samples[i], scene, entry) for i in _rng(scene, family).permutation(len(samples))]
 

@@ -1,4 +1,4 @@
-"""Text of questions and answers: how it is split into words, and when two answers are the same."""
+"""Text of questions and answers: its words, and the normalised form by which answers are compared."""
 
 import re
 from typing import Final
@@ -10,12 +10,12 @@ _ARTICLES: Final = ("the", "a", "an")
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """The lower-case words, single digits and punctuation marks of a text."""
+    """Return the lower-case words, single digits and punctuation marks of a text."""
     return tuple(_WORD.findall(text.lower()))
 
 
 def normalise(text: str) -> str:
-    """An answer without case, articles, punctuation and spare spaces, with numbers as digits written together."""
+    """Return a text in lower case, without articles, punctuation and extra spaces, with numbers as joined digits."""
     words = re.findall(r"[^\W\d_]+|\d+", text.lower())
     kept = " ".join(_AS_DIGITS.get(word, word) for word in words if word not in _ARTICLES)
     return re.sub(r"(?<=\d) (?=\d)", "", kept)

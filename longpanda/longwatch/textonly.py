@@ -1,4 +1,4 @@
-"""What the words of a question give away: the best constant answer, and a classifier trained on other pairs."""
+"""Baselines that see only the text of a question: the best constant answer, and a trained classifier."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,11 +21,11 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class TextOnly:
-    """Shares of right answers without any video.
+    """Accuracies without any video.
 
     Args:
-        constant: of the best constant answer to each template.
-        trained: of naive Bayes over the words of the question, each fold answered by what the others taught.
+        constant: accuracy of the best constant answer to each template.
+        trained: cross-validated accuracy of naive Bayes over the words of the question.
     """
 
     constant: float
@@ -33,7 +33,7 @@ class TextOnly:
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "TextOnly":
-        """Over questions of one family; a fold of the videos is answered by what the others taught."""
+        """Measure both on questions of one family. Folds of the cross-validation are split by video."""
         labels = [label(sample.question, sample.target) for sample in samples]
         words = [features(sample.question) for sample in samples]
         videos = {name: i for i, name in enumerate(dict.fromkeys(sample.video for sample in samples))}
@@ -47,10 +47,10 @@ class TextOnly:
 
 
 def constant_share(samples: Sequence[Sample]) -> float:
-    """Share of right answers of the best constant answer to each template; of times, of the best interval, too.
+    """Return the accuracy of the best constant answer to each template; for times, also of the best interval.
 
-    Measured on questions drawn for it, on which a classifier of words is measured as well, so that both are picked
-    alike. What chance is on a page of results, `longpanda.evaluate.analysis.chance`, follows from the construction.
+    It is chosen and measured on the same questions as the classifier of words, so that the two are comparable. The
+    chance level in a report, `longpanda.evaluate.analysis.chance`, follows from how the questions are constructed.
     """
     labels: dict[tuple[str, str], list[str]] = defaultdict(list)
     for sample in samples:
@@ -60,10 +60,10 @@ def constant_share(samples: Sequence[Sample]) -> float:
 
 
 def with_blind_chance(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples, of which those about intervals tell as their chance whether a blind answer is right: 1.0 or 0.0.
+    """Set `Facts.chance` of questions about intervals to whether a blind answer is right: 1.0 or 0.0.
 
-    The blind answer is the best constant interval of the other scripts at that length, so that it is found on other
-    questions than it is held against. Where there are none, and where there are options, samples stay as they are.
+    The blind answer is the best constant interval for the other scripts at the same length, so that it is not measured
+    on the questions it was chosen on. Samples are unchanged if there are no other scripts, or if they have options.
     """
     cells: dict[float, list[tuple[str, Interval]]] = defaultdict(list)
     for sample in samples:
@@ -86,7 +86,7 @@ def _with_chance(sample: Sample, blind: Mapping[tuple[float, str], Interval]) ->
 
 
 def _asked_interval(sample: Sample) -> Interval | None:
-    """The true answer of a question about an interval without options; None of any other, and of what is absent."""
+    """Return the true interval of a question about an interval; None with options, for absent things and otherwise."""
     if sample.family not in FAMILIES or sample.choices:
         return None
     kind = FAMILIES[sample.family].kind_of(sample.facts.template)
@@ -94,11 +94,11 @@ def _asked_interval(sample: Sample) -> Interval | None:
 
 
 def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:
-    """A plan of other videos, to learn guesses from: of public development seeds, and never of the plan's own.
+    """Return a plan of other videos to train guessers on: from public development seeds, never the plan's own seed.
 
     Args:
-        plan: what is to be guessed.
-        pairs: questions of each of its families.
+        plan: the plan whose answers are to be guessed.
+        pairs: number of questions of each family.
     """
     last = SCENES_PER_SEED - 1
     seed = last - 1 if (plan.split, plan.seed) == ("dev", last) else last
@@ -106,7 +106,7 @@ def public_plan(plan: SuitePlan, pairs: int) -> SuitePlan:
 
 
 def by_family(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    """The samples of each family."""
+    """Group samples by family."""
     grouped: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         grouped[sample.family].append(sample)
@@ -114,20 +114,20 @@ def by_family(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
 
 
 def label(question: str, target: str) -> str:
-    """The answer as a guesser may learn it: titles that the question names become their places in it."""
+    """Return the answer as a class to learn: titles that the question names become their positions in it."""
     named = mentioned(question, TITLES)
     parts = target.split(", ")
     return ",".join(str(named.index(part)) for part in parts) if len(named) > 1 and set(parts) <= {*named} else target
 
 
 def features(question: str) -> list[str]:
-    """Words, and pairs of neighbours."""
+    """Return the words of a question, and pairs of adjacent words."""
     words = split_words(question)
     return [*words, *(f"{one} {other}" for one, other in pairwise(words))]
 
 
 class _Bayes:
-    """Naive Bayes over the words of a question, with one added to every count."""
+    """Naive Bayes over the words of a question, with add-one smoothing."""
 
     def __init__(self, questions: list[list[str]], labels: list[str]) -> None:
         self.labels = sorted(set(labels))

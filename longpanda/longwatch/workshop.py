@@ -1,4 +1,4 @@
-"""The workshop: a machine whose rule has to be found out, a gauge that rises and falls, words on a board."""
+"""Scripts of the workshop: a machine with a hidden rule, a gauge that rises and falls, and words on a board."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,27 +14,27 @@ from longpanda.longwatch.world import EFFECTS, GAUGE_LEVELS, LAMP_COLOURS, LETTE
 
 _WORKSHOP_NAMESPACE: Final = 0x3095
 PULL_TO_EFFECT, PULL_TO_PULL = 1.125, 0.5
-"""From the start of a pull, which lasts one dwell, to an effect and to the next pull of the same step, in dwells."""
+"""Time from the start of a pull to the effect, and to the next pull of the same step, in dwells. A pull lasts one."""
 STEP_PAUSE: Final = 0.4
-"""From the end of pulls without an effect to the next step, in dwells."""
+"""Time from the end of pulls without an effect to the next step, in dwells."""
 EFFECT_LEAD: Final = 0.275
-"""From the start of an effect to the next step, in dwells: enough to see which came first, four looks a dwell."""
+"""Time from the start of an effect to the next step, in dwells: four samples per dwell show which came first."""
 PERIODS, COMPARED, MEASURED = 4, 2, 2
-"""Stretches of time in which the gauge rises, how often two are compared, and how many rises are to be told."""
+"""Number of rises of the gauge, of questions that compare two rises, and of questions about the size of one."""
 MOST_RISE: Final = 6
-"""Steps of the gauge."""
+"""Largest rise, in steps of the gauge."""
 GAUGE_DWELL, GAUGE_PAUSE = (1.0, 1.2), 1 / 16
-"""How long the gauge is lit, and the pause before it is again, in dwells."""
+"""How long the gauge is lit, and the pause before it is lit again, in dwells."""
 TICKER, TICKER_PAUSE = 8, 1 / 16
-"""Words on the upper board, and the pause between two, in dwells."""
+"""Number of words on the upper board, and the pause between two of them, in dwells."""
 WORD_DWELL: Final = (1.0, 1.15)
 
 
 def workshop(seed: int, level: Level) -> Script:
-    """The script of one workshop video: the same arguments give the same script.
+    """Draw the script of one workshop video. The same arguments give the same script.
 
-    It asks which lever does what and under which lamp, how the gauge's rises compare, and what a board said before and
-    after a word.
+    The questions are which lever does what and under which state of the lamp, how the rises of the gauge compare, and
+    which word a board showed before or after another.
 
     Args:
         seed: from `splits.scene_seed`.
@@ -56,12 +56,12 @@ def workshop(seed: int, level: Level) -> Script:
 
 @dataclass(frozen=True)
 class _Step:
-    """Something that the machine does: levers are pulled, and perhaps there is an effect.
+    """One step of the machine: levers are pulled, and an effect may follow.
 
     Args:
-        pulls: the levers, each pulled before the one before is let go.
-        effect: what happens, or "".
-        lit: whether the lamp shines meanwhile.
+        pulls: the levers, each pulled before the previous one is released.
+        effect: the effect, or "" for none.
+        lit: whether the lamp shines during the step.
     """
 
     pulls: tuple[str, ...]
@@ -69,7 +69,7 @@ class _Step:
     lit: bool
 
     def events(self, lamp: str) -> list[Event]:
-        """Timed from the start of the step, in dwells."""
+        """Return the events, with times in dwells from the start of the step."""
         starts = [PULL_TO_PULL * place for place in range(len(self.pulls))]
         events: list[Event] = [Pull(start, start + 1.0, lever) for start, lever in zip(starts, self.pulls, strict=True)]
         if self.lit:
@@ -80,16 +80,17 @@ class _Step:
 
     @property
     def dwells(self) -> float:
-        """How long after its start the next one may start."""
+        """Minimum time from the start of this step to the start of the next."""
         rest = PULL_TO_EFFECT + EFFECT_LEAD if self.effect else 1.0 + STEP_PAUSE
         return PULL_TO_PULL * (len(self.pulls) - 1) + rest
 
 
 def _machine(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]]:
-    """Two levers that do something under one state of the lamp, and an idle one.
+    """Draw a machine with two levers that work under one state of the lamp, and one that does nothing.
 
-    Before every effect its lever is pulled and one of the others, in random order, each time another one: one effect
-    does not tell its cause, both do. Under the other state of the lamp all three are pulled, and nothing happens.
+    Before every effect, its lever and one of the other two are pulled in random order; each effect occurs twice, with a
+    different second lever. So one occurrence does not reveal the cause, but both together do. Under the other state of
+    the lamp all three levers are pulled and nothing happens.
     """
     one, other, idle = shuffled(rng, LEVERS)
     first, second = shuffled(rng, EFFECTS)
@@ -106,7 +107,7 @@ def _machine(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]
 
 
 def _together(rng: np.random.Generator, level: Level, steps: list[_Step], lamp: str) -> Track:
-    """The steps one after the other; what belongs to one keeps its times at every length of the video."""
+    """Join the steps to a track. The times within a step are the same at every duration of the video."""
     events: list[Event] = []
     waits: list[float] = []
     depths: list[float] = []
@@ -123,7 +124,7 @@ def _together(rng: np.random.Generator, level: Level, steps: list[_Step], lamp: 
 
 
 def _gauge(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]]:
-    """The gauge is lit before and after each of four rises of 1 to 6 steps, all equally often."""
+    """Draw four rises of 1 to 6 steps, all equally likely; the gauge is lit before and after each."""
     rises = rng.integers(1, MOST_RISE + 1, PERIODS).tolist()
     bases = [int(rng.integers(GAUGE_LEVELS[0], GAUGE_LEVELS[-1] - rise + 1)) for rise in rises]
     levels = [one for base, rise in zip(bases, rises, strict=True) for one in (base, base + rise)]
@@ -140,12 +141,15 @@ def _gauge(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]]:
 
 
 def _without_reverses(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Each two in the order in which they stand first."""
+    """Keep the first of (a, b) and (b, a)."""
     return list({frozenset(pair): pair for pair in reversed(pairs)}.values())[::-1]
 
 
 def _ticker(rng: np.random.Generator, level: Level) -> tuple[Track, list[Topic]]:
-    """Words on the upper board, each once; three are asked from before, three from behind, and one is not shown."""
+    """Draw the words of the upper board, each once.
+
+    Three questions ask for the word after another, three for the word before, and one names a word that is not shown.
+    """
     words = shuffled(rng, WORDS)
     shown, absent = words[:TICKER], words[TICKER]
     dwells = [round(float(dwell) * level.dwell_seconds, 3) for dwell in rng.uniform(*WORD_DWELL, TICKER)]
@@ -168,7 +172,7 @@ def _filler_words(
     *,
     level: Level,
 ) -> list[Event]:
-    """Words on the lower board, any of the same."""
+    """Draw words for the lower board from the same list."""
     fillers: list[Event] = []
     free_seconds = 0.0
     for start_seconds, end_seconds in filler_spans(rng, level, horizon_seconds, WORD_DWELL):

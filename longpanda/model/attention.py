@@ -14,18 +14,21 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import initialization as init
 
 from longpanda.model.configuration import StabConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Bool, Float
 
 FOLDED_BYTES = 8 << 20
 """On CPU, LSD's folded queries (heads * C numbers per cell) are kept to blocks of this size, which stay in cache."""
 
 
-class FoldedLinear(nn.Module):
-    """A linear map whose weights are used folded into something else, so that its forward rarely runs.
+class FoldedLinear(PandaModule):
+    """A linear map whose weights are folded into other operations, so its own forward rarely runs.
 
-    Not an nn.Linear: adapters and quantisers replace those by what computes a forward, and would be ignored or break.
+    It is not an nn.Linear because adapters and quantisers replace an nn.Linear with a module that only has a forward;
+    here they would be ignored or break.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
@@ -33,13 +36,25 @@ class FoldedLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-1, 1) * inputs**-0.5)
         self.bias: Any = nn.Parameter(torch.zeros(outputs)) if bias else None
 
+    def reset_parameters(self, std: float = 0.02) -> None:
+        """Initialise as transformers does an nn.Linear: normal weights of this standard deviation, zero bias."""
+        init.normal_(self.weight, std=std)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
-        """The map itself, for the plain form."""
+        """Apply the map directly, as the plain form does."""
         return F.linear(x, self.weight, self.bias)
 
 
 class SingleQueryAttention(nn.Module):
-    """One query attends to tokens x; keys and values are never formed for all of x. Scores scale as `scale`."""
+    """Attention of one query to tokens x that never computes keys and values for all of x.
+
+    Args:
+        width: channels C.
+        heads: attention heads.
+        scale: factor on the scores.
+    """
 
     def __init__(self, width: int, heads: int, scale: float) -> None:
         super().__init__()
@@ -54,7 +69,7 @@ class SingleQueryAttention(nn.Module):
     def forward(
         self, query: Float[Tensor, " C"], tokens: Float[Tensor, "G N C"], mask: Bool[Tensor, "G N"] | None
     ) -> Float[Tensor, "G C"]:
-        """One constant query over all tokens of each group (a frame's cells)."""
+        """Attend with one constant query to all tokens of each group (a frame's cells)."""
         x = self.token_norm(tokens)
         q = self.query(self.query_norm(query)).view(self.heads, -1)
         folded = torch.einsum("hd,hdc->hc", q, self.key.weight.view(self.heads, -1, query.shape[-1]))
@@ -64,7 +79,7 @@ class SingleQueryAttention(nn.Module):
         return out
 
     def per_cell(self, queries: Float[Tensor, "M C"], tokens: Float[Tensor, "M K C"]) -> Float[Tensor, "M C"]:
-        """A query of its own for each cell's tokens, which are already normalised."""
+        """Attend with a separate query to the tokens of each cell, which are already normalised."""
         q = self.query(self.query_norm(queries)) * self.scale
         cells = q.shape[0]
         if q.device.type == "cpu":
@@ -87,13 +102,13 @@ class SingleQueryAttention(nn.Module):
 def _pool(
     tokens: Float[Tensor, "G N C"], scores: Float[Tensor, "G N heads"], mask: Bool[Tensor, "G N"] | None
 ) -> Float[Tensor, "G heads C"]:
-    """Softmax of scores over N, then the weighted sums of tokens."""
+    """Return the sums of tokens weighted by the softmax of scores over N."""
     if mask is not None:
         scores = scores.masked_fill(~mask[..., None], torch.finfo(scores.dtype).min)
     return torch.bmm(scores.softmax(1).to(tokens.dtype).transpose(1, 2), tokens)
 
 
-class VideoToken(nn.Module):
+class VideoToken(PandaModule):
     """GSTRA: one learned query reads all patches of a window (SPEC 3.4)."""
 
     def __init__(self, config: StabConfig) -> None:
@@ -107,22 +122,26 @@ class VideoToken(nn.Module):
         self.mlp_in, self.mlp_out = nn.Linear(c, hidden), nn.Linear(hidden, c)
         self.dropout = nn.Dropout(config.dropout)
 
+    def reset_parameters(self) -> None:
+        """Draw the learned query at random."""
+        init.normal_(self.token, std=0.02)
+
     def forward(
         self, tokens: Float[Tensor, "windows N C"], mask: Bool[Tensor, "windows N"] | None
     ) -> Float[Tensor, "windows C"]:
-        """One vector per window from all of its N = t*h*w patches."""
+        """Return one vector per window, read from all of its N = t*h*w patches."""
         c = tokens.shape[-1]
         x = self.token_norm(tokens)
         q = self.query(self.query_norm(self.token)).view(self.heads, -1) * (c // self.heads) ** -0.5
         folded = torch.einsum("hd,hdc->hc", q, self.key.weight.view(self.heads, -1, c))
-        # The key's bias moves all scores of a head alike: no effect, but the gradient that DDP expects of a parameter.
+        # The key's bias shifts all scores of a head equally and changes nothing, but DDP expects a gradient for it.
         constant = (q * self.key.bias.view(self.heads, -1)).sum(-1)
         pooled = _pool(x, F.linear(x, folded.to(x.dtype), constant.to(x.dtype)), mask)
         value = torch.einsum("ghc,hdc->ghd", pooled, self.value.weight.view(self.heads, -1, c)).flatten(1)
         return self.mlp(self.token + self.out(value + self.value.bias))
 
     def mlp(self, x: Float[Tensor, "windows C"]) -> Float[Tensor, "windows C"]:
-        """Residual MLP with QuickGELU, u * sigmoid(1.702 u)."""
+        """Apply the residual MLP with QuickGELU, u * sigmoid(1.702 u)."""
         hidden = self.mlp_in(self.mlp_norm(x))
         mlp: Tensor = x + self.mlp_out(self.dropout(hidden * torch.sigmoid(1.702 * hidden)))
         return mlp

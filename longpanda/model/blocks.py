@@ -1,7 +1,7 @@
-"""Blocks of tokens that do not see each other: block ids [B, L] as the mask that an attention implementation reads.
+"""Attention masks of blocks of tokens that do not see each other, made from block ids [B, L].
 
-Block 0 is shared: every later token sees it. A token of another block sees block 0 and the earlier tokens of its own.
-Padding has a block of its own, -1, behind all others.
+Block 0 is shared: every later token sees it. A token of another block sees block 0 and the earlier tokens of its own
+block. Padding is block -1, after all others.
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ from torch.nn.attention.flex_attention import BlockMask
 from longpanda.shapes import Bool, Int
 
 TILE = 128
-"""Queries and keys that flex attention works on at once."""
+"""Side of flex attention's tiles, in tokens."""
 
 
 def dense_mask(blocks: Int[Tensor, "B L"]) -> Bool[Tensor, "B 1 L L"]:
-    """Which tokens see which, as scaled dot product attention reads it: memory grows with the square of L."""
+    """Make the mask for scaled dot product attention, True where a key is seen. Its memory grows with L squared."""
     length = blocks.shape[1]
     seen = (blocks[:, :, None] == blocks[:, None, :]) | (blocks[:, None, :] == 0)
     causal = torch.ones(length, length, dtype=torch.bool, device=blocks.device).tril()
@@ -25,28 +25,28 @@ def dense_mask(blocks: Int[Tensor, "B L"]) -> Bool[Tensor, "B 1 L L"]:
 
 
 def additive_mask(blocks: Int[Tensor, "B L"], dtype: torch.dtype) -> Tensor:
-    """The same [B, 1, L, L] as eager attention reads it: added to the scores."""
+    """Make the mask [B, 1, L, L] for eager attention, which adds it to the scores."""
     seen = dense_mask(blocks)
     return torch.zeros_like(seen, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
 
 
 class _Seen:
-    """Which key a query sees, for flex attention, which calls this with numbers of a batch row, a head and tokens."""
+    """The mask function for flex attention, called with indices of the batch row, head, query and key."""
 
     def __init__(self, blocks: Int[Tensor, "B L"]) -> None:
         self._blocks = blocks
 
     def __call__(self, row: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        """Whether the query sees the key."""
+        """Return whether the query sees the key."""
         own = self._blocks[row, key]
         return (query >= key) & ((own == 0) | (own == self._blocks[row, query]))
 
 
 def flex_mask(blocks: Int[Tensor, "B L"]) -> BlockMask:
-    """The same for flex attention: only the tiles of `TILE` tokens in which something is seen.
+    """Make the mask for flex attention: a list of the tiles of `TILE` tokens in which something is seen.
 
-    Tiles are judged by the smallest and the largest block of their tokens, so that nothing of the size L x L is made.
-    A tile that may hold something is looked at token by token; one that is seen as a whole is not.
+    Tiles are classified by the smallest and the largest block id of their tokens, so no tensor of size L x L is made.
+    Flex attention checks a partial tile token by token, and a tile that is seen as a whole not at all.
     """
     length = blocks.shape[1]
     missing = -length % TILE
@@ -61,7 +61,7 @@ def flex_mask(blocks: Int[Tensor, "B L"]) -> BlockMask:
     same = one_block & (least[:, :, None] == least[:, None, :])
     is_shared = (tiles == 0).all(-1)[:, None, :]
     whole = before & (same | is_shared)
-    if missing:  # tokens that are not there are seen by none
+    if missing:  # the padding of the last tile must not be seen
         whole[:, -1, :] = whole[:, :, -1] = False
     partial = _listed(some & ~whole)
     return BlockMask.from_kv_blocks(
@@ -70,13 +70,13 @@ def flex_mask(blocks: Int[Tensor, "B L"]) -> BlockMask:
 
 
 def _listed(tiles: Bool[Tensor, "B q k"]) -> tuple[Tensor, Tensor]:
-    """For each row of tiles, how many are chosen [B, 1, q] and which, those first [B, 1, q, k]."""
+    """Return how many tiles are chosen in each row [B, 1, q], and the tiles with the chosen ones first [B, 1, q, k]."""
     chosen = tiles[:, None].int()
     return chosen.sum(-1, dtype=torch.int32), chosen.argsort(dim=-1, descending=True, stable=True).int()
 
 
-def readable(blocks: Int[Tensor, "B L"], attention: str, dtype: torch.dtype) -> Any | None:
-    """Block ids as an attention implementation of transformers reads them; None where it reads nothing of the kind."""
+def attention_mask(blocks: Int[Tensor, "B L"], attention: str, dtype: torch.dtype) -> Any | None:
+    """Make the mask for an attention implementation of transformers, or None where it takes no such mask."""
     match attention:
         case "sdpa":
             return dense_mask(blocks)

@@ -1,4 +1,4 @@
-"""What a LongPanda model is made of: sizes of the alignment block, the compressor and the backbone, token ids."""
+"""The configuration of a LongPanda model: STAB, the compressor, the language model and special tokens."""
 
 import difflib
 import inspect
@@ -10,7 +10,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from longpanda.errors import ConfigError, counted, nearest
 
 MOST_POOLED_FRAMES = 4096
-"""Frames of a group at another rate than the model's own."""
+"""Limit on the frames of a group at a rate other than the model's own."""
 STAB_SIZES: dict[str, dict[str, Any]] = {
     #          channels      attention    px per patch   px, longer side   channels of LSTE's bottleneck
     "nano": {"width": 192, "heads": 4, "patch_px": 16, "image_px": 96, "lste_width": 96},
@@ -34,13 +34,13 @@ class StabConfig(PreTrainedConfig):
         lste_width: channels inside the local spatio-temporal encoding.
         gstra_ratio: hidden width of GSTRA's MLP over `width`.
         window_frames: frames of a window; windows are independent of one another.
-        norm: LSTE's normalisation, "batch" (paper) or "token" (LayerNorm over channels, our own).
-        masked: keep the letterbox out of every convolution and attention (our own) or only crop it (paper).
-        head_scale: scale LSD and FSRA scores by head width ** -0.5 (our own) or by width ** -0.5 (paper).
-        window_positions: LSD knows which of its 4 patches is which (our own); the paper's sees a bag of 4.
-        split_tokens: a learned token after each row of a frame.
-        single_frame_bypass: frames of one-frame windows skip LSTE and GSTRA (paper's image path).
-        dropout: inside GSTRA's MLP and the frame token's head.
+        norm: LSTE's normalisation, "batch" (paper) or "token" (LayerNorm over channels, ours).
+        masked: keep the letterbox out of every convolution and attention (ours), or only crop it (paper).
+        head_scale: scale LSD and FSRA scores by head width ** -0.5 (ours), or by width ** -0.5 (paper).
+        window_positions: give LSD the positions of its 4 patches (ours); the paper's LSD sees an unordered set.
+        split_tokens: add a learned token after each row of a frame.
+        single_frame_bypass: let frames of one-frame windows skip LSTE and GSTRA (the paper's image path).
+        dropout: probability inside GSTRA's MLP and the frame token's head.
     """
 
     model_type = "longpanda_stab"
@@ -94,7 +94,7 @@ class StabConfig(PreTrainedConfig):
 
     @classmethod
     def paper(cls) -> "StabConfig":
-        """Video-Panda as published: BatchNorm, letterbox seen by the convolutions, row-split tokens (SPEC 3)."""
+        """Return the published configuration: BatchNorm, convolutions that see the letterbox, split tokens (SPEC 3)."""
         return cls(
             norm="batch",
             masked=False,
@@ -107,22 +107,22 @@ class StabConfig(PreTrainedConfig):
 
     @classmethod
     def of_size(cls, size: str) -> "StabConfig":
-        """Our own configuration at a named size of `STAB_SIZES`. Raises ConfigError for an unknown name."""
+        """Return our own configuration in a size of `STAB_SIZES`. Raises ConfigError for an unknown name."""
         if size not in STAB_SIZES:
             raise ConfigError(f"STAB size '{size}'", "a name of STAB_SIZES", nearest(size, STAB_SIZES))
         return cls(**STAB_SIZES[size])
 
     @property
     def cell_px(self) -> int:
-        """Side in pixels of what one spatial token covers; edges of the picture are multiples of it."""
+        """Side of a cell in pixels; the sides of a picture are multiples of it."""
         return 2 * self.patch_px
 
     def tokens_per_frame(self, rows: int, columns: int) -> int:
-        """Visual tokens of a frame of `rows` x `columns` cells: one frame token, then the cells row by row."""
+        """Return the visual tokens of a frame of `rows` x `columns` cells: a frame token, then the cells row by row."""
         return 1 + rows * (columns + int(self.split_tokens))
 
     def windows(self, clip_frames: list[int]) -> list[list[int]]:
-        """Frame indices of every window, padded with -1: windows never cross from one clip into the next."""
+        """Return the frame indices of every window, padded with -1. No window spans two clips."""
         size, start, out = self.window_frames, 0, []
         for count in clip_frames:
             for first in range(0, count, size):
@@ -133,10 +133,9 @@ class StabConfig(PreTrainedConfig):
 
 
 def _refuse_misspelt(given: dict[str, Any], kind: type[PreTrainedConfig]) -> None:
-    """Raises ConfigError for a key that looks like one of ours.
+    """Raise ConfigError for an unknown key that resembles one of our fields.
 
-    Others are left to transformers, which keeps keys of its own in a saved configuration, and not the same in every
-    version.
+    All other keys are passed on to transformers, which stores keys of its own in a configuration; they vary by version.
     """
     fields = set(inspect.signature(kind.__init__).parameters) - {"self", "kwargs"}
     for key in given:
@@ -148,17 +147,17 @@ class TemporalConfig(PreTrainedConfig):
     """The temporal compressor: spatial pooling, residual Mamba-2 blocks over all frames' tokens, temporal pooling.
 
     Args:
-        width: channels C of the visual tokens; STAB's, and taken over from it where only a dict is given.
+        width: channels C of the visual tokens, the same as STAB's; a dict may leave it out.
         layers: Mamba-2 blocks; 0 is pooling alone.
-        state_width: numbers N that a head remembers for each of its channels.
+        state_width: size N of a head's state for each of its channels.
         head_width: channels P of a head; divides `width`.
         expand: channels inside a block over `width`.
-        conv_kernel: tokens that a block's convolution sees, the last one its own.
-        chunk: tokens that the scan works on as one matrix; changes speed, not results.
-        grid: most rows and columns of tokens that a frame's cells are pooled to; None keeps the cells.
-        spatial: "mean" of the cells of each token's window, or "learned": the mean asks them.
-        frame_token: keep STAB's frame token, as the first of a frame.
-        pool_frames: frames k of a group, whose tokens at the same place become one.
+        conv_kernel: tokens that a block's convolution sees, including the current one.
+        chunk: tokens that the scan processes as one matrix; changes speed, not results.
+        grid: the most rows and columns of tokens to which a frame's cells are pooled; None keeps the cells.
+        spatial: "mean" of the cells of each token's window, or "learned" attention whose query is the mean.
+        frame_token: keep STAB's frame token, as the first token of a frame.
+        pool_frames: frames k of a group; their tokens at the same place of the grid become one.
         pooling: "mean" of a group's frames, or "learned" weights.
         direction: "causal", which can stream and append, or "bidirectional", which cannot.
         reference_seconds: the unit in which time between frames enters the scan.
@@ -206,16 +205,17 @@ class TemporalConfig(PreTrainedConfig):
         self._check_sizes()
 
     def _check_choices(self) -> None:
-        """Raises ConfigError for a word that is none of a field's."""
+        """Raise ConfigError for an unknown choice of a field."""
         choices = {"spatial": ("mean", "learned"), "pooling": ("mean", "learned")}
         choices["direction"] = ("causal", "bidirectional")
         for field, words in choices.items():
             value = str(getattr(self, field))
             if value not in words:
-                raise ConfigError(f"{field}='{value}'", " or ".join(map(repr, words)), nearest(value, words))
+                remedy = nearest(value, words, is_listed=True)
+                raise ConfigError(f"{field}='{value}'", " or ".join(map(repr, words)), remedy)
 
     def _check_sizes(self) -> None:
-        """Raises ConfigError for sizes that do not fit together."""
+        """Raise ConfigError for sizes that do not fit together."""
         least = {"width": 1, "layers": 0, "state_width": 1, "head_width": 1, "expand": 1}
         least |= {"conv_kernel": 1, "chunk": 1, "pool_frames": 1}
         for field, smallest in least.items():
@@ -231,35 +231,37 @@ class TemporalConfig(PreTrainedConfig):
             raise ConfigError(f"reference_seconds={self.reference_seconds}", "more than 0", "use 1.0")
 
     def pooled_grid(self, rows: int, columns: int) -> tuple[int, int]:
-        """Rows and columns of tokens of a frame of `rows` x `columns` cells: never more than there are cells."""
+        """Return the rows and columns of tokens of a frame of `rows` x `columns` cells, at most those of the cells."""
         return (rows, columns) if self.grid is None else (min(self.grid[0], rows), min(self.grid[1], columns))
 
     def rate(self, rows: int, columns: int) -> tuple[tuple[int, int], int]:
-        """What `at_rate` takes: the pooled grid of frames of `rows` x `columns` cells, and frames of a group."""
+        """Return the arguments of `at_rate`: the pooled grid for `rows` x `columns` cells, and `pool_frames`."""
         return self.pooled_grid(rows, columns), self.pool_frames
 
     def tokens_per_group(self, rows: int, columns: int) -> int:
-        """Tokens of a group of frames of `rows` x `columns` cells."""
+        """Return the tokens of a group of frames of `rows` x `columns` cells."""
         pooled = self.pooled_grid(rows, columns)
         return pooled[0] * pooled[1] + int(self.frame_token)
 
     def with_tokens_per_frame(self, tokens: float, rows: int, columns: int) -> "TemporalConfig":
-        """The same compressor at another rate, at most `tokens` for each frame of `rows` x `columns` cells.
+        """Return the compressor's configuration with at most `tokens` per frame of `rows` x `columns` cells.
 
-        From one token a frame on, the grid with the most tokens, of those that shape the one nearest the picture's;
-        below, one token for as many frames as it takes. Learned weights of a group's frames keep the group.
+        For one token per frame or more, the grid is the one with the most tokens, and of several such the one nearest
+        to the picture's shape. Below that, groups have as many frames as it takes for one token each. The size of
+        groups with learned weights does not change.
 
         Raises:
-            ConfigError: an impossible rate, a compressor without a grid whose poolings are learned, or a rate too low
-                for learned weights of a group's frames or for the frame token that each frame keeps.
+            ConfigError: the rate is impossible, the compressor has no grid and learned pooling, or the rate is too low
+                for groups with learned weights or for the frame token that each frame keeps.
         """
         if not 1 / MOST_POOLED_FRAMES <= tokens < math.inf:
-            expected = f"a number from 1/{MOST_POOLED_FRAMES} on"
+            expected = f"a number of at least 1/{MOST_POOLED_FRAMES}"
             raise ConfigError(f"{counted(tokens, 'token')} per frame", expected, "use 16, 4, 1 or 0.25")
         if self.grid is None and self.spatial == "learned":
             rate = counted(tokens, "token")
             found = f"{rate} per frame for a compressor that keeps every cell and has no weights to pool them"
-            raise ConfigError(found, "one with a grid, or spatial='mean'", "leave it out, or train one that pools")
+            remedy = "leave the rate out, or train a compressor with a grid"
+            raise ConfigError(found, "one with a grid, or spatial='mean'", remedy)
         pooled = 1 if tokens >= 1 else math.ceil(1 / tokens)
         frames = self.pool_frames if self.pooling == "learned" else pooled
         room = math.floor(tokens * frames + 1e-9) - int(self.frame_token)
@@ -270,18 +272,18 @@ class TemporalConfig(PreTrainedConfig):
                 else f"groups of {counted(frames, 'frame')} with learned weights"
             )
             found = f"{counted(tokens, 'token')} per frame for a compressor that has {kept}"
-            raise ConfigError(found, "a rate that it can have", "ask for more tokens per frame, or leave it out")
+            raise ConfigError(found, "a rate that it supports", "ask for more tokens per frame, or leave the rate out")
         grids = [(r, min(room // r, columns)) for r in range(1, min(room, rows) + 1)]
         grid = max(grids, key=lambda one: (one[0] * one[1], -abs(math.log(one[0] * columns / (one[1] * rows)))))
         return self.at_rate(grid, frames)
 
     def at_rate(self, grid: tuple[int, int], pool_frames: int) -> "TemporalConfig":
-        """The same compressor with this grid, and so many frames of a group."""
+        """Return the compressor's configuration with another grid and number of frames per group."""
         return TemporalConfig(**own_fields(self) | {"grid": grid, "pool_frames": pool_frames})
 
 
 def own_fields(config: PreTrainedConfig) -> dict[str, Any]:
-    """What differs from the defaults, of the fields that are ours: without what transformers adds."""
+    """Return our own fields that differ from their defaults, without those that transformers adds."""
     names = inspect.signature(type(config).__init__).parameters
     return {key: value for key, value in config.to_diff_dict().items() if key in names}
 
@@ -291,19 +293,19 @@ class LongPandaConfig(PreTrainedConfig):
 
     Args:
         stab_config: `StabConfig` or its dict.
-        text_config: configuration (or dict with `model_type`) of any causal LM that transformers knows. Of LongRoPE
-            only the long factors are used, see `with_steady_positions`.
+        text_config: configuration (or dict with `model_type`) of any causal LM that transformers knows. A language
+            model with LongRoPE uses only its long factors, see `with_steady_positions`.
         video_token_id: the placeholder whose embedding a visual token replaces.
-        times_seconds: least time between two times written in the prompt; 0 writes that of every group of frames.
-        sampling: how a video is read when the caller does not say: {"frames": int} or {"fps": float,
+        times_seconds: least interval between times written in the prompt; 0 writes the time of every group of frames.
+        sampling: default sampling of a video, as fields of `Sampling`: {"frames": int} or {"fps": float,
             "max_frames": int}.
-        notice: a limit that every answer should carry, for example what the model was trained on.
+        notice: a limitation that every answer states, for example what the model was trained on.
         temporal_config: `TemporalConfig` or its dict; None for a model without a temporal compressor.
-        single_turn: it was taught single questions only; what was said before would mislead it.
+        single_turn: the model was trained on single questions only, and earlier turns would mislead it.
 
     Raises:
-        ConfigError: a compressor of another width than STAB, positions that turn with the length of the prompt, or
-            an impossible `times_seconds`.
+        ConfigError: the widths of compressor and STAB differ, rotary frequencies depend on the length of the prompt, or
+            `times_seconds` is impossible.
     """
 
     model_type = "longpanda"
@@ -344,38 +346,41 @@ class LongPandaConfig(PreTrainedConfig):
 
 
 def with_steady_positions(text: PreTrainedConfig) -> PreTrainedConfig:
-    """The language model's configuration, with rotary frequencies that no longer depend on the length of the prompt.
+    """Make the rotary frequencies of a language model independent of the length of the prompt, in place.
 
-    LongRoPE (Ding et al. 2024, Phi-3) has two sets of factors, and turns to the long ones where a prompt passes the
-    length it was first trained with. Keys that were kept would have been turned by the others, and a video is read once
-    and asked often; so the long ones count from the first token on, while it is trained as well.
+    LongRoPE (Ding et al. 2024, Phi-3) has two sets of factors, and switches to the long ones when a prompt exceeds the
+    length of the first training. Keys in a cache would then be rotated by the other factors, and a video is read once
+    and asked often. So the long factors are used from the first token on, in training as well.
 
     Raises:
-        ConfigError: "dynamic" positions, which change with every token.
+        ConfigError: the positions are "dynamic" and change with every token.
     """
     rope = getattr(text, "rope_parameters", None) or {}
     for one in (rope, *rope.values()):  # some models have several, by kind of layer
         kind = one.get("rope_type") if isinstance(one, dict) else None
         if kind == "dynamic":
-            found = f"rope_type='dynamic' of a '{text.model_type}', whose positions turn with the length of the prompt"
-            raise ConfigError(found, "positions that stay", "use rope_type='yarn' with the same factor")
+            found = f"rope_type='dynamic' of a '{text.model_type}', whose positions depend on the length of the prompt"
+            raise ConfigError(found, "fixed positions", "use rope_type='yarn' with the same factor")
         if kind == "longrope":
             one["short_factor"] = one["long_factor"]
     return text
 
 
 def _temporal(given: TemporalConfig | dict[str, Any] | None, width: int) -> TemporalConfig | None:
-    """The compressor's configuration at STAB's width. Raises ConfigError where it names another one."""
+    """Return the compressor's configuration at STAB's width. Raises ConfigError for another width."""
     fields: dict[str, Any] = {"width": width}
     config = TemporalConfig(**(fields | given)) if isinstance(given, dict) else given
     if config is not None and config.width != width:
         found = f"a temporal compressor of width {config.width} behind a STAB of width {width}"
-        raise ConfigError(found, "one width", "leave out the width of temporal_config")
+        raise ConfigError(found, "the same width", "leave out the width of temporal_config")
     return config
 
 
 def cells_of(height_px: int, width_px: int, stab: StabConfig) -> tuple[int, int]:
-    """Rows and columns of cells of a picture whose longer side becomes `image_px`; the short side is rounded up."""
+    """Return the rows and columns of cells of a picture resized to a longer side of `image_px`.
+
+    The shorter side is rounded up to whole cells.
+    """
     total = stab.image_px // stab.cell_px
     longer = max(height_px, width_px)
     return math.ceil(total * height_px / longer), math.ceil(total * width_px / longer)

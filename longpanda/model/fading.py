@@ -1,4 +1,4 @@
-"""A language model that sees less of what lies before: what its layers keep of it, with values that are multiplied."""
+"""Logits of a language model whose cached values are scaled by a factor per token, differentiable by the factors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,9 +17,9 @@ from longpanda.shapes import Float, Int
 
 
 class FadedLayer(PartLayer):
-    """What a layer keeps of a prompt's beginning. What it gives to attention is made anew each time, and not kept.
+    """A layer's cache of a prompt's beginning that scales its values. Updates return new tensors and store nothing.
 
-    So a layer may be run again on the way back, and only the one that is at work has copies of keys and values.
+    A layer can therefore run again in the backward pass, and only the running layer has copies of keys and values.
 
     Args:
         keys: [1, H, L, K].
@@ -35,8 +35,8 @@ class FadedLayer(PartLayer):
         self._factors = factors
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Keys and values of the beginning, faded, and of what follows it."""
-        values = self.values.clone() if self.values.is_inference() else self.values  # autograd keeps no such tensors
+        """Return keys and scaled values of the beginning, followed by the new ones."""
+        values = self.values.clone() if self.values.is_inference() else self.values  # autograd cannot save those
         faded = values * self._factors.to(values.device, values.dtype)[:, None]
         return torch.cat([self.keys, key_states], -2), torch.cat([faded, value_states], -2)
 
@@ -51,15 +51,17 @@ def faded_logits(
     held: TokenMap | None = None,
     in_float32: bool = False,
 ) -> Float[Tensor, "T V"]:
-    """What a language model says behind a beginning of which it sees less, to be differentiated by the factors.
+    """Compute the logits of `row` behind a prompt's beginning whose values are scaled by `factors`.
+
+    The logits can be differentiated by the factors.
 
     Args:
-        language_model: a causal one of transformers.
-        cache: keys and values of the beginning, at least; stays as it is.
+        language_model: a causal language model of transformers.
+        cache: keys and values of at least the beginning; it is not changed.
         row: the tokens after the beginning.
-        factors: of each token of the beginning; attention takes its values times this.
-        held: which tokens of the beginning each layer holds; None where all of them.
-        in_float32: compute so, whatever type the weights have.
+        factors: for each token of the beginning, the factor on its values in attention.
+        held: which tokens of the beginning each layer holds; None if all of them.
+        in_float32: compute in float32, whatever dtype the weights have.
     """
     end, faded = len(factors), DynamicCache()
     for number, layer in enumerate(cache.layers):
@@ -67,25 +69,25 @@ def faded_logits(
         mine = factors[places]
         kept = layer.keys[:, :, : len(mine)], layer.values[:, :, : len(mine)]
         faded.layers.append(FadedLayer(*kept, mine, end))
-    as_written = torch.compiler.set_stance("force_eager")  # what was compiled knows neither of these two
+    as_written = torch.compiler.set_stance("force_eager")  # compiled code supports neither of the other two
     around = partial(_around, language_model, faded, in_float32)
-    with as_written, around(), _run_again_on_the_way_back(language_model, around):
+    with as_written, around(), _recompute_in_backward(language_model, around):
         logits: Tensor = language_model(row, past_key_values=faded, use_cache=True).logits[0]
     return logits
 
 
 @contextmanager
-def _run_again_on_the_way_back(
+def _recompute_in_backward(
     language_model: nn.Module, around: Callable[[], AbstractContextManager[Any]]
 ) -> Iterator[None]:
-    """Each layer keeps what goes into it alone. transformers' own way to do so drops the cache, and is for training."""
+    """Checkpoint each layer: keep only its inputs. transformers' own checkpointing drops the cache."""
     layers = [module for module in language_model.modules() if isinstance(module, GradientCheckpointingLayer)]
-    replaced = [vars(layer).get("forward") for layer in layers]  # accelerate puts its own there
-    again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=partial(_ways, around))
+    replaced = [vars(layer).get("forward") for layer in layers]  # accelerate sets its own there
+    again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=partial(_contexts, around))
     try:
         for layer in layers:
             layer.forward = partial(again, layer.forward)
-        with set_checkpoint_early_stop(False):  # what loads a layer's weights takes them away at its end
+        with set_checkpoint_early_stop(False):  # a hook that loads a layer's weights removes them at its end
             yield
     finally:
         for layer, forward in zip(layers, replaced, strict=True):
@@ -95,15 +97,15 @@ def _run_again_on_the_way_back(
                 layer.forward = forward
 
 
-def _ways(
+def _contexts(
     around: Callable[[], AbstractContextManager[Any]],
 ) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    """Around a layer on the way there, where `faded_logits` has seen to it, and on the way back."""
+    """Return a layer's contexts: none in the forward pass, where `faded_logits` has entered it, and one in backward."""
     return nullcontext(), around()
 
 
 @contextmanager
 def _around(language_model: nn.Module, faded: DynamicCache, in_float32: bool) -> Iterator[None]:
-    """Masks as long as what each layer holds, and the arithmetic that was asked for."""
+    """Give each layer a mask as long as its cache, and compute in float32 if asked for."""
     with InFloat32() if in_float32 else nullcontext(), masks_by_layer(language_model, faded):
         yield

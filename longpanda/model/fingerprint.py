@@ -1,4 +1,4 @@
-"""What tells one network from another: its sizes and its weights."""
+"""Fingerprints of networks: their sizes and weights as bytes."""
 
 import json
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from transformers import PreTrainedConfig
 from longpanda.model.configuration import own_fields
 
 RATE = ("grid", "pool_frames")
-"""Fields of a compressor that do not count: an index has a rate of its own."""
+"""Fields of a compressor that are left out, because an index has its own rate."""
 
 
 def fingerprint_parts(config: PreTrainedConfig, module: nn.Module) -> Iterator[bytes]:
-    """Bytes that are the same where a part's sizes and weights are.
+    """Yield bytes that are equal if and only if a module's sizes and weights are.
 
-    Weights count as bfloat16 reads them, so that a model is the same in float32 on one machine and in bfloat16 on
+    Weights are compared as bfloat16, so that a model in float32 on one machine equals the same model in bfloat16 on
     another.
     """
     sizes = {name: value for name, value in own_fields(config).items() if name not in RATE}

@@ -1,7 +1,7 @@
 """Floating point operations of a model by part, from its configuration alone.
 
-A multiply-add counts as two operations, in matrix products and convolutions only, as `torch.utils.flop_counter` counts.
-Tests hold these formulas to that counter.
+Only matrix products and convolutions count, and a multiply-add is two operations, as in `torch.utils.flop_counter`.
+Tests compare these formulas with that counter.
 """
 
 import torch
@@ -17,7 +17,7 @@ from longpanda.model.pooling import windows_of
 def tokens_per_frame(
     config: StabConfig, height_px: int, width_px: int, temporal: TemporalConfig | None = None
 ) -> float:
-    """Visual tokens of a frame of this size: those of STAB, or what a compressor leaves of them."""
+    """Return the visual tokens per frame of this size, after the compressor if there is one."""
     cells = cells_of(height_px, width_px, config)
     if temporal is None:
         return config.tokens_per_frame(*cells)
@@ -25,9 +25,9 @@ def tokens_per_frame(
 
 
 def stab_flops_per_frame(config: StabConfig, rows_cells: int, columns_cells: int) -> dict[str, float]:
-    """Operations of STAB's fast form by part, for one frame of a full window on a canvas of this many cells.
+    """Count operations of STAB's fast form by part, for one frame of a full window on a canvas of this many cells.
 
-    What is computed once per call for all frames (the folded queries of GSTRA and FSRA) is not counted.
+    Operations that run once per call for all frames (folding the queries of GSTRA and FSRA) are not counted.
     """
     c, heads, t = config.width, config.heads, config.window_frames
     cells = rows_cells * columns_cells
@@ -47,9 +47,9 @@ def stab_flops_per_frame(config: StabConfig, rows_cells: int, columns_cells: int
 
 
 def temporal_flops_per_frame(config: TemporalConfig, rows_cells: int, columns_cells: int) -> dict[str, float]:
-    """Operations of the temporal compressor by part, for one frame of a clip of full chunks and groups.
+    """Count operations of the temporal compressor by part, for one frame of a clip of full chunks and groups.
 
-    A chunk that is not full costs less: its tokens read fewer others.
+    A partial chunk costs less per token.
     """
     c, inner, n = config.width, config.expand * config.width, config.state_width
     heads, directions = inner // config.head_width, 2 if config.direction == "bidirectional" else 1
@@ -66,20 +66,22 @@ def temporal_flops_per_frame(config: TemporalConfig, rows_cells: int, columns_ce
 
 
 def projector_flops_per_token(config: LongPandaConfig) -> float:
-    """Operations of the projector for one visual token."""
+    """Count operations of the projector for one visual token."""
     visual, model = config.stab_config.width, _text_width(config.text_config)
     return 2.0 * model * (visual + model)
 
 
 def llm_flops_per_token(config: PreTrainedConfig, context_tokens: int = 0) -> float:
-    """Operations of a dense language model for one token of a prompt. The head reads the last one only: not counted.
+    """Count operations of a dense language model for one token of a prompt.
+
+    The head is not counted, because it reads only the prompt's last token.
 
     Args:
-        config: the language model's.
+        config: the language model's configuration.
         context_tokens: tokens that this one attends to. Half the prompt's length gives the mean over a prompt.
 
     Raises:
-        ModelError: the model has weights outside linear layers, such as a mixture's experts.
+        ModelError: the model has weights outside linear layers, such as the experts of a mixture.
     """
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)

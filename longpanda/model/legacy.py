@@ -1,4 +1,4 @@
-"""The released Video-Panda weights: their names, their chunking and their content boxes, around our STAB.
+"""The released Video-Panda weights in our STAB, with the original's key names, chunks and content boxes.
 
 Section numbers are those of the project's description of the original (commit 995a737 of jh-yi/Video-Panda).
 """
@@ -21,7 +21,7 @@ from longpanda.shapes import Float, Int
 Array = Tensor | npt.NDArray[Any]
 StateDict = Mapping[str, Any]
 
-# The original's key: ours, or those whose tensors it holds one after another.
+# The original's key: our key, or our keys whose tensors the original concatenates.
 TOWER_KEYS: dict[str, tuple[str, ...]] = {
     "class_embedding": ("frame_query",),
     "split_embedding": ("split_token",),
@@ -86,7 +86,7 @@ PROJECTOR_PREFIXES = ("model.video_projector.", "model.mm_projector.")
 CHUNK_FRAMES = 4
 PATCH_PX = 14
 EMPTY_MASK_PATCHES = 16
-"""Side in patches of the top-left square that the original takes of a frame without content (3.6)."""
+"""Side in patches of the top-left square that the original uses for a frame without content (3.6)."""
 
 
 def load_tower(stab: Stab, state_dict: StateDict) -> None:
@@ -96,10 +96,10 @@ def load_tower(stab: Stab, state_dict: StateDict) -> None:
         stab: receives the weights, in its own dtype and on its own device.
         state_dict: the tower's tensors or numpy arrays under the original's keys, bare or in a whole checkpoint as
             `model.video_tower.*` or its alias `model.vision_tower.*`. `lmhra2.*`, which the original never calls, and
-            `num_batches_tracked` may be there and are ignored.
+            `num_batches_tracked` are ignored.
 
     Raises:
-        ModelError: keys are missing or left over, or a tensor has another shape than `stab` needs; all are named.
+        ModelError: keys are missing or left over, or a tensor's shape does not fit `stab`. The message names them all.
     """
     arrays = _under_prefix(state_dict, TOWER_PREFIXES)
     used = {k: v for k, v in arrays.items() if not k.startswith("lmhra2.") and not k.endswith("num_batches_tracked")}
@@ -107,10 +107,10 @@ def load_tower(stab: Stab, state_dict: StateDict) -> None:
 
 
 def load_projector(state_dict: StateDict) -> Projector:
-    """The released projector (mlp2x_gelu), sized by its own tensors. Prefixes as in `load_tower`.
+    """Load the released projector (mlp2x_gelu), with sizes from its tensors. Prefixes as in `load_tower`.
 
     Raises:
-        ModelError: keys are missing or left over, or shapes do not belong together.
+        ModelError: keys are missing or left over, or shapes do not fit together.
     """
     arrays = _under_prefix(state_dict, PROJECTOR_PREFIXES)
     first = np.shape(arrays["0.weight"]) if "0.weight" in arrays else ()
@@ -123,7 +123,7 @@ def load_projector(state_dict: StateDict) -> Projector:
 
 
 def _under_prefix(state_dict: StateDict, prefixes: tuple[str, ...]) -> StateDict:
-    """The entries of a whole checkpoint below the first prefix that it has, or all of them when it has none."""
+    """Return the entries of a checkpoint under the first prefix that it has, or all entries if it has none."""
     for prefix in prefixes:
         below = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
         if below:
@@ -137,13 +137,13 @@ def _load(module: nn.Module, arrays: StateDict, table: dict[str, tuple[str, ...]
         raise ModelError(
             f"missing keys {missing} and unexpected keys {unexpected}",
             f"the {len(table)} keys of {what}",
-            "pass the state dict as the original saved it",
+            "pass the original's state dict unchanged",
         )
     own = module.state_dict()
     wrong = [f"'{key}' {list(np.shape(arrays[key]))}" for key in table if not _fits(arrays[key], own, table[key])]
     if wrong:
         shapes = {key: [list(own[name].shape) for name in table[key]] for key in table if f"'{key}'" in " ".join(wrong)}
-        raise ModelError(f"wrong shapes: {', '.join(wrong)}", f"{shapes} of {what}", "check the model's sizes")
+        raise ModelError(f"wrong shapes: {', '.join(wrong)}", f"{shapes} of {what}", "pass weights of the same sizes")
     with torch.no_grad():
         for key, names in table.items():
             parts = torch.as_tensor(arrays[key]).chunk(len(names))
@@ -152,7 +152,7 @@ def _load(module: nn.Module, arrays: StateDict, table: dict[str, tuple[str, ...]
 
 
 def _fits(array: Array, own: dict[str, Tensor], names: tuple[str, ...]) -> bool:
-    """Whether `array` is our tensors one after another, whatever axes of size 1 the original adds."""
+    """Whether `array` has the shape of our tensors concatenated, apart from axes of size 1."""
     squeezed = [size for size in np.shape(array) if size != 1]
     rows, *rest = own[names[0]].shape
     return squeezed == [size for size in (rows * len(names), *rest) if size != 1]
@@ -165,12 +165,12 @@ def reference_tokens(
     mask: Array,
     projector_state_dict: StateDict | None = None,
 ) -> tuple[list[Float[np.ndarray, "_ _"]], list[list[int]]]:
-    """What the original's `encode_videos` returns, in eval mode and float32.
+    """Compute what the original's `encode_videos` returns, in eval mode and float32.
 
     Args:
         tower_state_dict: see `load_tower`.
-        frames: float [B, T, 3, H, W], pixels normalised with CLIP's mean and deviation. Not in the signature, so that
-            wrong shapes meet the error below.
+        frames: float [B, T, 3, H, W], pixels normalised with CLIP's mean and deviation. The shape is not in the
+            signature, so that wrong shapes get the error below.
         mask: [B, T, H, W], 1 on content, 0 on letterbox; a partly covered patch counts as content.
         projector_state_dict: see `load_projector`; None returns the tower's own tokens.
 
@@ -179,15 +179,15 @@ def reference_tokens(
 
     Raises:
         ModelError: the weights do not fit.
-        LongPandaError: shapes that do not fit together, a T that the original cannot chunk, or a mask that leaves
-            less than one 2 x 2 window of patches.
+        LongPandaError: shapes do not fit together, the original cannot chunk T frames, or the mask leaves less than
+            one 2 x 2 window of patches.
     """
     pixels, content = torch.as_tensor(frames).float(), torch.as_tensor(mask).float()
     if pixels.ndim != 5 or pixels.shape[2] != 3 or content.shape != (*pixels.shape[:2], *pixels.shape[3:]):
         raise LongPandaError(
             f"frames {list(pixels.shape)} with mask {list(content.shape)}",
             "[B, T, 3, H, W] and [B, T, H, W]",
-            "pass the mask apart from the three colours",
+            "pass the mask separately from the three colours",
         )
     windows = chunk_windows(pixels.shape[1])
     boxes = content_boxes(content.flatten(0, 1), PATCH_PX)
@@ -204,17 +204,17 @@ def _video_tokens(
     stab: Stab, video: Float[Tensor, "T 3 H W"], boxes: Int[Tensor, "T 4"], windows: Int[Tensor, "windows t"]
 ) -> list[Float[Tensor, "_ C"]]:
     p = stab.config.patch_px
-    height, width = (side // p * p for side in video.shape[-2:])  # the stride drops what fills no patch
+    height, width = (side // p * p for side in video.shape[-2:])  # the stride drops incomplete patches
     rows, columns = grid_of(boxes).amax(0).tolist()
     out = stab(video[..., :height, :width], boxes, windows, grid=(rows, columns))
     return [values[mask] for values, mask in zip(out.values, out.mask, strict=True)]
 
 
 def chunk_windows(frames: int) -> Int[Tensor, "windows t"]:
-    """Frame indices of the chunks that the original makes of one video: `Tensor.chunk(T // 4)`, stacked (SPEC 2).
+    """Return the frame indices of the original's chunks of one video: `Tensor.chunk(T // 4)`, stacked (SPEC 2).
 
     Raises:
-        LongPandaError: no chunk (T = 2, 3) or chunks of unequal length (9, 11, 14, ...), where the original fails.
+        LongPandaError: there is no chunk (T = 2, 3), or chunks of unequal length (9, 11, 14, ...), as in the original.
     """
     order = torch.arange(frames)
     if frames == 1:
@@ -231,12 +231,13 @@ def chunk_windows(frames: int) -> Int[Tensor, "windows t"]:
 
 
 def content_boxes(mask: Float[Tensor, "F H W"], patch_px: int) -> Int[Tensor, "F 4"]:
-    """(row0, row1, column0, column1) in patches, from the first to the last non-zero patch in row-major order (3.6).
+    """Return boxes (row0, row1, column0, column1) in patches, as the original finds them (3.6).
 
-    A frame without content gets the top-left 16 x 16 patches, as in the original.
+    A box spans the first to the last non-zero patch in row-major order. A frame without content gets the top-left
+    16 x 16 patches.
 
     Raises:
-        LongPandaError: a box holds less than 2 x 2 patches.
+        LongPandaError: a box has less than 2 x 2 patches.
     """
     patches = F.avg_pool2d(mask[:, None], patch_px)[:, 0]
     boxes = torch.tensor([_content_box(frame) for frame in patches]).view(-1, 4)
@@ -245,7 +246,7 @@ def content_boxes(mask: Float[Tensor, "F H W"], patch_px: int) -> Int[Tensor, "F
         raise LongPandaError(
             f"frame {small[0]} with content in patches {boxes[small[0]].tolist()} (rows, columns)",
             "a filled rectangle of at least 2 x 2 patches",
-            "check the mask",
+            "check that the mask is 1 on the whole picture",
         )
     return boxes
 
@@ -259,5 +260,5 @@ def _content_box(patches: Float[Tensor, "h w"]) -> tuple[int, int, int, int]:
 
 
 def grid_of(boxes: Int[Tensor, "F 4"]) -> Int[Tensor, "F 2"]:
-    """Rows and columns of 2 x 2 cells inside boxes; an odd last row or column of patches is dropped."""
+    """Return the rows and columns of 2 x 2 cells inside boxes, without an odd last row or column of patches."""
     return (boxes[:, 1::2] - boxes[:, ::2]) // 2

@@ -1,4 +1,4 @@
-"""Local spatio-temporal encoding (LSTE and DPE): how the patches of a window change, by convolutions alone.
+"""Local spatio-temporal encoding (LSTE and DPE): convolutions over the patches of a window.
 
 Letters: t frames of a window, h w patches, C channels, m channels inside LSTE.
 """
@@ -6,17 +6,19 @@ Letters: t frames of a window, h w patches, C channels, m channels inside LSTE.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import initialization as init
 
 from longpanda.model.attention import FoldedLinear
 from longpanda.model.configuration import StabConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Float
 
 ALIGNED_CHANNELS = 16
-"""LSTE's bottleneck is computed with its width rounded up to this: the paper's 682 is slow in matrix products."""
+"""LSTE's bottleneck width is rounded up to a multiple of this: the paper's 682 is slow in matrix products."""
 
 
-class LocalEncoding(nn.Module):
-    """LSTE and the dynamic position encoding: how a patch changes over a window (SPEC 3.3). No activation inside."""
+class LocalEncoding(PandaModule):
+    """LSTE and the dynamic position encoding of a window's patches (SPEC 3.3), without activations."""
 
     def __init__(self, config: StabConfig) -> None:
         super().__init__()
@@ -31,18 +33,26 @@ class LocalEncoding(nn.Module):
         self.dpe_weight = nn.Parameter(torch.randn(c, 3, 3, 3) * 27**-0.5)
         self.dpe_bias = nn.Parameter(torch.zeros(c))
 
+    def reset_parameters(self) -> None:
+        """Start as the identity, as published: the last projection and the position encoding are zero."""
+        init.normal_(self.temporal_weight, std=3**-0.5)
+        init.zeros_(self.temporal_bias)
+        init.zeros_(self.up.weight)
+        init.zeros_(self.dpe_weight)
+        init.zeros_(self.dpe_bias)
+
     def forward(
         self,
         x: Float[Tensor, "windows t h w C"],
         mask: Float[Tensor, "windows t h w 1"] | None,
         frames: Float[Tensor, "F h w C"],
     ) -> Float[Tensor, "windows t h w C"]:
-        """Encode windows. Values outside the mask are meaningless: nothing may read them.
+        """Encode windows. Values outside the mask are undefined and must not be read.
 
         Args:
             x: patches.
-            mask: zeroes what is no picture before each convolution.
-            frames: the patches without the padding of windows, whose statistics BatchNorm takes in training mode.
+            mask: 0 outside the picture, applied before each convolution.
+            frames: the same patches without window padding, for BatchNorm's statistics in training mode.
         """
         hidden = self._normed_down(x, frames)
         if mask is not None:
@@ -61,13 +71,13 @@ class LocalEncoding(nn.Module):
         bias: Tensor = self.down.bias
         if self.token_norm is not None:
             x = self.token_norm(x)
-        elif self.batch_norm is not None:  # a scale and a shift per channel: fold both into the projection
+        elif self.batch_norm is not None:  # fold its scale and shift per channel into the projection
             scale, shift = _batch_norm_affine(self.batch_norm, frames)
             weight, bias = weight * scale, bias + weight @ shift
         return F.linear(x, F.pad(weight, (0, 0, 0, self.spare)), F.pad(bias, (0, self.spare)))
 
     def _temporal_mix(self, hidden: Float[Tensor, "windows t h w m"]) -> Float[Tensor, "windows t h w m"]:
-        """Depthwise convolution over the frames of a window, as a channels-last 2-D one with a 3 x 1 kernel."""
+        """Convolve over the frames of a window, depthwise, as a channels-last 2-D convolution with a 3 x 1 kernel."""
         w, t, h, wd, m = hidden.shape
         images = hidden.reshape(w, t, h * wd, m).permute(0, 3, 1, 2)
         weight = F.pad(self.temporal_weight, (0, 0, 0, self.spare)).to(hidden.dtype)
@@ -76,8 +86,8 @@ class LocalEncoding(nn.Module):
         return mixed.permute(0, 2, 3, 1).reshape(hidden.shape)
 
     def _position_encoding(self, x: Float[Tensor, "windows t h w C"]) -> Float[Tensor, "windows t h w C"]:
-        """x plus its depthwise 3 x 3 x 3 convolution, as three channels-last 2-D ones, one per time offset."""
-        identity = F.pad(x.new_ones(1, 1), (1, 1, 1, 1))  # the residual is one more weight in the kernel's centre
+        """Add the depthwise 3 x 3 x 3 convolution of x to x, as three channels-last 2-D ones, one per time offset."""
+        identity = F.pad(x.new_ones(1, 1), (1, 1, 1, 1))  # the residual adds 1 to the kernel's centre
         weight = self.dpe_weight.to(x.dtype)
         out = self._spatial_tap(x, weight[:, 1] + identity, self.dpe_bias.to(x.dtype))
         if x.shape[1] > 1:
@@ -96,20 +106,23 @@ class LocalEncoding(nn.Module):
 def _batch_norm_affine(
     norm: nn.BatchNorm1d, frames: Float[Tensor, "F h w C"]
 ) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
-    """BatchNorm as a scale and a shift; in training mode from the frames' own statistics, and the running ones move."""
+    """Return BatchNorm as a scale and a shift.
+
+    In training mode they come from the frames' own statistics, and the running statistics are updated.
+    """
     mean, var = norm.running_mean, norm.running_var
     assert mean is not None
     assert var is not None
     if norm.training:
         rows = frames.flatten(0, -2)
         var, mean = torch.var_mean(rows.to(torch.promote_types(rows.dtype, torch.float32)), 0, correction=0)
-        _move_running_statistics(norm, mean, var, rows.shape[0])
+        _update_running_statistics(norm, mean, var, rows.shape[0])
     scale = norm.weight * torch.rsqrt(var + norm.eps)
     return scale, norm.bias - mean * scale
 
 
 @torch.no_grad()
-def _move_running_statistics(
+def _update_running_statistics(
     norm: nn.BatchNorm1d, mean: Float[Tensor, " C"], var: Float[Tensor, " C"], count: int
 ) -> None:
     assert norm.running_mean is not None

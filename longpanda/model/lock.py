@@ -1,4 +1,4 @@
-"""One thread at a time works with a network: sessions that share one may be used from several threads."""
+"""A lock for each network, so that sessions in several threads can share one."""
 
 import threading
 from contextlib import AbstractContextManager
@@ -6,11 +6,11 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
-_LOCKS: "WeakKeyDictionary[nn.Module, threading.RLock]" = WeakKeyDictionary()  # beside: modules with locks copy badly
+_LOCKS: "WeakKeyDictionary[nn.Module, threading.RLock]" = WeakKeyDictionary()  # no attribute: locks cannot be copied
 _CHOOSING = threading.Lock()
 
 
 def held(model: nn.Module) -> AbstractContextManager[bool]:
-    """Hold a network for the block, against all other threads; the same thread may hold it again within."""
+    """Return the network's lock, a context manager that the same thread may enter again."""
     with _CHOOSING:
         return _LOCKS.setdefault(model, threading.RLock())

@@ -1,7 +1,7 @@
-"""Mamba-2 blocks (Dao and Gu, 2024) whose memory fades with true time as well as with every token.
+"""Mamba-2 blocks (Dao and Gu, 2024) whose state decays with true time as well as with every token.
 
-Weights have the names and shapes of transformers' Mamba-2, so that they can be exchanged; ours has one more, the rate
-at which each head forgets while nothing is seen.
+Weights have the names and shapes of transformers' Mamba-2, so that they can be exchanged. Ours has one more,
+`time_rate`: how fast each head decays between frames.
 
 Letters: B batch, L sequence, C width, I inner channels (expand * C), H heads, P head width, N state width, K taps.
 """
@@ -14,32 +14,33 @@ from torch import Tensor, nn
 from transformers import initialization as init
 
 from longpanda.model.configuration import TemporalConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.model.ssm import scan
 from longpanda.shapes import Float
 
 SHORTEST_TOKENS, LONGEST_TOKENS = 4, 8192
-"""How long the first and the last head remember at the start: tokens after which 1/e is left."""
+"""Initial memory of the first and the last head: tokens after which 1/e of the state is left."""
 
 
 @dataclass(frozen=True)
 class BlockState:
-    """What a block keeps between two pieces of a sequence.
+    """The state of a block between two pieces of a sequence.
 
     Args:
         conv: [B, K - 1, I + 2N], the convolution's last inputs.
-        ssm: [B, H, P, N], what the heads remember; float32 or wider.
+        ssm: [B, H, P, N], the state of the heads; float32 or wider.
     """
 
     conv: Float[Tensor, "B taps channels"]
     ssm: Float[Tensor, "B H P N"]
 
 
-class Mamba2Mixer(nn.Module):
-    """The mixer: input projection, short causal convolution, scan, gated norm, output projection.
+class Mamba2Mixer(PandaModule):
+    """The mixer of a block: input projection, short causal convolution, scan, gated norm, output projection.
 
-    It starts with no output (`out_proj` is zero) and with heads whose memory spans from a few tokens to thousands:
-    A = 1 and steps spaced evenly in their logarithm, so each head is a running mean of what is written to it. Time
-    forgets at the same rates: a reference second without frames as much as one token.
+    Initially the output is zero (`out_proj`), and the memory of the heads ranges from a few tokens to thousands: A = 1,
+    and steps are evenly spaced in their logarithm, so each head is a running mean of its inputs. Time decays the state
+    at the same rates: a reference second without frames counts as one token.
     """
 
     def __init__(self, config: TemporalConfig) -> None:
@@ -59,7 +60,7 @@ class Mamba2Mixer(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """The start described above; leaves alone what transformers has loaded."""
+        """Set the initial values that the class describes."""
         tokens = torch.logspace(0, 1, self.heads, base=LONGEST_TOKENS / SHORTEST_TOKENS) * SHORTEST_TOKENS
         inverse_softplus = torch.expm1(1 / tokens).log()
         init.copy_(self.dt_bias, inverse_softplus)
@@ -76,12 +77,15 @@ class Mamba2Mixer(nn.Module):
     def forward(
         self, x: Float[Tensor, "B L C"], elapsed: Float[Tensor, "B L"] | None = None, state: BlockState | None = None
     ) -> tuple[Float[Tensor, "B L C"], BlockState]:
-        """Mix a piece of a sequence.
+        """Mix one piece of a sequence.
 
         Args:
             x: tokens.
-            elapsed: time since the token before, in reference seconds; None for no time between any two.
-            state: where the piece before ended; None begins a sequence.
+            elapsed: time since the previous token, in reference seconds; None means no time passes.
+            state: the state after the previous piece; None begins a sequence.
+
+        Returns:
+            The mixed tokens and the state after them.
         """
         gate, mixed, step = torch.split(self.in_proj(x), [self.inner, self.conv1d.in_channels, self.heads], -1)
         mixed, conv = self._convolve(mixed, None if state is None else state.conv)
@@ -95,15 +99,15 @@ class Mamba2Mixer(nn.Module):
         log_decay = -self.A_log.to(wide).exp() * fading
         y, ssm = scan(values, log_decay, step, b, c, None if state is None else state.ssm, self.chunk)
         y = torch.addcmul(y, values, self.D.to(y.dtype)[:, None])
-        gated = self.norm((y.flatten(2) * F.silu(gate)).to(self.norm.weight.dtype))  # as wide as weights, in autocast
+        gated = self.norm((y.flatten(2) * F.silu(gate)).to(self.norm.weight.dtype))  # weights' dtype, even in autocast
         return self.out_proj(gated.to(x.dtype)), BlockState(conv, ssm)
 
     def _convolve(
         self, x: Float[Tensor, "B L channels"], before: Float[Tensor, "B taps channels"] | None
     ) -> tuple[Float[Tensor, "B L channels"], Float[Tensor, "B taps channels"]]:
-        """Each channel over the last K tokens, then SiLU, and the inputs that the next piece needs.
+        """Convolve each channel over its last K tokens and apply SiLU. Return also the inputs the next piece needs.
 
-        As a convolution of one row it runs in channels-last order, on CPU 3 times as fast as one of a sequence.
+        A 2-D convolution of one row runs in channels-last order: on a CPU 3 times as fast as a 1-D convolution.
         """
         taps = self.conv1d.kernel_size[0]
         if before is None:
@@ -116,7 +120,7 @@ class Mamba2Mixer(nn.Module):
 
 
 class Mamba2Block(nn.Module):
-    """A mixer around which tokens pass unchanged: x + mixer(norm(x))."""
+    """A residual block: x + mixer(norm(x))."""
 
     def __init__(self, config: TemporalConfig) -> None:
         super().__init__()
@@ -126,13 +130,13 @@ class Mamba2Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "B L C"], elapsed: Float[Tensor, "B L"] | None = None, state: BlockState | None = None
     ) -> tuple[Float[Tensor, "B L C"], BlockState]:
-        """Arguments as in `Mamba2Mixer.forward`."""
+        """Return x + mixer(norm(x)) and the state. Arguments as in `Mamba2Mixer.forward`."""
         change, state = self.change(x, elapsed, state)
         return x + change, state
 
     def change(
         self, x: Float[Tensor, "B L C"], elapsed: Float[Tensor, "B L"] | None = None, state: BlockState | None = None
     ) -> tuple[Float[Tensor, "B L C"], BlockState]:
-        """What the block adds to x. Arguments as in `Mamba2Mixer.forward`."""
+        """Return what the block adds to x, and the state. Arguments as in `Mamba2Mixer.forward`."""
         change, state = self.mixer(self.norm(x), elapsed, state)
         return change, state

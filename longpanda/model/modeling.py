@@ -10,15 +10,13 @@ from transformers.generation.configuration_utils import GenerationMode
 from transformers.utils import ModelOutput
 
 from longpanda.errors import ConfigError, PromptError
-from longpanda.model.attention import FoldedLinear, VideoToken
+from longpanda.model.attention import FoldedLinear
 from longpanda.model.backbone import Backbone
 from longpanda.model.configuration import LongPandaConfig
 from longpanda.model.front_ends.stab import StabFrontEnd
-from longpanda.model.local_encoding import LocalEncoding
-from longpanda.model.mamba import Mamba2Mixer
-from longpanda.model.pooling import SpatialPool, TemporalPool
+from longpanda.model.panda_module import PandaModule
 from longpanda.model.projector import Projector
-from longpanda.model.stab import CLIP_MEAN, CLIP_STD, Stab, channels_of
+from longpanda.model.stab import Stab
 from longpanda.model.temporal import TemporalCompressor
 from longpanda.model.tokens import FrameBatch
 from longpanda.model.visual import Reducer, VisualEncoder
@@ -28,25 +26,25 @@ TIMES = ("frame_seconds", "clip_frames")
 
 
 class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
-    """Answers text prompts that hold frames. Inputs come from `LongPandaProcessor`.
+    """A video language model: answers text prompts that contain frames. `LongPandaProcessor` makes its inputs.
 
     Letters: B batch, L sequence, F frames of the whole batch, W windows, t frames of a window, C and D widths.
     """
 
     config_class = LongPandaConfig
     config: LongPandaConfig
-    base_model_prefix = ""  # any other would let the language model's renamings of weights reach the whole model
+    base_model_prefix = ""  # otherwise the language model's key renamings would apply to all weights
     main_input_name = "input_ids"
     input_modalities = ("image", "video", "text")
     supports_gradient_checkpointing = True
     reducer: Reducer | None = None
-    """Leaves tokens out behind the compressor; None keeps all."""
+    """Leaves out tokens after the compressor; None keeps all."""
     shown: Tensor | None = None
-    """Visual tokens [N, D] of a prompt, for as long as `generate` verifies what an assistant proposes."""
+    """Visual tokens [N, D] of the prompt while `generate` verifies the proposals of an assistant."""
     _no_split_modules = ("Stab",)
     _keep_in_fp32_modules = (r"^stab\.", r"^temporal\.")
-    """How names begin of weights that are not cast to float16: pixels, and sums over many of them, have little room in
-    it, and an index would be of other tokens, and have another fingerprint, than the same model's in float32."""
+    """Name prefixes of weights that are not cast to float16. It has little range for pixels and sums over many of them,
+    and an index would have other tokens and another fingerprint than the same model's in float32."""
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -59,13 +57,13 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.projector = Projector(config.stab_config.width, config.text_config.hidden_size)
         self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
         self._backbones: dict[Any, Backbone] = {}
-        self.post_init()  # leaves alone what was loaded
+        self.post_init()  # does not initialise weights that were loaded
 
     def initialize_weights(self) -> None:
-        """transformers' own; the language model's first, as when it is loaded alone.
+        """Initialise all weights and constants that were not loaded, the language model's first, as when it is alone.
 
-        What is in no file is made here when a model is loaded. Of a class outside transformers, as this one, it takes
-        parts without weights of their own for loaded, and so Falcon-H1's constants stayed what memory held.
+        In a class outside transformers, such as this one, transformers takes modules without parameters for loaded.
+        Falcon-H1's constants, which are in no file, would therefore keep arbitrary values.
         """
         self.language_model.initialize_weights()
         super().initialize_weights()
@@ -73,42 +71,19 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, LocalEncoding):
-            # As published, local encoding starts as the identity: zero last projection, zero position encoding.
-            nn.init.normal_(module.temporal_weight, std=3**-0.5)
-            nn.init.zeros_(module.temporal_bias)
-            nn.init.zeros_(module.up.weight)
-            nn.init.zeros_(module.dpe_weight)
-            nn.init.zeros_(module.dpe_bias)
-        elif isinstance(module, FoldedLinear):
-            nn.init.normal_(module.weight, std=getattr(self.config.text_config, "initializer_range", 0.02))
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, Mamba2Mixer | SpatialPool | TemporalPool):
+        if isinstance(module, FoldedLinear):
+            module.reset_parameters(getattr(self.config.text_config, "initializer_range", 0.02))
+        elif isinstance(module, PandaModule):
             module.reset_parameters()
-        elif isinstance(module, VideoToken):
-            nn.init.normal_(module.token, std=0.02)
-        elif isinstance(module, Stab):
-            # Not in any checkpoint: `from_pretrained` makes models without memory, and constants have to be put back.
-            module.pixel_mean.copy_(channels_of(CLIP_MEAN))
-            module.pixel_std.copy_(channels_of(CLIP_STD))
-            fan_in = 3 * module.config.patch_px**2
-            nn.init.normal_(module.patch.weight, std=fan_in**-0.5)
-            nn.init.normal_(module.frame_query, std=1.0)
-            nn.init.zeros_(module.balance)
-            if module.split_token is not None:
-                nn.init.normal_(module.split_token, std=1.0)
-            if module.cell_position is not None:
-                nn.init.normal_(module.cell_position, std=1.0)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the language model; STAB and the compressor stay float32 where that is float16."""
+        """The language model's dtype. STAB and the compressor stay in float32 if it is float16."""
         dtype: torch.dtype = self.language_model.dtype
         return dtype
 
     def get_input_embeddings(self) -> nn.Module:
-        """The language model's token embedding."""
+        """Return the language model's token embedding."""
         embeddings: nn.Module = self.language_model.get_input_embeddings()
         return embeddings
 
@@ -117,7 +92,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.language_model.set_input_embeddings(value)
 
     def get_output_embeddings(self) -> nn.Module:
-        """The language model's head."""
+        """Return the language model's head."""
         head: nn.Module = self.language_model.get_output_embeddings()
         return head
 
@@ -127,7 +102,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     @property
     def visual(self) -> VisualEncoder:
-        """The one path from frames to visual tokens before the projector."""
+        """The visual path from frames to tokens before the projector."""
         return VisualEncoder(StabFrontEnd(self.stab), self.temporal, self.reducer)
 
     def visual_embeddings(
@@ -138,21 +113,21 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         frame_seconds: Tensor | None = None,
         clip_frames: Tensor | None = None,
     ) -> Tensor:
-        """Visual tokens at the language model's width [N, D]: frame after frame, or group after group of a compressor.
+        """Encode frames as visual tokens at the language model's width [N, D], group after group.
 
         Raises:
-            PromptError: pixels of another type than uint8, frames and boxes of different numbers, or a compressor
-                without the times of the frames.
+            PromptError: the pixels are not uint8, the numbers of frames and boxes differ, or the times that a
+                compressor needs are missing.
         """
         frames = FrameBatch(pixel_values, patch_boxes, frame_windows, frame_seconds, clip_frames)
         projected: Tensor = self.projector(torch.cat([clip.values for clip in self.visual.forward(frames)]))
         return projected
 
     def place(self, input_ids: Tensor, visual: Tensor | None) -> Tensor:
-        """Embeddings [B, L, D] of a prompt, with visual tokens [N, D] in place of the placeholders.
+        """Return the embeddings [B, L, D] of a prompt, with visual tokens [N, D] in place of the placeholders.
 
         Raises:
-            PromptError: the prompt has more or fewer placeholders than there are visual tokens.
+            PromptError: the numbers of placeholders and visual tokens differ.
         """
         embeddings: Tensor = self.get_input_embeddings()(input_ids)
         is_visual = input_ids == self.config.video_token_id
@@ -161,7 +136,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             raise PromptError(
                 f"{found} visual placeholders in input_ids",
                 f"{expected}, the visual tokens of the frames given",
-                "build prompts with LongPandaProcessor, pass its pixel_values, and do not truncate them",
+                "build prompts with LongPandaProcessor, pass its pixel_values, and do not truncate its input_ids",
             )
         if visual is None:
             return embeddings
@@ -185,24 +160,28 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
     ) -> ModelOutput:
-        """One pass through the model.
+        """Run the model once.
 
         Args:
             input_ids: long [B, L].
             pixel_values: uint8 [F, 3, H, W].
             patch_boxes: long [F, 4], the picture inside each canvas in patches.
-            frame_windows: long [W, t], frames that stand together, -1 for none.
+            frame_windows: long [W, t], the frames of each window, -1 for padding.
             frame_seconds: float64 [F], when each frame is shown; only for a model with a compressor.
-            clip_frames: long [clips], how many frames are each clip's; only for a model with a compressor.
-            attention_mask: [B, L], behind a cache with what that holds.
-            block_ids: long [B, L], in place of a mask: which block each token belongs to, for several questions on one
-                video side by side. Block 0 is seen by all, -1 is padding behind the rest (`longpanda.model.blocks`).
-            position_ids: long [B, L]; None counts those that attention_mask shows.
+            clip_frames: long [clips], the number of frames of each clip; only for a model with a compressor.
+            attention_mask: [B, L], including the tokens in the cache.
+            block_ids: long [B, L], in place of a mask: the block of each token, for several questions about one video
+                side by side. All tokens see block 0, and -1 is padding after the rest (`longpanda.model.blocks`).
+            position_ids: long [B, L]; None counts the tokens that attention_mask shows.
             past_key_values: the key-value cache.
             inputs_embeds: [B, L, D] in place of input_ids and pixels.
-            labels: long [B, L], -100 where nothing is learned.
-            logits_to_keep: how many last positions get logits, 0 for all; `generate` asks for one.
+            labels: long [B, L], -100 for tokens without loss.
+            logits_to_keep: the number of last positions that get logits, 0 for all; `generate` asks for one.
             **kwargs: passed on to the language model.
+
+        Raises:
+            PromptError: there is no prompt, only part of the pixel inputs, or block_ids beside a mask or a cache.
+            ConfigError: the language model would silently ignore one of the arguments.
         """
         if inputs_embeds is None:
             if input_ids is None:
@@ -215,7 +194,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if block_ids is not None:
             if attention_mask is not None or past_key_values is not None:
                 found = "block_ids beside an attention_mask or a cache"
-                raise PromptError(found, "one of them", "pass what LongPandaProcessor.training_batch gives as it is")
+                raise PromptError(found, "one of them", "pass a batch of LongPandaProcessor.training_batch unchanged")
             mask = self.backbone.block_mask(block_ids, inputs_embeds.dtype)
         arguments = self._arguments(mask, position_ids, past_key_values, inputs_embeds)
         if labels is not None:
@@ -226,13 +205,13 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return output
 
     def _arguments(self, mask: Any, position_ids: Tensor | None, cache: Any, embeddings: Tensor) -> dict[str, Any]:
-        """What is given of these, under the names by which the language model takes them.
+        """Return those arguments that are not None, by their names in the language model's forward.
 
         Raises:
-            ConfigError: one that it would take without a word and ignore, or padding that it does not keep apart.
+            ConfigError: the language model would silently ignore one of them, or does not keep padding apart.
         """
         if isinstance(mask, Tensor) and mask.ndim == 2 and (mask.long().diff(dim=1) > 0).any():
-            self.backbone.require_padding()  # what is hidden comes before what is not: as padding on the left
+            self.backbone.require_padding()  # hidden before visible tokens: padding on the left
             if position_ids is None and self.backbone.takes("position_ids"):
                 position_ids = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -embeddings.shape[1] :]
         given = {"attention_mask": mask, "position_ids": position_ids, self.backbone.cache_name: cache}
@@ -240,12 +219,12 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         for name in given:
             if not self.backbone.takes(name):
                 found = f"{name or 'past_key_values'} for a '{self.backbone.name}', which would ignore it"
-                raise ConfigError(found, "what this language model takes", "leave it out")
+                raise ConfigError(found, "an argument that this language model takes", "leave it out")
         return given
 
     @property
     def backbone(self) -> Backbone:
-        """What the language model can do where it is, in the type that its weights are in now."""
+        """The language model's capabilities, on its current device and in its current dtype."""
         model = self.language_model
         now = (model.device, model.dtype, model.config._attn_implementation)
         if now not in self._backbones:
@@ -254,16 +233,16 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     @torch.no_grad()
     def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
-        """The language model's own `generate`; frames are encoded once, so beams and samples share them.
+        """Generate with the language model's own `generate`. Frames are encoded once for all beams and samples.
 
         Args:
             inputs: long [B, L], a prompt; also called `input_ids`.
-            **kwargs: pixels and what belongs to them, and anything that transformers' `generate` takes.
+            **kwargs: pixels and their boxes, windows and times, and all arguments of transformers' `generate`.
 
         Raises:
-            PromptError: two prompts, frames twice, or placeholders without their frames.
-            ConfigError: prompts of several lengths for a language model that does not keep padding apart, or an
-                assistant for embeddings without their prompt.
+            PromptError: two prompts are given, or pixels beside embeddings, or placeholders without frames.
+            ConfigError: prompts have several lengths and the language model does not keep padding apart, or an
+                assistant gets embeddings without the prompt's ids.
         """
         input_ids = kwargs.pop("input_ids", None)
         if inputs is not None and input_ids is not None:
@@ -275,7 +254,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if input_ids is not None and kwargs.get("inputs_embeds") is None:
             cached, is_visual = kwargs.get(self.backbone.cache_name), input_ids == self.config.video_token_id
             held = 0 if cached is None else int(cached.get_seq_length())
-            if held == 0 or is_visual[:, held:].any():  # all others are words, or in the cache
+            if held == 0 or is_visual[:, held:].any():  # otherwise the rest is words
                 embeddings = self.place(input_ids, self._visual(*media))
                 if is_visual.any():
                     kwargs["inputs_embeds"] = embeddings
@@ -284,8 +263,8 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             self.backbone.require_padding()
         settings = kwargs.get("generation_config") or self.generation_config
         suppressed = kwargs.get("suppress_tokens") or settings.suppress_tokens or []
-        kwargs["suppress_tokens"] = [*suppressed, self.config.video_token_id]  # it stands for a frame: no word
-        if "prepare_inputs_for_generation" in vars(self):  # PEFT's soft prompts come in there
+        kwargs["suppress_tokens"] = [*suppressed, self.config.video_token_id]  # a placeholder is not a word
+        if "prepare_inputs_for_generation" in vars(self):  # PEFT adds soft prompts there
             return super().generate(input_ids, **kwargs)
         if self._is_assisted(settings, kwargs):
             return self._assisted(input_ids, kwargs)
@@ -293,35 +272,36 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.backbone.generate(input_ids, **kwargs)
 
     def _is_assisted(self, settings: Any, kwargs: dict[str, Any]) -> bool:
-        """Does something else propose tokens, which this model only verifies?"""
+        """Return whether an assistant proposes tokens, which this model only verifies."""
         settings = copy.deepcopy(settings)
         settings.update(**{name: value for name, value in kwargs.items() if hasattr(settings, name)})
         mode = settings.get_generation_mode(kwargs.get("assistant_model"))
         return mode == GenerationMode.ASSISTED_GENERATION and not self.language_model._is_stateful
 
     def _assisted(self, input_ids: Tensor | None, kwargs: dict[str, Any]) -> Any:
-        """`generate` with proposals: transformers would verify them against embeddings that end before them.
+        """Generate with an assistant's proposals.
 
-        So the prompt goes in as ids, and `forward` puts the visual tokens in their place. An assistant reads
-        placeholders as a word like others; what it proposes changes the speed alone.
+        transformers would verify them with embeddings of the prompt alone. So the prompt is passed as ids, and
+        `forward` puts the visual tokens in place of the placeholders. An assistant reads placeholders as ordinary
+        words; its proposals only change the speed.
 
         Raises:
-            ConfigError: embeddings in place of a prompt.
+            ConfigError: there are embeddings but no ids of the prompt.
         """
         embeddings = kwargs.pop("inputs_embeds", None)
         if input_ids is None:
-            raise ConfigError("an assistant for embeddings alone", "the prompt's input_ids too", "pass them")
+            raise ConfigError("an assistant for embeddings alone", "the prompt's input_ids too", "pass input_ids")
         if isinstance(assistant := kwargs.get("assistant_model"), LongPandaForConditionalGeneration):
             kwargs["assistant_model"] = assistant.language_model
-        shown = copy.copy(self)  # shares every part; only this call sees these visual tokens
+        shown = copy.copy(self)  # a shallow copy: only this call has these visual tokens
         shown.shown = None if embeddings is None else embeddings[input_ids == self.config.video_token_id]
         return GenerationMixin.generate(shown, input_ids, **kwargs)
 
     def save_pretrained(self, save_directory: Any, save_original_format: bool = False, **kwargs: Any) -> None:
-        """transformers' own, under the names that the weights have here.
+        """Save as transformers does, but under the weights' names in this model.
 
-        Mixtures of experts have other names in the files of their makers. transformers would write those, and its
-        Trainer, which gives a file's weights to the model as they are called there, would resume without them.
+        The original checkpoints of mixtures of experts have other names. transformers would write those names, and its
+        Trainer, which loads a file's weights by name, would resume without them.
         """
         super().save_pretrained(save_directory, save_original_format=save_original_format, **kwargs)
 
@@ -338,7 +318,7 @@ class LongPandaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if pixels is None or boxes is None or windows is None:
             given = [name for name, value in zip(PICTURES, (pixels, boxes, windows), strict=True) if value is not None]
             found = f"only {' and '.join(given)}"
-            raise PromptError(found, " and ".join(PICTURES), "pass all that the processor gives")
+            raise PromptError(found, " and ".join(PICTURES), "pass all outputs of the processor")
         return self.visual_embeddings(pixels, boxes, windows, seconds, clips)
 
 

@@ -1,4 +1,4 @@
-"""How many parameters a model has, by part, from its configuration alone."""
+"""Parameter counts of a model by part, from its configuration alone."""
 
 from collections import Counter
 
@@ -20,11 +20,14 @@ STAB_PARTS = {
     "frame_out": "frame token",
     "split_token": "row ends",
 }
-"""The part of the paper's figure that each module or parameter of `Stab` belongs to."""
+"""Modules and parameters of `Stab`: the part of the paper's figure to which each belongs."""
 
 
 def parameters_by_part(config: LongPandaConfig) -> dict[str, int]:
-    """Parameters of STAB's parts ("stab: ..."), the projector and the language model; tied weights count once."""
+    """Count parameters of STAB's parts ("stab: ..."), the compressor, the projector and the language model.
+
+    Tied weights count once.
+    """
     with torch.device("meta"):
         model = LongPandaForConditionalGeneration(config)
     counts: Counter[str] = Counter()

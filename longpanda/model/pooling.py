@@ -1,4 +1,4 @@
-"""Pooling of the temporal compressor: a frame's cells to fewer tokens, and a group's frames to one.
+"""The compressor's poolings: a frame's cells to fewer tokens, and a group's frames to one.
 
 Letters: F frames, C width, M = F * tokens of a frame, n cells of a window, G groups, k frames of a group, P tokens.
 """
@@ -12,16 +12,18 @@ from transformers import initialization as init
 
 from longpanda.model.attention import SingleQueryAttention
 from longpanda.model.configuration import TemporalConfig
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Float
 
 POSITIONS = 4
-"""Places along each side of a window that are learned; a window of more or fewer cells interpolates between them."""
+"""Learned positions along each side of a window; a window with another number of cells interpolates them."""
 
 
 def windows_of(cells: int, tokens: int) -> list[list[int]]:
-    """Which cells of a row (or column) each token reads: windows of one length, evenly spread, overlapping if need be.
+    """Return the cells of a row (or column) that each token reads.
 
-    Every cell is in a window, and a window never reads padding: ceil(cells / tokens) cells each.
+    The windows are evenly spread and overlap where necessary. Each has ceil(cells / tokens) cells, every cell is in a
+    window, and no window reaches into padding.
     """
     length = math.ceil(cells / tokens)
     room = cells - length
@@ -29,13 +31,12 @@ def windows_of(cells: int, tokens: int) -> list[list[int]]:
     return [list(range(start, start + length)) for start in starts]
 
 
-class SpatialPool(nn.Module):
-    """A frame's cells to at most `config.grid` tokens.
+class SpatialPool(PandaModule):
+    """Pooling of a frame's cells to at most `config.grid` tokens.
 
-    "mean" is that of a window's cells. "learned" goes on as STAB does from patches to cells: the mean asks the window's
-    cells, which know their places in it, with a head of its own for each C / heads of the channels. So a token can
-    hold what several cells show side by side, where their mean would hold a mixture; and it works for every size and
-    shape of picture. It starts as the mean.
+    "mean" averages the cells of a window. "learned" works as STAB does from patches to cells: the mean is the query of
+    a multi-head attention over the window's cells and their positions. A token can then hold the contents of several
+    cells side by side, where a mean mixes them, for every size and shape of picture. It starts as the mean.
     """
 
     def __init__(self, config: TemporalConfig) -> None:
@@ -50,14 +51,14 @@ class SpatialPool(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """No output of the attention; leaves alone what transformers has loaded."""
+        """Start as the mean: the attention's output projection is zero."""
         if self.attention is not None:
             init.normal_(self.position)
             init.zeros_(self.attention.out.weight)
             init.zeros_(self.attention.out.bias)
 
     def forward(self, cells: Float[Tensor, "F rows columns C"]) -> Float[Tensor, "F P C"]:
-        """Tokens of each frame, row by row."""
+        """Return the tokens of each frame, row by row."""
         frames, *size, c = cells.shape
         grid = self.config.pooled_grid(size[0], size[1])
         if self.attention is None and grid == tuple(size):
@@ -68,19 +69,19 @@ class SpatialPool(nn.Module):
         windows = windows.reshape(-1, shape[0] * shape[1], c)
         mean = windows.mean(1)
         if self.attention is not None:
-            mean = mean + self.attention.per_cell(mean, self.attention.token_norm(windows) + self._places(shape))
+            mean = mean + self.attention.per_cell(mean, self.attention.token_norm(windows) + self._positions(shape))
         return mean.view(frames, -1, c)
 
-    def _places(self, shape: tuple[int, int]) -> Float[Tensor, "n C"]:
-        """A vector for each place of a window."""
+    def _positions(self, shape: tuple[int, int]) -> Float[Tensor, "n C"]:
+        """Return the position vector of each cell of a window."""
         table = F.interpolate(self.position[None], shape, mode="bilinear", align_corners=True)[0]
         return table.flatten(1).T
 
 
-class TemporalPool(nn.Module):
-    """The k frames of a group to one, at each place: their mean, or weights of each head from what the frames show.
+class TemporalPool(PandaModule):
+    """Pooling of the k frames of a group to one, at each position of the grid: their mean, or a weighted sum.
 
-    Learned weights also know a frame's place in its group, and start out equal.
+    The learned weights of each head depend on a frame's tokens and on its place in the group. They start out equal.
     """
 
     def __init__(self, config: TemporalConfig) -> None:
@@ -94,14 +95,14 @@ class TemporalPool(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Equal weights; leaves alone what transformers has loaded."""
+        """Start with equal weights."""
         if self.score is not None:
             init.zeros_(self.score.weight)
             init.zeros_(self.score.bias)
             init.zeros_(self.place)
 
     def forward(self, tokens: Float[Tensor, "G k P C"]) -> Float[Tensor, "G P C"]:
-        """One frame for each group; a last group may have fewer frames than the others would."""
+        """Return one frame for each group. A video's last group may have fewer frames than the others."""
         if self.score is None:
             return tokens.mean(1)
         scores = self.score(self.norm(tokens)) + self.place[: tokens.shape[1]]

@@ -1,4 +1,4 @@
-"""Float32 arithmetic with weights in half precision, of which one at a time is there in float32."""
+"""Float32 arithmetic with weights in half precision, which are converted one at a time."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,9 +12,9 @@ HALF = (torch.float16, torch.bfloat16)
 
 
 class InFloat32(TorchFunctionMode):
-    """For as long as it lasts, what is in half precision is taken for float32 by every operation.
+    """A mode in which every torch function converts its half-precision arguments to float32.
 
-    So rounding does not hide what differences of a language model's logits tell. Slow; for trials of a few tokens.
+    Differences of a language model's logits are then not lost to rounding. It is slow, and meant for a few tokens.
     """
 
     def __torch_function__(

@@ -1,10 +1,10 @@
-"""From visual tokens to the language model's width: linear, exact GELU, linear (Video-Panda's mlp2x_gelu)."""
+"""The projector from visual tokens to the language model's width (Video-Panda's mlp2x_gelu)."""
 
 from torch import Tensor, nn
 
 
 class Projector(nn.Module):
-    """Visual tokens [N, C] to embeddings [N, D]."""
+    """Visual tokens [N, C] to embeddings [N, D]: linear, exact GELU, linear."""
 
     def __init__(self, visual_width: int, model_width: int) -> None:
         super().__init__()
@@ -13,11 +13,11 @@ class Projector(nn.Module):
         self.output = nn.Linear(model_width, model_width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Project tokens [..., C] to [..., D], in the number format of the weights.
+        """Project tokens [..., C] to [..., D], in the dtype of the weights.
 
-        Of a model in float16 what comes before the projector is float32; an index may hold yet another format.
+        In a float16 model the tokens before the projector are float32, and an index may store yet another dtype.
         """
-        if self.input.weight.is_floating_point():  # quantised layers know what they take
+        if self.input.weight.is_floating_point():  # quantised layers convert their inputs themselves
             tokens = tokens.to(self.input.weight.dtype)
         projected: Tensor = self.output(self.activation(self.input(tokens)))
         return projected

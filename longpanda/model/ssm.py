@@ -1,12 +1,12 @@
-"""The state-space scan of Mamba-2 in three forms with one meaning: a loop, chunked matrix products, and GPU kernels.
+"""The state-space scan of Mamba-2 in three equivalent forms: a loop, chunked matrix products, and GPU kernels.
 
-Per head, with a decay and a gain of each token and a state of P x N numbers (Dao and Gu, 2024, arXiv 2405.21060):
+Each head has a state of P x N numbers, and a decay and a gain for each token (Dao and Gu, 2024, arXiv 2405.21060):
 
     state_i = exp(log_decay_i) * state_(i-1) + gain_i * outer(x_i, b_i)
     y_i = state_i @ c_i
 
-Mamba-2 has log_decay = -exp(A_log) * step and gain = step; that they are two inputs here lets time pass between tokens
-(`mamba.py`). A scan may be cut anywhere: the state of one piece is where the next begins.
+Mamba-2 has log_decay = -exp(A_log) * step and gain = step. Here they are two inputs, so that time can pass between
+tokens (`mamba.py`). A scan may be cut anywhere: the next piece begins with the state of the previous one.
 
 Letters: B batch, L sequence, H heads, P head width, N state width, K chunks of Q tokens.
 """
@@ -23,11 +23,11 @@ from longpanda.errors import ConfigError
 from longpanda.shapes import Float
 
 BLOCK_ELEMENTS = {"cpu": 2**19, "cuda": 2**25}
-"""Most elements of the K x H x Q x Q decays that are held at once, by device: as many chunks are worked on together."""
+"""Limit on the elements of the K x H x Q x Q decays, by device. It sets how many chunks are processed together."""
 
 LEAST_DECAY, MOST_DECAY = 1e-6, 64.0
-"""What is read for smaller and greater -log_decay. The kernels divide by it; and sums over a chunk would lose their
-last digits to one huge term, while nothing is left after e^-64 anyhow."""
+"""Bounds to which -log_decay is clamped. The kernels divide by it. A huge term would cost the sums over a chunk their
+last digits, and e^-64 leaves nothing of a state anyway."""
 
 
 def scan(
@@ -39,21 +39,24 @@ def scan(
     state: Float[Tensor, "_ _ _ _"] | None = None,
     chunk: int = 64,
 ) -> tuple[Float[Tensor, "B L H P"], Float[Tensor, "B H P N"]]:
-    """The fastest form that there is for these tensors: kernels on a GPU where `mamba_ssm` is installed, else chunked.
+    """Scan in the fastest form available: GPU kernels where `mamba_ssm` is installed, otherwise chunked.
 
-    Sums are kept in float32, or float64 if that is what comes in. Autocast does not reach inside.
+    Sums are in float32, or in float64 for float64 inputs. Autocast is disabled inside.
 
     Args:
-        x: what is written; y has its type.
+        x: inputs.
         log_decay: at most 0.
-        gain: how much of each token is written.
-        b: where in the state each token is written, the same for all heads.
-        c: where it is read.
-        state: where to begin, [B, H, P, N]; None begins empty.
-        chunk: tokens Q that are worked on as one matrix.
+        gain: factor on each token's input.
+        b: input vectors, the same for all heads.
+        c: output vectors, the same for all heads.
+        state: the initial state [B, H, P, N]; None begins with zeros.
+        chunk: tokens Q that are processed as one matrix.
+
+    Returns:
+        Outputs y in the dtype of x, and the state after the last token.
 
     Raises:
-        ConfigError: a chunk below 1, or a state of another shape than [B, H, P, N].
+        ConfigError: the chunk is below 1, or the state's shape is not [B, H, P, N].
     """
     wide = _accumulator(x)
     batch, length, heads, width = x.shape
@@ -80,7 +83,7 @@ def scan_reference(
     c: Float[Tensor, "B L N"],
     state: Float[Tensor, "B H P N"] | None = None,
 ) -> tuple[Float[Tensor, "B L H P"], Float[Tensor, "B H P N"]]:
-    """The definition, token by token. Slow, and what the other forms are held to. Arguments as in `scan`."""
+    """Scan token by token, as defined. Slow: tests compare the other forms with it. Arguments as in `scan`."""
     wide = _accumulator(x)
     batch, length, heads, width = x.shape
     now = x.new_zeros(batch, heads, width, b.shape[-1], dtype=wide) if state is None else state.to(wide)
@@ -104,13 +107,13 @@ def _check(chunk: int, state: Tensor, shape: tuple[int, ...]) -> None:
     if chunk < 1:
         raise ConfigError(f"chunk={chunk}", "at least 1 token", "use 64")
     if tuple(state.shape) != shape:
-        remedy = "pass the state that a scan of the same batch and sizes gave"
+        remedy = "pass the state of a scan with the same batch and sizes"
         raise ConfigError(f"a state of shape {tuple(state.shape)}", f"{shape}: batch, heads, head and state", remedy)
 
 
 @functools.cache
 def _kernel() -> Callable[..., Any] | None:
-    """`mamba_ssm`'s scan, or None where the package is missing."""
+    """Return `mamba_ssm`'s scan, or None if the package is not installed."""
     try:
         from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
     except ImportError:
@@ -129,7 +132,7 @@ def _scan_kernel(
     state: Tensor,
     chunk: int,
 ) -> tuple[Tensor, Tensor]:
-    """The kernels know one step for decay and gain: they get the decay's, and x times what the gain differs by."""
+    """Scan by the kernels. They have one step for decay and gain, so it is the decay's, and x is scaled to match."""
     step = (-log_decay.float()).clamp(LEAST_DECAY, MOST_DECAY)
     scaled = (x * (gain.float() / step)[..., None]).to(x.dtype)
     rate = torch.full((x.shape[2],), -1.0, device=x.device)
@@ -139,10 +142,10 @@ def _scan_kernel(
 
 
 class _Chunked(torch.autograd.Function):
-    """Chunks of Q tokens by matrix products (SSD), blocks of K chunks in turn, the state carried between them.
+    """The chunked scan (SSD): matrix products over chunks of Q tokens, in blocks of K chunks that pass on the state.
 
-    Backward works through the same blocks in reverse and computes them again from the states they began with, the only
-    thing kept beyond the inputs: what is held at once depends on the block, not on L.
+    The backward pass goes through the blocks in reverse and recomputes them from their initial states, which are all
+    that is saved besides the inputs. Peak memory depends on the size of a block, not on L.
     """
 
     @staticmethod
@@ -178,7 +181,7 @@ class _Chunked(torch.autograd.Function):
 
 
 def _pieces(x: Tensor, chunk: int) -> list[tuple[int, int, int]]:
-    """Blocks as (first token, end, chunks): as many whole chunks as fit at a time, then what is left as a short one."""
+    """Return blocks as (first token, end, chunks): as many whole chunks as fit, then the remainder as a short chunk."""
     batch, length, heads, _ = x.shape
     budget = BLOCK_ELEMENTS["cuda" if x.is_cuda else "cpu"]
     most = max(1, budget // (batch * heads * chunk**2))
@@ -188,7 +191,7 @@ def _pieces(x: Tensor, chunk: int) -> list[tuple[int, int, int]]:
 
 
 class _Block:
-    """K chunks of Q tokens: [B, K, Q, ...] views of their inputs, and what output and gradients share."""
+    """K chunks of Q tokens: [B, K, Q, ...] views of their inputs, and terms that output and gradients share."""
 
     def __init__(self, inputs: list[Tensor], state: Tensor, count: int) -> None:
         x, log_decay, gain, b, c = inputs
@@ -202,13 +205,13 @@ class _Block:
         self.from_start = sums.exp()
         self.to_end = (sums[:, :, -1:] - sums).exp()
         by_head = sums.transpose(2, 3)
-        # Of i < j only the sign is wrong, and scores are zero there: no positive number is ever exponentiated.
+        # Pairs with i < j have positive differences and zero scores: clamping avoids the exponential of a large number.
         self.decays = (by_head[..., :, None] - by_head[..., None, :]).clamp_(max=0).exp_()  # [B, K, H, Q, Q]
         self.scores = (self.c @ self.b.mT).tril_()[:, :, None]
         self.starts, self.end = self._carry(state)
 
     def _carry(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The state before each chunk [B, K, H*P, N], and after the last one [B, H, P, N]."""
+        """Return the state before each chunk [B, K, H*P, N], and after the last one [B, H, P, N]."""
         new = (self.written * self.to_end[..., None]).flatten(3).mT @ self.b
         through = self.from_start[:, :, -1, :, None, None]
         starts = []
@@ -218,16 +221,21 @@ class _Block:
         return torch.stack(starts, 1).flatten(2, 3), state
 
     def _remembered(self) -> Tensor:
-        """What the state before each chunk gives to its outputs [B, K, Q, H, P]."""
+        """Return what the state before each chunk contributes to its outputs [B, K, Q, H, P]."""
         return (self.c @ self.starts.mT).view_as(self.x).mul_(self.from_start[..., None])
 
     def output(self) -> Tensor:
-        """The outputs y [B, K*Q, H, P]."""
+        """Return the outputs y [B, K*Q, H, P]."""
         inside = self.decays.mul_(self.scores) @ self.written.transpose(2, 3)
         return self._remembered().add_(inside.transpose(2, 3)).flatten(1, 2)
 
     def gradients(self, grad_y: Tensor, grad_end: Tensor) -> tuple[Tensor, ...]:
-        """Of x, log_decay, gain, b, c and the state before, from those of the outputs and of the state after."""
+        """Return the gradients of x, log_decay, gain, b, c and the initial state.
+
+        Args:
+            grad_y: gradient of the outputs.
+            grad_end: gradient of the state after the block.
+        """
         grad_y = grad_y.to(self.x.dtype).reshape(self.x.shape)
         decayed = (grad_y * self.from_start[..., None]).flatten(3)  # as the state before the chunk sees it
         grad_ends, grad_start = self._carry_back(decayed, grad_end)
@@ -247,7 +255,7 @@ class _Block:
         return *(part.flatten(1, 2) for part in parts), grad_start
 
     def _carry_back(self, decayed: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients of the state after each chunk [B, K, H*P, N], and of the one before the first [B, H, P, N]."""
+        """Return the gradients of the state after each chunk [B, K, H*P, N], and before the first [B, H, P, N]."""
         read = decayed.mT @ self.c
         through = self.from_start[:, :, -1, :, None, None]
         ends = []
@@ -257,7 +265,10 @@ class _Block:
         return torch.stack(ends[::-1], 1).flatten(2, 3), grad
 
     def _gradient_of_sums(self, by_pair: Tensor, grad_y: Tensor, fading: Tensor, grad_ends: Tensor) -> Tensor:
-        """Of the cumulative log decays [B, K, Q, H]: each is added where it is read, subtracted where it is written."""
+        """Return the gradient of the cumulative log decays [B, K, Q, H].
+
+        Each sum enters with a plus where the state is read, and with a minus where it is written.
+        """
         pairs = (by_pair.sum(-1) - by_pair.sum(-2)).transpose(2, 3)
         lost = (fading * self.written).sum(-1)
         grad = pairs + (grad_y * self._remembered()).sum(-1) - lost

@@ -1,7 +1,7 @@
 """STAB, the spatio-temporal alignment block of Video-Panda: frames to visual tokens without a vision encoder.
 
 The fast form: batched over frames and windows in channels-last order, its single-query attentions folded
-(`attention.py`). The plain form is `stab_reference.py`; tests hold the two together and to the published outputs.
+(`attention.py`). The plain form is `stab_reference.py`; tests compare the two, and both with the published outputs.
 
 Letters: F frames, t frames of a window, h w patches, C channels, n cells (2 x 2 patches) of a frame, N tokens.
 """
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import initialization as init
 
 from longpanda.model.attention import SingleQueryAttention, VideoToken
 from longpanda.model.configuration import StabConfig
 from longpanda.model.local_encoding import LocalEncoding
+from longpanda.model.panda_module import PandaModule
 from longpanda.shapes import Bool, Float, Int, UInt8
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -24,11 +26,11 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 @dataclass(frozen=True)
 class FrameTokens:
-    """Tokens of every frame, padded to one length. `mask` is False on padding.
+    """Tokens of every frame, padded to one length.
 
     Args:
         values: [F, N, C]: frame token, then cells row by row, each row followed by its split token if there are any.
-        mask: bool [F, N].
+        mask: bool [F, N], False on padding.
     """
 
     values: Float[Tensor, "F N C"]
@@ -36,11 +38,11 @@ class FrameTokens:
 
 
 def channels_of(shares: Sequence[float]) -> Tensor:
-    """A value of each colour, of 255 [3, 1, 1]: float32, whatever format the weights around it are made in."""
+    """Return one value per colour, scaled to 0-255 [3, 1, 1]; always float32, whatever torch's default dtype is."""
     return torch.tensor(shares, dtype=torch.float32).view(3, 1, 1) * 255
 
 
-class Stab(nn.Module):
+class Stab(PandaModule):
     """Frames to visual tokens (SPEC 3). `Stab(StabConfig.paper())` is the published block."""
 
     pixel_mean: Tensor
@@ -65,6 +67,22 @@ class Stab(nn.Module):
         self.register_buffer("pixel_mean", channels_of(CLIP_MEAN), persistent=False)
         self.register_buffer("pixel_std", channels_of(CLIP_STD), persistent=False)
 
+    def reset_parameters(self) -> None:
+        """Draw the patch embedding, query and positions at random, and set the pixel constants again.
+
+        The constants are in no checkpoint, and `from_pretrained` creates models on the meta device, without values.
+        """
+        init.copy_(self.pixel_mean, channels_of(CLIP_MEAN))
+        init.copy_(self.pixel_std, channels_of(CLIP_STD))
+        fan_in = 3 * self.config.patch_px**2
+        init.normal_(self.patch.weight, std=fan_in**-0.5)
+        init.normal_(self.frame_query)
+        init.zeros_(self.balance)
+        if self.split_token is not None:
+            init.normal_(self.split_token)
+        if self.cell_position is not None:
+            init.normal_(self.cell_position)
+
     def forward(
         self,
         pixels: UInt8[Tensor, "F 3 H W"] | Float[Tensor, "F 3 H W"],
@@ -72,13 +90,13 @@ class Stab(nn.Module):
         windows: Int[Tensor, "windows t"],
         grid: tuple[int, int] | None = None,
     ) -> FrameTokens:
-        """Encode frames. Nothing is read back from the device.
+        """Encode frames, without copying anything back from the device.
 
         Args:
             pixels: uint8, or float normalised with CLIP's mean and deviation.
             boxes: the picture inside the canvas as (row0, row1, column0, column1) in patches.
-            windows: which frames stand together: every frame once, in order, -1 for none (`StabConfig.windows`).
-            grid: most cells (rows, columns) of any frame, when smaller than the canvas.
+            windows: the frames of each window: every frame once, in order, -1 for padding (`StabConfig.windows`).
+            grid: the largest (rows, columns) of cells of any frame, when smaller than the canvas.
         """
         patches = self.embed(pixels)
         h, w = patches.shape[1:3]
@@ -99,7 +117,7 @@ class Stab(nn.Module):
         return self._assemble(token, cells, cell_mask, (rows, columns))
 
     def embed(self, pixels: UInt8[Tensor, "F 3 H W"] | Float[Tensor, "F 3 H W"]) -> Float[Tensor, "F h w C"]:
-        """Patches of pixels, as one matrix product in channels-last order."""
+        """Embed pixels as patches, by one matrix product in channels-last order."""
         if pixels.dtype == torch.uint8:
             dtype = self.patch.weight.dtype
             pixels = (pixels.to(dtype) - self.pixel_mean.to(dtype)) / self.pixel_std.to(dtype)
@@ -111,10 +129,14 @@ class Stab(nn.Module):
     def _encode_windows(
         self, patches: Float[Tensor, "F h w C"], inside: Bool[Tensor, "F h w"] | None, windows: Int[Tensor, "windows t"]
     ) -> tuple[Float[Tensor, "F h w C"], Float[Tensor, "F C"], Bool[Tensor, " F"] | None]:
-        """LSTE, DPE and GSTRA: features, each frame's video token, and which frames are alone and bypass them."""
+        """Apply LSTE, DPE and GSTRA.
+
+        Returns:
+            Features, each frame's video token, and which frames are alone in their window and bypass all of this.
+        """
         f, h, w, c = patches.shape
         count, t = windows.shape
-        whole = count * t == f  # no padding: then windows are the frames in order, and nothing needs gathering
+        whole = count * t == f  # without padding, the windows are the frames in order: no gather is needed
         if whole:
             x = patches.view(count, t, h, w, c)
             mask = None if inside is None else inside.view(count, t, h, w)
@@ -138,7 +160,7 @@ class Stab(nn.Module):
     def cells(
         self, dense: Float[Tensor, "F h w C"], boxes: Int[Tensor, "F 4"], rows: int, columns: int
     ) -> tuple[Float[Tensor, "F n C"], Bool[Tensor, "F n"]]:
-        """LSD: 2 x 2 patches of the picture become one token. Returns rows * columns tokens a frame, and their mask."""
+        """LSD: merge 2 x 2 patches to one cell. Returns rows * columns cells per frame, and their mask."""
         f, _, _, c = dense.shape
         quads = gather_quads(dense, boxes, rows, columns)
         mean = quads.mean(1)
@@ -152,12 +174,12 @@ class Stab(nn.Module):
         return merged.view(f, rows * columns, c), mask.flatten(1)
 
     def frame_vector(self, cells: Float[Tensor, "F n C"], mask: Bool[Tensor, "F n"]) -> Float[Tensor, "F C"]:
-        """FSRA: one learned query reads all cells of a frame."""
+        """FSRA: read all cells of a frame with one learned query."""
         vector: Tensor = self.frame_query + self.frame(self.frame_query, cells, mask)
         return vector
 
     def frame_token(self, frame: Float[Tensor, "F C"], video: Float[Tensor, "F C"]) -> Float[Tensor, "F C"]:
-        """FSRA's vector mixed with the window's video token (SPEC 3.8)."""
+        """Mix FSRA's vector with the window's video token (SPEC 3.8)."""
         gate = torch.sigmoid(self.balance)
         token: Tensor = self.frame_out(self.dropout(self.frame_norm((1 - gate) * video + gate * frame)))
         return token
@@ -180,7 +202,7 @@ class Stab(nn.Module):
 
 
 def box_mask(boxes: Int[Tensor, "F 4"], h: int, w: int) -> Bool[Tensor, "F h w"]:
-    """True inside each frame's box (row0, row1, column0, column1) in patches."""
+    """Return a mask that is True inside each frame's box (row0, row1, column0, column1) in patches."""
     row, column = torch.arange(h, device=boxes.device), torch.arange(w, device=boxes.device)
     rows = (row >= boxes[:, :1]) & (row < boxes[:, 1:2])
     columns = (column >= boxes[:, 2:3]) & (column < boxes[:, 3:])
@@ -190,7 +212,10 @@ def box_mask(boxes: Int[Tensor, "F 4"], h: int, w: int) -> Bool[Tensor, "F h w"]
 def gather_quads(
     dense: Float[Tensor, "F h w C"], boxes: Int[Tensor, "F 4"], rows: int, columns: int
 ) -> Float[Tensor, "M 4 C"]:
-    """The 2 x 2 patches of each of the M = F*rows*columns cells of the boxes; cells outside a box repeat an edge."""
+    """Gather the 2 x 2 patches of each of the M = F*rows*columns cells of the boxes.
+
+    Cells outside a box repeat its edge.
+    """
     f, h, w, c = dense.shape
     row = (boxes[:, :1] + torch.arange(2 * rows, device=boxes.device)).clamp(max=h - 1)  # [F, 2*rows]
     column = (boxes[:, 2:3] + torch.arange(2 * columns, device=boxes.device)).clamp(max=w - 1)
@@ -201,7 +226,7 @@ def gather_quads(
 
 
 def slots_of(windows: Int[Tensor, "windows t"], frames: int) -> Int[Tensor, " F"]:
-    """Inverse of windows: where in its flat order each of the frames stands."""
+    """Invert `windows`: return each frame's index into the flattened windows."""
     flat = windows.flatten()
     slots = torch.zeros(frames + 1, dtype=torch.long, device=flat.device)
     target = torch.where(flat >= 0, flat, frames)

@@ -1,7 +1,7 @@
-"""STAB in its plain form: one window, one frame after another, every key and value projected, nothing folded.
+"""STAB in its plain form: window by window, frame by frame, with every key and value projected and nothing folded.
 
-Written from the description of the original (section numbers below) and, for our own configuration, from `StabConfig`.
-It shares the parameters of a `Stab` and is what the fast form in `stab.py` is held to. Slow, and never used to run.
+It follows the description of the original (section numbers below) and, for our own configuration, `StabConfig`. It uses
+the parameters of a `Stab`. It is slow: only tests use it, to check the fast form in `stab.py`.
 """
 
 import torch
@@ -20,14 +20,14 @@ def reference_forward(
     boxes: Int[Tensor, "F 4"],
     windows: Int[Tensor, "windows t"],
 ) -> list[Float[Tensor, "_ C"]]:
-    """Tokens [n, C] of each frame: frame token, then its cells row by row. Arguments as in `Stab.forward`."""
+    """Return the tokens [n, C] of each frame: frame token, then cells row by row. Arguments as in `Stab.forward`."""
     inside = [_inside(box, pixels.shape[2:], stab.config.patch_px) for box in boxes.tolist()]
     patches = _patches(stab, pixels)
     if stab.config.masked:
         patches = patches * torch.stack(inside)[:, None].to(patches.dtype)
     normed = patches
     if stab.local.batch_norm is not None and not (stab.config.single_frame_bypass and windows.shape[1] == 1):
-        normed = stab.local.batch_norm(patches.flatten(2)).view_as(patches)  # statistics of all frames of the call
+        normed = stab.local.batch_norm(patches.flatten(2)).view_as(patches)  # statistics over all frames of the call
     tokens: dict[int, Tensor] = {}
     for window in windows.tolist():
         frames = [frame for frame in window if frame >= 0]
@@ -39,7 +39,7 @@ def reference_forward(
 
 
 def _patches(stab: Stab, pixels: Tensor) -> Float[Tensor, "F C h w"]:
-    """A strided convolution of the normalised colours (3.1)."""
+    """Embed the normalised colours by a strided convolution (3.1)."""
     if pixels.dtype == torch.uint8:
         dtype = stab.patch.weight.dtype
         pixels = (pixels.to(dtype) - stab.pixel_mean.to(dtype)) / stab.pixel_std.to(dtype)
@@ -55,7 +55,10 @@ def _inside(box: list[int], size_px: torch.Size, patch_px: int) -> Bool[Tensor, 
 def _window(
     stab: Stab, patches: Float[Tensor, "t C h w"], normed: Float[Tensor, "t C h w"], mask: Bool[Tensor, "t h w"] | None
 ) -> tuple[Float[Tensor, "t C h w"], Float[Tensor, " C"] | None]:
-    """Features of a window's frames and its video token; frames alone keep their patches in the paper's form (3.5)."""
+    """Return the features of a window's frames and its video token.
+
+    In the paper's form a frame that is alone keeps its patches, without a video token (3.5).
+    """
     if stab.config.single_frame_bypass and len(patches) == 1:
         return patches, None
     p, x = patches.transpose(0, 1), normed.transpose(0, 1)  # [C, t, h, w], as Conv3d wants
@@ -67,7 +70,7 @@ def _window(
 def _local_encoding(
     local: LocalEncoding, p: Float[Tensor, "C t h w"], x: Float[Tensor, "C t h w"], mask: Float[Tensor, "t h w"]
 ) -> Float[Tensor, "C t h w"]:
-    """LSTE and the dynamic position encoding (3.3); what the mask leaves out is zero before every convolution."""
+    """Apply LSTE and the dynamic position encoding (3.3), with zeros outside the mask before every convolution."""
     if local.token_norm is not None:
         x = local.token_norm(x.movedim(0, -1)).movedim(-1, 0)
     hidden = F.conv3d(x, local.down.weight[:, :, None, None, None], local.down.bias) * mask
@@ -79,7 +82,7 @@ def _local_encoding(
 
 
 def _video_token(video: VideoToken, patches: Float[Tensor, "N C"]) -> Float[Tensor, " C"]:
-    """GSTRA (3.4): pre-norm cross attention of one query, then an MLP with QuickGELU."""
+    """Apply GSTRA (3.4): pre-norm cross attention of one query, then an MLP with QuickGELU."""
     tokens = video.token_norm(patches)
     query = video.query(video.query_norm(video.token))
     scale = (query.shape[0] // video.heads) ** -0.5
@@ -105,7 +108,7 @@ def _frame_tokens(
 
 
 def _cells(stab: Stab, crop: Float[Tensor, "C h w"]) -> Float[Tensor, "rows columns C"]:
-    """LSD (3.7): the mean of 2 x 2 patches asks the four of them, and is not normalised in the residual."""
+    """Apply LSD (3.7): the mean of 2 x 2 patches attends to the four, and is not normalised in the residual."""
     rows, columns = crop.shape[1] // 2, crop.shape[2] // 2  # an odd last row or column is dropped
     mean = F.avg_pool2d(crop, 2).permute(1, 2, 0)
     even = crop[:, : 2 * rows, : 2 * columns].permute(1, 2, 0)
@@ -119,7 +122,7 @@ def _cells(stab: Stab, crop: Float[Tensor, "C h w"]) -> Float[Tensor, "rows colu
 def _cross_attention(
     attention: SingleQueryAttention, query: Float[Tensor, "*G C"], tokens: Float[Tensor, "*G N C"]
 ) -> Float[Tensor, "*G C"]:
-    """The form shared by LSD (G cells) and FSRA (no G), over tokens that are normalised already."""
+    """Apply the attention of LSD (G cells) and FSRA (no G) to tokens that are already normalised."""
     q = attention.query(attention.query_norm(query))
     mixed = _attend(q, attention.key(tokens), attention.value(tokens), attention.heads, attention.scale)
     out: Tensor = attention.out(mixed)
@@ -133,7 +136,7 @@ def _attend(
     heads: int,
     scale: float,
 ) -> Float[Tensor, "*G C"]:
-    """Scaled dot-product attention of one query, head by head."""
+    """Compute scaled dot-product attention of one query, head by head."""
     parts = zip(query.chunk(heads, -1), keys.chunk(heads, -1), values.chunk(heads, -1), strict=True)
     mixed = [((k @ q[..., None]) * scale).softmax(-2).mT @ v for q, k, v in parts]
     return torch.cat(mixed, -1).squeeze(-2)

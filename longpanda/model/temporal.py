@@ -1,8 +1,8 @@
-"""The temporal compressor: fewer tokens for each frame, memory over all frames, fewer frames.
+"""The temporal compressor: pools each frame's cells, mixes the tokens of all frames, and pools groups of frames.
 
 Cells are pooled in space, residual Mamba-2 blocks run over the tokens frame by frame (STORM's order, 2503.04130), and
-groups of k frames are pooled in time. Causal blocks stream: a piece of a video at a time, constant memory, appending
-for ever; true times enter the scan, so that irregular sampling and skipped time count as what they are.
+groups of k frames are pooled in time. Causal blocks can stream a video of any length piece by piece in constant memory.
+The scan uses the true times of frames, so irregular sampling and skipped time are taken into account.
 
 Letters: B clips, T frames, P pooled tokens of a frame, L = T * P, G groups of k frames, C width.
 """
@@ -18,11 +18,11 @@ from longpanda.model.tokens import ClipTokens, CompressorState, TokenGroups
 from longpanda.shapes import Float
 
 PIECE_TOKENS = 8192
-"""STAB's tokens that are worked on at once: bounds what a long clip holds beside its output."""
+"""STAB's tokens that are processed at once. It bounds the memory of a long clip, apart from the output."""
 
 
 class TemporalCompressor(nn.Module):
-    """Spatial pooling, Mamba-2 blocks, temporal pooling. New ones are poolings alone: each block starts as nothing."""
+    """Spatial pooling, Mamba-2 blocks, temporal pooling. A new block adds nothing, so a new compressor only pools."""
 
     def __init__(self, config: TemporalConfig) -> None:
         super().__init__()
@@ -34,17 +34,22 @@ class TemporalCompressor(nn.Module):
         self.temporal = TemporalPool(config)
 
     def resized(self, config: TemporalConfig) -> "TemporalCompressor":
-        """The same weights at another rate; what has no size of the grid or of a group can be used at any."""
+        """Return a compressor with the same weights at another rate: no weight depends on the grid.
+
+        Learned weights of a group's frames keep its size, see `TemporalConfig.with_tokens_per_frame`.
+        """
         with torch.device("meta"):
             other = TemporalCompressor(config)
         other.load_state_dict(self.state_dict(), assign=True)
         return other.train(self.training)
 
     def forward(self, clips: list[ClipTokens]) -> list[TokenGroups]:
-        """Whole clips, for training: those of one length and size run side by side, and come out as they would alone.
+        """Compress whole clips, for training.
+
+        Clips of the same length and size run as one batch; the result of each is the same as alone.
 
         Raises:
-            ConfigError: a clip whose mask is no rectangle, see `ClipTokens.cells`.
+            ConfigError: a clip's mask is not a rectangle, see `ClipTokens.cells`.
         """
         tokens = [self._pool_cells(clip) for clip in clips]
         alike: dict[tuple[int, ...], list[int]] = {}
@@ -59,10 +64,10 @@ class TemporalCompressor(nn.Module):
         return [groups[i] for i in range(len(clips))]
 
     def whole(self, clip: ClipTokens) -> TokenGroups:
-        """One clip from its first frame to its last; causal in constant memory beside its output.
+        """Compress one whole clip. A causal compressor needs constant memory, apart from the output.
 
         Raises:
-            ConfigError: as in `compress`, except that bidirectional compressors may be used.
+            ConfigError: as `compress`, except that bidirectional compressors are allowed.
         """
         if self.config.direction == "bidirectional":
             return self.forward([clip])[0]
@@ -74,15 +79,18 @@ class TemporalCompressor(nn.Module):
         return TokenGroups(*(torch.cat(pair) for pair in pairs))
 
     def compress(self, clip: ClipTokens, state: CompressorState | None = None) -> tuple[TokenGroups, CompressorState]:
-        """Go on with a stream: the groups that this piece completes, and where the stream then stands.
+        """Compress the next piece of a stream.
 
         Args:
             clip: the next frames.
-            state: where the piece before ended; None begins a stream. It is not changed.
+            state: the state after the previous piece; None begins a stream. It is not changed.
+
+        Returns:
+            The groups that this piece completes, and the state after it.
 
         Raises:
-            ConfigError: a bidirectional compressor, frames earlier than the state's last one, or a state of another
-                compressor or of frames of another size.
+            ConfigError: the compressor is bidirectional, frames are earlier than the state's last one, or the state is
+                from another compressor or from frames of another size.
         """
         if self.config.direction == "bidirectional":
             remedy = "use a compressor with direction='causal', or compress whole clips"
@@ -98,13 +106,13 @@ class TemporalCompressor(nn.Module):
         return TokenGroups(values, spans), state
 
     def tail(self, state: CompressorState) -> TokenGroups | None:
-        """The group that is not complete, pooled over the frames that it has; None if there is none."""
+        """Return the incomplete last group, pooled over the frames that it has, or None if there is none."""
         if not len(state.open_seconds):
             return None
         return self._group(state.open_values, state.open_seconds)
 
     def _append(self, clip: ClipTokens, state: CompressorState | None) -> tuple[TokenGroups, CompressorState]:
-        """One piece that is short enough to be held at once."""
+        """Compress one piece that is short enough to be processed at once."""
         x = self._pool_cells(clip)
         self._check(state, x.shape[1])
         gaps = self._gaps(clip.seconds, None if state is None else state.last_second)
@@ -122,7 +130,7 @@ class TemporalCompressor(nn.Module):
         return self._group(x[:whole], seconds[:whole]), following
 
     def _check(self, state: CompressorState | None, tokens: int) -> None:
-        """Refuse a state that this compressor did not give, or not for frames of this size."""
+        """Raise ConfigError for a state of another compressor, or of frames of another size."""
         if state is None:
             return
         if len(state.blocks) != len(self.blocks):
@@ -130,14 +138,14 @@ class TemporalCompressor(nn.Module):
             raise ConfigError(found, counted(len(self.blocks), "block"), "use the model that began the stream")
         if state.open_values.shape[1] != tokens:
             found = f"frames of {counted(tokens, 'token')} after frames of {state.open_values.shape[1]}"
-            raise ConfigError(found, "frames of one size in a stream", "begin a stream for each video")
+            raise ConfigError(found, "frames of one size in a stream", "begin a new stream for each video")
 
     def _pool_cells(self, clip: ClipTokens) -> Float[Tensor, "T P C"]:
         cells: Tensor = self.spatial(clip.cells())
         return torch.cat([clip.values[:, :1], cells], 1) if self.config.frame_token else cells
 
     def _gaps(self, seconds: Tensor, last: float | None) -> Float[Tensor, " T"]:
-        """Time before each frame since the one before it, in reference seconds; nothing before the very first."""
+        """Return the time from the previous frame to each frame, in reference seconds; 0 for a video's first."""
         seconds = seconds.double().cpu()
         before = seconds[:1] if last is None else seconds.new_tensor([last])
         gaps = seconds.diff(prepend=before) / self.config.reference_seconds
@@ -147,7 +155,7 @@ class TemporalCompressor(nn.Module):
         return gaps
 
     def _elapsed(self, gaps: Float[Tensor, "B T"], x: Float[Tensor, "B T P C"]) -> Float[Tensor, "B L"]:
-        """Time before each token: a frame's on its first token, none within a frame."""
+        """Return the time before each token: the frame's gap for its first token, 0 for its other tokens."""
         wide = torch.promote_types(x.dtype, torch.float32)
         elapsed = torch.zeros(x.shape[:3], dtype=wide, device=x.device)
         elapsed[:, :, 0] = gaps.to(elapsed)
@@ -156,7 +164,7 @@ class TemporalCompressor(nn.Module):
     def _mix(
         self, x: Float[Tensor, "B T P C"], gaps: Float[Tensor, "B T"], seconds: list[Tensor]
     ) -> Float[Tensor, "B T P C"]:
-        """All blocks over whole clips; backward ones read the same tokens from the last to the first."""
+        """Run all blocks over whole clips. Backward blocks read the same tokens from the last to the first."""
         sequence, elapsed = x.flatten(1, 2), self._elapsed(gaps, x)
         if not self.backward_blocks:
             for block in self.blocks:
@@ -173,7 +181,7 @@ class TemporalCompressor(nn.Module):
         return sequence.view_as(x)
 
     def _group(self, x: Float[Tensor, "T P C"], seconds: Float[Tensor, " T"]) -> TokenGroups:
-        """Frames to groups of k, the last one of those that are left."""
+        """Pool frames in groups of k; the last group has the frames that remain."""
         k, times = self.config.pool_frames, seconds.double().cpu()
         count, whole = len(x) // k, len(x) - len(x) % k
         values = [self.temporal(x[:whole].reshape(count, k, *x.shape[1:]))]

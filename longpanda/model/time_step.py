@@ -1,8 +1,8 @@
-"""The limits of Mamba-2's time steps, kept where one token is read as where many are.
+"""The limits of Mamba-2's time steps, applied also when a single token is read.
 
-transformers' state-space layers clamp the step where they read many tokens at once, and forget to where they read one
-behind a cache (as mamba_ssm's kernel for one token does, which knows no limits). Zamba-2 and Nemotron-H have limits
-that matter: what they generate is then not what they say to the whole text. The clamp is put where both ways begin.
+transformers' state-space layers clamp the step when they read many tokens at once, but not when they read one token
+behind a cache (nor does mamba_ssm's kernel for one token). Zamba-2 and Nemotron-H have limits that matter: without them
+their cached generation differs from their logits for the whole text. The clamp is put before both code paths.
 """
 
 import math
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 LINEAR = 20.0
-"""From here on, softplus is what it is given."""
+"""From here on, softplus(x) is x."""
 
 
 def keep_limits(model: nn.Module) -> None:
-    """Let every state-space layer of a language model keep to its `time_step_limit`, also one token at a time."""
+    """Make every state-space layer of a language model apply its `time_step_limit`, also to one token at a time."""
     for layer in model.modules():
         low, high = getattr(layer, "time_step_limit", None) or (0.0, math.inf)
         projection, bias = getattr(layer, "in_proj", None), getattr(layer, "dt_bias", None)
-        if (low <= 0 and high == math.inf) or hasattr(layer, "mup_vector"):  # Falcon-H1 scales what is projected
+        if (low <= 0 and high == math.inf) or hasattr(layer, "mup_vector"):  # Falcon-H1 scales the projection
             continue
         if not isinstance(projection, nn.Module) or not isinstance(bias, Tensor):
             continue
@@ -29,7 +29,7 @@ def keep_limits(model: nn.Module) -> None:
 
 
 class _Clamped:
-    """A layer's projection whose last numbers, one for each head, stay where softplus of them is within the limits."""
+    """A forward hook that clamps the steps, a projection's last outputs (one per head), to a layer's limits."""
 
     def __init__(self, layer: Any, low: float, high: float) -> None:
         self.layer = layer

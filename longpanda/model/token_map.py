@@ -1,7 +1,7 @@
-"""Which tokens of a prompt the keys and values of each layer are of, and layers that hold fewer than were read.
+"""Token maps: which tokens of a prompt each layer's cache holds, and caches that hold only some of them.
 
-Now every layer holds every token. What leaves tokens out, layer by layer, says so here; positions, masks, evidence and
-the cutting back of a cache follow from that rather than from the length of a tensor.
+So far every layer holds every token. A method that leaves tokens out, layer by layer, describes that in a token map.
+Positions, masks, evidence and the cropping of a cache then follow the map, not the length of a tensor.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,11 +27,11 @@ class TokenMap:
 
     Args:
         ids: the tokens that were read, from the first on.
-        layers: of each layer of the language model, int64 [K], increasing: where in the prompt the tokens stand that it
-            holds. Layers that hold the same may share an array; None where every layer holds every token.
+        layers: for each layer of the language model, int64 [K], increasing: the places in the prompt of the tokens that
+            it holds. Layers that hold the same tokens may share an array. None if every layer holds every token.
 
     Raises:
-        ConfigError: places that are out of order, or beyond what was read.
+        ConfigError: the places are not in order, or lie beyond the tokens that were read.
     """
 
     ids: tuple[int, ...]
@@ -53,30 +53,30 @@ class TokenMap:
 
     @property
     def is_whole(self) -> bool:
-        """Does every layer hold every token?"""
+        """Whether every layer holds every token."""
         return self.layers is None
 
     def held(self, layer: int, end: int | None = None) -> Places:
-        """Where the tokens stand that a layer holds, of those before `end`."""
+        """Return the places of the tokens before `end` that a layer holds."""
         places = np.arange(len(self.ids)) if self.layers is None else self.layers[layer]
         return places if end is None else places[: np.searchsorted(places, end)]
 
     def cut(self, end: int) -> "TokenMap":
-        """Of the first `end` tokens alone."""
+        """Return the map of the first `end` tokens only."""
         return TokenMap(self.ids[:end], self._each(lambda places: places[: np.searchsorted(places, end)]))
 
     def and_read(self, ids: Sequence[int]) -> "TokenMap":
-        """With tokens that were read behind these; every layer holds them."""
+        """Return the map after reading more tokens, which every layer holds."""
         more = np.arange(len(self.ids), len(self.ids) + len(ids))
         return TokenMap((*self.ids, *ids), self._each(lambda places: np.concatenate([places, more])))
 
     def shared(self, prompt: Sequence[int]) -> int:
-        """How many tokens the prompt begins with that were read in this order."""
+        """Return the length of the common beginning of `prompt` and the tokens that were read."""
         pairs = zip(self.ids, prompt, strict=False)
         return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(self.ids), len(prompt)))
 
     def _each(self, change: Callable[[Places], Places]) -> tuple[Places, ...] | None:
-        """Every layer's places changed, those that several share once."""
+        """Change every layer's places; an array that several layers share is changed once."""
         if self.layers is None:
             return None
         done = {id(places): change(places) for places in {id(one): one for one in self.layers}.values()}
@@ -84,7 +84,7 @@ class TokenMap:
 
 
 class PartLayer(DynamicLayer):
-    """Keys and values of some of the tokens that were read. What follows them has the positions that it would have.
+    """A layer's cache that holds only some of the tokens that were read; the positions of later tokens are unchanged.
 
     Args:
         keys: [1, H, K, C].
@@ -98,16 +98,16 @@ class PartLayer(DynamicLayer):
         self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
 
     def get_seq_length(self) -> int:
-        """Tokens that were read, whether they are held or not: positions go on from there."""
+        """Return the number of tokens that were read, held or not: positions continue from there."""
         return int(self.keys.shape[2]) + self.left_out
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Keys that a query meets, and how far they are ahead of their places in the cache."""
+        """Return the number of keys for a query, and the offset from their index in the cache to their position."""
         return int(self.keys.shape[2]) + query_length, self.left_out
 
 
 def part_of(cache: Any, token_map: TokenMap) -> DynamicCache:
-    """A cache of all tokens that were read as one of those that a map names."""
+    """Return a cache of the tokens that a map names, from a cache of all tokens that were read."""
     part = DynamicCache()
     for number, layer in enumerate(cache.layers):
         places = torch.from_numpy(token_map.held(number)).to(layer.keys.device)
@@ -117,7 +117,7 @@ def part_of(cache: Any, token_map: TokenMap) -> DynamicCache:
 
 
 def cut_back(cache: Any, before: TokenMap, end: int) -> None:
-    """Forget all tokens from `end` on, in place."""
+    """Crop a cache in place to the tokens before `end`."""
     if before.is_whole:
         cache.crop(end - cache.get_seq_length())
         return
@@ -129,10 +129,10 @@ def cut_back(cache: Any, before: TokenMap, end: int) -> None:
 
 @contextmanager
 def masks_by_layer(language_model: nn.Module, cache: Any) -> Iterator[None]:
-    """Give every layer of a language model a mask as long as what it holds.
+    """Give every layer of a language model a mask as long as its own cache.
 
-    transformers makes one for all layers, by what the first one holds. What a layer holds stands before every query, so
-    a mask that is too long loses its first columns, and one that is too short gets more, of keys that are seen.
+    transformers makes one mask for all layers, from the first layer's cache. Every query sees all that a layer holds,
+    so a mask that is too long loses its first columns, and one that is too short gets more columns that are seen.
     """
     hooks = []
     if any(isinstance(layer, PartLayer) and layer.left_out for layer in getattr(cache, "layers", ())):
@@ -146,17 +146,17 @@ def masks_by_layer(language_model: nn.Module, cache: Any) -> Iterator[None]:
 
 
 class _Fit:
-    """Before a layer or its attention: its mask, as long as what it will meet."""
+    """A pre-hook of a layer or its attention that fits the mask to the number of its keys."""
 
     def __init__(self, cache: Any, module: Any) -> None:
         self._cache, self._layer = cache, module.layer_idx
 
     def __call__(self, _module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Called by torch with what the module is given."""
+        """Return the module's arguments with a mask of the right length."""
         states = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
         queries, mask = states.shape[1], kwargs.get("attention_mask")
         keys = self._cache.layers[self._layer].keys.shape[2] + queries
-        if mask is None and queries > 1:  # a causal one is meant, of as many keys as queries
+        if mask is None and queries > 1:  # None stands for a causal mask with as many keys as queries
             mask = torch.ones(queries, queries, dtype=torch.bool, device=states.device).tril()[None, None]
         if mask is not None:
             kwargs["attention_mask"] = _fitted(mask, keys)
@@ -164,7 +164,7 @@ class _Fit:
 
 
 def _fitted(mask: Tensor, keys: int) -> Tensor:
-    """A mask [B, 1, queries, some] of so many keys, the last ones."""
+    """Fit a mask [B, 1, queries, any] to the last `keys` keys."""
     missing = keys - mask.shape[-1]
     seen = True if mask.dtype == torch.bool else 0.0
     return mask[..., -missing:] if missing < 0 else nn.functional.pad(mask, (missing, 0), value=seen)

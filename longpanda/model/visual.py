@@ -1,4 +1,4 @@
-"""The visual path: frames to visual tokens before the projector, for training, indexing and asking alike.
+"""The visual path, from frames to visual tokens before the projector. Training, indexing and asking all use it.
 
 FrameBatch ─ front end ─► ClipTokens ─ compressor ─► TokenGroups ─ reducer ─► RaggedTokens
 """
@@ -20,48 +20,48 @@ from longpanda.model.tokens import ClipTokens, CompressorState, FrameBatch, Ragg
 
 @runtime_checkable
 class FrontEnd(Protocol):
-    """Frames and their times to tokens of each frame on a grid: what stands first in the visual path."""
+    """The first part of the visual path: frames and their times to tokens of each frame on a grid."""
 
     @property
     def window_frames(self) -> int:
-        """Frames that are looked at together; a stream may be cut between them."""
+        """Frames of a window, which are encoded together; a stream may be cut between windows."""
 
     def encode(self, frames: FrameBatch) -> list[ClipTokens]:
-        """Tokens of each clip."""
+        """Encode frames to the tokens of each clip."""
 
     def grid(self, height_px: int, width_px: int) -> tuple[int, int]:
-        """Rows and columns of tokens of a picture of this shape."""
+        """Return the rows and columns of tokens for a picture of this shape."""
 
     def tokens_per_frame(self, height_px: int, width_px: int) -> int:
-        """Tokens of a picture of this shape, before any of its pixels is read."""
+        """Return the number of tokens for a picture of this shape, without reading any pixel."""
 
     def flops_per_frame(self, height_px: int, width_px: int) -> float:
-        """Floating point operations for a picture of this shape."""
+        """Return the floating point operations for a picture of this shape."""
 
     def fingerprint_parts(self) -> Iterator[bytes]:
-        """What tells this front end from others: its configuration and its weights."""
+        """Yield the bytes that identify this front end: its configuration and its weights."""
 
 
 @runtime_checkable
 class Reducer(Protocol):
-    """Fewer tokens of some groups of frames; of how many frames a group stands stays as it is.
+    """A function that leaves out tokens of some groups. The number of frames of a group does not change.
 
-    A whole clip comes at once, and a stream block by block, so each group has to be judged by itself.
+    It gets a whole clip at once, or a stream block by block, so it has to decide about each group by itself.
     """
 
     def __call__(self, tokens: RaggedTokens) -> RaggedTokens:
-        """What is kept of these groups; a group may keep none."""
+        """Return the groups with the tokens that are kept; a group may keep none."""
 
     def fingerprint_parts(self) -> Iterator[bytes]:
-        """What tells this reducer from others."""
+        """Yield the bytes that identify this reducer."""
 
 
 @dataclass(frozen=True)
 class StreamState:
-    """Where a stream of frames stands.
+    """The state of the visual path in a stream of frames.
 
     Args:
-        compressor: what the causal compressor remembers; None without one.
+        compressor: the state of a causal compressor; None without one.
         waiting: tokens of all frames so far, for a compressor that is not causal.
     """
 
@@ -73,9 +73,9 @@ class VisualEncoder:
     """Frames to visual tokens before the projector.
 
     Args:
-        front_end: pixels to tokens of each frame.
-        temporal: the compressor, if there is one.
-        reducer: leaves tokens out, if there is one.
+        front_end: encodes pixels as tokens of each frame.
+        temporal: the compressor, or None.
+        reducer: leaves tokens out, or None to keep all.
     """
 
     def __init__(
@@ -85,33 +85,36 @@ class VisualEncoder:
 
     @property
     def is_causal(self) -> bool:
-        """Do tokens depend on nothing that is shown after their window of the front end, or their group?"""
+        """Whether tokens do not depend on frames after their window or group."""
         return self.temporal is None or self.temporal.config.direction == "causal"
 
     @property
     def frames_per_group(self) -> int:
-        """Frames that share their tokens; the last group of a video may have fewer."""
+        """Frames of a group; the last group of a video may have fewer."""
         return 1 if self.temporal is None else self.temporal.config.pool_frames
 
     def grid(self, height_px: int, width_px: int) -> tuple[int, int]:
-        """Rows and columns of the tokens of a group of frames of this shape."""
+        """Return the rows and columns of the tokens of a group of frames of this shape."""
         cells = self.front_end.grid(height_px, width_px)
         return cells if self.temporal is None else self.temporal.config.pooled_grid(*cells)
 
     def tokens_per_group(self, height_px: int, width_px: int) -> int:
-        """Tokens of a group of frames of this shape; a reducer may leave fewer."""
+        """Return the tokens of a group of frames of this shape; a reducer may keep fewer."""
         if self.temporal is None:
             return self.front_end.tokens_per_frame(height_px, width_px)
         return self.temporal.config.tokens_per_group(*self.front_end.grid(height_px, width_px))
 
     def at_rate(self, config: TemporalConfig) -> "VisualEncoder":
-        """The same weights with another rate of the compressor. Raises ConfigError where there is no compressor."""
+        """Return an encoder with the same weights and another rate. Raises ConfigError without a compressor."""
         if self.temporal is None:
-            raise ConfigError("another rate for a model without a compressor", "a model with one", "leave it out")
+            raise ConfigError("another rate for a model without a compressor", "a model with one", "leave the rate out")
         return VisualEncoder(self.front_end, self.temporal.resized(config), self.reducer)
 
     def fingerprint(self) -> str:
-        """Of everything that the tokens depend on, except the rate of the compressor: an index has its own."""
+        """Return a SHA-256 of everything that determines the tokens, except the compressor's rate.
+
+        An index has a rate of its own.
+        """
         temporal = () if self.temporal is None else fingerprint_parts(self.temporal.config, self.temporal)
         reducer = () if self.reducer is None else self.reducer.fingerprint_parts()
         digest = hashlib.sha256()
@@ -120,22 +123,22 @@ class VisualEncoder:
         return digest.hexdigest()
 
     def forward(self, frames: FrameBatch) -> list[RaggedTokens]:
-        """Tokens of whole clips, all of one batch where the batch does not say which frames are whose.
+        """Encode whole clips. A batch without `clip_frames` counts as one clip.
 
         Raises:
-            PromptError: a compressor without the times of the frames.
-            ConfigError: a clip whose pictures are of several shapes, in front of a compressor.
+            PromptError: there is a compressor, and the times of the frames are missing.
+            ConfigError: there is a compressor, and the pictures of a clip differ in shape.
         """
         return self.compressed(self.clips(frames))
 
     def clips(self, frames: FrameBatch) -> list[ClipTokens]:
-        """What the front end gives the compressor. Raises PromptError as `forward`."""
+        """Encode whole clips by the front end alone. Raises PromptError as `forward`."""
         if self.temporal is not None:
             frames.require_times()
         return self.front_end.encode(frames)
 
     def compressed(self, clips: list[ClipTokens]) -> list[RaggedTokens]:
-        """What compressor and reducer leave of whole clips. Raises ConfigError as `forward`."""
+        """Apply compressor and reducer to the front end's tokens of whole clips. Raises ConfigError as `forward`."""
         if self.temporal is None:
             return [self._reduced(RaggedTokens.of_frames(clip)) for clip in clips]
         groups = [one.values for one in self.temporal(clips)]
@@ -143,18 +146,18 @@ class VisualEncoder:
         return [self._reduced(RaggedTokens.of_groups(*pair)) for pair in zip(groups, sizes, strict=True)]
 
     def stream(self, frames: FrameBatch, state: StreamState | None = None) -> tuple[RaggedTokens | None, StreamState]:
-        """Go on with a video: the groups that these frames complete, and where the stream then stands.
+        """Encode the next frames of a video.
 
         Args:
-            frames: the next frames of one clip, whole windows of the front end but for the last ones.
-            state: where the frames before ended; None begins a video. It is not changed.
+            frames: the next frames of one clip: whole windows of the front end, except at the video's end.
+            state: the state after the previous frames; None begins a video. It is not changed.
 
         Returns:
-            None in place of groups where these frames complete none.
+            The groups that these frames complete, or None if there are none, and the state after them.
 
         Raises:
             PromptError: as `forward`.
-            ConfigError: frames earlier than those before, or a state of another encoder.
+            ConfigError: frames are earlier than the previous ones, or the state is another encoder's.
         """
         state = state or StreamState()
         (clip,) = self.clips(frames)
@@ -166,7 +169,7 @@ class VisualEncoder:
         return self._whole_groups(groups.values), StreamState(after)
 
     def finish(self, state: StreamState) -> RaggedTokens | None:
-        """The groups that a video's end completes; None if there are none."""
+        """Return the remaining groups at a video's end, or None if there are none."""
         if self.temporal is None:
             return None
         if state.waiting:
@@ -177,22 +180,22 @@ class VisualEncoder:
         return self._reduced(RaggedTokens.of_groups(rest.values, [len(state.compressor.open_seconds)]))
 
     def _whole_groups(self, values: torch.Tensor) -> RaggedTokens | None:
-        """Groups that have all of their frames; None where there is no group."""
+        """Reduce groups that have all of their frames; return None without a group."""
         if not len(values):
             return None
         return self._reduced(RaggedTokens.of_groups(values, [self.frames_per_group] * len(values)))
 
     def _group_frames(self, frames: int) -> list[int]:
-        """How many frames each group of a whole clip stands for."""
+        """Return the number of frames of each group of a whole clip."""
         whole, rest = divmod(frames, self.frames_per_group)
         return [self.frames_per_group] * whole + [rest] * (rest > 0)
 
     def _reduced(self, tokens: RaggedTokens) -> RaggedTokens:
-        """What the reducer keeps. Raises ConfigError where it loses a group or makes one."""
+        """Apply the reducer. Raises ConfigError if it loses or adds a group."""
         if self.reducer is None:
             return tokens
         kept = self.reducer(tokens)
         if kept.group_frames != tokens.group_frames:
             found = f"a reducer that makes {len(kept)} groups of {len(tokens)}"
-            raise ConfigError(found, "the same groups with fewer tokens", "leave a group without tokens empty")
+            raise ConfigError(found, "the same groups with fewer tokens", "keep a group that has no tokens left")
         return kept

@@ -1,4 +1,4 @@
-"""Clips and conversations to model inputs: the only preprocessing path, for training, evaluation and serving."""
+"""Preprocessing: clips and conversations to model inputs. Training, evaluation and serving all use it."""
 
 from longpanda.processing.frame_processor import FrameProcessor
 from longpanda.processing.processor import LongPandaProcessor

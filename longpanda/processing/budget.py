@@ -1,4 +1,7 @@
-"""How much of a video is looked at: from duration, context and memory to frames and tokens. No file is opened."""
+"""Plans how many frames and tokens of a video go into a prompt, from its duration, the context and the memory.
+
+No file is opened here.
+"""
 
 import math
 from bisect import bisect_right
@@ -11,21 +14,21 @@ from longpanda.errors import ConfigError, counted
 from longpanda.types import Counts
 
 QUESTION_TOKENS = 448
-"""Room kept for a question and what was said before."""
+"""Tokens reserved for a question and earlier turns."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What a model spends on a video.
+    """Tokens and memory that a model needs for a video.
 
     Args:
         frames_per_group: frames that share their tokens.
-        tokens_per_group: visual tokens of a group, at most.
-        time_tokens: tokens of a written time, at most.
-        most_times: written in a prompt at most; None is one for every group.
-        kept_free: tokens for the question and the answer.
-        context_tokens: positions that the language model has; None where it does not say.
-        cache_bytes_per_token: keys and values of a token in all its layers.
+        tokens_per_group: most visual tokens of a group.
+        time_tokens: most tokens of a written time.
+        most_times: most times written in a prompt; None means one for every group.
+        kept_free: tokens reserved for the question and the answer.
+        context_tokens: positions of the language model; None if its configuration does not say.
+        cache_bytes_per_token: bytes of the keys and values of a token in all layers.
     """
 
     frames_per_group: int
@@ -37,24 +40,29 @@ class Costs:
     cache_bytes_per_token: int
 
     def prompt_tokens(self, groups: int, visual_tokens: int | None = None) -> int:
-        """Visual tokens and written times of so many groups, which have the most tokens where nothing else is said."""
+        """Return the tokens of the visual part of a prompt, times included.
+
+        Args:
+            groups: groups in the prompt.
+            visual_tokens: their visual tokens; None assumes the most.
+        """
         times = groups if self.most_times is None else min(groups, self.most_times)
         visual = groups * self.tokens_per_group if visual_tokens is None else visual_tokens
         return visual + times * self.time_tokens
 
     def most_groups(self, tokens: int) -> int:
-        """As many groups as fit into so many tokens."""
+        """Return the most groups that fit into this number of tokens."""
         candidates = range(max(0, tokens) // self.tokens_per_group + 1)
         return bisect_right(candidates, max(0, tokens), key=self.prompt_tokens) - 1
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent on a prompt, and what set the limit.
+    """The limit on the visual part of a prompt.
 
     Args:
-        tokens: of the visual part, times included.
-        limit: in words.
+        tokens: most tokens, times included.
+        limit: what sets the limit, in words.
     """
 
     tokens: int
@@ -63,18 +71,18 @@ class Budget:
 
 @dataclass(frozen=True)
 class PromptPlan:
-    """What is looked at.
+    """What a prompt contains of a video.
 
     Args:
-        groups: that go into the prompt.
-        of_groups: there are, or would be.
-        frames: looked at.
-        wanted_frames: would be looked at, if they fitted.
+        groups: groups in the prompt.
+        of_groups: all groups, of which `groups` are in the prompt.
+        frames: frames that are read.
+        wanted_frames: frames that would be read without a limit.
         fps: frames per second of video.
-        tokens_per_group: visual tokens of a group, at most.
-        visual_tokens: in the prompt.
+        tokens_per_group: most visual tokens of a group.
+        visual_tokens: visual tokens in the prompt.
         prompt_tokens: visual tokens and written times.
-        budget: what they had to fit into.
+        budget: the limit on them.
     """
 
     groups: int
@@ -102,16 +110,16 @@ class PromptPlan:
 def budget_of(
     costs: Costs, wish_tokens: int | None = None, memory_bytes: int | None = None, own_frames: int | None = None
 ) -> Budget:
-    """The smallest of what was wished for, what the context has room for, and what memory can keep.
+    """Return the tightest of the limits set by the caller, the context and the memory.
 
     Args:
-        costs: of the model.
-        wish_tokens: the most that the visual part of a prompt may take.
-        memory_bytes: the most that keys and values of one prompt may take.
-        own_frames: the most that the model itself asks for; counts where nothing was wished for.
+        costs: the model's costs.
+        wish_tokens: most tokens of the visual part of a prompt; None for no such limit.
+        memory_bytes: most bytes of the keys and values of one prompt.
+        own_frames: the model's own limit on frames; it applies if `wish_tokens` is None.
 
     Raises:
-        ConfigError: there is no room for a single group.
+        ConfigError: a limit is not a whole number, or there is no room for a single group.
     """
     limits = []
     if wish_tokens is not None and not isinstance(wish_tokens, int):
@@ -144,7 +152,7 @@ def budget_of(
 
 
 def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> PromptPlan:
-    """As many frames of a video, at most `fps` a second, as the budget allows; evenly spread where it allows fewer."""
+    """Plan for as many frames of a video as the budget allows, at most `fps` per second, evenly spread."""
     wanted = max(1, math.ceil(duration_seconds * fps - 1e-9))
     of_groups = math.ceil(wanted / costs.frames_per_group)
     groups = min(of_groups, costs.most_groups(budget.tokens))
@@ -155,17 +163,17 @@ def plan(duration_seconds: float, fps: float, costs: Costs, budget: Budget) -> P
 
 
 def thin(frames: int, duration_seconds: float, group_tokens: Counts, costs: Costs, budget: Budget) -> PromptPlan:
-    """As many of an index's groups, evenly spread, as the budget allows: its frames were looked at already.
+    """Plan for as many groups of an index as the budget allows, evenly spread.
 
     Args:
-        frames: looked at.
-        duration_seconds: that they are spread over.
+        frames: frames of the index.
+        duration_seconds: length of the video that they cover.
         group_tokens: [G], visual tokens of each group.
-        costs: of a group with the most tokens.
-        budget: what may be spent.
+        costs: the model's costs, for a group with the most tokens.
+        budget: the limit.
     """
     groups = len(group_tokens)
-    kept, most = min(groups, costs.most_groups(budget.tokens)), groups  # so many fit even if all are of the largest
+    kept, most = min(groups, costs.most_groups(budget.tokens)), groups  # `kept` fit even if each has the most tokens
     while kept < most:
         middle = (kept + most + 1) // 2
         visual = int(group_tokens[evenly(groups, middle)].sum())
@@ -176,5 +184,5 @@ def thin(frames: int, duration_seconds: float, group_tokens: Counts, costs: Cost
 
 
 def evenly(count: int, kept: int) -> npt.NDArray[np.int64]:
-    """Which `kept` of `count` to keep: the middles of as many equal parts, all where there are no more."""
+    """Return the indices of `kept` of `count` items: the middles of equal parts, or all items if there are no more."""
     return ((np.arange(min(kept, count)) + 0.5) * count / min(kept, count)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""FrameProcessor: clips to the pixels the model takes, and how they stand in a prompt."""
+"""FrameProcessor: clips to the model's pixel inputs, and to their timeline in a prompt."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ from longpanda.video import letterbox, resize
 
 
 class FrameProcessor(BaseImageProcessor):
-    """Frames of any size to one canvas: the longer side becomes `image_px`, the shorter is rounded up to whole cells.
+    """Resizes frames so that the longer side is `image_px`, and the shorter one is rounded up to whole cells.
 
-    Clips of different shapes share a batch by padding at the bottom and right, which the model masks. A model that
-    does not (`StabConfig.paper()`) gets its own centred letterbox instead.
+    Clips of different shapes in a batch are padded at the bottom and right, which the model masks. A model without
+    masks (`StabConfig.paper()`) gets its own centred letterbox instead.
     """
 
     model_input_names = ("pixel_values", "patch_boxes", "frame_windows")
@@ -36,47 +36,47 @@ class FrameProcessor(BaseImageProcessor):
 
     @property
     def stab(self) -> StabConfig:
-        """The block these frames are for."""
+        """The configuration of the model's STAB."""
         return StabConfig(**self.stab_config)
 
     @property
     def temporal(self) -> TemporalConfig | None:
-        """The compressor behind the block, if there is one."""
+        """The configuration of the model's compressor, or None."""
         return None if self.temporal_config is None else TemporalConfig(**self.temporal_config)
 
     def size_for(self, height_px: int, width_px: int) -> tuple[int, int]:
-        """Height and width in pixels at which the model looks at a picture of this shape."""
+        """Return the height and width in pixels to which a picture of this shape is resized."""
         stab = self.stab
         rows, columns = cells_of(height_px, width_px, stab)
         return rows * stab.cell_px, columns * stab.cell_px
 
     def tokens_per_group(self, height_px: int, width_px: int) -> int:
-        """Visual tokens of a group of frames of this shape; a group is one frame where nothing compresses them."""
+        """Return the visual tokens of a group of frames of this shape; without a compressor, of one frame."""
         cells, temporal = cells_of(height_px, width_px, self.stab), self.temporal
         return self.stab.tokens_per_frame(*cells) if temporal is None else temporal.tokens_per_group(*cells)
 
     def timeline(self, clip: VideoClip) -> Timeline:
-        """How a clip stands in a prompt; a lone image has no time."""
+        """Return a clip's timeline in a prompt; a single image has no time."""
         starts = clip.pts_seconds[:: self.frames_per_group].tolist()
         tokens = self.tokens_per_group(clip.frames.shape[1], clip.frames.shape[2])
         return self.timeline_of(starts, [tokens] * len(starts), len(clip) > 1)
 
     def timeline_of(self, starts_seconds: Sequence[float], group_tokens: Sequence[int], timed: bool = True) -> Timeline:
-        """How groups of frames stand in a prompt. Raises PromptError as `Timeline`."""
+        """Return the timeline of groups of frames in a prompt. Raises PromptError as `Timeline`."""
         return Timeline(tuple(starts_seconds), tuple(group_tokens), self.times_seconds if timed else None)
 
     @property
     def frames_per_group(self) -> int:
-        """Frames that share their tokens."""
+        """Frames of a group."""
         return 1 if self.temporal is None else self.temporal.pool_frames
 
     def preprocess(self, clips: Sequence[VideoClip], return_tensors: str = "pt") -> BatchFeature:
-        """Clips to pixel_values uint8 [F, 3, H, W], patch_boxes [F, 4] and frame_windows [W, t].
+        """Convert clips to pixel_values uint8 [F, 3, H, W], patch_boxes [F, 4] and frame_windows [W, t].
 
-        A compressor also takes frame_seconds float64 [F] and clip_frames [clips], how many frames are each clip's.
+        For a model with a compressor also frame_seconds float64 [F] and clip_frames [clips], the frames of each clip.
 
         Raises:
-            ConfigError: other tensors than torch's ("pt") are asked for.
+            ConfigError: `return_tensors` is not "pt".
         """
         if return_tensors != "pt":
             raise ConfigError(f"return_tensors='{return_tensors}'", "'pt'", "leave it out")
@@ -87,7 +87,7 @@ class FrameProcessor(BaseImageProcessor):
         return pictures
 
     def _pictures(self, clips: Sequence[VideoClip]) -> BatchFeature:
-        """Padded at the bottom and right to one canvas."""
+        """Resize clips and pad them at the bottom and right to one canvas."""
         stab = self.stab
         cells = [cells_of(clip.frames.shape[1], clip.frames.shape[2], stab) for clip in clips]
         rows, columns = max(r for r, _ in cells), max(c for _, c in cells)
@@ -109,7 +109,7 @@ class FrameProcessor(BaseImageProcessor):
 
 
 def _letterboxed(clips: Sequence[VideoClip], stab: StabConfig) -> BatchFeature:
-    """As `FrameProcessor.preprocess`, on the square canvas that the published model was trained with (SPEC 1.2)."""
+    """Preprocess clips on the square canvas of the published model (SPEC 1.2)."""
     placed = [letterbox(clip.frames, stab.image_px, stab.cell_px) for clip in clips]
     pixels = np.concatenate([frames for frames, _ in placed])
     boxes = [
@@ -126,7 +126,7 @@ def _letterboxed(clips: Sequence[VideoClip], stab: StabConfig) -> BatchFeature:
 
 
 def image_clip(image: Frames) -> VideoClip:
-    """A single RGB image uint8 [H, W, 3] as a clip of one frame."""
+    """Wrap a single RGB image uint8 [H, W, 3] as a clip of one frame."""
     return VideoClip(image[None], np.zeros(1), 0.0)
 
 

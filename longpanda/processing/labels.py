@@ -1,4 +1,4 @@
-"""Labels of regions of frames as labels of what a model sees: of its own tokens, or of all regions of each frame.
+"""Converts labels of regions of frames to labels of a model's visual tokens, and of all regions of each frame.
 
 Letters: T frames of a clip, F frames of all clips, r rows and c columns of labels, R = r * c regions, A attributes,
 N visual tokens of all frames.
@@ -15,20 +15,20 @@ from longpanda.model.configuration import StabConfig, cells_of
 from longpanda.types import Example
 
 IGNORED = -100
-"""The class of what is not known, as PyTorch's losses have it."""
+"""The class of unknown contents, which PyTorch's losses ignore."""
 
 
 def labels_of(examples: Sequence[Example], stab: StabConfig) -> dict[str, torch.Tensor]:
-    """Labels of a batch; none where no example has any.
+    """Return the labels of a batch, an empty dict if no example has any.
 
     Returns:
-        cell_labels [N, A], one row for each token of a frame: what the region shows in which a cell of the model lies
-        wholly. Cells that show parts of several regions, frame tokens and split tokens are `IGNORED`.
-        region_labels [F, R, A], one row for each region of a frame.
+        cell_labels [N, A], a row for each token of a frame: the labels of the region that contains the whole cell.
+        Cells that overlap several regions, frame tokens and split tokens are `IGNORED`.
+        region_labels [F, R, A], a row for each region of a frame.
 
     Raises:
-        ConfigError: labels of other frames than the clip's, of other regions or attributes than another example's, or
-            of more rows or columns than the model has cells.
+        ConfigError: the number of labelled frames differs from the clip's, regions or attributes differ between
+            examples, or labels have more rows or columns than the model has cells.
     """
     shapes = [example.cell_labels.shape[1:] for example in examples if example.cell_labels is not None]
     if not shapes:
@@ -41,7 +41,7 @@ def labels_of(examples: Sequence[Example], stab: StabConfig) -> dict[str, torch.
 
 
 def _labels(example: Example, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """An example's labels [T, r, c, A], all of them `IGNORED` where it has none. Raises ConfigError as `labels_of`."""
+    """Return an example's labels [T, r, c, A], all `IGNORED` if it has none. Raises ConfigError as `labels_of`."""
     wanted = (len(example.clip), *shape)
     if example.cell_labels is None:
         return np.full(wanted, IGNORED, np.int64)
@@ -53,7 +53,7 @@ def _labels(example: Example, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
 
 
 def _of_tokens(example: Example, labels: npt.NDArray[np.int64], stab: StabConfig) -> npt.NDArray[np.int64]:
-    """Labels [T, r, c, A] as one row for each of a frame's tokens. Raises ConfigError as `labels_of`."""
+    """Convert labels [T, r, c, A] to one row for each token of a frame. Raises ConfigError as `labels_of`."""
     rows, columns = cells_of(example.clip.frames.shape[1], example.clip.frames.shape[2], stab)
     frames, label_rows, label_columns, attributes = labels.shape
     if rows < label_rows or columns < label_columns:
@@ -71,7 +71,7 @@ def _of_tokens(example: Example, labels: npt.NDArray[np.int64], stab: StabConfig
 
 
 def _regions(cells: int, regions: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Of each cell along one side: the region in which it begins, and whether it ends there too."""
+    """Return for each cell along one side the region in which it begins, and whether it also ends there."""
     number = np.arange(cells)
     first, last = number * regions // cells, ((number + 1) * regions - 1) // cells
     return first, first == last

@@ -1,4 +1,4 @@
-"""Text with media markers to token ids: each marker becomes, per group of frames, a time and placeholders."""
+"""Text with media markers to token ids. A marker becomes a time and placeholders for each group of frames."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ CHAT_TEMPLATE = (
     "{% else %}{{ message['content'] | replace('\n', '<|question|>') }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<|answer|>{% endif %}"
 )
-"""The bundled model's."""
+"""The chat template of the bundled models."""
 
 PLAIN_TEMPLATE = (
     "{% if begins_with_bos %}{{ bos_token }}{% endif %}"
@@ -22,21 +22,21 @@ PLAIN_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
-"""For tokenizers of language models that never learned a chat format. It writes bos_token where the tokenizer
-would put that before a text by itself."""
+"""A chat template for language models that were not trained on any chat format. It writes bos_token if the tokenizer
+would put it before a text."""
 
 
 def timestamp(second: float) -> str:
-    """A time as the model reads it, minutes unbounded: 3725.4 -> "[62:05]"."""
+    """Write a time for the model, in minutes and seconds: 3725.4 -> "[62:05]"."""
     return f"[{int(second) // 60}:{int(second) % 60:02d}]"
 
 
 def media_ids(tokenizer: Any, timeline: Timeline, placeholder_id: int) -> list[int]:
-    """Ids of one clip: a group's time as text, where one is written, and then its placeholders."""
+    """Return the ids of one clip: for each group its time, if one is written, and then its placeholders."""
     ids: list[int] = []
-    apart, written = timeline.times_seconds, -math.inf
+    interval, written = timeline.times_seconds, -math.inf
     for second, tokens in zip(timeline.starts_seconds, timeline.group_tokens, strict=True):
-        if tokens and apart is not None and second - written >= apart:
+        if tokens and interval is not None and second - written >= interval:
             ids.extend(_text_ids(tokenizer, timestamp(second)))
             written = second
         ids.extend([placeholder_id] * tokens)
@@ -49,10 +49,10 @@ def _text_ids(tokenizer: Any, text: str) -> tuple[int, ...]:
 
 
 def expand(ids: Sequence[int], media: Sequence[list[int]], placeholder_id: int) -> Prompt:
-    """Put each clip's ids in the place of its marker.
+    """Replace each marker by the ids of its clip.
 
     Raises:
-        PromptError: the text has more or fewer markers than there are clips.
+        PromptError: the numbers of markers and clips differ.
     """
     markers = list(ids).count(placeholder_id)
     if markers != len(media):

@@ -1,4 +1,4 @@
-"""Messages to text by a chat template, as transformers writes them, with errors that say what is wrong."""
+"""Renders messages by a chat template, as transformers does, with clear errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,33 +8,33 @@ import jinja2
 from longpanda.errors import ConfigError, PromptError
 
 BOS = "begins_with_bos"
-"""Passed to templates that use it: does the tokenizer put its bos_token before a text by itself?
+"""A variable for chat templates: whether the tokenizer puts its bos_token before a text.
 
-Prompts are encoded as a template writes them, with nothing added. One for any tokenizer has to know what a language
-model is used to.
+Prompts are encoded without added tokens, so a template for any tokenizer has to write bos_token itself where the
+language model expects it.
 """
 
 
 def names_in(template: str) -> frozenset[str]:
-    """Every name that a chat template uses. Raises ConfigError: it is no Jinja."""
+    """Return all names in a chat template. Raises ConfigError if it is not valid Jinja."""
     try:
         return frozenset(word for _, kind, word in jinja2.Environment().lex(template) if kind == "name")
     except jinja2.TemplateSyntaxError as error:
-        raise _no_jinja(error) from error
+        raise _invalid_template(error) from error
 
 
-def written(tokenizer: Any, conversations: Sequence[Any], template: str, **kwargs: Any) -> list[str]:
-    """Conversations, whose messages are text, as a chat template writes them.
+def rendered(tokenizer: Any, conversations: Sequence[Any], template: str, **kwargs: Any) -> list[str]:
+    """Render conversations, whose messages are plain text, by a chat template.
 
     Args:
-        tokenizer: whose special tokens it may use.
-        conversations: each a list of messages with `role` and `content`.
+        tokenizer: provides the special tokens.
+        conversations: lists of messages with `role` and `content`.
         template: the chat template.
-        **kwargs: what transformers' `apply_chat_template` passes on to it.
+        **kwargs: options of the tokenizer's `apply_chat_template`, and variables of the template.
 
     Raises:
-        PromptError: it refuses the messages.
-        ConfigError: it is no Jinja.
+        PromptError: the template refuses the messages.
+        ConfigError: the template is not valid Jinja.
     """
     if BOS in names_in(template):
         kwargs[BOS] = _begins_with_bos(tokenizer)
@@ -43,10 +43,10 @@ def written(tokenizer: Any, conversations: Sequence[Any], template: str, **kwarg
             list(conversations), chat_template=template, tokenize=False, **kwargs
         )
     except jinja2.TemplateSyntaxError as error:
-        raise _no_jinja(error) from error
+        raise _invalid_template(error) from error
     except jinja2.TemplateError as error:
         found = f"messages that the chat template does not take: {error.message}"
-        raise PromptError(found, "what it is written for", "change them, or give another chat_template") from error
+        raise PromptError(found, "messages that it accepts", "change them, or pass another chat_template") from error
     return texts
 
 
@@ -55,6 +55,6 @@ def _begins_with_bos(tokenizer: Any) -> bool:
     return tokenizer.bos_token is not None and [tokenizer.bos_token_id] == usual[:1] != bare[:1]
 
 
-def _no_jinja(error: jinja2.TemplateSyntaxError) -> ConfigError:
-    found = f"a chat template that is no Jinja: {error.message} (line {error.lineno})"
-    return ConfigError(found, "one as transformers writes them", "correct it, or leave chat_template out")
+def _invalid_template(error: jinja2.TemplateSyntaxError) -> ConfigError:
+    found = f"a chat template that is not valid Jinja: {error.message} (line {error.lineno})"
+    return ConfigError(found, "a Jinja template as of transformers", "fix that line, or leave chat_template out")

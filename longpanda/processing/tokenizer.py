@@ -1,4 +1,4 @@
-"""A word-level tokenizer for generated worlds: every word, digit and timestamp part is one token."""
+"""A word-level tokenizer for generated suites: every word, digit and part of a written time is one token."""
 
 import json
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ _PIECES = r" ?[a-z]+|\d\d\]|\[\d+:|\d| |[^\w\s]"
 
 
 def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer of lower-case `words`, digits and punctuation marks; anything else is one unknown token.
+    """Make a tokenizer of lower-case `words`, digits and punctuation marks. Any other word is the unknown token.
 
-    A time such as "[61:05]" is two tokens, "[61:" and "05]"; numbers are spelled digit by digit; a word carries the
-    space before it, so that decoding is plain joining.
+    A time such as "[61:05]" is two tokens, "[61:" and "05]". Numbers are split into digits. A word includes the space
+    before it, so decoding only joins tokens.
     """
     pieces = [" "]
     for word in sorted(set(words)):
@@ -32,10 +32,10 @@ def word_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def with_words(tokenizer: Any, words: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A `word_tokenizer` that knows more words; all others keep their ids, so that a model keeps what it learned.
+    """Add words to a `word_tokenizer`. All other words keep their ids, as a trained model needs.
 
     Raises:
-        ConfigError: a tokenizer of another kind, which needs no more words.
+        ConfigError: the tokenizer is of another kind, which needs no more words.
     """
     model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     if model["type"] != "WordLevel":

@@ -129,9 +129,9 @@ def _parts(turn: Turn) -> Any:
 
 @lru_cache(maxsize=65536)
 def _asked_and_answered(processor: "LongPandaProcessor", question: str, target: str) -> tuple[tuple[int, ...], ...]:
-    """Ids of the prompt, and of the prompt with its answer up to the token that ends it.
+    """Return the ids of the prompt, and of the prompt with its answer up to the end token.
 
-    Cached: a curriculum asks the same things of many clips.
+    The result is cached, because training asks the same questions about many clips.
     """
     texts = processor.chat(question), processor.chat(question, target)
     asked, whole = (tuple(processor.tokenizer.encode(text, add_special_tokens=False)) for text in texts)

@@ -1,4 +1,4 @@
-"""Attention that looks harder than it was trained to, by its configuration alone."""
+"""Sharper attention than in training, set in a language model's configuration."""
 
 import copy
 import math
@@ -8,21 +8,22 @@ from longpanda.errors import ConfigError
 
 
 def scale_attention(config: Any, attention_scale: float) -> Any:
-    """A language model that looks harder: its attention logits times a number, by the temperature of YaRN.
+    """Scale a language model's attention logits by a constant, with the temperature of YaRN.
 
-    Attention that learned to find one frame among 128 spreads over 10,000: with n times as many that do not match, the
-    one that does needs log(n) more. (Peng et al., 2309.00071, section 3.4; here without its change of frequencies.) It
-    stands in the model's config.json: `attention_factor` of `rope_parameters` is the number's square root.
+    Attention that was trained to find one frame among 128 spreads out over 10,000: with n times as many frames that do
+    not match, the logit of the one that does has to be larger by log(n). (Peng et al., 2309.00071, section 3.4; without
+    its change of frequencies.) The model's config.json stores it: `attention_factor` of `rope_parameters` is the square
+    root of the scale.
 
     Args:
-        config: of a language model with rotary positions.
-        attention_scale: the number; 1 changes nothing.
+        config: configuration of a language model with rotary positions.
+        attention_scale: the factor; 1 changes nothing.
 
     Returns:
-        another configuration.
+        A changed copy of the configuration.
 
     Raises:
-        ConfigError: positions that are no plain rotary ones, or not of every layer and channel.
+        ConfigError: the language model has no plain rotary positions, or not in every layer and channel.
     """
     config = copy.deepcopy(config)
     if attention_scale == 1:
@@ -32,7 +33,7 @@ def scale_attention(config: Any, attention_scale: float) -> Any:
     if rope.get("rope_type") != "default" or not is_whole:
         found = f"attention_scale={attention_scale:g} of a '{config.model_type}' with positions {rope or None}"
         expected = "plain rotary positions in every layer and channel"
-        raise ConfigError(found, expected, "leave it out")
+        raise ConfigError(found, expected, "leave attention_scale out")
     # Queries and keys are both multiplied by the factor.
     temperature = {"rope_type": "yarn", "factor": 1.0, "attention_factor": math.sqrt(attention_scale)}
     config.rope_parameters = rope | temperature | {"original_max_position_embeddings": config.max_position_embeddings}

@@ -1,4 +1,4 @@
-"""Checkpoints of a stage that were written to their end: a run that was killed goes on from the newest."""
+"""Finds the newest complete checkpoint of a stage, from which a killed run resumes."""
 
 import errno
 import json
@@ -14,21 +14,20 @@ from transformers.trainer_pt_utils import safe_globals
 from longpanda.errors import ConfigError
 
 BROKEN = "broken-"
-"""Stands before the name of a checkpoint that was set aside."""
+"""Prefix of the names of incomplete checkpoints, which are renamed."""
 _SHARDS = "model.safetensors.index.json"
 
 
 def last_whole_checkpoint(folder: Path, processes: int, is_main_process: bool) -> str | None:
-    """The newest checkpoint in a stage's folder that every process wrote to its end.
+    """Return the newest checkpoint in a stage's folder that every process wrote completely, or None.
 
     Args:
-        folder: the stage's.
-        processes: how many wrote it.
-        is_main_process: this is the process that writes, which sets aside the half-written ones; all processes choose
-            alike.
+        folder: the stage's folder.
+        processes: number of processes that wrote it.
+        is_main_process: whether this is rank 0, which renames incomplete checkpoints. All processes find the same one.
 
     Raises:
-        ConfigError: the system does not let a checkpoint be read.
+        ConfigError: a checkpoint cannot be read.
     """
     numbered = {path.name.removeprefix("checkpoint-"): path for path in folder.glob("checkpoint-*")}
     for number in sorted(filter(str.isdecimal, numbered), key=int, reverse=True):
@@ -42,9 +41,10 @@ def last_whole_checkpoint(folder: Path, processes: int, is_main_process: bool) -
 
 
 def _is_whole(checkpoint: Path, processes: int) -> bool:
-    """The first process writes trainer_state.json last; each writes a state of its random generators last.
+    """Return whether a checkpoint is complete.
 
-    After a power cut any file may be short, whatever was written last: weights and optimiser are opened too.
+    Rank 0 writes trainer_state.json last, and each process writes the state of its random generators last. After a
+    power cut any file may be truncated, so weights and optimiser are opened, too.
     """
     names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
     try:
@@ -58,16 +58,16 @@ def _is_whole(checkpoint: Path, processes: int) -> bool:
     except (FileNotFoundError, ValueError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError):
         return False
     except OSError as error:
-        if error.errno == errno.EINVAL:  # too short for where torch looks in it
+        if error.errno == errno.EINVAL:  # truncated before an offset that torch reads
             return False
         found = f"checkpoint '{checkpoint}' cannot be read ({error.strerror})"
-        remedy = "try again, or move it away to go on without it"
-        raise ConfigError(found, "files that the system reads", remedy) from error
+        remedy = "try again, or move the checkpoint away to resume without it"
+        raise ConfigError(found, "readable files", remedy) from error
     return True
 
 
 def _weights(checkpoint: Path) -> list[str]:
-    """Names of the files that hold the weights: large models have several, listed in an index."""
+    """Return the names of the weight files; large models have several, listed in an index."""
     if not (index := checkpoint / _SHARDS).exists():
         return ["model.safetensors"]
     return sorted(set(json.loads(index.read_text())["weight_map"].values()))

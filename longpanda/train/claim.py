@@ -1,4 +1,4 @@
-"""A folder belongs to one run: one process writes it, under one recipe, and what it ran with is kept beside."""
+"""Reserves a folder for one run: one recipe, one process that writes, and a record of recipe and versions."""
 
 import dataclasses
 import json
@@ -13,19 +13,19 @@ import transformers
 from longpanda import __version__
 from longpanda.errors import ConfigError, counted
 from longpanda.files import exclusive_lock, write_atomic
-from longpanda.train.commit import commit
+from longpanda.provenance import commit
 from longpanda.train.recipe import Recipe, recipe_of
 
 FREE = {"workers", "threads", "save_steps", "log_steps"}
-"""What may change when a run goes on: it says how to run, and nothing about the result."""
+"""Fields of a recipe that may change when a run resumes, because they do not affect the result."""
 
 
 @contextmanager
 def claim(out: Path, recipe: Recipe, processes: int) -> Iterator[None]:
-    """Hold `out` as the folder of this recipe's run, alone: for the process that writes, before the first step.
+    """Lock `out` as the folder of this recipe's run. Rank 0 does so before the first step.
 
     Raises:
-        ConfigError: the folder is held by a living process or cannot be written, or as `check`.
+        ConfigError: another process holds the lock, the folder cannot be written, or as `check`.
     """
     with ExitStack() as held:
         with _writable(out):
@@ -36,24 +36,24 @@ def claim(out: Path, recipe: Recipe, processes: int) -> Iterator[None]:
 
 
 def check(out: Path, recipe: Recipe, processes: int) -> None:
-    """Refuse a folder that holds another run, without holding it: for the processes that do not write.
+    """Check that a folder does not hold another run, without locking it. All ranks but 0 do so.
 
     Raises:
-        ConfigError: it holds a run of another recipe, or a stage that another number of processes began.
+        ConfigError: the folder holds a run of another recipe, or a stage that another number of processes began.
     """
     check_recipe(out, recipe)
     _check_processes(out, recipe, processes)
 
 
 def record(out: Path, recipe: Recipe, processes: int) -> None:
-    """Write recipe.json, and one entry in run.json for this start. Raises ConfigError as `claim`."""
+    """Write recipe.json, and add this start to run.json. Raises ConfigError as `claim`."""
     with _writable(out):
         write_atomic(out / "recipe.json", json.dumps(dataclasses.asdict(recipe), indent=2))
         write_atomic(out / "run.json", json.dumps([*_starts(out), _made_with(processes)], indent=2))
 
 
 def forget(out: Path) -> None:
-    """Take back what `record` wrote, of a run that did no step."""
+    """Delete what `record` wrote, for a run without any step."""
     for name in ("recipe.json", "run.json"):
         (out / name).unlink(missing_ok=True)
 
@@ -64,11 +64,11 @@ def _writable(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         found = f"'{out}' cannot hold a run ({error.strerror})"
-        raise ConfigError(found, "a folder that can be written", "use another --out") from error
+        raise ConfigError(found, "a writable folder", "use another --out") from error
 
 
 def check_recipe(out: Path, recipe: Recipe) -> None:
-    """Raises ConfigError where the folder holds a run of another recipe."""
+    """Raise ConfigError if the folder holds a run of another recipe."""
     path = out / "recipe.json"
     if not path.exists():
         return
@@ -82,18 +82,22 @@ def check_recipe(out: Path, recipe: Recipe) -> None:
         stored.pop(name), wanted.pop(name)
     if other := difference(stored, wanted):
         found = f"'{out}' holds a run of another recipe: {other}"
-        raise ConfigError(found, "the recipe it was started with", "use another --out, or delete it")
+        raise ConfigError(found, "the recipe it was started with", "use another --out, or delete the folder")
 
 
 def _check_processes(out: Path, recipe: Recipe, processes: int) -> None:
-    """A step has a batch for every process, so a stage goes on with as many as it began with; the next may differ."""
+    """Check the number of processes of a stage that has begun.
+
+    A step has a batch for every process, so a stage resumes with the same number. The next stage may have another.
+    """
     begun = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     begun = [folder for folder in begun if not (folder / "done.pt").exists()]
     for folder in begun[:1]:
         stored = {len(list(checkpoint.glob("rng_state*.pth"))) for checkpoint in folder.glob("checkpoint-*")} - {0}
         if stored and processes not in stored:
             found = f"{counted(processes, 'process', 'processes')} for '{folder}', which was begun with {max(stored)}"
-            raise ConfigError(found, f"--nproc-per-node {max(stored)}", "start as many, or delete that folder")
+            remedy = "start as many processes, or delete that folder"
+            raise ConfigError(found, f"--nproc-per-node {max(stored)}", remedy)
 
 
 def _starts(out: Path) -> list[dict[str, Any]]:
@@ -101,12 +105,12 @@ def _starts(out: Path) -> list[dict[str, Any]]:
     try:
         starts: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     except ValueError as error:
-        raise ConfigError(f"'{path}' is damaged ({error})", "a list of starts", "delete it") from error
+        raise ConfigError(f"'{path}' is damaged ({error})", "a list of starts", "delete the file") from error
     return starts
 
 
 def difference(stored: Any, wanted: Any, path: str = "") -> str | None:
-    """The first field in which two trees below `path` differ, and both values; None where they are the same."""
+    """Describe the first field in which two trees below `path` differ; None if they are equal."""
     if isinstance(stored, dict) and isinstance(wanted, dict):
         pairs = [(key, stored.get(key), wanted.get(key)) for key in {**wanted, **stored}]
     elif isinstance(stored, list | tuple) and isinstance(wanted, list | tuple) and len(stored) == len(wanted):

@@ -1,6 +1,7 @@
-"""The kinds of data that a stage of training may show, and what the trainer asks of each.
+"""The data kinds of training stages, and their interface.
 
-Another kind is a class with these members and a name in `DATA_KINDS`; its fields are those of a stage's `data`.
+To add a data kind, write a class with the members of `DataKind` and add it to `DATA_KINDS`. Its fields are the fields
+of a stage's `data`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,10 +12,10 @@ from longpanda.types import Example
 
 
 class ExampleSource(Protocol):
-    """What one stage learns from, in order. The same index gives the same example in every process.
+    """The examples of one stage, in order. The same index gives the same example in every process.
 
-    Where its data asks, every example has a question, and where its data has labels, labels: in training on several
-    processes all wait for the gradients of all that learns.
+    If the data kind asks questions, every example has one, and if it has labels, every example has labels: processes
+    that train together wait for the gradients of all trained parameters.
     """
 
     def __len__(self) -> int: ...
@@ -23,36 +24,36 @@ class ExampleSource(Protocol):
 
 
 class DataKind(Protocol):
-    """What a stage shows and asks: a frozen dataclass whose fields are checked when it is made."""
+    """The data of a stage: a frozen dataclass that validates its fields."""
 
     @property
     def kind(self) -> str:
-        """Its name in a recipe: a field with a default that is not set when it is made."""
+        """The name in a recipe: a field with a default and `init=False`."""
 
     @property
     def asks(self) -> bool:
-        """Whether there are questions to learn from."""
+        """Whether examples have questions."""
 
     @property
     def label_classes(self) -> Mapping[str, int]:
-        """What each region of a frame is labelled with, and the number of classes of each; empty without labels."""
+        """The labelled attributes of each region of a frame with their numbers of classes; empty without labels."""
 
     @property
     def label_grid(self) -> tuple[int, int]:
         """Rows and columns of the labels of a frame; (1, 1) without labels."""
 
     def vocabulary(self) -> Iterable[str]:
-        """All words of questions and answers, for a language model that starts with random weights."""
+        """Return all words of questions and answers, for a language model with random weights."""
 
     def source(self, count: int, number: int, size_px: int) -> ExampleSource:
-        """What a run's `number`-th stage learns from.
+        """Make the examples of a stage.
 
         Args:
-            count: how many examples.
-            number: of the stage, from 0; no two stages share an example.
-            size_px: the longer side of the frames that the model looks at.
+            count: number of examples.
+            number: number of the stage, from 0; no two stages share an example.
+            size_px: longer side of the model's frames.
         """
 
 
 DATA_KINDS: dict[str, type[DataKind]] = {"longwatch": LongWatchData}
-"""By their names in a recipe."""
+"""The data kinds by their names in a recipe."""

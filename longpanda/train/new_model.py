@@ -1,4 +1,4 @@
-"""A recipe's model in training and its processor, and the errors of a recipe that names no possible model."""
+"""Makes the model and processor that a recipe describes, and refuses impossible ones."""
 
 import copy
 import inspect
@@ -25,18 +25,18 @@ from longpanda.video import Sampling
 Model = TypeVar("Model", bound=LongPandaForConditionalGeneration)
 
 _OLDER_KEYS = {"rope_theta", "rope_scaling", "partial_rotary_factor"}
-"""Keys that transformers still takes without listing them in its configurations."""
+"""Keys that transformers still accepts but does not list in its configurations."""
 
 
 @dataclass(frozen=True)
 class NewModel:
-    """What a run begins with.
+    """The model of a run before its first stage.
 
     Args:
-        model: in training.
-        processor: its own; it writes the time of every group of frames.
-        started: what was taken over from a saved model, where there was one.
-        times_seconds: least time between two times in the prompts of the finished model.
+        model: the model with its heads.
+        processor: its processor, which writes the time of every group of frames.
+        started: what was taken over from a saved model, or None.
+        times_seconds: least interval between times in the prompts of the finished model.
     """
 
     model: PandaForTraining
@@ -46,24 +46,24 @@ class NewModel:
 
 
 def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None = None) -> NewModel:
-    """The model of a recipe before its first stage; random weights follow from the recipe's seed.
+    """Make the model of a recipe before its first stage. The recipe's seed determines its random weights.
 
     Args:
-        recipe: of the run.
-        tokenizer: of a language model with random weights; None takes that of `start`, or one of whole words that knows
-            those of the stages' data.
+        recipe: the run.
+        tokenizer: tokenizer of a language model with random weights; None takes that of `start`, or makes a tokenizer
+            of whole words from the vocabulary of the stages' data.
 
     Raises:
         ModelError: there is no such start or backbone, or it lacks weights.
-        ConfigError: a recipe that names no possible model, or a start that does not fit it.
+        ConfigError: the recipe's model is impossible, or the start does not fit it.
     """
     old = load(recipe.start, dtype="float32") if recipe.start else None
     set_seed(recipe.seed)
     times_seconds = recipe.times_seconds
     if recipe.model is None:
-        assert old is not None  # the recipe has seen to it
+        assert old is not None  # the recipe has checked this
         times_seconds = old.model.config.times_seconds if times_seconds is None else times_seconds
-        model, processor = _as_started(recipe, old)
+        model, processor = _continued(recipe, old)
     elif recipe.model.backbone:
         model, processor = _pretrained(recipe, recipe.model)
     else:
@@ -76,12 +76,12 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None = None) 
 
 
 def _word_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
-    """Of all words that any stage asks or answers with."""
+    """Make a tokenizer of all words in the stages' questions and answers."""
     return word_tokenizer(word for stage in recipe.stages for word in stage.data.vocabulary())
 
 
-def _as_started(recipe: Recipe, old: LongPanda) -> tuple[PandaForTraining, LongPandaProcessor]:
-    """A model as the saved one is, in float32, with the words that the recipe adds."""
+def _continued(recipe: Recipe, old: LongPanda) -> tuple[PandaForTraining, LongPandaProcessor]:
+    """Make a float32 model like the saved one, with the recipe's additional words."""
     config, processor = copy.deepcopy(old.model.config), old.processor
     config.dtype = config.text_config.dtype = torch.float32
     config.times_seconds = processor.image_processor.times_seconds = 0.0
@@ -95,7 +95,7 @@ def _as_started(recipe: Recipe, old: LongPanda) -> tuple[PandaForTraining, LongP
 
 
 def _pretrained(recipe: Recipe, about: ModelRecipe) -> tuple[PandaForTraining, LongPandaProcessor]:
-    """A new STAB, compressor and projector in front of a pretrained language model, in float32."""
+    """Make a new STAB, compressor and projector in front of a pretrained language model, in float32."""
     stab, temporal = _visual_configs(about)
     config, processor, language_model = prepared(
         about.backbone, stab, temporal, about.chat_template or None, dtype="float32"
@@ -105,7 +105,7 @@ def _pretrained(recipe: Recipe, about: ModelRecipe) -> tuple[PandaForTraining, L
 
 
 def _visual_configs(recipe: ModelRecipe) -> tuple[StabConfig, TemporalConfig | None]:
-    """STAB's and the compressor's. Raises ConfigError as `build`, also where the sampling is none."""
+    """Return the configurations of STAB and the compressor. Raises ConfigError as `build`."""
     _check_fields(recipe.sampling, Sampling.__dataclass_fields__, "model.sampling")
     Sampling(**recipe.sampling)
     stab = StabConfig.of_size(recipe.stab_size)
@@ -118,17 +118,17 @@ def build(
     make: Callable[[LongPandaConfig], Model] = LongPandaForConditionalGeneration,
     start: LongPanda | None = None,
 ) -> tuple[Model, LongPandaProcessor]:
-    """A new model with random weights in all its parts, and its processor.
+    """Make a new model with random weights, and its processor.
 
     Args:
         recipe: the model.
-        tokenizer: the language model's; vocabulary and special tokens are its.
-        make: the class, where it is not the plain one.
-        start: a saved model whose weights are to fit.
+        tokenizer: the language model's tokenizer, which determines its vocabulary and special tokens.
+        make: makes the model of a configuration.
+        start: a saved model whose weights have to fit.
 
     Raises:
-        ConfigError: an unknown size, language model, sampling or field of the compressor, values that make no model,
-            a language model that cannot keep to visual tokens, or a start of other parts or sizes.
+        ConfigError: a size, language model, sampling or field of the compressor is unknown, values are impossible, the
+            language model cannot be used (`Backbone.check`), or the start has other parts or sizes.
     """
     stab, temporal = _visual_configs(recipe)
     text = _text_config(recipe.text or {}, tokenizer)
@@ -147,13 +147,13 @@ def build(
         model = make(config)
     except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
         found = f"model.text = {recipe.text} makes no model: {_one_line(error)}"
-        raise ConfigError(found, f"values that fit a {text.model_type}", "correct model.text") from error
+        raise ConfigError(found, f"values that fit a {text.model_type}", "change model.text") from error
     model.backbone.check()
     return model, processor
 
 
 def _temporal_config(values: dict[str, Any], width: int) -> TemporalConfig:
-    """The compressor's configuration, at STAB's width."""
+    """Return the compressor's configuration at STAB's width."""
     _check_fields(
         values, set(inspect.signature(TemporalConfig.__init__).parameters) - {"self", "kwargs"}, "model.temporal"
     )
@@ -161,11 +161,11 @@ def _temporal_config(values: dict[str, Any], width: int) -> TemporalConfig:
         return TemporalConfig(**{"width": width, **values})
     except TypeError as error:
         found = f"model.temporal = {values}: {_one_line(error)}"
-        raise ConfigError(found, "values that fit a compressor", "correct model.temporal") from error
+        raise ConfigError(found, "values that fit a compressor", "change model.temporal") from error
 
 
 def _text_config(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
-    """The language model's configuration; vocabulary and token ids are the tokenizer's."""
+    """Return the language model's configuration, with vocabulary and token ids of the tokenizer."""
     given = dict(values)
     kind = given.pop("model_type", None)
     if kind not in CONFIG_MAPPING:
@@ -188,7 +188,7 @@ def _text_config(values: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> 
         return CONFIG_MAPPING[kind](**given, **from_tokenizer)
     except Exception as error:  # transformers' own kinds of validation errors share no base
         found = f"model.text = {values}: {_one_line(error)}"
-        raise ConfigError(found, f"values that fit a {kind}", "correct model.text") from error
+        raise ConfigError(found, f"values that fit a {kind}", "change model.text") from error
 
 
 def _one_line(error: Exception) -> str:
@@ -199,4 +199,4 @@ def _check_fields(values: dict[str, Any], known: Iterable[str], path: str) -> No
     names = set(known)
     for key in values:
         if key not in names:
-            raise ConfigError(f"unknown field '{path}.{key}'", "one that it has", nearest(str(key), names))
+            raise ConfigError(f"unknown field '{path}.{key}'", f"a field of {path}", nearest(str(key), names))

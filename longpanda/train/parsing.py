@@ -1,4 +1,4 @@
-"""Parsed YAML to dataclasses: keys, types and choices are checked on the way down, and named by their path."""
+"""Converts parsed YAML to dataclasses. Errors in keys, types and choices name the path of the field."""
 
 import dataclasses
 import types
@@ -14,14 +14,14 @@ from longpanda.errors import ConfigError, counted, nearest
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Beside a field's type (`Annotated[T, Choice(...)]`): one of several dataclasses, named by its `kind`.
+    """An annotation of a field's type (`Annotated[T, Choice(...)]`): one of several dataclasses, selected by `kind`.
 
-    A name alone stands for the kind with all its defaults.
+    A name alone stands for the kind with its defaults.
 
     Args:
-        what: what is chosen, in the plural ("objectives").
-        kinds: the dataclasses by name. They have a field `kind` that is not set when they are made, so that what is
-            written of them can be read again.
+        what: name of the choice in the plural ("objectives").
+        kinds: the dataclasses by name. They have a field `kind` with `init=False`, so that `asdict` of them can be
+            parsed again.
     """
 
     what: str
@@ -29,12 +29,12 @@ class Choice:
 
 
 def fields_of(kind: Any) -> list["dataclasses.Field[Any]"]:
-    """The fields of a dataclass that may be given."""
+    """Return the fields of a dataclass that its constructor takes."""
     return [field for field in dataclasses.fields(kind) if field.init]
 
 
 def override(tree: Any, text: str) -> None:
-    """Set one field of a parsed recipe by `path.to.field=value`. Raises ConfigError for a path that is not there."""
+    """Set one field of a parsed recipe by `path.to.field=value`. Raises ConfigError for an unknown path."""
     path, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"override '{text}'", "field=value", "write for example stages.0.steps=100")
@@ -57,10 +57,10 @@ def override(tree: Any, text: str) -> None:
 
 
 def build(kind: Any, value: Any, path: str) -> Any:
-    """A value of the annotated kind from parsed YAML, checking keys and types on the way down.
+    """Build a value of an annotated type from parsed YAML.
 
     Raises:
-        ConfigError: an unknown or missing key, or a value of the wrong type, by its path.
+        ConfigError: a key is unknown or missing, or a value has the wrong type. The message names the path.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
@@ -75,18 +75,20 @@ def build(kind: Any, value: Any, path: str) -> Any:
             raise ConfigError(f"{path} = {value!r}", "a list", "write [a, b]")
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) != len(value):
-            raise ConfigError(f"{path} = {value!r}", counted(len(kinds), "value"), f"write {len(kinds)}")
+            expected = counted(len(kinds), "value")
+            raise ConfigError(f"{path} = {value!r}", expected, f"write {expected} in the list")
         return tuple(build(k, v, f"{path}.{i}") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
     plain = origin or kind
     if plain is float:
         value = _as_float(value)
     if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
-        raise ConfigError(f"{path} = {value!r}", f"a value of type {plain.__name__}", f"correct {path}")
+        remedy = f"change it in the recipe, or override it: {path}=VALUE"
+        raise ConfigError(f"{path} = {value!r}", f"a value of type {plain.__name__}", remedy)
     return value
 
 
 def _as_float(value: Any) -> Any:
-    """Whole numbers, and 1e-3, which YAML 1.1 takes for text; anything else as it is."""
+    """Convert whole numbers, and text such as 1e-3 in YAML 1.1, to float; return anything else unchanged."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return value
     try:
@@ -96,7 +98,7 @@ def _as_float(value: Any) -> Any:
 
 
 def _arguments(kind: type[Any], value: Any, path: str) -> dict[str, Any]:
-    """What a dataclass is made with. Raises ConfigError as `build`."""
+    """Build the arguments of a dataclass. Raises ConfigError as `build`."""
     if not isinstance(value, dict):
         raise ConfigError(f"{path or 'recipe'} = {value!r}", "a mapping", f"write {path or 'the recipe'} as KEY: VALUE")
     hints, fields = typing.get_type_hints(kind, include_extras=True), {f.name: f for f in fields_of(kind)}
@@ -111,7 +113,7 @@ def _arguments(kind: type[Any], value: Any, path: str) -> dict[str, Any]:
 
 
 def _build_choice(choice: Choice, value: Any, path: str) -> Any:
-    """A value of one of several kinds. What is wrong with it as a whole is said with its path, too."""
+    """Build a value of one of several kinds. Its own errors get the path, too."""
     given = {"kind": value} if isinstance(value, str) else value
     example = f"{{kind: {next(iter(choice.kinds))}, ...}}"
     if not isinstance(given, dict) or "kind" not in given:
@@ -119,7 +121,8 @@ def _build_choice(choice: Choice, value: Any, path: str) -> Any:
     kind = given["kind"]
     if not isinstance(kind, str) or kind not in choice.kinds:
         known = ", ".join(choice.kinds)
-        raise ConfigError(f"{path}.kind = {kind!r}", f"one of {known}", nearest(str(kind), choice.kinds))
+        remedy = nearest(str(kind), choice.kinds, is_listed=True)
+        raise ConfigError(f"{path}.kind = {kind!r}", f"one of {known}", remedy)
     made = choice.kinds[kind]
     arguments = _arguments(made, {key: one for key, one in given.items() if key != "kind"}, path)
     try:

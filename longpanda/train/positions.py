@@ -1,7 +1,8 @@
-"""Positions as in a long prompt for clips that are short: what a language model has never seen, it does not attend to.
+"""Positions of long prompts for short clips: a language model does not attend over distances it was not trained on.
 
-Skips before some of the written times (as PoSE does between chunks, Zhu et al., 2309.10400) show it distances of tens
-of thousands of tokens at the price of hundreds. Within a stretch, and from a question to its answer, nothing changes.
+Positions skip before some of the written times (as in PoSE between chunks, Zhu et al., 2309.10400). So training covers
+distances of tens of thousands of tokens at the cost of hundreds. Distances within a stretch, and from a question to its
+answer, do not change.
 """
 
 import zlib
@@ -18,7 +19,7 @@ MOST_SKIPS = 8
 
 
 def from_mask(attention_mask: Int[Tensor, "B L"]) -> Int[Tensor, "B L"]:
-    """The position_ids that a language model gives to rows padded on the right, 0 for padding."""
+    """Return the position_ids that a language model gives to rows padded on the right, 0 for padding."""
     return (attention_mask.cumsum(1) - 1) * attention_mask
 
 
@@ -29,23 +30,23 @@ def spread(
     placeholder_id: int,
     positions: int,
 ) -> Int[Tensor, "B L"]:
-    """Positions with 1 to 8 random skips between stretches of frames, in three of four examples.
+    """Add 1 to 8 random skips between stretches of frames, in three of four examples.
 
-    The skips follow from the times of an example's frames alone, so that a resumed run sees the same.
+    The random seed is the times of an example's frames, so that a resumed run has the same skips.
 
     Args:
-        position_ids: of a batch of examples.
-        input_ids: of the same.
-        examples: what the rows were made of.
-        placeholder_id: stands for visual tokens.
-        positions: the most that there are: the last one of a row may come anywhere up to here.
+        position_ids: positions of a batch of examples.
+        input_ids: ids of the same batch.
+        examples: the examples of the rows.
+        placeholder_id: id of the placeholder of visual tokens.
+        positions: number of positions; the last token of a row may be anywhere below it.
     """
     rows = zip(position_ids, input_ids == placeholder_id, examples, strict=True)
     return torch.stack([_skipped(ids, visual, example, positions) for ids, visual, example in rows])
 
 
 def _skipped(ids: Int[Tensor, " L"], visual: Tensor, example: Example, positions: int) -> Int[Tensor, " L"]:
-    """One row. Stretches begin where a visual token is followed by text that is followed by visual tokens."""
+    """Add skips to one row. A stretch begins at text between visual tokens."""
     rng = np.random.Generator(np.random.PCG64((0x905E, zlib.crc32(example.clip.pts_seconds.tobytes()))))
     shown = visual.nonzero().flatten()
     starts = ids[shown[:-1][shown.diff() > 1] + 1].tolist()

@@ -1,4 +1,4 @@
-"""Run files: YAML to dataclasses, with overrides such as `stages.0.steps=10`; an unknown key names its nearest."""
+"""Recipes of training runs: YAML files as dataclasses, with overrides such as `stages.0.steps=10`."""
 
 import dataclasses
 import math
@@ -18,26 +18,26 @@ from longpanda.train.parsing import Choice, build, override
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 PARTS = ("stab", "temporal", "projector", "language_model")
-"""What a stage may freeze: the model's parts."""
+"""The parts of a model, which a stage may freeze."""
 
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """The model to make: a new STAB in front of a language model with random weights, or of a pretrained one.
+    """The model to train: a new STAB in front of a language model with random weights, or of a pretrained one.
 
     Args:
-        stab_size: a name of `STAB_SIZES`.
+        stab_size: size of STAB: nano, small, base or large.
         text: configuration of a language model with random weights; `model_type` is any causal LM that transformers
-            knows. Its words are those of the stages' data.
-        sampling: how a video is read when the caller does not say.
-        notice: a limit that every answer carries.
-        temporal: fields of `TemporalConfig`, at STAB's width; null makes a model without a compressor.
-        single_turn: each example is one question: `longpanda chat` asks each by itself, too.
+            knows. Its vocabulary is that of the stages' data.
+        sampling: default sampling of a video, as fields of `Sampling`.
+        notice: a limitation that every answer states.
+        temporal: fields of `TemporalConfig`, without the width, which is STAB's; null makes no compressor.
+        single_turn: the model is trained on single questions, so `longpanda chat` asks each question by itself.
         backbone: a folder or hub id of a pretrained causal language model, in place of `text`.
-        chat_template: how questions and answers are written (Jinja), where the backbone's tokenizer has no template.
+        chat_template: a chat template (Jinja), if the backbone's tokenizer has none.
 
     Raises:
-        ConfigError: both `text` and `backbone`, or neither, or a `chat_template` without a `backbone`.
+        ConfigError: both `text` and `backbone` are set, or neither, or a `chat_template` without a `backbone`.
     """
 
     stab_size: str
@@ -53,30 +53,31 @@ class ModelRecipe:
         if (self.text is None) == (not self.backbone):
             found = f"model with {'neither text nor' if self.text is None else 'both text and'} backbone"
             expected = "text (random weights) or backbone (pretrained)"
-            raise ConfigError(found, expected, "name one; leave out `model` to go on with that of `start`")
+            raise ConfigError(found, expected, "set one of them, or leave out `model` to continue that of `start`")
         if self.chat_template and not self.backbone:
             found = "model.chat_template for a language model with random weights"
-            raise ConfigError(found, "a chat template for a backbone", "leave it out")
+            raise ConfigError(found, "a chat template for a backbone", "leave chat_template out")
 
 
 @dataclass(frozen=True)
 class StageRecipe:
-    """One stage: what is shown, what that teaches, for how long, how fast.
+    """One stage of training: its data, objectives, length and learning rate.
 
     Args:
-        name: the stage's folder and its name in logs; unlike any other stage's.
+        name: a unique name, used for the stage's folder and in logs.
         steps: optimiser steps.
         batch: clips per step and process.
-        learning_rate: peak; linear warm-up, constant, then half a cosine to zero over the last `decay` of the steps.
-        data: what is shown and asked.
+        learning_rate: peak of a schedule of linear warm-up, constant, and half a cosine to zero.
+        data: the data kind and its fields.
         warmup: share of the steps spent warming up.
-        decay: share of the steps spent decaying.
-        freeze: parts of the model that keep their weights, of `PARTS`; the language model does without questions, too.
-        objectives: the losses that are added up, each with its weight; what cannot teach anything in a stage rests.
-        positions: spread the tokens of clips over so many positions, as in longer prompts; 0 leaves them together.
+        decay: share of the steps spent decaying, at the end.
+        freeze: parts of the model that keep their weights: stab, temporal, projector, language_model. Without an
+            objective that reads answers, the language model is frozen, too.
+        objectives: the losses to add up, each with its weight. Those that cannot learn from a stage's data are skipped.
+        positions: spread the tokens of clips over this number of positions, as in longer prompts; 0 does not.
 
     Raises:
-        ConfigError: a number that makes no training, an unknown part, or objectives that are none or named twice.
+        ConfigError: a number is out of range, a part is unknown, or objectives are missing or named twice.
     """
 
     name: str
@@ -98,48 +99,53 @@ class StageRecipe:
         self._require("positions", self.positions >= 0, "at least 0")
         shares = f"warmup = {self.warmup} and decay = {self.decay} of stage '{self.name}'"
         fits = min(self.warmup, self.decay) >= 0 and self.warmup + self.decay <= 1
-        _require(fits, shares, "shares of at most 1 in all")
+        _require(fits, shares, "shares of at most 1 in total", "lower one of them")
         for part in self.freeze:
             if part not in PARTS:
                 found = f"freeze = {part!r} of stage '{self.name}'"
-                raise ConfigError(found, f"parts of {', '.join(PARTS)}", nearest(part, PARTS))
+                raise ConfigError(found, f"parts of {', '.join(PARTS)}", nearest(part, PARTS, is_listed=True))
         kinds = [one.kind for one in self.objectives]
         named = f"objectives = [{', '.join(kinds)}] of stage '{self.name}'"
-        _require(bool(kinds) and len(set(kinds)) == len(kinds), named, "at least one, and each once")
+        is_valid = bool(kinds) and len(set(kinds)) == len(kinds)
+        _require(is_valid, named, "at least one, and each once", "name each once, or leave objectives out for all")
 
     @property
     def frozen(self) -> frozenset[str]:
-        """The parts that keep their weights; the language model does where no objective reads its answers."""
-        speaks = self.data.asks and any(one.reads_answers for one in self.objectives)
-        return frozenset((*self.freeze, *(() if speaks else ("language_model",))))
+        """The parts that keep their weights, with the language model if no objective reads answers."""
+        reads_answers = self.data.asks and any(one.reads_answers for one in self.objectives)
+        return frozenset((*self.freeze, *(() if reads_answers else ("language_model",))))
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
-        _require(holds, f"{name} = {getattr(self, name)} of stage '{self.name}'", expected)
+        found = f"{name} = {getattr(self, name)} of stage '{self.name}'"
+        _require(holds, found, expected, f"change {name} in the recipe, or override it: stages.N.{name}=VALUE")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run.
+    """A training run.
 
     Args:
         name: the folder under `runs/` and the name of the model.
-        stages: in order; each starts from the last one's weights with a fresh optimiser.
-        model: what to make; null goes on with the model of `start` as it is.
+        stages: the stages in order; each continues with the previous one's weights and a new optimiser.
+        model: the model to make; null continues the model of `start` unchanged.
         start: a saved model (bundled name, folder or hub id) whose weights the first stage begins with; "" for none.
-        words: what the words of that model lack and this one shall know; only for tokenizers of whole words.
-        attention_scale: the finished model's attention logits are multiplied by this, see `scale_attention`; that of
-            `start` is left behind by a new `model`, and stays without one.
-        times_seconds: least time between two times written in the finished model's prompts; examples have every
-            group's. null is 0, or with no `model` what `start` has.
-        seed: of the initial weights.
-        weight_decay: AdamW's.
-        beta2: AdamW's second moment.
-        max_grad_norm: gradients are clipped to it.
-        workers: processes that render examples beside the training process.
+        words: words to add to the vocabulary of `start`; only for tokenizers of whole words.
+        attention_scale: factor on the finished model's attention logits, see `scale_attention`. The factor of `start`
+            is dropped with a new `model`, and kept without one.
+        times_seconds: least interval between times written in the finished model's prompts; training examples have the
+            time of every group. null is 0, or the value of `start` if there is no `model`.
+        seed: seed of the initial weights.
+        weight_decay: AdamW's weight decay.
+        beta2: AdamW's decay of the second moment.
+        max_grad_norm: norm to which gradients are clipped.
+        workers: processes that render examples, besides the training process.
         threads: CPU threads of the training process, 0 for all.
         bf16: autocast to bfloat16.
-        save_steps: a checkpoint every so many steps.
-        log_steps: losses are logged every so many steps.
+        save_steps: steps between checkpoints.
+        log_steps: steps between logged losses.
+
+    Raises:
+        ConfigError: a number is out of range, names repeat, or model, start, stages and objectives do not fit together.
     """
 
     name: str
@@ -160,67 +166,74 @@ class Recipe:
     log_steps: int = 50
 
     def __post_init__(self) -> None:
-        _require(len(self.stages) > 0, f"recipe '{self.name}' without stages", "at least one")
+        _require(len(self.stages) > 0, f"recipe '{self.name}' without stages", "at least one", "add one under `stages`")
         _require_name(self.name, "a recipe")
         names = [stage.name for stage in self.stages]
-        _require(len(set(names)) == len(names), f"stages named {', '.join(names)}", "a name for each")
-        _require(0 <= self.seed < 2**32, f"seed = {self.seed}", "0 <= seed < 2**32")
-        _require(0 < self.beta2 < 1, f"beta2 = {self.beta2}", "between 0 and 1")
+        _require(len(set(names)) == len(names), f"stages named {', '.join(names)}", "a name for each", "rename one")
+        _require(0 <= self.seed < 2**32, f"seed = {self.seed}", "0 <= seed < 2**32", "choose another seed")
+        _require(0 < self.beta2 < 1, f"beta2 = {self.beta2}", "between 0 and 1", "use 0.98")
         scale = self.attention_scale
-        _require(0 < scale < math.inf, f"attention_scale = {scale}", "above 0; 1 leaves attention as it was trained")
-        _require(0 <= (self.times_seconds or 0) < math.inf, f"times_seconds = {self.times_seconds}", "at least 0")
+        _require(0 < scale < math.inf, f"attention_scale = {scale}", "above 0", "use 1, which changes nothing")
+        times = f"times_seconds = {self.times_seconds}"
+        _require(0 <= (self.times_seconds or 0) < math.inf, times, "at least 0", "use 0, which writes every time")
         processes = f"workers = {self.workers} and threads = {self.threads}"
-        _require(min(self.workers, self.threads) >= 0, processes, "at least 0 each")
+        _require(min(self.workers, self.threads) >= 0, processes, "at least 0 each", "use threads=0 for all CPUs")
         others = f"weight_decay = {self.weight_decay} and max_grad_norm = {self.max_grad_norm}"
         finite = math.isfinite(self.weight_decay) and math.isfinite(self.max_grad_norm)
-        _require(finite and min(self.weight_decay, self.max_grad_norm) >= 0, others, "at least 0 each")
+        is_valid = finite and min(self.weight_decay, self.max_grad_norm) >= 0
+        _require(is_valid, others, "at least 0 each", "use weight_decay=0.01 and max_grad_norm=1.0")
         steps = f"save_steps = {self.save_steps} and log_steps = {self.log_steps}"
-        _require(min(self.save_steps, self.log_steps) >= 1, steps, "at least 1 each")
+        _require(min(self.save_steps, self.log_steps) >= 1, steps, "at least 1 each", "use 500 and 50")
         self._check_model()
         self._check_labels()
 
     def _check_model(self) -> None:
-        """Raises ConfigError for a model that is none, or that a stage or a start does not fit."""
+        """Raise ConfigError if there is no model, or start, words or a stage do not fit it."""
         if self.model is None:
             found = f"recipe '{self.name}' without model and start"
-            _require(bool(self.start), found, "a model to make, or start: a saved one to go on with")
+            _require(bool(self.start), found, "a model to make, or start: a saved one to continue", "add one of them")
             return
         if self.model.backbone:
-            _require(not self.start, "model.backbone beside start", "one pretrained language model")
-            _require(not self.words, "words beside model.backbone", "none, as its tokenizer has words of its own")
+            found = "model.backbone beside start"
+            _require(not self.start, found, "one pretrained language model", "leave one of them out")
+            found = "words beside model.backbone"
+            _require(not self.words, found, "none, because its tokenizer has its own vocabulary", "leave words out")
         for stage in self.stages if self.model.temporal is None else ():
             found = f"freeze = temporal of stage '{stage.name}', without model.temporal"
-            _require("temporal" not in stage.freeze, found, "a part that the model has")
+            is_there = "temporal" not in stage.freeze
+            _require(is_there, found, "a part that the model has", "leave it out of freeze, or add model.temporal")
 
     def _check_labels(self) -> None:
-        """Raises ConfigError where stages have labels of different kinds, or objectives of one kind that differ."""
+        """Raise ConfigError if stages differ in their kinds of labels, or in the fields of an objective."""
         labelled = [(s.name, s.data) for s in self.stages if s.data.label_classes]
         for name, data in labelled[1:]:
             first = labelled[0][1]
             same = (dict(data.label_classes), data.label_grid) == (dict(first.label_classes), first.label_grid)
-            _require(same, f"stages '{labelled[0][0]}' and '{name}' with labels of two kinds", "one kind in a run")
+            found = f"stages '{labelled[0][0]}' and '{name}' with labels of two kinds"
+            _require(same, found, "one kind in a run", "use data with the same labels")
         first_of: dict[str, ObjectiveRecipe] = {}
         for one in (one for stage in self.stages for one in stage.objectives):
             same = dataclasses.replace(first_of.setdefault(one.kind, one), weight=one.weight) == one
-            _require(same, f"objectives {one.kind} that differ in more than their weight", "one kind in a run")
+            found = f"objectives {one.kind} that differ in more than their weight"
+            _require(same, found, "one kind in a run", "change only the weight from stage to stage")
 
 
 def _require_name(name: str, whose: str) -> None:
-    """Names are folders."""
+    """Raise ConfigError for a name that cannot be a folder's."""
     plain = re.fullmatch(r"\w[\w.-]*", name) is not None and ".." not in name
-    _require(plain, f"name = {name!r} of {whose}", "letters, digits, single dots, - and _")
+    _require(plain, f"name = {name!r} of {whose}", "letters, digits, single dots, - and _", "choose another name")
 
 
-def _require(holds: bool, found: str, expected: str) -> None:
+def _require(holds: bool, found: str, expected: str, remedy: str) -> None:
     if not holds:
-        raise ConfigError(found, expected, "correct the recipe or override")
+        raise ConfigError(found, expected, remedy)
 
 
 def find_recipe(name: str) -> Path:
-    """The file of a recipe: a path, or the name of one that ships with the package.
+    """Return the file of a recipe, given as a path or the name of a shipped recipe.
 
     Raises:
-        ConfigError: neither a file nor a shipped recipe.
+        ConfigError: there is neither such a file nor such a recipe.
     """
     path = Path(name)
     if path.is_file():
@@ -232,10 +245,10 @@ def find_recipe(name: str) -> Path:
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and apply overrides `path.to.field=value`, values in YAML.
+    """Read a recipe and apply overrides `path.to.field=value`, with values in YAML.
 
     Raises:
-        ConfigError: no such recipe, an unknown or missing key, or a value of the wrong type.
+        ConfigError: there is no such recipe, a key is unknown or missing, or a value is wrong.
     """
     path = find_recipe(name)
     try:
@@ -250,7 +263,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def recipe_of(tree: Any) -> Recipe:
-    """A recipe from its parsed form. Raises ConfigError as `load_recipe`, and for one in the form of older versions."""
+    """Build a recipe from its parsed form. Raises ConfigError as `load_recipe`, and for the form of older versions."""
     refuse_old_form(tree)
     recipe: Recipe = build(Recipe, tree, "")
     return recipe

@@ -1,4 +1,4 @@
-"""A recipe to a trained model: stages in order, checkpoints, resume after any interruption."""
+"""Trains a recipe's model: stages in order, with checkpoints, resuming after any interruption."""
 
 import importlib.util
 import logging
@@ -36,9 +36,9 @@ from longpanda.types import Example
 _log = logging.getLogger(__name__)
 
 Examples = Callable[[StageRecipe, int], ExampleSource]
-"""From a stage and its number to what it learns from."""
+"""Makes the examples of a stage, given the stage and its number."""
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Told of every step: the stage's name, the step's number, of how many, and the last losses that were logged."""
+"""Called after every step with the stage's name, the step, the number of steps, and the losses logged last."""
 
 _INSTALL = "pip install accelerate tensorboard, or make install in the source folder"
 
@@ -55,44 +55,43 @@ def train(
     tokenizer: PreTrainedTokenizerBase | None = None,
     examples: Examples | None = None,
 ) -> Path | None:
-    """Run all stages that are not done yet, in every process that `torchrun` started; the first alone writes.
+    """Run all stages that are not done yet. Every process of `torchrun` calls this; only rank 0 writes files.
 
     Args:
         recipe: the run.
-        out: folder of the run; each stage has its own below it.
-        report: told of each stage that is done.
-        until: the last stage to run now, "" for all; the next call may go on with another number of processes.
-        progress: told of every step, in the process that writes.
-        stop: once somebody sets it, such as a signal handler, the step in work is the last one, and a checkpoint is
-            written behind it.
-        use_cpu: also where there is a GPU.
-        tokenizer: as for `new_model`.
-        examples: what each stage learns from, in place of what its data makes for so many processes.
+        out: folder of the run; each stage has a subfolder.
+        report: called with a line of text for each finished stage.
+        until: the last stage to run now, "" for all. The next call may continue with another number of processes.
+        progress: called after every step, on rank 0.
+        stop: an event that ends training after the current step, with a checkpoint; a signal handler may set it.
+        use_cpu: train on the CPU even if there is a GPU.
+        tokenizer: as in `new_model`.
+        examples: makes the examples of each stage, in place of its data.
 
     Returns:
-        The folder of the finished model, for `longpanda.load`; one that was finished before stays as it is. None when
-        stages are left.
+        The folder of the finished model, for `longpanda.load`; a model that was finished before does not change. None
+        if stages are left.
 
     Raises:
         ModelError: as `new_model`.
-        ConfigError: a recipe that names no possible model or data, a folder that holds another run or that another
-            process trains in, several GPUs for one process, packages that training needs are missing, or a full disk.
+        ConfigError: the recipe's model or data are impossible, the folder holds another run or is used by another
+            process, one process has several GPUs, packages for training are missing, or the disk is full.
     """
     _check_packages()
-    disable_progress_bar()  # of writing files: who wants to see progress is told of it
+    disable_progress_bar()  # transformers' bars for writing files; `progress` reports steps
     last = _number_of(until, recipe) if until else len(recipe.stages) - 1
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     new = new_model(recipe, tokenizer)
     if new.started:
         report(str(new.started))
-    scale_attention(new.model.config.text_config, recipe.attention_scale)  # what cannot be is refused now
+    scale_attention(new.model.config.text_config, recipe.attention_scale)  # raises an error before training
     for stage in recipe.stages:
-        new.model.taught(stage)
+        new.model.active_objectives(stage)
     folders = [out / f"{number}-{stage.name}" for number, stage in enumerate(recipe.stages)]
     arguments = [_arguments(recipe, *pair, use_cpu) for pair in zip(recipe.stages, folders, strict=True)]
     _check_gpus(arguments[0])
-    sources = _sources(recipe, examples or partial(_of_data, new.model, arguments[0].world_size))
+    sources = _sources(recipe, examples or partial(_examples_of, new.model, arguments[0].world_size))
     is_main = is_main_process(arguments[0])
     if not is_main:
         check(out, recipe, arguments[0].world_size)
@@ -107,7 +106,7 @@ def train(
             is_done = _run_stages(recipe, arguments[: last + 1], sources, runner, report)
         except LongPandaError:
             if is_main and not any(_is_begun(folder) for folder in folders):
-                forget(out)  # what was refused at its first step holds no folder
+                forget(out)  # a run without any step must not reserve the folder
             raise
         if not is_done or last + 1 < len(recipe.stages):
             return None
@@ -115,29 +114,29 @@ def train(
 
 
 def _is_begun(folder: Path) -> bool:
-    """Has a stage anything that a run could go on from?"""
+    """Return whether a stage is done or has a checkpoint."""
     return (folder / "done.pt").exists() or any(folder.glob("checkpoint-*"))
 
 
 def model_after(
     stage: str, recipe: Recipe, out: Path, tokenizer: PreTrainedTokenizerBase | None = None
 ) -> tuple[LongPandaForConditionalGeneration, LongPandaProcessor]:
-    """The model as a stage of a run left it, ready to answer, and its processor.
+    """Load the model at the end of a stage, in evaluation mode, and its processor.
 
     Args:
-        stage: its name.
-        recipe: of the run.
+        stage: name of the stage.
+        recipe: the run.
         out: folder of the run.
-        tokenizer: as for `train`.
+        tokenizer: as in `train`.
 
     Raises:
         ModelError: as `new_model`.
-        ConfigError: no such stage, it is not done yet, its file is damaged, or the folder holds another run.
+        ConfigError: there is no such stage, it is not done, its file is damaged, or the folder holds another run.
     """
     check_recipe(out, recipe)
     done = out / f"{_number_of(stage, recipe)}-{stage}" / "done.pt"
     if not done.exists():
-        raise ConfigError(f"stage '{stage}' in '{out}', which is not done", "one that is", "train it first")
+        raise ConfigError(f"stage '{stage}' in '{out}', which is not done", "a finished stage", "train it first")
     new = new_model(recipe, tokenizer)
     new.model.load_state_dict(_weights_of(done))
     return _finished(new, recipe).eval(), new.processor
@@ -146,12 +145,12 @@ def model_after(
 def _number_of(stage: str, recipe: Recipe) -> int:
     names = [one.name for one in recipe.stages]
     if stage not in names:
-        raise ConfigError(f"no stage '{stage}'", f"one of {', '.join(names)}", nearest(stage, names))
+        raise ConfigError(f"no stage '{stage}'", f"one of {', '.join(names)}", nearest(stage, names, is_listed=True))
     return names.index(stage)
 
 
 def _finished(new: NewModel, recipe: Recipe) -> LongPandaForConditionalGeneration:
-    """The trained model without its heads, as the recipe has it finished; its processor is changed to fit."""
+    """Return the trained model without its heads, and set the final `times_seconds` of model and processor."""
     finished = new.model.strip_heads(recipe.attention_scale)
     finished.config.times_seconds = new.processor.image_processor.times_seconds = new.times_seconds
     return finished
@@ -164,7 +163,7 @@ def _run_stages(
     run: Callable[..., int | None],
     report: Callable[[str], None],
 ) -> bool:
-    """The stages that there are arguments for; whether all of them are done."""
+    """Run the first stages, one for each of `arguments`, and return whether all of them are done."""
     for number, stage_arguments in enumerate(arguments):
         stage, of_all = recipe.stages[number], f"stage {number + 1} of {len(recipe.stages)}"
         ended_at = run(stage, stage_arguments, source=sources[number])
@@ -178,33 +177,34 @@ def _run_stages(
 
 
 def is_main_process(arguments: TrainingArguments) -> bool:
-    """Whether this is the process that writes, of those that `torchrun` started."""
+    """Return whether this process is rank 0, the only one that writes files."""
     return bool(arguments.process_index == 0)
 
 
-def _of_data(model: PandaForTraining, processes: int, stage: StageRecipe, number: int) -> ExampleSource:
-    """What a stage learns from, for a model and so many processes."""
+def _examples_of(model: PandaForTraining, processes: int, stage: StageRecipe, number: int) -> ExampleSource:
+    """Make the examples of a stage from its data, for a model and a number of processes."""
     image_px = model.config.stab_config.image_px
     return stage.data.source(stage.steps * stage.batch * processes, number, image_px)
 
 
 def _sources(recipe: Recipe, examples: Examples) -> list[ExampleSource]:
-    """What every stage learns from.
+    """Make the examples of every stage.
 
     Raises:
-        ConfigError: examples of other data than their stage names: they would teach something else, unseen.
+        ConfigError: examples are of other data than the stage's, which would silently train something else.
     """
     sources = [examples(stage, number) for number, stage in enumerate(recipe.stages)]
     for stage, source in zip(recipe.stages, sources, strict=True):
         there = getattr(source, "data", stage.data)
         if there != stage.data:
             found = f"examples of stage '{stage.name}' with {_difference(there, stage.data)}"
-            raise ConfigError(found, f"{_difference(stage.data, there)}, as the recipe says", "pass those of its data")
+            expected = f"{_difference(stage.data, there)}, as the recipe says"
+            raise ConfigError(found, expected, "pass examples of the stage's data")
     return sources
 
 
 def _difference(one: Any, other: Any) -> str:
-    """The first field in which data differ from other data."""
+    """Return the first field of `one` that differs from `other`."""
     names = [field.name for field in fields(one)] if is_dataclass(one) and type(one) is type(other) else []
     differs = [name for name in names if getattr(one, name) != getattr(other, name)]
     return f"{differs[0]} = {getattr(one, differs[0])!r}" if differs else f"data {one!r}"
@@ -214,11 +214,14 @@ def _check_packages() -> None:
     missing = [name for name in ("accelerate", "tensorboard") if importlib.util.find_spec(name) is None]
     if missing:
         found = f"no package {' and no '.join(missing)}"
-        raise ConfigError(found, "what training needs beyond asking", _INSTALL)
+        raise ConfigError(found, "the packages for training", _INSTALL)
 
 
 def _check_gpus(arguments: TrainingArguments) -> None:
-    """transformers would cut every batch into one part per GPU, which clips of several lengths do not survive."""
+    """Raise ConfigError for one process with several GPUs.
+
+    transformers would split every batch by rows, which breaks clips of different lengths.
+    """
     if arguments.n_gpu > 1:
         start = f"torchrun --nproc-per-node {arguments.n_gpu} -m longpanda train ..."
         found = f"{arguments.n_gpu} GPUs and one process"
@@ -234,7 +237,7 @@ def _run_stage(
     progress: Progress | None,
     stop: threading.Event | None,
 ) -> int | None:
-    """Train one stage in place, or load its weights when it is done already; the step at which it was ended, if so."""
+    """Train one stage, or load its weights if it is done. Return the step at which it was stopped, or None."""
     folder, is_main = Path(arguments.output_dir), is_main_process(arguments)
     done = folder / "done.pt"
     if done.exists():
@@ -257,24 +260,24 @@ def _run_stage(
                 torch.save(model.state_dict(), name)
             except (OSError, RuntimeError) as error:
                 raise not_writable(done, OSError(0, first_line(error))) from error
-    return step if trainer.is_ended else None
+    return step if trainer.was_stopped else None
 
 
 def _weights_of(done: Path) -> dict[str, torch.Tensor]:
-    """What a stage ended with. Raises ConfigError where the file is damaged."""
+    """Load the weights at the end of a stage. Raises ConfigError if the file is damaged."""
     try:
         weights: dict[str, torch.Tensor] = torch.load(done, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         found = f"'{done}', the end of a stage, cannot be read ({first_line(error)})"
-        raise ConfigError(found, "the file that the stage wrote", "remove it to go on from the checkpoint") from error
+        raise ConfigError(found, "the file that the stage wrote", "remove it to resume from the checkpoint") from error
     return weights
 
 
 class _Collate:
-    """Examples to a training batch, in the worker process, which leaves signals to the one that trains.
+    """Makes training batches of examples, in worker processes that ignore signals.
 
-    Ctrl-C, and system managers, send them to all: a worker that ended would take the step in work with it, and the
-    checkpoint behind that.
+    Ctrl-C and system managers send signals to all processes. A worker that ended would break the current step and the
+    checkpoint after it.
     """
 
     def __init__(self, processor: LongPandaProcessor, stage: StageRecipe) -> None:
@@ -284,7 +287,7 @@ class _Collate:
     def __call__(self, examples: list[Example]) -> dict[str, Any]:
         if torch.utils.data.get_worker_info() is not None:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-        if not self.is_labelled:  # of labels that do not fit the model either
+        if not self.is_labelled:  # so labels need not fit the model
             examples = [replace(example, cell_labels=None) for example in examples]
         batch = dict(self.processor.training_batch(examples))
         if self.positions and "input_ids" in batch:
@@ -319,12 +322,12 @@ def _arguments(recipe: Recipe, stage: StageRecipe, folder: Path, use_cpu: bool) 
         save_steps=recipe.save_steps,
         save_total_limit=2,
         report_to=["tensorboard"],
-        disable_tqdm=True,  # `progress` is told
+        disable_tqdm=True,  # `progress` reports steps
     )
 
 
 def _save(model: Any, processor: LongPandaProcessor, out: Path) -> Path:
-    """Write model, processor and what made them; what a run that was killed here left goes."""
+    """Save model, processor, recipe and record of the run, and delete the remains of an interrupted save."""
     for left in [*out.glob(f"{WORK}*"), *out.glob("model.*")]:
         shutil.rmtree(left, ignore_errors=True)
     save_model(model, processor, out / "model", [out / name for name in ("recipe.json", "run.json")])

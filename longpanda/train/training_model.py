@@ -1,4 +1,4 @@
-"""The model in training: all losses of a step in one forward, so that data-parallel training sees every gradient."""
+"""The model in training. One forward computes all losses of a step, so data-parallel training sees every gradient."""
 
 import copy
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ from longpanda.train.objectives.step import Step
 from longpanda.train.recipe import PARTS, Recipe, StageRecipe
 
 HEADS = "heads"
-"""The part that is used in training only."""
+"""The name of the part that only exists in training."""
 
 
 @dataclass
 class TrainingOutput(ModelOutput):
-    """What one step learned.
+    """The losses of one step.
 
     Args:
         loss: the weighted sum of the objectives' losses.
-        parts: loss and accuracy of each objective, by the names that they are logged under.
+        parts: loss and accuracy of each objective, by their names in the log.
     """
 
     loss: Tensor | None = None
@@ -38,14 +38,14 @@ class TrainingOutput(ModelOutput):
 
 
 class PandaForTraining(LongPandaForConditionalGeneration):
-    """A LongPanda model with the heads of its objectives; `strip_heads` gives the model alone.
+    """A LongPanda model with the heads of its objectives; `strip_heads` returns the model without them.
 
     Args:
-        config: of the model.
-        objectives: all that any stage names, one of each kind.
-        label_classes: number of classes of each labelled attribute; empty where no data has labels.
+        config: configuration of the model.
+        objectives: the objectives of all stages, one of each kind.
+        label_classes: number of classes of each labelled attribute; empty if no data has labels.
         label_grid: rows and columns of the labels of a frame.
-        language_model: with its weights; None makes one with random weights.
+        language_model: a language model with its weights; None makes one with random weights.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class PandaForTraining(LongPandaForConditionalGeneration):
     def of_recipe(
         cls, recipe: Recipe, config: LongPandaConfig, language_model: PreTrainedModel | None = None
     ) -> "PandaForTraining":
-        """With heads for all that the stages of a recipe name."""
+        """Make a model with the heads of all objectives of a recipe."""
         named = {one.kind: one for stage in recipe.stages for one in stage.objectives}
         objectives = [named[kind] for kind in OBJECTIVES if kind in named]
         labelled = [stage.data for stage in recipe.stages if stage.data.label_classes]
@@ -75,45 +75,45 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         classes, grid = tuple(labelled[0].label_classes.values()), labelled[0].label_grid
         return cls(config, objectives, classes, grid, language_model)
 
-    def taught(self, stage: StageRecipe) -> list[ObjectiveRecipe]:
-        """The objectives of a stage that teach something there, in the order in which losses are added up.
+    def active_objectives(self, stage: StageRecipe) -> list[ObjectiveRecipe]:
+        """Return the objectives of a stage that can learn from it, in the order in which losses are added.
 
         Raises:
-            ConfigError: none does, labels coarser than they can be read, or a part is frozen that there is not.
+            ConfigError: there is none, labels are finer than the model's cells, or a frozen part does not exist.
         """
         named = {one.kind: one for one in stage.objectives}
         order = [named[kind] for kind in self.heads if kind in named]
-        found = [one for one in order if not one.rests(stage.data, stage.frozen, self._sizes)]
+        found = [one for one in order if not one.is_inactive(stage.data, stage.frozen, self._sizes)]
         if not found:
             kinds = ", ".join(named)
             what = f"objectives {kinds} of stage '{stage.name}', of which none can teach this model anything there"
-            raise ConfigError(what, "one that can", "ask families of questions, or name other objectives")
+            raise ConfigError(what, "one that can", "add families of questions to the data, or other objectives")
         if "temporal" in stage.freeze and self.temporal is None:
             what = f"freeze = temporal of stage '{stage.name}', for a model without a compressor"
-            raise ConfigError(what, "a part that the model has", "leave it out")
+            raise ConfigError(what, "a part that the model has", "leave it out of freeze")
         if any(one.reads_labels for one in found):
             self._check_grid(stage)
         return found
 
     def _check_grid(self, stage: StageRecipe) -> None:
-        """Raises ConfigError where one cell of the model would show several labelled regions."""
+        """Raise ConfigError if a cell of the model would contain several labelled regions."""
         own, labels = cells_of(1, 1, self.config.stab_config), stage.data.label_grid
         if own[0] < labels[0] or own[1] < labels[1]:
             found = f"a STAB with {own[0]} x {own[1]} cells for stage '{stage.name}'"
             expected = f"at least {labels[0]} x {labels[1]}, as the labels of its data have"
-            raise ConfigError(found, expected, "take a larger stab_size, or objectives: [answers]")
+            raise ConfigError(found, expected, "use a larger stab_size, or objectives: [answers]")
 
     def begin(self, stage: StageRecipe) -> None:
-        """Let learn what a stage does not freeze, towards its objectives. Raises ConfigError as `taught`."""
+        """Prepare for a stage: freeze its parts, and set its objectives. Raises ConfigError as `active_objectives`."""
         for name in PARTS:
             part = getattr(self, name)
             if part is not None:
                 part.requires_grad_(name not in stage.frozen)
-        self._weights = {one.kind: one.weight for one in self.taught(stage)}
+        self._weights = {one.kind: one.weight for one in self.active_objectives(stage)}
         for kind, head in self.heads.items():
             head.requires_grad_(kind in self._weights)
 
-    def forward(  # type: ignore[override] # examples come whole: no cache, no embeddings
+    def forward(  # type: ignore[override] # examples are complete: no cache, no embeddings
         self,
         input_ids: Tensor | None = None,
         pixel_values: Tensor | None = None,
@@ -126,7 +126,7 @@ class PandaForTraining(LongPandaForConditionalGeneration):
         region_labels: Tensor | None = None,
         **inputs: Any,
     ) -> TrainingOutput:
-        """Losses of a batch of `LongPandaProcessor.training_batch`, of the objectives of the stage that was begun."""
+        """Compute the losses of the current stage for a batch of `LongPandaProcessor.training_batch`."""
         has_clips = pixel_values is not None
         if pixel_values is None or patch_boxes is None or frame_windows is None:
             frames = self._blank_frame()
@@ -162,15 +162,15 @@ class PandaForTraining(LongPandaForConditionalGeneration):
     def _answered(
         self, input_ids: Tensor | None, visual: Tensor | None, labels: Tensor | None, inputs: dict[str, Any]
     ) -> ModelOutput:
-        """The language model's output for questions and answers behind visual tokens."""
+        """Run the language model on visual tokens, questions and answers."""
         assert input_ids is not None  # a batch with labels has them
         return super().forward(inputs_embeds=self.place(input_ids, visual), labels=labels, **inputs)
 
     def strip_heads(self, attention_scale: float = 1.0) -> LongPandaForConditionalGeneration:
-        """The trained model without its heads. Arguments and errors as of `scale_attention`."""
+        """Return the trained model without its heads. Arguments and errors as of `scale_attention`."""
         config = copy.deepcopy(self.config)
         config.text_config = scale_attention(config.text_config, attention_scale)
-        config.__dict__.pop("use_cache", None)  # the Trainer turns it off for training, and would for good
+        config.__dict__.pop("use_cache", None)  # the Trainer turned it off, and it would be saved
         model = LongPandaForConditionalGeneration(config)
         mine = self.state_dict()
         model.load_state_dict({name: value for name, value in mine.items() if name.partition(".")[0] != HEADS})
@@ -178,7 +178,7 @@ class PandaForTraining(LongPandaForConditionalGeneration):
 
 
 def _sizes_of(config: LongPandaConfig, label_classes: tuple[int, ...], label_grid: tuple[int, int]) -> HeadSizes:
-    """What heads have to fit, for square frames."""
+    """Return the sizes for heads, for square frames."""
     temporal = config.temporal_config
     tokens = 0 if temporal is None else temporal.tokens_per_group(*cells_of(1, 1, config.stab_config))
     frames = 1 if temporal is None else temporal.pool_frames

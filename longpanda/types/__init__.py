@@ -1,4 +1,4 @@
-"""The values that cross package borders. All are frozen, validate themselves and print their shapes."""
+"""Data types shared by all packages. They are frozen, validate themselves and show their shapes in `repr`."""
 
 from longpanda.types.answers import ANSWER_TOKENS, Answer, Evidence, Verification
 from longpanda.types.media import (

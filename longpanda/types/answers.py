@@ -1,4 +1,4 @@
-"""What a model answers, what that cost, and where in the video it comes from."""
+"""A model's answer with its costs, and the evidence for it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -11,12 +11,12 @@ ANSWER_TOKENS: Final = 64
 
 @dataclass(frozen=True)
 class Evidence:
-    """A stretch of video that an answer comes from.
+    """A stretch of the video that supports an answer.
 
     Args:
-        start_seconds: when it begins.
-        end_seconds: when it ends.
-        weight: its share of all that speaks for the answer, 0 to 1.
+        start_seconds: start of the stretch.
+        end_seconds: end of the stretch.
+        weight: its share of all evidence for the answer, 0 to 1.
     """
 
     start_seconds: float
@@ -29,16 +29,16 @@ _IN_WORDS: Final = {True: "{}", False: "not {}", None: "unknown whether {}"}
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether the evidence carries the answer.
+    """Whether the answer depends on the evidence.
 
-    An answer that is empty or was cut off says nothing: what hangs on it is unknown.
+    An answer that is empty or was cut off proves nothing: the flags that depend on it are None.
 
     Args:
-        only: the answer from the evidence alone.
-        without: the answer from all but the evidence and what is next to it, which shows much the same; None where that
-            is everything.
-        is_supported: the evidence alone gives the same answer; None where that is unknown.
-        is_necessary: without the evidence the answer is another; None where that is unknown, and as `without`.
+        only: the model's answer when it sees the evidence alone.
+        without: the model's answer when it sees everything except the evidence and its neighbourhood, which shows
+            much the same; None if that leaves nothing.
+        is_supported: whether the evidence alone gives the same answer; None if unknown.
+        is_necessary: whether the answer changes without the evidence; None if unknown or if `without` is None.
     """
 
     only: str
@@ -48,7 +48,7 @@ class Verification:
 
     @property
     def verdict(self) -> str:
-        """What evidence is worth, to be shown beside it."""
+        """The result in words, to be shown beside the evidence."""
         supported = _IN_WORDS[self.is_supported].format("supported")
         if self.without is None:
             return f"{supported}, all that was looked at"
@@ -64,15 +64,15 @@ class Answer:
         pts_seconds: times of the frames the model looked at.
         duration_seconds: length of the video.
         visual_tokens: visual tokens in the prompt, over all frames.
-        seconds: wall seconds by stage ("decode": waited for frames, "encode_frames", "generate").
+        seconds: wall seconds by stage ("decode": waiting for frames, "encode_frames", "generate").
         peak_memory_bytes: peak resident memory of the process.
         model: name or path of the model.
-        path: the video asked.
-        notice: a limit the reader of the answer should know of, or "".
-        evidence: where in the video the answer comes from, the heaviest first; empty where nobody asked, and where no
-            part stands out, which the notice then says.
-        verification: whether it does; None where nobody asked, and where there is no evidence.
-        is_cut: the answer ended at the most tokens that were asked for, and not where the model would have ended it.
+        path: path of the video.
+        notice: a limitation that the reader of the answer should know of, or "".
+        evidence: stretches of the video that support the answer, the largest weight first; empty if evidence was not
+            requested, or if no part stands out, which the notice then says.
+        verification: whether the answer depends on the evidence; None if evidence was not requested or none was found.
+        is_cut: whether the answer stopped at the token limit before the model ended it.
     """
 
     text: str
@@ -90,7 +90,7 @@ class Answer:
 
     @property
     def reply(self) -> Reply:
-        """The answer as a benchmark records it; the video is read once for many, so that reading is not counted."""
+        """The answer as a benchmark records it, without decoding time: a video is decoded once for many questions."""
         spent = sum(seconds for stage, seconds in self.seconds.items() if stage != "decode")
         ended = "length" if self.is_cut else "stop"
         costs = self.pts_seconds, self.visual_tokens, spent, self.peak_memory_bytes

@@ -1,4 +1,4 @@
-"""What is seen, and what the language model is given of it: clips, times of groups, visual tokens, prompts."""
+"""Clips, and what the language model receives of them: times of groups, visual tokens and prompts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ Seconds = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 INDEX_SUFFIX = ".vidx"
 VIDEO_TOKEN = "<|video|>"
-"""Stands once per clip in a user's text, and once per visual token in the finished prompt."""
+"""The marker of a clip in a user's text, and the placeholder of each visual token in the finished prompt."""
 
 
 def is_index(path: Path) -> bool:
-    """Is this the folder of a stored index, or the name of one that is not there, and not a video?"""
+    """Return whether a path is an index: any folder, or a name ending in `.vidx` that does not exist yet."""
     return path.is_dir() or (path.suffix == INDEX_SUFFIX and not path.exists())
 
 
@@ -35,7 +35,10 @@ class VideoClip:
         pts_seconds: float64 [T], never decreasing: when each frame is shown, from the start of the video.
         duration_seconds: length of the video the frames were taken from.
         path: where the frames came from ("" for arrays).
-        frames_promised: frames that were asked for; more than T when the file is damaged or shorter than it says.
+        frames_promised: number of frames requested; more than T if the file is damaged or shorter than it says.
+
+    Raises:
+        VideoError: frames or times have the wrong type or shape, or the times decrease or are not finite.
     """
 
     frames: Frames
@@ -51,14 +54,18 @@ class VideoClip:
             raise VideoError(kinds, "numpy arrays", "wrap them in np.asarray")
         if f.dtype != np.uint8 or f.ndim != 4 or f.shape[-1] != 3 or f.size == 0:
             raise VideoError(
-                f"frames {f.dtype} {list(f.shape)}", "uint8 [T, H, W, 3], none of them 0", "convert them first"
+                f"frames {f.dtype} {list(f.shape)}", "uint8 [T, H, W, 3], none of them 0", "convert the frames first"
             )
         if t.shape != (f.shape[0],):
             raise VideoError(
-                f"{counted(len(f), 'frame')} with times of shape {list(t.shape)}", "one time per frame", "pass both"
+                f"{counted(len(f), 'frame')} with times of shape {list(t.shape)}",
+                "one time per frame",
+                "pass as many times as frames",
             )
         if not np.all(np.isfinite(t)) or np.any(np.diff(t) < 0):
-            raise VideoError("times that decrease or are not finite", "non-decreasing seconds", "sort frames by time")
+            raise VideoError(
+                "times that decrease or are not finite", "non-decreasing seconds", "sort the frames by time"
+            )
 
     def __repr__(self) -> str:
         t, h, w, _ = self.frames.shape
@@ -71,16 +78,17 @@ class VideoClip:
 
 @dataclass(frozen=True)
 class Timeline:
-    """How a clip stands in a prompt: groups of frames, each with its time and as many placeholders as it has tokens.
+    """Layout of a clip in a prompt: groups of frames, each with its time and one placeholder per visual token.
 
     Args:
         starts_seconds: when the first frame of each group is shown, never decreasing.
-        group_tokens: visual tokens of each group. A group without any is not in the prompt, nor is its time.
-        times_seconds: least time from one written time to the next, 0 to write every group's; None writes none, as for
-            a lone image.
+        group_tokens: number of visual tokens of each group. A group with none is left out of the prompt, as is its
+            time.
+        times_seconds: minimum interval between times written into the prompt, 0 to write the time of every group;
+            None to write none, as for a single image.
 
     Raises:
-        PromptError: groups and numbers of tokens do not match.
+        PromptError: the numbers of groups and of token counts differ.
     """
 
     starts_seconds: tuple[float, ...]
@@ -89,8 +97,8 @@ class Timeline:
 
     def __post_init__(self) -> None:
         if len(self.starts_seconds) != len(self.group_tokens):
-            found = f"{len(self.starts_seconds)} groups of frames, {len(self.group_tokens)} numbers of tokens"
-            raise PromptError(found, "a number of tokens for each group", "pass both")
+            found = f"{len(self.starts_seconds)} groups of frames, {len(self.group_tokens)} token counts"
+            raise PromptError(found, "one token count per group", "pass as many token counts as groups")
 
     def __len__(self) -> int:
         return len(self.starts_seconds)
@@ -98,20 +106,21 @@ class Timeline:
 
 @dataclass(frozen=True, eq=False)
 class VisualTokens:
-    """What is kept of a video: its visual tokens, before the projector, with true times.
+    """The visual tokens of a video, before the projector, with the true times of its frames.
 
-    Groups of frames follow one another; they may have different numbers of tokens and of frames.
+    The tokens are divided into consecutive groups of frames, which may differ in their numbers of tokens and frames.
 
     Args:
         values: [V, C], the tokens of all groups.
         token_offsets: int64 [G + 1], where in `values` each group begins, and where the last one ends.
-        frames_seconds: float64 [F], never decreasing: when each frame looked at is shown.
+        frames_seconds: float64 [F], never decreasing: when each encoded frame is shown.
         frame_offsets: int64 [G + 1], where in `frames_seconds` each group begins, and where the last one ends.
         duration_seconds: length of the video.
-        seen_seconds: how far of it was looked at; less where the rest could not be read, or was not yet.
+        seen_seconds: how much of the video was encoded; less than its length if the rest could not be read, or has
+            not been read yet.
 
     Raises:
-        VideoError: offsets that do not belong to the tokens and the frames, or times that decrease.
+        VideoError: offsets do not match the tokens and the frames, or times decrease.
     """
 
     values: "Tensor"
@@ -125,12 +134,14 @@ class VisualTokens:
         tokens, frames = self.token_offsets, self.frame_offsets
         if self.values.ndim != 2 or len(tokens) != len(frames) or _span(tokens) != (0, len(self.values)):
             found = f"tokens {list(self.values.shape)}, {len(tokens)} and {len(frames)} offsets, {_span(tokens)}"
-            raise VideoError(found, "[V, C] and offsets from 0 to V, one more than groups", "pass both kinds")
+            expected = "[V, C] and offsets from 0 to V, one more than groups"
+            raise VideoError(found, expected, "pass matching tokens and offsets")
         if _span(frames) != (0, len(self.frames_seconds)) or np.any(np.diff(tokens) < 0) or np.any(np.diff(frames) < 1):
             found = f"{len(self.frames_seconds)} frames with offsets {_span(frames)}"
-            raise VideoError(found, "offsets that grow, from 0 to the number of frames", "pass those of all groups")
+            expected = "increasing offsets, from 0 to the number of frames"
+            raise VideoError(found, expected, "pass the offsets of all groups")
         if np.any(np.diff(self.frames_seconds) < 0):
-            raise VideoError("frames out of order", "times that never decrease", "sort them")
+            raise VideoError("frames out of order", "times that never decrease", "sort the frames by time")
 
     def __repr__(self) -> str:
         each = np.unique(self.group_tokens)
@@ -144,7 +155,7 @@ class VisualTokens:
 
     @property
     def group_tokens(self) -> Counts:
-        """Tokens of each group: int64 [G]."""
+        """Number of tokens of each group: int64 [G]."""
         return np.diff(self.token_offsets)
 
     @property
@@ -158,16 +169,16 @@ class VisualTokens:
         return self.frames_seconds[self.frame_offsets[1:] - 1]
 
     def frames_of(self, groups: Sequence[int]) -> Seconds:
-        """When the frames of these groups are shown: float64, in the groups' order."""
-        return self.frames_seconds[_inside(self.frame_offsets, groups)]
+        """Return when the frames of the given groups are shown: float64, in the order of the groups."""
+        return self.frames_seconds[_members(self.frame_offsets, groups)]
 
     def values_of(self, groups: Sequence[int]) -> "Tensor":
-        """The tokens of these groups [N, C], in the groups' order."""
-        return self.values[_inside(self.token_offsets, groups)]
+        """Return the tokens of the given groups [N, C], in the order of the groups."""
+        return self.values[_members(self.token_offsets, groups)]
 
     @property
     def count(self) -> int:
-        """Visual tokens in all."""
+        """Number of visual tokens, over all groups."""
         return len(self.values)
 
 
@@ -175,20 +186,23 @@ def _span(offsets: Counts) -> tuple[int, int]:
     return (int(offsets[0]), int(offsets[-1])) if len(offsets) else (-1, -1)
 
 
-def _inside(offsets: Counts, groups: Sequence[int]) -> Counts:
-    """Numbers of all that lies in these groups, one group after the other."""
+def _members(offsets: Counts, groups: Sequence[int]) -> Counts:
+    """Return the positions of the members of the given groups, one group after the other."""
     parts = [np.arange(offsets[group], offsets[group + 1]) for group in groups]
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Text as token ids, with a run of placeholders for each group of frames.
+    """Token ids of a prompt, with a run of placeholders for each group of frames.
 
     Args:
-        input_ids: the tokens.
-        visual_tokens: placeholders among them, over all videos and images of the prompt.
+        input_ids: ids of all tokens, text and placeholders.
+        visual_tokens: number of placeholders, over all videos and images of the prompt.
         placeholder_id: the id of the placeholder.
+
+    Raises:
+        PromptError: the number of placeholders is not `visual_tokens`.
     """
 
     input_ids: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What is asked and what became of it: questions with their facts, training examples, replies and scores."""
+"""Questions with their facts, training examples, replies and scores."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Facts:
         chance: probability of guessing the answer without seeing the video; None if unknown.
         absent: the question is about something that the video never shows; the answer is "never".
         depth: where in the video the first evidence starts, 0 to 1; None without evidence.
-        cluster: questions of one cluster are not independent of each other; "" where only the video groups them.
+        cluster: questions of one cluster are not independent of each other; "" if the video is the cluster.
         scene_seed: seed of the generated script.
         training_only: the answer is too easy to guess for a test.
         moves: how often the object was moved (family "state").
@@ -53,8 +53,8 @@ class Sample:
     """One question about one video with its true answer.
 
     Args:
-        question: the text asked, with lettered options where there are choices.
-        target: the true answer as the model should write it; the letter of the right option where there are choices.
+        question: the text asked, with lettered options if there are choices.
+        target: the true answer as the model should write it; the letter of the right option if there are choices.
         family: question family, for example "needle".
         video: path or identifier of the video.
         evidence_seconds: (start, end) intervals that show the answer.
@@ -138,13 +138,13 @@ def _with_facts(values: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Example:
-    """What training learns from: one clip and every question asked of it.
+    """One training example: a clip and every question about it.
 
     Args:
         clip: the frames.
-        samples: the questions; none teaches by `cell_labels` alone.
-        cell_labels: int64 [T, rows, columns, A], the class of each of A attributes in each region of a frame, on a
-            grid of the labels' own; None where nothing is known of the regions, as with natural video.
+        samples: the questions; () to train on `cell_labels` alone.
+        cell_labels: int64 [T, rows, columns, A], the class of each of A attributes in each region of a frame; the
+            grid of regions may differ from the model's cells. None without labels, as for natural video.
     """
 
     clip: VideoClip
@@ -184,19 +184,19 @@ Pack = tuple[Conversation, ...]
 
 @dataclass(frozen=True)
 class Reply:
-    """What an answerer says to one question, and what that cost, as far as it tells.
+    """An answerer's reply to one question, and its costs as far as the answerer reports them.
 
     Args:
         text: the answer.
-        frames_seconds: when the frames were shown that it looked at.
-        visual_tokens: in the prompt.
-        seconds: spent on this answer.
-        peak_memory_bytes: of the process.
-        prompt_tokens: read, pictures and text, as the answerer counts them.
-        answer_tokens: written, thinking and answer.
-        finish_reason: why the answer ended, in the words of chat completions: "stop" where it is whole, "length" where
-            it was cut off; None where that is not told.
-        thinking: what was written on the way to the answer, and is no part of it.
+        frames_seconds: times of the frames that the answerer looked at.
+        visual_tokens: visual tokens in the prompt.
+        seconds: time spent on this answer.
+        peak_memory_bytes: peak memory of the process.
+        prompt_tokens: tokens of the prompt, visual and text, as the answerer counts them.
+        answer_tokens: tokens generated, reasoning and answer.
+        finish_reason: why generation ended, in the terms of chat completions: "stop" for a whole answer, "length" for
+            one that was cut off; None if not reported.
+        thinking: the reasoning before the answer, which is not part of it.
     """
 
     text: str
@@ -212,17 +212,17 @@ class Reply:
 
 @dataclass(frozen=True)
 class Score:
-    """What one answer earned.
+    """The score of one answer.
 
     Args:
         value: 1.0 is right, 0.0 is wrong.
-        reply: what was said.
+        reply: the answer.
         sample: the question.
-        error: why nothing could be scored; the value is then 0.
-        partial: 0 to 1, how near the answer came; what that means depends on the family.
-        error_kind: the `ErrorKind` of the error; "" where there is none, or in results from before kinds were kept.
-        chosen: letter of the option that was read in the answer, "" if none was; None for an open question, and where
-            it was not looked for.
+        error: why there was no answer to score; the value is then 0. None for an answer.
+        partial: partial credit, 0 to 1; how it is computed depends on the family.
+        error_kind: the `ErrorKind` of the error; "" without an error, or in results from before kinds were stored.
+        chosen: letter of the option that was read in the answer, "" if none was; None for an open question, or if the
+            letter has not been read yet.
     """
 
     value: float

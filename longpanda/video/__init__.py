@@ -1,4 +1,4 @@
-"""Video files -> `VideoClip`: probe a file, choose seconds, decode the frames on screen then, letterbox, and encode."""
+"""Read and write video files: probe, choose seconds, decode the frames shown then, letterbox and encode."""
 
 from longpanda.video.chunks import FrameChunk, iter_chunks
 from longpanda.video.decode import decode, iter_frames

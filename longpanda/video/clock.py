@@ -1,6 +1,6 @@
-"""Arithmetic on the times of packets: where a clock jumps, which times are wrong, and where pictures are missing.
+"""Arithmetic on the times of packets: find jumps of the clock, wrong times and missing pictures.
 
-All arrays are int64 ticks in the order of the file. No time decides anything alone: each is judged by its neighbours.
+All arrays are int64 ticks in file order. Each time is judged by its neighbours, never alone.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ import numpy.typing as npt
 from longpanda.video.packets import NO_TIME, Ticks
 
 _WRAP = 2**33
-"""MPEG's clock begins again after so many ticks, 26.5 hours."""
+"""MPEG's clock wraps after this many ticks, 26.5 hours."""
 JUMP_SECONDS, IMPOSSIBLE_SECONDS = 10.0, 30 * 3600.0
-"""FFmpeg's `dts_delta_threshold` and `dts_error_threshold`: a clock that may jump, or any clock, has jumped if it goes
-on by more than this."""
+"""FFmpeg's `dts_delta_threshold` and `dts_error_threshold`: the largest step that is no jump, in formats whose clock
+may jump and in all others."""
 _NEIGHBOURS, _LEAST_PIECE = 8, 3
 _REORDERED = 64
-"""More pictures than any codec decodes between a picture and those that are shown before it (VVC: 32 in use)."""
+"""More pictures than any codec reorders (VVC: 32 in use)."""
 _ALONE_SECONDS, _ALONE_INTERVALS = 60.0, 100
 _LEAST_TO_JUDGE = 17
 
@@ -27,11 +27,11 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ClockJump:
-    """A place at which the clock of a file begins again, as in recordings appended to one another.
+    """A jump of a file's clock, as in concatenated recordings.
 
     Args:
-        at_seconds: from the start of the video, on the time line without the jump.
-        by_seconds: how far the file's clock jumped there; negative is back.
+        at_seconds: time of the jump from the start of the video, on the timeline without jumps.
+        by_seconds: size of the jump; negative is back.
     """
 
     at_seconds: float
@@ -42,16 +42,16 @@ class ClockJump:
 
 
 def interval_of(times: Ticks) -> int:
-    """The time from one picture to the next: the median of what is above 0, or 0 where there is none."""
+    """The usual time from one picture to the next: the median of the positive steps, or 0 without any."""
     steps = np.diff(np.sort(times))
     return int(np.median(steps[steps > 0])) if np.any(steps > 0) else 0
 
 
 def filled(dts: Ticks, pts: Ticks, durations: Ticks) -> Ticks:
-    """A decoding time for every packet: its own, else as long after the last known one as packets in between last.
+    """A decoding time for every packet. Missing ones are the last known one plus the durations in between.
 
-    Before the first known one, as long before it. Without any decoding time, that of the pictures; without those too
-    (bare streams), the sum of durations.
+    Those before the first known one are counted back from it. Without any decoding time, display times are used, or
+    sums of durations if display times are missing too (bare streams).
     """
     known = dts != NO_TIME
     elapsed = np.concatenate([[0], np.cumsum(durations)[:-1]]).astype(np.int64)
@@ -63,15 +63,10 @@ def filled(dts: Ticks, pts: Ticks, durations: Ticks) -> Ticks:
 
 
 def jumps(clock: Ticks, most_ahead: int, is_key: Flags) -> list[int]:
-    """Packets with which the clock begins again: back, and from there on, or too far ahead for a picture to last.
+    """Packets at which the clock jumps back, or ahead by more than `most_ahead` ticks, and stays there.
 
-    A time that is wrong in one packet is no jump: the median of the packets after it goes on from those before. Where
-    too few are before or after it to tell, the clock must go back with a keyframe, and regularly on both sides of it.
-
-    Args:
-        clock: decoding times.
-        most_ahead: how many ticks the clock may go ahead from one packet to the next.
-        is_key: which packets are keyframes.
+    A wrong time of a single packet is no jump: the median of the packets after it continues that of those before. If
+    too few packets are before or after it to tell, the clock must go back at a keyframe, with regular steps around it.
     """
     steps, found, interval = np.diff(clock), list[int](), interval_of(clock)
     suspects = np.flatnonzero((steps < 0) | (steps > most_ahead)) + 1
@@ -90,21 +85,18 @@ def jumps(clock: Ticks, most_ahead: int, is_key: Flags) -> list[int]:
 
 
 def offsets(pts: Ticks, clock: Ticks, is_key: Flags, starts: list[int], may_wrap: bool, jump_ticks: int) -> list[int]:
-    """What to add to the times of each piece of a file so that it begins where the piece before it ends.
+    """Offsets to add to the times of the pieces of a file, so that each begins where the previous one ends.
 
-    A piece that begins with a keyframe is another recording: its first picture follows the last one before. Where the
-    clock jumps between others, pictures before and after are shown in turns, and decoding goes on.
+    A piece that begins with a keyframe is another recording: its first picture follows the last one before. At other
+    jumps, pictures from before and after are interleaved, and decoding continues.
 
     Args:
-        pts: times of pictures, or, where they are missing, of decoding.
+        pts: display times, or decoding times where those are missing.
         clock: decoding times.
-        is_key: which packets are keyframes.
+        is_key: whether each packet is a keyframe.
         starts: first packets of the pieces after the first.
-        may_wrap: does the clock begin again after 2^33 ticks?
-        jump_ticks: a gap up to this may lie where it does.
-
-    Returns:
-        an offset for each piece, the first of which is 0.
+        may_wrap: whether the clock wraps after 2^33 ticks.
+        jump_ticks: the largest gap at a wrap.
     """
     interval, found = interval_of(clock), [0]
     for previous, start in pairwise([0, *starts]):
@@ -119,25 +111,18 @@ def offsets(pts: Ticks, clock: Ticks, is_key: Flags, starts: list[int], may_wrap
 
 
 def _near(times: Ticks, interval: int) -> Ticks:
-    """Times without those that are far from most."""
+    """Times without outliers."""
     times = times[times != NO_TIME]
     middle = np.median(times)
     return times[np.abs(times - middle) <= max(interval, 1) * 2 * _REORDERED]
 
 
 def wrong(pts: Ticks, second_ticks: int) -> Flags:
-    """Times that cannot be right, since a picture is far from where those are that are decoded before and after it.
+    """Flag display times (without jumps) that are too far from those of the pictures decoded before and after them.
 
-    Too late is a time if more pictures are shown before, but decoded after it, than any codec allows; or if more are
-    than most streams have, and its neighbours leave a gap where it belongs; or if it lies further from all that follow
-    than a picture alone would. Likewise the other way round.
-
-    Args:
-        pts: times of pictures, without jumps.
-        second_ticks: ticks of a second.
-
-    Returns:
-        one flag per picture.
+    A time is too late if more pictures are shown before it, but decoded after it, than any codec allows; or if they are
+    more than in most streams and its neighbours leave a gap where it belongs; or if it is further from all following
+    ones than an isolated picture could be. Times that are too early are found likewise.
     """
     interval = interval_of(pts)
     alone = int(max(_ALONE_SECONDS * second_ticks, _ALONE_INTERVALS * interval))
@@ -148,13 +133,13 @@ def wrong(pts: Ticks, second_ticks: int) -> Flags:
     for at in np.flatnonzero((suspect | suspect_too) & good).tolist():
         good[at] = False
         gap = vacancy(pts, good, at, interval)
-        good[at] = gap is None or abs(gap - pts[at]) <= interval  # its own place is vacant without it
+        good[at] = gap is None or abs(gap - pts[at]) <= interval  # the gap is its own place
         found[at] = not good[at]
     return found
 
 
 def _out_of_place(pts: Ticks, alone: int) -> tuple[Flags, Flags]:
-    """Which times are surely too late for what follows them, and which may be."""
+    """Flag the times that are surely too late for the following ones, and those that may be."""
     count = len(pts)
     smaller = np.zeros(count, np.int64)
     latest = np.full(count, NO_TIME, np.int64)
@@ -167,14 +152,9 @@ def _out_of_place(pts: Ticks, alone: int) -> tuple[Flags, Flags]:
 
 
 def strays(pts: Ticks, durations: Ticks, second_ticks: int) -> Flags:
-    """The first or last picture, where it lies so far from all others that its time must be wrong.
+    """Flag the first or last picture if its time (without jumps) is so far from all others that it must be wrong.
 
-    A minute and a hundred pictures away, and the packet before does not say that its picture lasts so long.
-
-    Args:
-        pts: times of pictures, without jumps.
-        durations: how long packets say that pictures are shown.
-        second_ticks: ticks of a second.
+    That is a minute and a hundred pictures, unless the duration of the packet before explains the gap.
     """
     found = np.zeros(len(pts), bool)
     order = np.argsort(pts, kind="stable")
@@ -188,16 +168,9 @@ def strays(pts: Ticks, durations: Ticks, second_ticks: int) -> Flags:
 
 
 def vacancy(pts: Ticks, good: Flags, at: int, interval: int) -> int | None:
-    """When the picture of a packet must have been shown whose time is wrong: the gap among its neighbours.
+    """The display time of packet `at`, whose own is wrong: the gap among its neighbours, or None without one.
 
-    Args:
-        pts: times of pictures.
-        good: which of them are right.
-        at: the packet.
-        interval: from one picture to the next.
-
-    Returns:
-        ticks, or None where its neighbours leave no gap.
+    `good` flags the display times that are right, and `interval` is the usual time from one picture to the next.
     """
     near = slice(max(0, at - _NEIGHBOURS), at + _NEIGHBOURS)
     around = slice(max(0, at - _REORDERED), at + _REORDERED)

@@ -1,4 +1,4 @@
-"""What a keyframe group really holds, where that is not what its packets promise."""
+"""Find the pictures that a keyframe group really holds, if they differ from what its packets promise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from longpanda.video.timeline import LOST, Timeline
 
 @dataclass(frozen=True)
 class Content:
-    """The pictures of a group, in order of display.
+    """The pictures of a group, in display order.
 
     Args:
-        begin: the packet to begin to decode with.
-        times: when each begins to be shown, in ticks.
-        numbers: the packet of each, or `LOST` where it is damaged.
-        is_damaged: is anything missing that others may refer to?
-        is_as_planned: is it all as the packets promise?
-        damaged: times at which something is missing.
+        begin: the packet at which decoding starts.
+        times: when each picture begins to be shown, in ticks.
+        numbers: the packet of each picture, or `LOST` if it is damaged.
+        is_damaged: whether pictures are missing that others may refer to.
+        is_as_planned: whether everything is as the packets promise.
+        damaged: times at which a picture is missing.
     """
 
     begin: int
@@ -33,16 +33,11 @@ class Content:
 
 
 def content_of(found: Inspected, timeline: Timeline, start: int) -> Content:
-    """Put what decoding gave in order.
+    """Put the decoded pictures of the group at `start` in display order.
 
-    The decoder's order is right where all pictures come: one whose time does not fit it is shown in the gap that its
-    neighbours leave, and left out where they leave none. Where pictures are missing, times are right: the decoder may
+    If no picture is missing, the decoder's order is right: a picture whose time does not fit is shown in the gap
+    between its neighbours, or left out if there is none. If pictures are missing, the times are right: the decoder may
     have lost count (H.264 counts pictures from a keyframe).
-
-    Args:
-        found: the pictures, as the decoder gives them.
-        timeline: their times.
-        start: the group.
     """
     places = timeline.places_from(start)
     planned, times = timeline.numbers[places].tolist(), timeline.times[places].tolist()
@@ -66,11 +61,7 @@ def content_of(found: Inspected, timeline: Timeline, start: int) -> Content:
 
 
 def fit(times: Sequence[int]) -> list[int | None]:
-    """Times that never decrease, changing as few as possible; None for a picture that has no room.
-
-    Args:
-        times: of pictures in the order in which they are shown.
-    """
+    """Change as few times of pictures in display order as possible so that none decreases; None if there is no gap."""
     array = np.asarray(times, np.int64)
     steps = np.diff(np.sort(array))
     usual = int(np.median(steps)) if len(steps) else 0
@@ -88,9 +79,9 @@ def fit(times: Sequence[int]) -> list[int | None]:
 
 
 def _most_in_order(times: Ticks, usual: int) -> set[int]:
-    """The longest subsequence that does not decrease; of several, the one with the most regular steps around it.
+    """The longest non-decreasing subsequence; of several, the one with the most regular steps around it.
 
-    Times that are below none before and above none after are in it, and part what is to be chosen from.
+    Times that are below none before and above none after belong to it, and split the rest into independent runs.
     """
     is_regular = np.abs(np.diff(times) - usual) * 4 <= usual
     weights = 1 + (np.append(is_regular, False) + np.append(False, is_regular)[: len(times)]) / (4 * max(1, len(times)))
@@ -102,7 +93,7 @@ def _most_in_order(times: Ticks, usual: int) -> set[int]:
 
 
 def _heaviest_in_order(times: Ticks, weights: npt.NDArray[np.float64]) -> list[int]:
-    """The subsequence that does not decrease, of the greatest weight."""
+    """The non-decreasing subsequence of the greatest weight."""
     best, before = np.zeros(len(times)), np.full(len(times), -1)
     for at, time in enumerate(times):
         earlier = np.where(times[:at] <= time, best[:at], -1.0)

@@ -1,6 +1,6 @@
-"""The crop that a container asks players for: Matroska's PixelCrop and the clean aperture (clap) of MP4.
+"""Read a container's crop: Matroska's PixelCrop and the clean aperture (clap) of MP4.
 
-FFmpeg reads both, and PyAV 18 does not pass them on. Sources: RFC 9559, section 5.1.4.1.28; ISO/IEC 14496-12, 12.1.4.
+FFmpeg reads both, but PyAV 18 does not pass them on. Sources: RFC 9559, section 5.1.4.1.28; ISO/IEC 14496-12, 12.1.4.
 """
 
 import struct
@@ -23,14 +23,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Crop:
-    """What is cut off stored pictures, before they are stretched and turned.
-
-    Args:
-        left: columns.
-        top: rows.
-        right: columns.
-        bottom: rows.
-    """
+    """Columns and rows to cut off stored pictures, before they are stretched and rotated."""
 
     left: int = 0
     top: int = 0
@@ -38,7 +31,7 @@ class Crop:
     bottom: int = 0
 
     def fits(self, width_px: int, height_px: int) -> bool:
-        """Does it leave something of a picture?"""
+        """Whether some of a picture of this size is left."""
         return min(self.left, self.top, self.right, self.bottom) >= 0 and (
             self.left + self.right < width_px and self.top + self.bottom < height_px
         )
@@ -48,7 +41,7 @@ NO_CROP = Crop()
 
 
 def container_crop(source: Source) -> Crop:
-    """The crop that an open file asks for its video stream; none where it asks for what cannot be."""
+    """The crop of an open file's video stream; `NO_CROP` if it is impossible."""
     name, number = source.container.format.name, source.container.streams.video.index(source.stream)
     crop, size_px = NO_CROP, (source.codec.width, source.codec.height)
     try:
@@ -57,7 +50,7 @@ def container_crop(source: Source) -> Crop:
                 crop = _clean_aperture(file, number, *size_px)
             elif name == _MATROSKA:
                 crop = _pixel_crop(file, number)
-    except (struct.error, IndexError, ZeroDivisionError):  # damaged headers: FFmpeg has made of them what it could
+    except (struct.error, IndexError, ZeroDivisionError):  # damaged headers, of which FFmpeg has read what it could
         return NO_CROP
     return crop if crop.fits(*size_px) else NO_CROP
 
@@ -65,11 +58,8 @@ def container_crop(source: Source) -> Crop:
 def _clean_aperture(file: BinaryIO, number: int, width_px: int, height_px: int) -> Crop:
     """The clap box of the video track with this number."""
     tracks = [span for moov in _boxes(file, (0, _length(file)), b"moov") for span in _boxes(file, moov, b"trak")]
-    films = [track for track in tracks if _handler(file, track) == b"vide"]
-    span = films[number]
-    for kind in (b"mdia", b"minf", b"stbl", b"stsd"):
-        span = next(_boxes(file, span, kind), (0, 0))
-    start, end = span
+    films = [track for track in tracks if _read(file, _box(file, track, b"mdia", b"hdlr"))[8:12] == b"vide"]
+    start, end = _box(file, films[number], b"mdia", b"minf", b"stbl", b"stsd")
     for aperture in _boxes(file, (start + 8 + _VISUAL_SAMPLE_ENTRY_BYTES, end), b"clap"):
         values = struct.unpack(">8i", _read(file, aperture)[:32])
         width, height, x, y = (Fraction(*values[at : at + 2]) for at in range(0, 8, 2))
@@ -78,15 +68,15 @@ def _clean_aperture(file: BinaryIO, number: int, width_px: int, height_px: int) 
     return NO_CROP
 
 
-def _handler(file: BinaryIO, track: Span) -> bytes:
-    for media in _boxes(file, track, b"mdia"):
-        for handler in _boxes(file, media, b"hdlr"):
-            return _read(file, handler)[8:12]
-    return b""
+def _box(file: BinaryIO, span: Span, *path: bytes) -> Span:
+    """Byte range of the contents of a nested MP4 box; an empty range if there is none."""
+    for kind in path:
+        span = next(_boxes(file, span, kind), (0, 0))
+    return span
 
 
 def _boxes(file: BinaryIO, span: Span, wanted: bytes) -> Iterator[Span]:
-    """Where the contents of MP4 boxes of one kind lie."""
+    """Byte ranges of the contents of MP4 boxes of one kind."""
     at, end = span
     while at + 8 <= end:
         file.seek(at)
@@ -103,7 +93,7 @@ def _boxes(file: BinaryIO, span: Span, wanted: bytes) -> Iterator[Span]:
 
 
 def _pixel_crop(file: BinaryIO, number: int) -> Crop:
-    """PixelCropLeft and its kin of the video track with this number."""
+    """PixelCropLeft etc. of the video track with this number."""
     entries = [
         entry
         for segment in _elements(file, (0, _length(file)), _SEGMENT)
@@ -120,7 +110,7 @@ def _pixel_crop(file: BinaryIO, number: int) -> Crop:
 
 
 def _elements(file: BinaryIO, span: Span, wanted: int) -> Iterator[Span]:
-    """Where the contents of Matroska's elements of one kind lie; the search ends where pictures begin."""
+    """Byte ranges of the contents of Matroska elements of one kind, up to the first cluster of pictures."""
     at, end = span
     while at < end:
         file.seek(at)

@@ -1,4 +1,4 @@
-"""Frames -> an H.264 MP4 file that plays everywhere."""
+"""Write frames to an H.264 MP4 file that plays everywhere."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -26,30 +26,30 @@ def encode(
 ) -> int:
     """Write frames as H.264, yuv420p, BT.709 limited range, with the index at the front of the file.
 
-    Constant memory: frames are taken one at a time. The file appears under its name only when it is complete. With one
-    thread the bytes depend on the frames and the x264 version alone, not on the machine.
+    Memory is constant: frames are taken one at a time. The file appears under its name only when it is complete. With
+    one thread its bytes depend only on the frames and the x264 version, not on the machine.
 
     Args:
-        frames: uint8 [H, W, 3] each, RGB, all of one even size.
-        path: the file to write; one that exists is replaced.
+        frames: uint8 [H, W, 3] each, RGB, of one size, which is even.
+        path: the file to write; an existing one is replaced.
         fps: frames per second.
         crf: x264's quality, 0 (lossless) to 51; 18 looks lossless.
         preset: x264's speed, "ultrafast" to "veryslow".
-        gop: frames from keyframe to keyframe at most.
+        gop: maximum number of frames from one keyframe to the next.
         threads: encoder threads, 0 for one per core.
 
     Returns:
         the number of frames written.
 
     Raises:
-        ConfigError: an impossible fps, crf, preset or gop, or a file that cannot be written: its name is a directory's,
-            its folder does not exist or is read-only, the disk is full.
+        ConfigError: an impossible fps, crf, preset or gop, or the file cannot be written: it is a directory, its folder
+            does not exist or is read-only, or the disk is full.
         VideoError: no frames, or frames of odd or different sizes or of another type.
     """
     rate = _checked_rate(fps)
     if not 0 <= crf <= 51 or gop < 1 or threads < 0:
         found = f"crf={crf}, gop={gop}, threads={threads}"
-        raise ConfigError(found, "crf 0 to 51, gop from 1, threads from 0", "correct it")
+        raise ConfigError(found, "crf 0 to 51, gop from 1, threads from 0", "pass such values")
     options = {"crf": str(crf), "preset": preset, "g": str(gop), "mbtree": "0"}  # x264's mbtree is not reproducible
     import av
 
@@ -62,7 +62,7 @@ def encode(
 
 def _checked_rate(fps: float | Fraction) -> Fraction:
     if not np.isfinite(float(fps)) or not 0.001 <= fps <= 1000:
-        raise ConfigError(f"fps={fps}", "0.001 to 1000 frames per second", "correct fps")
+        raise ConfigError(f"fps={fps}", "0.001 to 1000 frames per second", "pass such a rate")
     return Fraction(fps).limit_denominator(100_000)
 
 
@@ -89,10 +89,8 @@ def _checked_size_px(pixels: Frames) -> tuple[int, int]:
         raise VideoError(f"a frame {pixels.dtype} {list(pixels.shape)}", "uint8 [H, W, 3]", "convert it first")
     height, width = pixels.shape[:2]
     if height % 2 or width % 2 or min(height, width) < 2:
-        found = f"a frame of {width}x{height} px"
-        raise VideoError(
-            found, "an even width and height (yuv420p halves the colour planes)", "crop or pad by one pixel"
-        )
+        expected = "an even width and height (yuv420p halves the colour planes)"
+        raise VideoError(f"a frame of {width}x{height} px", expected, "crop or pad by one pixel")
     return height, width
 
 
@@ -110,7 +108,7 @@ def _add_stream(container: Any, rate: Fraction, size_px: tuple[int, int], option
         codec.open()
     except av.error.FFmpegError as error:
         found = f"x264 refuses {options} ({error.strerror})"
-        raise ConfigError(found, "a preset from ultrafast to veryslow", "correct the options") from error
+        raise ConfigError(found, "a preset from ultrafast to veryslow", "pass such a preset") from error
     return stream
 
 

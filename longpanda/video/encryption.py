@@ -1,25 +1,20 @@
-"""Whether a file's pictures are encrypted, by what its container says."""
+"""Detect encrypted pictures, from what the container says."""
 
 from longpanda.video.packets import PacketTable
 from longpanda.video.source import Source
 
 _KEY_TAG = "enc_key_id"
-"""How FFmpeg names the key that Matroska's ContentEncryption asks for, in the metadata of the stream."""
+"""FFmpeg's name, in the metadata of the stream, for the key in Matroska's ContentEncryption."""
 _HEAD_BYTES = 1 << 18
 _PACKET_BYTES, _SYNC, _SYNCS = (188, 192, 204), b"\x47", 8
-"""Of MPEG-TS: on air, on Blu-ray discs and from cameras, and with error correction."""
+"""Packet sizes of MPEG-TS on air, on Blu-ray discs and from cameras, and with error correction; and its sync byte."""
 
 
 def is_encrypted(source: Source, table: PacketTable, has_pictures: bool) -> bool:
-    """Are a file's pictures encrypted?
+    """Whether a file's pictures are encrypted.
 
-    MP4 says so of packets (also where a recording begins in the clear), Matroska of the track. Of MPEG-TS, FFmpeg
-    leaves out scrambled packets without a word: their headers are read where no picture is left.
-
-    Args:
-        source: an open file.
-        table: its packets.
-        has_pictures: is there a packet with a picture to show?
+    MP4 marks packets (a recording may begin in the clear), and Matroska the track. FFmpeg silently drops scrambled
+    packets of MPEG-TS, so their headers are read if no packet has a picture to show (`has_pictures`).
     """
     if table.is_encrypted or _KEY_TAG in source.stream.metadata:
         return True
@@ -27,7 +22,7 @@ def is_encrypted(source: Source, table: PacketTable, has_pictures: bool) -> bool
 
 
 def _is_scrambled(source: Source) -> bool:
-    """Do packets of the stream say so in their transport_scrambling_control (ISO/IEC 13818-1, 2.4.3.3)?"""
+    """Whether packets of the stream have a transport_scrambling_control (ISO/IEC 13818-1, 2.4.3.3)."""
     with open(source.path, "rb") as file:
         head = file.read(_HEAD_BYTES)
     places = ((size, start) for size in _PACKET_BYTES for start in range(size))

@@ -1,5 +1,6 @@
-"""When each picture of a file is shown, and which of them are keyframes."""
+"""Read when each picture of a file is shown, and which pictures are keyframes."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +15,14 @@ from longpanda.video.survey import survey
 
 @dataclass(frozen=True, eq=False)
 class FrameTimes:
-    """The pictures of a file in the order in which they are shown.
+    """The pictures of a file in display order.
 
     Args:
         seconds: float64 [P], never decreasing: when each begins to be shown.
-        is_keyframe: bool [P], those that can be decoded without another.
+        is_keyframe: bool [P], whether it can be decoded without another picture.
 
     Raises:
-        VideoError: times and marks of different numbers of pictures.
+        VideoError: the arrays have different lengths.
     """
 
     seconds: Seconds
@@ -40,19 +41,9 @@ class FrameTimes:
 
 
 def frame_times(path: str | Path) -> FrameTimes:
-    """When each picture of a file is shown, told by its packets; nothing is decoded.
-
-    Args:
-        path: a local file.
-
-    Raises:
-        VideoError: the file is no video, see `probe`.
-    """
-    source = Source(path)
-    try:
+    """Read when each picture is shown, from the packets of a local file. Raises VideoError as `probe`."""
+    with closing(Source(path)) as source:
         timeline = survey(source)
-    finally:
-        source.close()
     seconds = (timeline.times - timeline.origin).astype(np.float64) * float(timeline.time_base)
     marks = np.zeros(len(timeline), np.bool_)
     marks[timeline.key_places] = True

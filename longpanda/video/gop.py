@@ -1,7 +1,8 @@
-"""Decodes the pictures of one keyframe group: the wanted ones alone, or all of them to see what they are."""
+"""Decode the pictures of a keyframe group (GOP): only the requested ones, or all of them to inspect it."""
 
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -12,22 +13,22 @@ from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, KEY, PacketReader
 from longpanda.video.timeline import LOST, Timeline
 
 _DROPPABLE = ("h264", "hevc", "mpeg2video", "mpeg1video")
-"""Codecs whose pictures say that none refers to them, with decoders that pass over such pictures when told so."""
+"""Codecs that mark pictures to which no other refers, with decoders that can skip those."""
 _HEVC_VPS = b"\x40\x01"
 
 
 class SurpriseError(Exception):
-    """Decoding gives something else than the packets promise; never leaves this package."""
+    """Decoding gave something else than the packets promise; never leaves this package."""
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """What decoding all packets of a group gives.
+    """The result of decoding all packets of a group.
 
     Args:
-        begin: the packet with which decoding begins: that of an earlier group where the group's own is no keyframe.
-        shown: packets of the group whose pictures come out, in the decoder's order.
-        failed: packets of the group that do not decode, or whose picture is marked corrupt, or would have to be.
+        begin: the packet at which decoding starts: that of an earlier group if the group's own is no keyframe.
+        shown: packets of the group whose pictures were decoded, in the decoder's order.
+        failed: packets of the group that did not decode, or whose picture is corrupt, whether marked so or not.
     """
 
     begin: int
@@ -38,13 +39,9 @@ class Inspected:
 class GopDecoder:
     """Decodes keyframe groups of an open file, each by itself.
 
-    Every group is decoded from its keyframe with an empty decoder, however it was reached: so a picture is the same
-    bit by bit, whoever asks for it and after what. Damaged ones are decoded by a new decoder: in the place of what it
-    cannot read, one that is merely emptied leaves what it decoded long before.
-
-    Args:
-        packets: the packets of the file.
-        timeline: its pictures.
+    A group is always decoded from its keyframe with a flushed decoder, so that a picture is the same to the bit in
+    every context. A damaged group gets a new decoder: in place of what it cannot read, a decoder that was only flushed
+    shows what it decoded long before.
     """
 
     def __init__(self, packets: PacketReader, timeline: Timeline) -> None:
@@ -55,67 +52,66 @@ class GopDecoder:
         self.drops = "NONREF" if _can_drop(packets.source.codec) else "DEFAULT"
 
     def promised(self, start: int, numbers: Sequence[int]) -> Generator[Any]:
-        """The pictures of some packets of a group, if all is as the packets promise.
+        """Decode the pictures of some packets of a group, while everything is as the packets promise.
 
-        Decodes up to the last of them, and drops those that no other refers to before they are decoded, which changes
-        no other one. Only where something is damaged it does: what a decoder puts in the place of missing blocks is of
-        the picture that it decoded last. So a picture is given out when all that were decoded before it have come out
-        whole, those that are shown after it, too.
+        Decodes up to the last of them and skips pictures to which no other refers. Skipping changes another picture
+        only at damage: a decoder fills missing blocks from the picture that it decoded last. So a picture is only
+        yielded once all pictures decoded before it have come out whole, including those displayed after it.
 
         Args:
             start: the group's first packet.
-            numbers: packets, in order of display.
+            numbers: packets, in display order.
 
         Yields:
-            PyAV frames, one for each packet.
+            a PyAV frame for each packet.
 
         Raises:
-            SurpriseError: something else came; what was given out before is right.
+            SurpriseError: something else was decoded; the frames yielded before are right.
         """
         if self._is_tainted:
             self._packets.reopen(self._is_strict)
             self._is_tainted = False
-        sure_from, wanted, ahead = self._sure_from(start, max(numbers)), frozenset(numbers), iter(numbers)
+        awaited_by, wanted, ahead = self._awaited_places(start, max(numbers)), frozenset(numbers), iter(numbers)
         expected, has_begun, waiting = next(ahead, None), self._begins_well(start), deque[tuple[int, Any]]()
         come = set[int]()
         for number, frame in self.decode(start, max(numbers), self.drops, wanted):
             has_begun = has_begun or (number == start and frame is not None and is_key(frame))
-            if number not in sure_from:
+            if number not in awaited_by:
                 continue
             if frame is None or frame.is_corrupt or not has_begun or (number in wanted and number != expected):
                 raise self._surprise(f"packet {number} instead of {expected}")
             if number == expected:
-                waiting.append((sure_from[number], frame))
+                waiting.append((awaited_by[number], frame))
                 expected = next(ahead, None)
             if (place := self._timeline.place_of(number)) is not None:
                 come.add(place)
                 while waiting and waiting[0][0] <= place:
-                    yield self._sure(*waiting.popleft(), come)
+                    yield self._confirmed(*waiting.popleft(), come)
             if expected is None and not waiting:
                 return
         if expected is not None:
             raise self._surprise(f"no picture {expected}")
         for awaited, frame in waiting:
-            yield self._sure(awaited, frame, come)
+            yield self._confirmed(awaited, frame, come)
 
-    def _sure(self, awaited: int, frame: Any, come: set[int]) -> Any:
-        """A picture behind which what it may refer to has come out, too; some decoders leave that out without a word.
+    def _confirmed(self, awaited: int, frame: Any, come: set[int]) -> Any:
+        """Return a frame if the picture at the awaited place has come out, which some decoders silently leave out.
 
-        What is left out on purpose, as none refers to it, is hardly ever the last in order of display.
+        A picture that is skipped on purpose is hardly ever the last in display order.
         """
         if awaited not in come and awaited < len(self._timeline):
             raise self._surprise(f"no picture at place {awaited}")
         return frame
 
     def _surprise(self, what: str) -> SurpriseError:
-        """The error, after which the next group gets a new decoder: damage may have changed the headers of this one."""
+        """The error to raise; the next group gets a new decoder, since damage may have changed this one's headers."""
         self._is_tainted = True
         return SurpriseError(what)
 
-    def _sure_from(self, start: int, last: int) -> dict[int, int]:
-        """For a group's pictures, and later keyframes that they may refer to, which place of the time line to wait for.
+    def _awaited_places(self, start: int, last: int) -> dict[int, int]:
+        """For a group's pictures, and later keyframes that they may refer to, the place of the timeline to wait for.
 
-        Decoders give pictures out in order of display: when one at that place comes, all that were decoded before have.
+        Decoders return pictures in display order: once the one at that place comes, all decoded before it have come.
         """
         places = self._timeline.places_from(start)
         numbers = self._timeline.numbers[places]
@@ -128,12 +124,12 @@ class GopDecoder:
         return dict(zip(order, accumulate((place_of[number] for number in order), max), strict=True))
 
     def inspected(self, begin: int, numbers: Sequence[int], is_damaged: bool) -> Generator[Any]:
-        """The pictures of packets that `inspect` has seen.
+        """Decode the pictures of packets that `inspect` has found.
 
         Args:
-            begin: as it says.
-            numbers: some of the packets shown, in order of display; a picture that comes early waits.
-            is_damaged: take a new decoder, as `inspect`.
+            begin: see `Inspected`.
+            numbers: some of the packets shown, in display order; a picture that comes early waits.
+            is_damaged: take a new decoder, as `inspect` does.
         """
         if is_damaged or self._packets.source.hides_errors:
             self.renew()
@@ -149,12 +145,13 @@ class GopDecoder:
                     return
 
     def inspect(self, start: int) -> Inspected:
-        """Decode all of a group; from an earlier group on where its first packet gives no keyframe.
+        """Decode all of a group, starting with an earlier group if its first packet gives no keyframe.
 
-        There, the index lies or the keyframe is damaged, and what is decoded from it on is not what was encoded.
-        Takes a new decoder: what an old one makes of missing data depends on what it decoded before.
+        In that case the index is wrong or the keyframe is damaged, and pictures decoded from it would be wrong. Takes a
+        new decoder, since what an old one makes of missing data depends on what it decoded before.
         """
-        members, begin = self._members(start), start
+        numbers, begin = self._timeline.numbers[self._timeline.places_from(start)], start
+        members = set(numbers[numbers != LOST].tolist())
         while True:
             self.renew()
             shown, failed, is_sound = [], set(), self._begins_well(begin)
@@ -168,15 +165,15 @@ class GopDecoder:
                     shown.append(number)
             before = self._timeline.start_before(begin)
             if is_sound or before is None:
-                failed |= self._unsaid(begin, members)
+                failed |= self._hidden_errors(begin, members)
                 return Inspected(begin, tuple(one for one in shown if one not in failed), frozenset(failed))
             begin = before
 
-    def _unsaid(self, begin: int, members: set[int]) -> set[int]:
-        """Packets whose pictures hold what happened to lie in memory, where the decoder gives them out as if whole.
+    def _hidden_errors(self, begin: int, members: set[int]) -> set[int]:
+        """Packets whose pictures hold arbitrary memory, though the decoder returns them as if whole.
 
-        These are pictures that it could not read to their end, and all of the group that are decoded after one of them
-        to which others refer.
+        These are the pictures that it could not read to their end, and all pictures of the group that are decoded after
+        one of these to which others refer.
         """
         if not self._is_strict:
             return set()
@@ -186,9 +183,9 @@ class GopDecoder:
         return {one for one in members if one in spoilt or one > min(references, default=last)}
 
     def _cut_off(self, begin: int, last: int, skip: str) -> set[int]:
-        """Packets whose pictures begin, and have an error further on.
+        """Packets that give a picture and then an error.
 
-        Where there is none of the picture, something else in the packet is in error, which a decoder can pass over.
+        Without a picture, the error is in another part of the packet, which a decoder can skip.
         """
         self._packets.reopen(is_strict=True)
         in_error, given = set[int](), set[int]()
@@ -197,45 +194,36 @@ class GopDecoder:
         return in_error & given
 
     def renew(self) -> None:
-        """Take a new decoder, which gives what it can of every picture."""
+        """Take a new decoder, which returns what it can read of every picture."""
         self._packets.reopen(is_strict=False)
         self._is_tainted = True
 
     def be_lenient(self) -> bool:
-        """Do without errors that the codec hides, where files that are merely odd would be full of them.
-
-        Returns:
-            whether that changes anything.
-        """
+        """Ignore errors that the codec hides, for files that are merely odd. Returns whether this changes anything."""
         changes, self._is_strict = self._is_strict, False
         if changes:
             self.renew()
             self._is_tainted = False
         return changes
 
-    def _members(self, start: int) -> set[int]:
-        """Packets of the pictures that are decoded from `start` on."""
-        numbers = self._timeline.numbers[self._timeline.places_from(start)]
-        return set(numbers[numbers != LOST].tolist())
-
     def _begins_well(self, begin: int) -> bool:
-        """Can it not be seen from its picture whether a packet is a keyframe? The first one of the file need not be."""
+        """Whether a start need not give a keyframe: at the file's first packet, and where the picture is hidden."""
         return begin == 0 or bool(self._marks[begin] & HIDDEN)
 
     def decode(
         self, begin: int, last: int, skip: str = "DEFAULT", kept: frozenset[int] = frozenset()
     ) -> Generator[tuple[int, Any | None]]:
-        """Decode packets by themselves.
+        """Decode packets `begin` to `last`, inclusive, with a flushed decoder.
 
         Args:
-            begin: the first.
-            last: the last.
-            skip: what the decoder may leave out, but for packets in `kept`.
-            kept: see `skip`.
+            begin: the first packet.
+            last: the last packet.
+            skip: FFmpeg's `skip_frame`, for packets that are not in `kept`.
+            kept: packets that are never skipped.
 
         Yields:
-            the number of a packet with its frame, or with None where it does not decode. Frames that an edit list hides
-            are left out; those of a decoder that does not say which packet a frame is from have the number `LOST`.
+            a packet's number with its frame, or with None if it does not decode; `LOST` is the number if the decoder
+            does not tell it. Frames that an edit list hides are left out.
         """
         import av
 
@@ -249,7 +237,7 @@ class GopDecoder:
                 codec = self._packets.source.codec
                 if self._marks[number] & EMPTY:
                     continue
-                # A list, because PyAV knows an opaque object by its address, which equal small numbers share.
+                # A list, because PyAV identifies an opaque object by its address, which equal small numbers share.
                 packet.opaque, packet.is_corrupt = [number], bool(self._marks[number] & CORRUPT)
                 codec.skip_frame = "DEFAULT" if number in kept else skip
                 try:
@@ -260,21 +248,21 @@ class GopDecoder:
                 yield from self._shown(decoded)
             if codec is not None:
                 codec.skip_frame = "DEFAULT"
-                yield from self._shown(_drained(codec))
+                with suppress(av.error.FFmpegError):
+                    yield from self._shown(codec.decode(None))
         finally:
             if codec is not None:
                 codec.skip_frame = "DEFAULT"
                 codec.flush_buffers()
 
     def _header_of(self, begin: int) -> Any | None:
-        """The codec's headers that hold for a packet, where they change in the file: the decoder has others then."""
+        """The codec headers of a packet, if they change in the file, since the decoder may have others."""
         before = [header for number, header in self._timeline.table.headers if number <= begin]
         if self._timeline.table.headers and not before:
-            self._packets.reopen()  # to those at the start
+            self._packets.reopen()  # back to the headers at the start
         return before[-1] if before else None
 
     def _shown(self, frames: list[Any]) -> Iterator[tuple[int, Any]]:
-        """Frames by their packets."""
         for frame in frames:
             opaque = frame.opaque
             number = LOST if opaque is None else opaque[0]
@@ -282,26 +270,17 @@ class GopDecoder:
                 yield number, frame
 
 
-def _drained(codec: Any) -> list[Any]:
-    import av
-
-    try:
-        return list(codec.decode(None))
-    except av.error.FFmpegError:
-        return []
-
-
 def is_key(frame: Any) -> bool:
-    """Does the decoder, and not only the container, say that pictures from this one on can be decoded?"""
+    """Whether decoding can start at this frame, by the decoder and not only by the container."""
     from av.video.frame import PictureType
 
     return bool(frame.key_frame) or frame.pict_type == PictureType.I
 
 
 def _can_drop(codec: Any) -> bool:
-    """Is it safe to leave out what the decoder leaves out when told to pass over pictures that none refers to?
+    """Whether the decoder's skipping of non-reference pictures is safe.
 
-    HEVC's sub-layer non-reference pictures may be referred to from a higher sub-layer, so there must be one only.
+    HEVC's sub-layer non-reference pictures may be referred to from a higher sub-layer, so there must be only one.
     """
     name = codec.codec.canonical_name
     if name != "hevc":

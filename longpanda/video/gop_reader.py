@@ -1,4 +1,4 @@
-"""Pictures on screen at chosen seconds for the least decoding: keyframe groups are planned, what comes is checked."""
+"""Find the pictures on screen at chosen seconds with the least decoding: plan keyframe groups, check what comes."""
 
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
@@ -16,12 +16,12 @@ _SURPRISES_EXPECTED = 2
 
 @dataclass(frozen=True)
 class Shown:
-    """A decoded picture and when it is shown.
+    """A decoded picture and its time.
 
     Args:
         frame: a PyAV frame.
-        ticks: on the time line's clock.
-        number: its packet; `LOST` where the decoder does not say which that is.
+        ticks: when it is shown, on the timeline's clock.
+        number: its packet; `LOST` if the decoder does not tell it.
     """
 
     frame: Any
@@ -31,13 +31,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked for.
+    """A requested second.
 
     Args:
-        number: its place among the seconds.
-        asked: when.
-        ticks: that of the keyframe which is taken instead, or the same.
-        place: the picture that the time line has on screen then.
+        number: its index among the seconds.
+        asked: its time in ticks.
+        ticks: the time of the keyframe that is taken instead, or the same.
+        place: the place of the picture on screen then, on the timeline.
     """
 
     number: int
@@ -47,20 +47,19 @@ class Target:
 
 
 class GopReader:
-    """Answers "which picture is on screen at this second" from the time line, and decodes only what it must.
+    """Finds the picture on screen at each second on the timeline, and decodes only what it must.
 
-    Seconds of one keyframe group are answered together: decoding starts with the keyframe, ends with the last wanted
-    picture, and drops pictures on the way that no other refers to. Where decoding gives something else than the
-    packets promised (damage, two packets for one picture, invisible pictures, a keyframe that is none, a time that is
-    slightly wrong), all of the group is decoded to see what there is, and again to give it out.
+    Seconds of one keyframe group are answered together: decoding starts with the keyframe, ends with the last requested
+    picture, and skips pictures to which no other refers. If decoding gives something else than the packets promise
+    (damage, two packets for one picture, invisible pictures, a false keyframe, a slightly wrong time), the whole group
+    is decoded to inspect it, and again to return its pictures.
 
     Args:
-        decoder: the groups of an open file.
-        timeline: its pictures, whose times tell their order.
-        first: the first picture that decodes; on screen before it, too, unless the file begins damaged.
-        tolerance_seconds: the nearest keyframe is taken instead of the picture on screen if it is no further than this,
-            and whole.
-        begins_damaged: does the file's first keyframe not decode? Then nothing is on screen before `first`.
+        decoder: decodes the groups of an open file.
+        timeline: the file's pictures, whose times tell their order.
+        first: the first picture that decodes; also on screen before its time, unless the file begins damaged.
+        tolerance_seconds: the largest distance of an intact keyframe that replaces the picture on screen.
+        begins_damaged: whether the file's first keyframe does not decode; then nothing is on screen before `first`.
     """
 
     def __init__(
@@ -79,13 +78,10 @@ class GopReader:
         self.damaged: set[int] = set()
 
     def answers(self, seconds: Iterable[float]) -> Iterator[tuple[int, Shown | None]]:
-        """The picture on screen at each second, or None where the file is damaged or over.
+        """Yield the number of each second and the picture on screen, or None if the file is damaged or over.
 
         Args:
             seconds: from the start of the stream, never decreasing; those of one keyframe group are taken together.
-
-        Yields:
-            the number of the second and its picture: the same packet at the same time while it stays on screen.
         """
         batch: list[Target] = []
         for number, second in enumerate(seconds):
@@ -104,7 +100,7 @@ class GopReader:
             yield from self._show(batch)
 
     def every(self) -> Iterator[Shown]:
-        """All pictures, in order of display."""
+        """Yield all pictures, in display order."""
         for start in dict.fromkeys(self._timeline.starts.tolist()):
             places = self._timeline.places_from(start)
             wanted = [int(number) for number in self._timeline.numbers[places] if number != LOST]
@@ -122,14 +118,14 @@ class GopReader:
         return int(self._timeline.starts[place])
 
     def _target(self, number: int, ticks: int) -> Target:
-        """What to give for a time: the picture on screen, or a keyframe near."""
+        """The picture on screen at a time, or a keyframe within the tolerance."""
         near = self._timeline.key_near(ticks, self._tolerance_ticks) if self._tolerance_ticks else None
         if near is None:
             return Target(number, ticks, ticks, self._timeline.place_at(ticks))
         return Target(number, ticks, int(self._timeline.times[near]), near)
 
     def _show(self, batch: list[Target]) -> Iterator[tuple[int, Shown | None]]:
-        """Answers for one group: as planned, and from the first surprise on by what there is."""
+        """Answer the seconds of one group: as planned, and after a surprise by what the group holds."""
         start, done, last = self._start(batch[0].place), 0, None
         numbers = [int(self._timeline.numbers[target.place]) for target in batch]
         try:
@@ -144,7 +140,7 @@ class GopReader:
             yield from self._by_content(batch[done:])
 
     def _as_planned(self, start: int, wanted: list[int]) -> Generator[Shown]:
-        """Pictures of a group. Raises SurpriseError at the first that does not come, or is expected not to come."""
+        """Yield pictures of a group. Raises SurpriseError if one does not come, or is expected not to."""
         if not wanted:
             return
         if self._surprises >= _SURPRISES_EXPECTED or self._timeline.is_doubtful(start):
@@ -159,7 +155,7 @@ class GopReader:
         self._surprises = 0
 
     def _by_content(self, batch: list[Target]) -> Iterator[tuple[int, Shown | None]]:
-        """Answers from what a group holds; a picture that is not there leaves the one before it on screen."""
+        """Answer by what a group holds; a missing picture leaves the one before it on screen."""
         found = [self._found(target) for target in batch]
         for start, run in groupby(zip(batch, found, strict=True), key=lambda pair: pair[1][0]):
             pairs = [(target.number, number) for target, (_, number) in run]
@@ -172,14 +168,14 @@ class GopReader:
                     yield answer, None if number == LOST else shown
 
     def _found(self, target: Target) -> tuple[int, int]:
-        """The group and the packet to show, or `LOST`; where the keyframe near is damaged, the exact picture's."""
+        """The group and the packet to show, or `LOST`; the exact picture's if the near keyframe is damaged."""
         found = self._on_screen(target.ticks, target.place)
         if found[1] == LOST and target.asked != target.ticks:
             return self._on_screen(target.asked, self._timeline.place_at(target.asked))
         return found
 
     def _on_screen(self, ticks: int, place: int) -> tuple[int, int]:
-        """The group and the packet of the picture on screen, or `LOST`; `place` is where the time line has it."""
+        """The group and the packet of the picture on screen, or `LOST`; `place` is its place on the timeline."""
         start: int | None = self._start(place)
         while start is not None:
             content = self._content(start)
@@ -190,7 +186,7 @@ class GopReader:
         return 0, LOST
 
     def _as_inspected(self, start: int, wanted: list[int]) -> Generator[Shown]:
-        """Pictures of which it is known that they come."""
+        """Yield pictures that the inspection of the group has found."""
         if not wanted:
             return
         content = self._content(start)
@@ -200,7 +196,7 @@ class GopReader:
                 yield Shown(frame, time_of[number], number)
 
     def _content(self, start: int) -> Content:
-        """What a group holds; two groups are remembered."""
+        """The content of a group; those of two groups are cached."""
         if start not in self._inspected:
             content = content_of(self._decoder.inspect(start), self._timeline, start)
             self.damaged.update(content.damaged)

@@ -1,4 +1,4 @@
-"""What is known of a file before anything is asked of it."""
+"""Describe an open video file: its stream, geometry, length, and oddities of its times."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,40 +13,38 @@ from longpanda.video.source import Source
 from longpanda.video.timeline import Timeline
 
 _SHORT_SECONDS, _SHORT_SHARE = 0.5, 0.01
-"""A file that is shorter than its header says by more than both is not what it was."""
+"""A file that is shorter than its header says by more than both has been cut."""
 _JUMPS_SAID = 5
 _STILL_SECONDS, _STILL_INTERVALS, _LEAST_TO_JUDGE = 10.0, 20, 8
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """One video file: the stream that is watched, and how it is shown.
+    """One video file and its video stream.
 
     Args:
         path: the file.
         container: FFmpeg's name of the format.
         codec: name of the codec, for example "h264".
-        width_px: width as displayed: square pixels, upright.
-        height_px: height as displayed.
-        coded_width_px: width as stored.
-        coded_height_px: height as stored.
+        width_px, height_px: displayed size: square pixels, upright.
+        coded_width_px, coded_height_px: stored size.
         pixel_format: FFmpeg's name, for example "yuv420p10le".
         sample_aspect_ratio: width of a stored pixel divided by its height.
         geometry: how stored pictures become displayed ones (rotation, mirroring).
-        average_fps: pictures per second on average, None if unknown. No clock: pictures may be unevenly spaced.
+        average_fps: pictures per second on average, None if unknown. Pictures may be unevenly spaced, so it gives no
+            times. For a file without times, this is the rate that its pictures are assumed to have.
         duration_seconds: length of the video track, from second 0 (see `decode`) to the end of its last picture, by its
             packets.
-        promised_seconds: the same by the header, which is longer where a file has been cut, and may be wrong; 0 where
-            no header says it.
+        promised_seconds: the same by the header; more if the file has been cut, and may be wrong; 0 if not given.
         frames_promised: pictures according to the header (hidden ones of an edit list included), None if unknown.
-        has_audio: there is sound, too.
-        stream_index: number of the stream in the file.
-        clock_jumps: places at which the file's clock begins again, as in recordings appended to one another; times are
-            those of one clock without them.
-        wrong_times: pictures left out because the time of their packet cannot be right.
-        spacing_seconds: where the file holds no times, how far apart its pictures are taken to be; else None.
-        longest_still: the second at which one picture stays on screen for much longer than the others, and for how
-            many; None where none does. Where a clock jumps ahead, that cannot be told from a still picture.
+        has_audio: whether there is an audio track.
+        stream_index: index of the video stream in the file.
+        clock_jumps: places where the file's clock jumps, as in concatenated recordings; all times are on one clock
+            without jumps.
+        wrong_times: number of pictures left out because the time of their packet cannot be right.
+        spacing_seconds: assumed interval of the pictures if the file holds no times; else None.
+        longest_still: (start, length) in seconds of a picture that stays on screen for much longer than the others, or
+            None. A clock that jumps ahead looks the same.
     """
 
     path: str
@@ -72,45 +70,39 @@ class VideoInfo:
 
     @property
     def notice(self) -> str:
-        """What a user should know of the file's times, or ""."""
-        said = []
+        """What a user should know about the file's times, or ""."""
+        notes = []
         if self.promised_seconds - self.duration_seconds > max(_SHORT_SECONDS, _SHORT_SHARE * self.promised_seconds):
             promised, there = self.promised_seconds, self.duration_seconds
-            said.append(f"The file's header promises {promised:.1f} s; there are pictures for {there:.1f} s.")
+            notes.append(f"The file's header promises {promised:.1f} s; there are pictures for {there:.1f} s.")
         if self.clock_jumps:
             jumps = ", ".join(map(str, self.clock_jumps[:_JUMPS_SAID]))
             more = len(self.clock_jumps) - _JUMPS_SAID
             jumps += f", and {more} more" if more > 0 else ""
-            said.append(f"The file's clock jumps ({jumps}); times here go on without that.")
+            notes.append(f"The file's clock jumps ({jumps}); times here are without the jumps.")
         if self.wrong_times:
-            said.append(f"Pictures left out because their times cannot be right: {self.wrong_times}.")
+            notes.append(f"Pictures left out because their times cannot be right: {self.wrong_times}.")
         if self.spacing_seconds is not None:
             apart = f"{self.spacing_seconds:.3f} s apart"
-            said.append(f"The file holds no times: its pictures are taken to be {apart}, which may not be so.")
+            notes.append(f"The file holds no times: its pictures are assumed to be {apart}, which may be wrong.")
         if self.longest_still:
             at, lasting = self.longest_still
-            said.append(
-                f"One picture stays on screen for {lasting:.1f} s from {at:.3f} s on; the clock may have jumped."
-            )
-        return "".join(f"{sentence} " for sentence in said)
+            held = f"stays on screen for {lasting:.1f} s from {at:.3f} s on"
+            notes.append(f"One picture {held}; the clock may have jumped.")
+        return "".join(f"{sentence} " for sentence in notes)
 
     @property
     def rotation_degrees(self) -> int:
-        """Counterclockwise turn that makes the stored picture upright: 0, 90, 180 or 270."""
+        """See `Geometry`."""
         return self.geometry.rotation_degrees
 
 
 def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
-    """What is said of an open file.
-
-    Args:
-        source: the file.
-        timeline: its pictures.
-        first: the first picture, a PyAV frame, since PyAV offers rotation and cropping nowhere else.
-    """
+    """Describe an open file. `first` is its first PyAV frame; PyAV gives rotation and cropping only on frames."""
     stream, codec = source.stream, source.codec
     sample_aspect = Fraction(stream.sample_aspect_ratio or codec.sample_aspect_ratio or 1)
     geometry = geometry_of(first, sample_aspect, container_crop(source))
+    spacing_seconds = _spacing_seconds(source, timeline)
     return VideoInfo(
         path=source.path,
         container=source.container.format.name,
@@ -122,7 +114,7 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
         pixel_format=first.format.name,
         sample_aspect_ratio=sample_aspect,
         geometry=geometry,
-        average_fps=float(stream.average_rate) if stream.average_rate else None,
+        average_fps=_average_fps(source, spacing_seconds),
         duration_seconds=float(timeline.duration * timeline.time_base),
         promised_seconds=_promised_seconds(source, timeline),
         frames_promised=stream.frames or None,
@@ -130,20 +122,26 @@ def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
         stream_index=stream.index,
         clock_jumps=timeline.jumps,
         wrong_times=timeline.wrong_times,
-        spacing_seconds=_spacing_seconds(source, timeline),
+        spacing_seconds=spacing_seconds,
         longest_still=_longest_still(timeline),
     )
 
 
+def _average_fps(source: Source, spacing_seconds: float | None) -> float | None:
+    """See `VideoInfo`. FFmpeg says 25 for every bare stream, whatever the stream's own header says."""
+    if source.has_no_times:
+        return 1 / spacing_seconds if spacing_seconds else None
+    rate = source.stream.average_rate
+    return float(rate) if rate else None
+
+
 def _spacing_seconds(source: Source, timeline: Timeline) -> float | None:
-    """See `VideoInfo`."""
     if not source.has_no_times or len(timeline) < 2:
         return None
     return float(np.median(np.diff(timeline.times)) * timeline.time_base)
 
 
 def _longest_still(timeline: Timeline) -> tuple[float, float] | None:
-    """See `VideoInfo`."""
     steps = np.diff(timeline.times)
     usual = float(np.median(steps)) if len(steps) >= _LEAST_TO_JUDGE else 0.0
     at = int(steps.argmax()) if usual else 0
@@ -154,7 +152,7 @@ def _longest_still(timeline: Timeline) -> tuple[float, float] | None:
 
 
 def _promised_seconds(source: Source, timeline: Timeline) -> float:
-    """By the stream's header, Matroska's tag, or the container's header if it holds nothing else; 0 without any."""
+    """Length by the stream's header, Matroska's tag, or the container's header if it holds nothing else; else 0."""
     stream, container = source.stream, source.container
     start_seconds = float(timeline.origin * timeline.time_base)
     if stream.duration:

@@ -1,4 +1,4 @@
-"""One open video that gives out finished frames: the reader, upright RGB and the wanted size in one."""
+"""An open video that yields finished frames: decoded, upright, RGB, resized."""
 
 import logging
 import math
@@ -26,12 +26,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class TimedFrame:
-    """One frame and when it is shown.
+    """One frame and its time.
 
     Args:
         pixels: uint8 [H, W, 3], RGB, upright, square pixels.
-        pts_seconds: from the start of the stream.
-        number: which of the wanted seconds it answers, or which frame of the video it is.
+        pts_seconds: when it is shown, from the start of the stream.
+        number: index of its requested second, or, without those, of the frame in the video.
     """
 
     pixels: Frames
@@ -45,12 +45,7 @@ class TimedFrame:
 
 @dataclass(frozen=True)
 class DecodeSpec:
-    """What is wanted of every frame of a file.
-
-    Args:
-        path: a local file.
-        size_px: (height, width) to resize each frame to, with `letterbox.resize`; None keeps the displayed size.
-        tolerance_seconds: take the nearest keyframe if it is no further from the second asked for than this.
+    """A file, the size of its frames and the tolerance of their times, as arguments of `decode`.
 
     Raises:
         ConfigError: an impossible size or tolerance.
@@ -62,48 +57,34 @@ class DecodeSpec:
 
     def __post_init__(self) -> None:
         if self.size_px is not None and min(self.size_px) < 1:
-            raise ConfigError(f"size_px={self.size_px}", "a height and width of at least 1 px", "correct it")
+            raise ConfigError(f"size_px={self.size_px}", "a height and width of at least 1 px", "pass such a size")
         if not (math.isfinite(self.tolerance_seconds) and self.tolerance_seconds >= 0):
             found = f"tolerance_seconds={self.tolerance_seconds}"
-            raise ConfigError(found, "0 (exact) or a number of seconds", "correct it")
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What one opening of a file finds out for all others.
-
-    Args:
-        timeline: its pictures.
-        info: what is said of it.
-    """
-
-    timeline: Timeline
-    info: VideoInfo
+            raise ConfigError(found, "0 (exact) or a number of seconds", "pass such a tolerance")
 
 
 class OpenVideo:
     """A file that is open until `close`; also a context manager, which closes it.
 
     Args:
-        spec: which file, and how its frames are to be.
-        known: what another opening of the same file found out.
+        spec: the file, and the form of its frames.
+        other: the same file, opened before; its timeline and info are reused.
 
     Raises:
         VideoError: the file is no video, see `probe`.
     """
 
-    def __init__(self, spec: DecodeSpec, known: "Known | None" = None) -> None:
+    def __init__(self, spec: DecodeSpec, other: "OpenVideo | None" = None) -> None:
         self._spec, self.source = spec, Source(spec.path, is_strict=True)
         try:
-            self.timeline = survey(self.source) if known is None else known.timeline
+            self.timeline: Timeline = other.timeline if other else survey(self.source)
             self.decoder = GopDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
-            # Each opening has its own: while PyAV converts a frame, it changes it, which no two threads may do at once.
+            # Not shared between openings: PyAV changes a frame while converting it, so two threads may not use one.
             first, begins_damaged = _first(self.decoder, self.timeline)
-            self.info = describe(self.source, self.timeline, first.frame) if known is None else known.info
+            self.info: VideoInfo = other.info if other else describe(self.source, self.timeline, first.frame)
         except BaseException:
             self.close()
             raise
-        self.known = Known(self.timeline, self.info)
         self._upright = UprightRgb(self.info.geometry)
         self._reader: GopReader | SequentialReader
         if self.timeline.is_in_order and first.number != LOST:
@@ -123,7 +104,7 @@ class OpenVideo:
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """(height, width) of the frames given out."""
+        """(height, width) of the frames."""
         return self._spec.size_px or (self.info.height_px, self.info.width_px)
 
     @property
@@ -133,16 +114,16 @@ class OpenVideo:
 
     @property
     def can_skip(self) -> bool:
-        """Need what lies before a picture's keyframe not be decoded for it?"""
+        """Whether decoding can start at a keyframe, not only at the start of the file."""
         return isinstance(self._reader, GopReader)
 
     @property
     def damage(self) -> set[int]:
-        """Times of damaged packets, in ticks: those the packets tell, and those met so far."""
+        """Times of damaged packets, in ticks: those marked in the file, and those found by decoding so far."""
         return {*self.timeline.damaged, *self._reader.damaged}
 
     def at(self, seconds: Iterable[float]) -> Iterator[TimedFrame]:
-        """The frames on screen at seconds in order; a second without a frame is left out."""
+        """Yield the frames on screen at seconds in order; a second without a frame is left out."""
         last, done = None, None
         for number, shown in self._reader.answers(seconds):
             if shown is None:
@@ -152,7 +133,7 @@ class OpenVideo:
             yield TimedFrame(done.pixels, done.pts_seconds, number)
 
     def every(self) -> Iterator[TimedFrame]:
-        """All frames."""
+        """Yield all frames."""
         for number, shown in enumerate(self._reader.every()):
             yield self._finish(shown, number)
 
@@ -164,7 +145,7 @@ class OpenVideo:
 
 
 def _first(decoder: GopDecoder, timeline: Timeline) -> tuple[Shown, bool]:
-    """The first picture that decodes, and whether a keyframe before it does not. Raises VideoError without one."""
+    """The first picture that decodes, and whether a keyframe before it does not. Raises VideoError if none does."""
     begins_damaged = False
     with closing(decoder.decode(0, len(timeline.table) - 1)) as frames:
         for number, frame in frames:
@@ -176,14 +157,11 @@ def _first(decoder: GopDecoder, timeline: Timeline) -> tuple[Shown, bool]:
             place = 0 if number == LOST or not timeline.is_in_order else timeline.place_of(number)
             if place is not None:
                 return Shown(frame, int(timeline.times[place]), number), begins_damaged
-    raise VideoError(
-        f"no picture of '{decoder.path}' can be decoded ({decoder.codec_name})",
-        "at least one whole picture",
-        "repair it, or download or copy it again",
-    )
+    found = f"no picture of '{decoder.path}' can be decoded ({decoder.codec_name})"
+    raise VideoError(found, "at least one whole picture", "repair it, or download or copy it again")
 
 
 def warn_of_damage(path: str | Path, damaged_pts: set[int]) -> None:
-    """Say that some of a file was damaged, if it was."""
+    """Log a warning if packets of a file were damaged."""
     if damaged_pts:
         _log.warning("'%s': damaged packets left out: %d", path, len(damaged_pts))

@@ -1,9 +1,10 @@
-"""The packets of one stream by their numbers: a table of all of them, and a reader that goes to any of them."""
+"""The packets of one stream by number: a table of all of them, and a reader that can go to any of them."""
 
 import threading
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,22 +24,22 @@ _FAILED_SEEKS_BORNE = 3
 
 @dataclass(frozen=True, eq=False)
 class PacketTable:
-    """Every packet of a stream in the order of the file, as the container gives it; times in ticks of its time base.
+    """Every packet of a stream in file order, as the container gives it; times in ticks of its time base.
 
-    Reading all packets costs some 6 microseconds each and no decoding: a second for an hour of film. It is what makes
-    everything else exact: how long the film is, in what order its pictures are shown, which of them a wrong time
-    concerns, and whether a seek came where it should have.
+    Reading all packets costs some 6 microseconds each without decoding: a second for an hour of film. Only the table
+    makes it certain how long the film is, in which order its pictures are shown, which of them have wrong times, and
+    whether a seek landed where it should.
 
     Args:
-        pts: int64 [N], when its picture is shown; `NO_TIME` where the packet does not say.
-        dts: int64 [N], when it is to be decoded; `NO_TIME` likewise.
-        durations: int64 [N], how long its picture is shown, 0 where unknown.
-        positions: int64 [N], where it is in the file, -1 where unknown.
-        sizes: int64 [N], bytes.
-        marks: uint8 [N], bits `KEY` (a keyframe, says the container), `HIDDEN` (by an edit list), `CORRUPT`, `EMPTY`.
-        errors: the numbers of the packets before which something of the file could not be read.
-        is_encrypted: some packets are encrypted, and there is no key.
-        headers: the codec's headers where they change: from which packet on, and PyAV's side data.
+        pts: int64 [N], display time of the picture; `NO_TIME` if missing.
+        dts: int64 [N], decoding time; `NO_TIME` if missing.
+        durations: int64 [N], how long the picture is shown, 0 if unknown.
+        positions: int64 [N], byte position in the file, -1 if unknown.
+        sizes: int64 [N], in bytes.
+        marks: uint8 [N], bits `KEY` (a keyframe by the container), `HIDDEN` (by an edit list), `CORRUPT`, `EMPTY`.
+        errors: numbers of the packets before which part of the file could not be read.
+        is_encrypted: whether some packets are encrypted.
+        headers: codec headers that change within the file: the number of the first packet, and PyAV's side data.
     """
 
     pts: Ticks
@@ -58,26 +59,26 @@ class PacketTable:
         return f"PacketTable({len(self)} packets, {np.count_nonzero(self.marks & KEY)} keyframes)"
 
 
-_REMEMBERED = 2
+_CACHED_TABLES = 2
 _tables: dict[tuple[int, ...], PacketTable] = {}
-_REMEMBERING = threading.Lock()
+_CACHE_LOCK = threading.Lock()
 
 
 def read_table(source: Source) -> PacketTable:
-    """All packets of an open file's video stream; of the last files they are remembered, while these stay as they are.
+    """Read all packets of a file's video stream, or return the cached table if the file has not changed.
 
     Args:
-        source: at its first packet, and at its end afterwards, unless the packets are remembered.
+        source: a file at its first packet; it is at its end afterwards unless the table was cached.
     """
-    told = source.told
-    identity = (told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, source.stream.index)
-    with _REMEMBERING:
+    stat = source.stat
+    identity = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, source.stream.index)
+    with _CACHE_LOCK:
         table = _tables.pop(identity, None)
     if table is None:
         table = _table(source)
-    with _REMEMBERING:
+    with _CACHE_LOCK:
         _tables[identity] = table
-        while len(_tables) > _REMEMBERED:
+        while len(_tables) > _CACHED_TABLES:
             del _tables[next(iter(_tables))]
     return table
 
@@ -107,7 +108,7 @@ def _table(source: Source) -> PacketTable:
 
 
 def demux(source: Source) -> Iterator[Any | None]:
-    """Packets of the stream from where the file stands to its end; None for what could not be read between two."""
+    """Yield the stream's packets from the current position on; None stands for data that cannot be read."""
     import av
 
     errors_in_a_row, source.is_at_start = 0, False
@@ -115,7 +116,7 @@ def demux(source: Source) -> Iterator[Any | None]:
     while errors_in_a_row < _DEMUX_ERRORS_IN_A_ROW:
         try:
             packet = next(demuxer)
-        except (StopIteration, IndexError):  # PyAV's end where streams have appeared on the way
+        except (StopIteration, IndexError):  # how PyAV ends if streams have appeared on the way
             return
         except av.error.FFmpegError:
             errors_in_a_row += 1
@@ -129,19 +130,15 @@ def demux(source: Source) -> Iterator[Any | None]:
 
 
 def seek(container: Any, offset: int, **how: Any) -> None:
-    """PyAV's seek, by time or by place."""
+    """PyAV's seek, by time or by byte; a function, since tests cannot patch PyAV's method."""
     container.seek(offset, **how)
 
 
 class PacketReader:
-    """Gives the packets of an open file by their numbers in its table.
+    """Reads the packets of an open file by their numbers in its table.
 
-    A seek is never taken on trust: the packet that follows it must be a keyframe of the table, by its place in the
-    file, its size and its time. Where it is none, or one too late, the file is opened again and read from its start.
-
-    Args:
-        source: an open file.
-        table: its packets.
+    Every seek is checked: the next keyframe must be one of the table by its byte position, size and time. If it is not,
+    or comes too late, the file is reopened and read from its start.
     """
 
     def __init__(self, source: Source, table: PacketTable) -> None:
@@ -151,11 +148,7 @@ class PacketReader:
         self._failed_seeks = 0
 
     def packets(self, first: int, last: int) -> Iterator[tuple[int, Any]]:
-        """Packets `first` to `last`, both included, with their numbers; fewer where the file has been cut since.
-
-        Raises:
-            VideoError: the file is no longer what its table says.
-        """
+        """Yield numbered packets, `last` included, fewer if the file was cut. Raises VideoError if it has changed."""
         self._go_to(first)
         for number in range(first, last + 1):
             packet = self._read()
@@ -164,7 +157,6 @@ class PacketReader:
             yield number, packet
 
     def _go_to(self, number: int) -> None:
-        """Make `number` the next packet."""
         if not self._is_within_reach(number):
             if len(self._keys) > 1 and self._failed_seeks < _FAILED_SEEKS_BORNE:
                 self._seek(number)
@@ -174,16 +166,16 @@ class PacketReader:
             pass
 
     def _is_within_reach(self, number: int) -> bool:
-        """Is it better to read on than to seek? It is where no whole keyframe group lies between."""
+        """Whether to read on instead of seeking: no whole keyframe group lies in between."""
         if self._next > number:
             return False
         begun, at = np.searchsorted(self._keys, self._next), np.searchsorted(self._keys, number, side="right") - 1
         return bool(begun >= at)
 
     def _seek(self, number: int) -> None:
-        """Land on the keyframe at or before a packet, or on one before that; else at the start.
+        """Go to a keyframe at or before a packet, else to the start.
 
-        Where some seeks have failed, none is tried any more: the file has no index, or a wrong one.
+        After some failures no seek is tried any more: the file has no index, or a wrong one.
         """
         at = int(np.searchsorted(self._keys, number, side="right")) - 1
         for how in self._ways(int(self._keys[at])) if at >= 0 else []:
@@ -193,7 +185,7 @@ class PacketReader:
         self.reopen()
 
     def _ways(self, key: int) -> list[dict[str, Any]]:
-        """Arguments for the container's seek: by place in the file where its clock may jump, else by time."""
+        """Arguments for the container's seek: by byte position if its clock may jump, else by time."""
         table = self._table
         if self.source.clock_may_jump and not int(self.source.container.format.flags) & _NO_BYTE_SEEK:
             return [{"offset": int(table.positions[key]), "unsupported_byte_offset": True}]
@@ -201,12 +193,12 @@ class PacketReader:
         return [{"offset": time, "stream": self.source.stream} for time in times]
 
     def _try(self, how: dict[str, Any]) -> int | None:
-        """Seek, and say which keyframe is next; None where it is none of the table's. It is read again when wanted."""
+        """Seek and return the number of the next keyframe, which is read next; None if it is not in the table."""
         import av
 
         try:
             seek(self.source.container, **how)
-        except (av.error.FFmpegError, TypeError, ValueError):  # PyAV refuses some offsets by itself
+        except (av.error.FFmpegError, TypeError, ValueError):  # PyAV itself refuses some offsets
             self._next = len(self._table) + 1
             return None
         self._next, self._demuxed = len(self._table) + 1, demux(self.source)
@@ -214,19 +206,19 @@ class PacketReader:
             if packet is None:
                 return None
             if packet.is_keyframe and (number := self._number_of(packet)) is not None:
-                self._demuxed, self._next = _put_back(packet, self._demuxed), number
+                self._demuxed, self._next = chain([packet], self._demuxed), number
                 return number
         return None
 
     def _number_of(self, packet: Any) -> int | None:
-        """The keyframe that a packet is, by its place in the file, its size and its time; None in doubt."""
+        """The number of a keyframe, by its byte position, size and time; None unless it is unique."""
         table, pts = self._table, NO_TIME if packet.pts is None else packet.pts
         is_alike = (table.positions == packet.pos) & (table.sizes == packet.size) & (table.pts == pts)
         found = np.flatnonzero(is_alike & (table.marks & KEY != 0))
         return int(found[0]) if len(found) == 1 and table.positions[found[0]] >= 0 else None
 
     def reopen(self, is_strict: bool | None = None) -> None:
-        """Go back to the first packet, with a new decoder; `is_strict` as `Source.reopen` has it."""
+        """Return to the first packet with a new decoder; `is_strict` as in `Source.reopen`."""
         self.source.reopen(is_strict)
         self._next, self._demuxed = 0, demux(self.source)
 
@@ -235,23 +227,11 @@ class PacketReader:
         for packet in self._demuxed:
             if packet is None:
                 continue
-            number, self._next = self._next, self._next + 1
-            self._check(number, packet)
+            number, self._next, sizes = self._next, self._next + 1, self._table.sizes
+            # The last packet of a growing file may have become longer.
+            if number < len(sizes) - 1 and packet.size != sizes[number]:
+                found = f"packet {number} of '{self.source.path}' has {packet.size} bytes, but had {sizes[number]}"
+                raise VideoError(found, "a file that does not change while it is read", "run again when it is finished")
             return packet
         self._next = len(self._table) + 1
         return None
-
-    def _check(self, number: int, packet: Any) -> None:
-        """Is it the packet it should be? The last one of a file that grows may have become longer."""
-        sizes = self._table.sizes
-        if number < len(sizes) - 1 and packet.size != sizes[number]:
-            raise VideoError(
-                f"packet {number} of '{self.source.path}' has {packet.size} bytes, and had {sizes[number]} before",
-                "a file that does not change while it is read",
-                "run again when it is finished",
-            )
-
-
-def _put_back(packet: Any, rest: Iterator[Any | None]) -> Iterator[Any | None]:
-    yield packet
-    yield from rest

@@ -1,4 +1,4 @@
-"""Looks at a file without asking anything of it."""
+"""Describe a file without decoding more than its first picture."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from longpanda.video.opened import DecodeSpec, OpenVideo
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """Look at a video file, an animated GIF or a still image (a video of one frame).
+    """Describe a video file, an animated GIF or a still image (a video of one frame).
 
     Reads all packets (about 6 microseconds each) and decodes the first picture.
 
@@ -15,8 +15,8 @@ def probe(path: str | Path) -> VideoInfo:
         path: a local file.
 
     Raises:
-        VideoError: no such file, a directory, empty, no media file, no moving pictures (sound only, cover picture
-            only), encrypted, or nothing in it decodes.
+        VideoError: the file does not exist, is a directory, empty, no media file or encrypted, has no moving pictures
+            (sound only, cover picture only), or nothing in it decodes.
     """
     with OpenVideo(DecodeSpec(path)) as video:
         return video.info

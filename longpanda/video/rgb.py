@@ -1,4 +1,4 @@
-"""One decoded picture -> upright RGB with square pixels."""
+"""Convert decoded pictures to upright RGB with square pixels."""
 
 import struct
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from longpanda.video.crop import NO_CROP, Crop
 
 SAMPLE_ASPECT_LIMIT = 16
 _PLANAR_RGB, _PACKED_RGB, _LEAST_BITS = "gbrp", "rgb24", 8
-"""FFmpeg's scaler gives the same bits for both, and takes a third of the time for planes; but of pictures with fewer
-bits (16-bit RGB) it makes less in planes: their white would be (248, 252, 248)."""
+"""FFmpeg's scaler gives the same bits for both layouts, and planes take a third of the time. But for pictures with
+fewer bits (16-bit RGB) planes lose values: their white would be (248, 252, 248)."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,12 @@ class Geometry:
     Stored pictures are cropped, stretched to square pixels, then transposed, then flipped.
 
     Args:
-        width_px: displayed width.
-        height_px: displayed height.
+        width_px, height_px: displayed size.
         rotation_degrees: counterclockwise turn that makes the stored picture upright: 0, 90, 180 or 270.
         mirrored: the display matrix also mirrors.
-        transposed: rows and columns change places.
-        flip_rows: top and bottom change places (after the transposition).
-        flip_columns: left and right change places (after the transposition).
-        crop: what the container has players cut off.
+        transposed: rows and columns are swapped.
+        flip_rows, flip_columns: top and bottom, left and right are swapped (after the transposition).
+        crop: the container's crop.
     """
 
     width_px: int
@@ -52,13 +50,13 @@ class Geometry:
 def geometry_of(frame: Any, sample_aspect: Fraction, crop: Crop = NO_CROP) -> Geometry:
     """Read size and display matrix from the first decoded picture.
 
-    The height stays and the width is stretched by the sample aspect ratio, as ffplay does. Turns that are no
-    multiple of 90 degrees are taken to the nearest one.
+    The height stays and the width is stretched by the sample aspect ratio, as ffplay does. Rotations are rounded to
+    multiples of 90 degrees.
 
     Args:
-        frame: a PyAV video frame; PyAV offers the display matrix on frames only, not on streams.
+        frame: a PyAV video frame; PyAV gives the display matrix only on frames, not on streams.
         sample_aspect: width of a stored pixel divided by its height.
-        crop: what the container has players cut off.
+        crop: the container's crop.
 
     Raises:
         VideoError: the sample aspect ratio is not between 1:16 and 16:1.
@@ -91,14 +89,11 @@ def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
 
 
 class UprightRgb:
-    """Turns the pictures of one stream into upright RGB; keeps FFmpeg's scaler between pictures.
+    """Converts the pictures of one stream to upright RGB; keeps FFmpeg's scaler between pictures.
 
-    Colour matrix and range are those the picture is tagged with; untagged pictures are read as BT.601 limited range,
-    FFmpeg's rule. Chroma is interpolated at full resolution. 10 and 12 bits are rounded to 8. There is no tone mapping
-    of HDR, and transparency is dropped. Interlaced fields stay woven.
-
-    Args:
-        geometry: size and turn of the displayed picture.
+    Colour matrix and range are those of the picture's tags; untagged pictures are read as BT.601 limited range, as
+    FFmpeg does. Chroma is interpolated at full resolution. 10 and 12 bits are rounded to 8. HDR is not tone-mapped, and
+    transparency is dropped. Interlaced fields stay woven.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -109,11 +104,7 @@ class UprightRgb:
         self._to_rgb, self._stretch = VideoReformatter(), VideoReformatter()
 
     def __call__(self, frame: Any) -> Frames:
-        """Convert one PyAV frame; a picture of another size than the stream's is scaled to the stream's.
-
-        Returns:
-            uint8 [H, W, 3], contiguous.
-        """
+        """Convert a PyAV frame to contiguous uint8 [H, W, 3]; one of another size is scaled to the stream's."""
         height_px, width_px = self._geometry.stored_size_px
         layout = _PLANAR_RGB if min(part.bits for part in frame.format.components) >= _LEAST_BITS else _PACKED_RGB
         rgb = self._to_rgb.reformat(frame, format=layout, interpolation=self._flags, threads=1)
@@ -132,7 +123,7 @@ class UprightRgb:
 
 
 def _cropped(rgb: Any, crop: Crop) -> Any:
-    """An RGB frame without its margins; a picture too small for them is left as it is."""
+    """Crop an RGB frame; one that is too small for the crop is not changed."""
     import av
 
     if not crop.fits(rgb.width, rgb.height):

@@ -1,4 +1,4 @@
-"""Which seconds of a video to look at. Pure arithmetic: no file is opened here."""
+"""Choose the seconds of a video to decode. Pure arithmetic: no file is opened here."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from longpanda.errors import ConfigError, counted
 from longpanda.types import Seconds
 
 MOST_FRAMES = 10_000_000
-"""More than anyone means: four days of video at 30 frames a second."""
+"""Sanity limit: four days of video at 30 frames a second."""
 
 
 def uniform(duration_seconds: float, count: int) -> Seconds:
@@ -18,7 +18,7 @@ def uniform(duration_seconds: float, count: int) -> Seconds:
 
     Args:
         duration_seconds: length of the video.
-        count: how many seconds to choose.
+        count: number of seconds.
 
     Returns:
         float64 [count], increasing.
@@ -27,8 +27,8 @@ def uniform(duration_seconds: float, count: int) -> Seconds:
         ConfigError: a duration that is not positive and finite, or a count below one or above `MOST_FRAMES`.
     """
     _check_duration(duration_seconds)
-    _check_count("frames", count)
-    _check_bearable(f"frames={count}", count)
+    check_count("frames", count)
+    _check_limit(f"frames={count}", count)
     return (np.arange(count, dtype=np.float64) + 0.5) * (duration_seconds / count)
 
 
@@ -48,18 +48,18 @@ def at_fps(duration_seconds: float, fps: float) -> Seconds:
     _check_duration(duration_seconds)
     _check_positive("fps", fps)
     count = _count_at_fps(duration_seconds, fps)
-    _check_bearable(f"fps={fps} in a video of {duration_seconds:.1f} s", count)
+    _check_limit(f"fps={fps} in a video of {duration_seconds:.1f} s", count)
     return np.arange(count, dtype=np.float64) / fps
 
 
 def _count_at_fps(duration_seconds: float, fps: float) -> int:
-    exact = min(duration_seconds * fps, 2.0**53)  # finite, whatever was asked for
+    exact = min(duration_seconds * fps, 2.0**53)  # finite for any input
     count = round(exact) if math.isclose(exact, round(exact), rel_tol=1e-9) else math.ceil(exact)
     return max(1, count)
 
 
 def explicit(seconds: Sequence[float] | Seconds) -> Seconds:
-    """Check seconds a user wrote down.
+    """Check times given by a user.
 
     Args:
         seconds: times from the start of the video.
@@ -68,7 +68,7 @@ def explicit(seconds: Sequence[float] | Seconds) -> Seconds:
         float64 [len(seconds)].
 
     Raises:
-        ConfigError: no seconds at all, or one that is not a number, not finite, negative or below its predecessor.
+        ConfigError: there are none, or one is not a number, not finite, negative or below its predecessor.
     """
     try:
         times = np.asarray(seconds, dtype=np.float64)
@@ -84,16 +84,10 @@ def explicit(seconds: Sequence[float] | Seconds) -> Seconds:
 
 
 def in_order(seconds: Iterable[float]) -> Iterator[float]:
-    """Check seconds while they are taken, for those that come from an iterable without an end in sight.
-
-    Args:
-        seconds: times from the start of the video.
-
-    Yields:
-        each of them.
+    """Check times one by one as they are taken from an iterable of unknown length.
 
     Raises:
-        ConfigError: as `explicit`, at the second that is at fault.
+        ConfigError: as `explicit`, at the wrong time.
     """
     last = -1.0
     for number, second in enumerate(seconds):
@@ -111,13 +105,13 @@ def in_order(seconds: Iterable[float]) -> Iterator[float]:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a user asks for frames; exactly one of `frames`, `fps` and `seconds` is set.
+    """The frames that a user asks for; exactly one of `frames`, `fps` and `seconds` is set.
 
     Args:
-        frames: this many, spread evenly over the whole video.
+        frames: number of frames, spread evenly over the whole video.
         fps: frames per second of video.
-        max_frames: with `fps`: when there would be more, this many spread evenly instead.
-        seconds: exactly these times.
+        max_frames: limit on the frames that `fps` gives; above it, this many are spread evenly instead.
+        seconds: the exact times.
 
     Raises:
         ConfigError: none or several of them, `max_frames` without `fps`, or an impossible value.
@@ -134,15 +128,20 @@ class Sampling:
             found = f"sampling by {' and '.join(ways) or 'nothing'}"
             raise ConfigError(found, "exactly one of frames, fps, seconds", "set one of them")
         if self.frames is not None:
-            _check_count("frames", self.frames)
+            check_count("frames", self.frames)
         if self.fps is not None:
             _check_positive("fps", self.fps)
         if self.max_frames is not None:
-            _check_count("max_frames", self.max_frames)
+            check_count("max_frames", self.max_frames)
             if self.fps is None:
                 raise ConfigError(f"max_frames with {ways[0]}", "max_frames with fps only", "remove max_frames")
         if self.seconds is not None:
             explicit(self.seconds)
+
+    @classmethod
+    def from_options(cls, frames: int | None = None, fps: float | None = None) -> "Sampling | None":
+        """The sampling that a user's options ask for, or None where none is given. Raises ConfigError as the class."""
+        return None if frames is None and fps is None else cls(frames=frames, fps=fps)
 
     def __str__(self) -> str:
         if self.seconds is not None:
@@ -152,10 +151,10 @@ class Sampling:
         return f"one frame every {1 / self.fps:.3g} s" + (f", at most {self.max_frames}" if self.max_frames else "")
 
     def seconds_for(self, duration_seconds: float) -> Seconds:
-        """The seconds to look at in a video of this length.
+        """The times of the frames in a video of this length.
 
         Returns:
-            float64 [N], never decreasing. Explicit times are returned as they are, also past the end.
+            float64 [N], never decreasing. Explicit times are not changed, even past the end.
 
         Raises:
             ConfigError: a duration that is not positive and finite, or more than `MOST_FRAMES`.
@@ -172,28 +171,28 @@ class Sampling:
 
 
 def _check_positive(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ConfigError(f"{name}={value!r}", "a number", f"correct {name}")
-    if not math.isfinite(value) or value <= 0:
-        raise ConfigError(f"{name}={value}", "a positive, finite number", f"correct {name}")
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value <= 0:
+        raise ConfigError(f"{name}={value!r}", "a positive, finite number", f"change {name}")
 
 
 def _check_duration(duration_seconds: float) -> None:
-    """Some files tell no times at all: a length of 0 is nobody's mistake, and no number that a user can correct."""
+    """A length of 0 gets its own message: the file holds no times, which the user cannot fix by another number."""
     if not isinstance(duration_seconds, bool) and isinstance(duration_seconds, int | float) and duration_seconds == 0:
         raise ConfigError(
             "a video without a length: its file says neither when its pictures are shown nor for how long",
             "a length, over which frames can be spread",
-            "name the seconds to look at (0 is the first picture), or write the file again with a frame rate",
+            "pass exact seconds (0 is the first picture), or write the file again with a frame rate",
         )
     _check_positive("duration_seconds", duration_seconds)
 
 
-def _check_count(name: str, value: int) -> None:
+def check_count(name: str, value: int) -> None:
+    """Raises ConfigError unless the value is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigError(f"{name}={value!r}", "a whole number of at least 1", f"correct {name}")
+        raise ConfigError(f"{name}={value!r}", "a whole number of at least 1", f"pass a {name} of at least 1")
 
 
-def _check_bearable(found: str, count: int) -> None:
+def _check_limit(found: str, count: int) -> None:
     if count > MOST_FRAMES:
         raise ConfigError(found, f"at most {MOST_FRAMES:,} frames", "ask for fewer")

@@ -1,4 +1,4 @@
-"""Pictures in the decoder's order from the start of the file on, where times do not tell their order."""
+"""Read pictures in the decoder's order from the start of the file, if times do not tell their order."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
@@ -9,16 +9,11 @@ from longpanda.video.timeline import Timeline
 
 
 class SequentialReader:
-    """Answers as `GopReader`, by decoding everything from the first packet on.
+    """Answers as `GopReader` does, by decoding everything from the first packet on.
 
-    For files whose packets do not say when their pictures are shown (AVI, ASF, bare streams with B pictures), and for
-    decoders that do not say from which packet a picture is: the n-th picture that the decoder gives is shown at the
-    n-th of the moments at which some picture begins. So nothing is skipped, and every second costs what lies before it.
-
-    Args:
-        decoder: the packets of an open file.
-        timeline: when some picture begins.
-        first: the first picture that decodes.
+    It serves files whose packets have no display times (AVI, ASF, bare streams with B pictures), and decoders that do
+    not tell a picture's packet: the n-th picture of the decoder is shown at the n-th time at which some picture begins.
+    Nothing can be skipped, so a second costs all the decoding before it. `first` is the first picture that decodes.
     """
 
     def __init__(self, decoder: GopDecoder, timeline: Timeline, first: Shown) -> None:
@@ -26,7 +21,7 @@ class SequentialReader:
         self.damaged: set[int] = set()
 
     def answers(self, seconds: Iterable[float]) -> Iterator[tuple[int, Shown | None]]:
-        """The picture on screen at each second, or None where the file is damaged or over; seconds never decrease."""
+        """The picture on screen at each second, or None if the file is damaged or over; seconds never decrease."""
         pictures = self._slots()
         held, ahead = next(pictures, None), next(pictures, None)
         for number, second in enumerate(seconds):
@@ -40,16 +35,16 @@ class SequentialReader:
             yield number, None if is_over or held is None else held[1]
 
     def every(self) -> Iterator[Shown]:
-        """All pictures, in the decoder's order."""
+        """Yield all pictures, in the decoder's order."""
         return (shown for _, shown in self._slots() if shown is not None)
 
     def _slots(self) -> Iterator[tuple[int, Shown | None]]:
-        """Each moment with its picture; None where a packet does not decode."""
+        """Each time at which a picture begins, with the picture, or None if a packet does not decode."""
         times = self._timeline.times.tolist()
-        moments = chain(times, repeat(times[-1]))
+        begins = chain(times, repeat(times[-1]))
         self._decoder.renew()
         for number, frame in self._decoder.decode(0, len(self._timeline.table) - 1):
-            ticks = next(moments)
+            ticks = next(begins)
             is_bad = frame is None or frame.is_corrupt
             if is_bad:
                 self.damaged.add(ticks)

@@ -1,5 +1,6 @@
-"""From all packets of a file to its time line."""
+"""Build the timeline of a file from all its packets."""
 
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -12,13 +13,13 @@ from longpanda.video import clock as clocks
 from longpanda.video.clock import ClockJump, Flags
 from longpanda.video.encryption import is_encrypted
 from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, KEY, NO_TIME, PacketTable, Ticks, demux, read_table
-from longpanda.video.source import Source, open_source
+from longpanda.video.source import Source
 from longpanda.video.timeline import LOST, Numbers, Timeline
 
 _LONGEST_LEAD_SECONDS = 10.0
 _END_INTERVALS = Fraction(3, 2)
 _FEW = 0.01
-_JUMP_INTERVALS = 10  # a film of a picture each 12 s jumps nowhere
+_JUMP_INTERVALS = 10  # so that a picture every 12 s is no jump
 _WITHOUT_PRESENTATION_TIMES = ("avi", "asf")
 _HEAD_PACKETS = 64
 _WRONG_STEPS_BACK = 2
@@ -28,30 +29,24 @@ _MOST_OFF = 4
 
 
 def survey(source: Source) -> Timeline:
-    """Read all packets of an open file, and put its pictures in order.
-
-    Raises:
-        VideoError: the file is encrypted, or the stream has no packet with a picture to show.
-    """
+    """Put the pictures of an open file in order. Raises VideoError if it is encrypted or has no picture to show."""
     table = read_table(source)
     shown = np.flatnonzero(table.marks & (HIDDEN | EMPTY) == 0)
     if is_encrypted(source, table, len(shown) > 0):
-        raise VideoError(
-            f"the video track of '{source.path}' is encrypted", "a track without copy protection", "decrypt it first"
-        )
+        found = f"the video track of '{source.path}' is encrypted"
+        raise VideoError(found, "a track without copy protection", "decrypt it first")
     if not len(shown):
-        raise VideoError(
-            f"'{source.path}' has a video track without a picture", "at least one", "export, or download, it again"
-        )
+        found = f"'{source.path}' has a video track without a picture"
+        raise VideoError(found, "at least one", "export or download it again")
     return _Survey(source, table, shown).timeline(_times_mislead(source, table.pts[shown]))
 
 
 def _times_mislead(source: Source, pts: Ticks) -> bool:
-    """Are the times of pictures those of decoding, though the decoder puts pictures in another order?
+    """Whether display times are really decoding times, though the decoder reorders pictures.
 
     AVI and ASF have no others, and files copied from them keep them, or, with MPEG-4, what FFmpeg's copy makes of them.
-    Where hardly a picture seems to be shown out of the order of decoding, and the codec may do that, the first pictures
-    tell. One wrong time makes up to two steps back.
+    If the codec may reorder pictures, but hardly any time goes back, the first pictures are decoded to find out. One
+    wrong time makes up to two steps back.
     """
     if not source.codec.has_b_frames:
         return False
@@ -66,14 +61,14 @@ def _times_mislead(source: Source, pts: Ticks) -> bool:
 
 
 def _first_steps_back(path: str) -> tuple[int, int]:
-    """How often times of the first pictures go back, in the order of the file, and as the decoder gives them.
+    """How often the times of the first pictures go back, in file order and in the decoder's order.
 
-    A time that is wrong, and a clock that jumps, goes back in both.
+    Wrong times and jumps of the clock go back in both.
     """
     import av
 
     stored, shown = list[int | None](), list[int | None]()
-    with open_source(path) as source:
+    with closing(Source(path)) as source:
         for packet in islice(demux(source), _HEAD_PACKETS):
             if packet is None or not packet.size:
                 continue
@@ -92,14 +87,14 @@ def _steps_back(times: Ticks) -> int:
 
 
 def _durations(table: PacketTable, stream: Any) -> Ticks:
-    """How long pictures are shown, by their packets, or by the stream's rate where these do not say."""
+    """The durations of pictures by their packets, or by the stream's rate where missing."""
     rate = stream.average_rate or stream.guessed_rate
     usual = round(1 / rate / stream.time_base) if rate else 0
     return np.asarray(np.where(table.durations > 0, table.durations, usual), np.int64)
 
 
 def _without_seams(table: PacketTable, starts: Numbers) -> PacketTable:
-    """Where recordings are joined, packets next to the seam are called corrupt because their counters do not go on."""
+    """Clear false CORRUPT marks where recordings are joined: the counters of packets next to a seam do not continue."""
     marks = table.marks.copy()
     for start in starts.tolist():
         marks[max(0, start - _SEAM_PACKETS) : start + 1] &= 0xFF ^ CORRUPT
@@ -107,7 +102,7 @@ def _without_seams(table: PacketTable, starts: Numbers) -> PacketTable:
 
 
 class _Survey:
-    """The steps from packets to the time line; arrays of length S are those of the shown packets."""
+    """The steps from packets to the timeline; its arrays [S] are those of the shown packets."""
 
     def __init__(self, source: Source, table: PacketTable, shown: Numbers) -> None:
         stream, clock_may_jump, has_no_times = source.stream, source.clock_may_jump, source.has_no_times
@@ -116,7 +111,7 @@ class _Survey:
         self._second = max(1, int(1 / stream.time_base))
         raw, dts, lasting = table.pts[shown], table.dts[shown], self._durations[shown]
         if has_no_times and _MOST_OFF * clocks.interval_of(raw) < np.median(lasting):
-            raw = dts = np.full(len(shown), NO_TIME)  # what FFmpeg counts there is no time
+            raw = dts = np.full(len(shown), NO_TIME)  # FFmpeg's counts there are no times
         unshifted = clocks.filled(dts, raw, lasting)
         most_seconds = clocks.JUMP_SECONDS if clock_may_jump else clocks.IMPOSSIBLE_SECONDS
         jump_ticks = int(max(most_seconds * self._second, _JUMP_INTERVALS * clocks.interval_of(unshifted)))
@@ -136,14 +131,14 @@ class _Survey:
         self._damaged: frozenset[int] = frozenset()
 
     def timeline(self, times_mislead: bool) -> Timeline:
-        """The time line; `times_mislead` says that the times of pictures are those of decoding."""
+        """The timeline; `times_mislead` as returned by `_times_mislead`."""
         known = self._pts != NO_TIME
         wrong = self._wrong(self._pts, known)
         is_in_order = not times_mislead and bool(known.mean() >= 1 - _FEW and 2 * wrong.mean() < 1)
         if is_in_order:
             times, numbers, starts = self._in_order(known, wrong)
         else:
-            times, numbers = self._moments(), self._shown
+            times, numbers = self._begins(), self._shown
             starts = np.zeros(len(times), np.int64)
         origin = self._origin(int(times[0]), is_in_order)
         last_interval = int(times[-1] - times[-2]) if len(times) > 1 else 0
@@ -171,12 +166,12 @@ class _Survey:
         )
 
     def _own_duration(self, number: int) -> int:
-        """How long the last picture is shown, by its packet; FLV's say a millisecond, which is not believed."""
+        """The duration of the last picture by its packet, unless it is implausible: FLV's say a millisecond."""
         own = int(self._durations[number]) if number != LOST else 0
         return own if 2 * own >= self._interval else self._interval
 
     def _wrong(self, times: Ticks, known: Flags) -> Flags:
-        """Which of the known times cannot be right."""
+        """Flag the known times that cannot be right."""
         wrong = np.zeros(len(times), bool)
         places = np.flatnonzero(known)
         if len(places) > 1:
@@ -187,16 +182,16 @@ class _Survey:
             wrong[good[stray]] = True
         return wrong
 
-    def _moments(self) -> Ticks:
-        """When some picture begins, by the times of decoding; one that cannot be right lies between its neighbours."""
+    def _begins(self) -> Ticks:
+        """When some picture begins, by decoding times; wrong ones are interpolated."""
         wrong = self._wrong(self._clock, np.ones(len(self._clock), bool))
-        good, moments = np.flatnonzero(~wrong), self._clock.copy()
+        good, begins = np.flatnonzero(~wrong), self._clock.copy()
         if len(good):
-            moments[wrong] = np.interp(np.flatnonzero(wrong), good, moments[good])
-        return np.sort(moments)
+            begins[wrong] = np.interp(np.flatnonzero(wrong), good, begins[good])
+        return np.sort(begins)
 
     def _in_order(self, known: Flags, wrong: Flags) -> tuple[Ticks, Numbers, Numbers]:
-        """Pictures by their times; where one has none, the gap that its neighbours leave is its place."""
+        """Times, packets and starts of the pictures by display time; one without a time fills a gap."""
         good = known & ~wrong
         times, numbers = [self._pts[good]], [self._shown[good]]
         wait = int(np.median((self._pts - self._clock)[good])) if good.any() else 0
@@ -218,11 +213,11 @@ class _Survey:
         starts = self._starts(all_times, all_numbers, wrong)
         is_lost = (all_numbers == LOST) | (self._table.marks[all_numbers] & CORRUPT != 0)
         self._damaged = frozenset(all_times[is_lost].tolist()) - frozenset(missing)
-        end = int(np.flatnonzero(~is_lost)[-1]) + 1 if not is_lost.all() else len(is_lost)  # of a file that is cut
+        end = int(np.flatnonzero(~is_lost)[-1]) + 1 if not is_lost.all() else len(is_lost)  # a cut file ends here
         return all_times[:end], np.where(is_lost, LOST, all_numbers)[:end], starts[:end]
 
     def _damage(self) -> Ticks:
-        """When something is missing that could not be read: as long after the last packet as pictures wait there."""
+        """When pictures are missing that could not be read: after the last packet, by the usual delay of display."""
         if not self._table.errors:
             return np.empty(0, np.int64)
         is_key = (self._table.marks[self._shown] & KEY != 0) & (self._pts != NO_TIME)
@@ -232,7 +227,7 @@ class _Survey:
         return np.asarray(self._clock[before[before >= 0]] + wait + max(1, self._interval), np.int64)
 
     def _starts(self, times: Ticks, numbers: Numbers, wrong: Flags) -> Numbers:
-        """For each picture the keyframe to decode from; a LOST one has that of the picture before it."""
+        """For each picture the keyframe at which decoding starts; a LOST one has that of the picture before it."""
         keys = np.flatnonzero(self._table.marks & KEY)
         keys = keys if len(keys) and keys[0] == 0 else np.concatenate([[0], keys])
         at = np.maximum(np.searchsorted(keys, numbers, side="right") - 1, 0)
@@ -245,9 +240,9 @@ class _Survey:
         return np.asarray(starts[places[before]])
 
     def _key_times(self, keys: Numbers, wrong: Flags) -> Ticks:
-        """When keyframes are shown, also those that an edit list hides, on the clock without jumps.
+        """When keyframes are shown, including those that an edit list hides, on the clock without jumps.
 
-        Where that is not known, it is late enough for all that follows to be decoded from the keyframe before.
+        An unknown time is taken as late enough that all following pictures are decoded from the keyframe before.
         """
         at = np.minimum(np.searchsorted(self._shown, keys), len(self._shown) - 1)
         is_wrong = wrong[at] & (self._shown[at] == keys)
@@ -262,7 +257,7 @@ class _Survey:
         return int(piece.min()) if len(piece) else int(self._clock[start])
 
     def _origin(self, first: int, is_in_order: bool) -> int:
-        """The tick of second 0; of files that only tell when to decode, the first picture, which FFmpeg shows later."""
+        """The tick of second 0; with decoding times only, the first picture's, which FFmpeg shows later."""
         said = self._stream.start_time
         is_late = not is_in_order or self._stream.container.format.name in _WITHOUT_PRESENTATION_TIMES
         if said is None or is_late or not 0 <= first - said <= _LONGEST_LEAD_SECONDS * self._second:

@@ -1,4 +1,4 @@
-"""The time line of one file: which of its pictures is on screen when, and from which keyframe on to decode it."""
+"""The timeline of a file: which picture is on screen when, and at which keyframe its decoding starts."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +12,7 @@ from longpanda.video.packets import KEY, PacketTable, Ticks
 
 LOST = -1
 _GAP, _EVEN = 1.75, 0.8
-"""Of the usual step between pictures, and how many of a group's, or a file's, have to be that."""
+"""A gap in usual steps between pictures, and the share of steps that must be usual for pictures to be even."""
 _ROUNDING_SECONDS = Fraction(1, 1_000_000)  # a second computed from a picture's own time must find that picture
 
 Numbers = npt.NDArray[np.int64]
@@ -20,30 +20,30 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """All pictures of a stream in the order in which they are shown, told from its packets before any is decoded.
+    """All pictures of a stream in display order, from its packets before any is decoded.
 
     A picture is identified by the number of its packet, never by its time. It is on screen from its time to that of the
-    next one. Where a packet is damaged, or a picture is missing because its time is wrong, nothing is on screen
-    (`LOST`). Second 0 is where the stream starts, as the container says, or its first picture where that is earlier,
-    where the container says what cannot be, or where it tells when to decode only. The last picture stays for its own
-    duration or for 1.5 times the interval before it, whichever is longer: that reaches the end of a whole file, and is
-    not stretched over what a truncated file has lost.
+    next one. If a packet is damaged, or a picture is missing because its time is wrong, nothing is on screen (`LOST`).
+    Second 0 is the container's start of the stream, or the first picture if that is earlier, if the container's start
+    is impossible, or if it only has decoding times. The last picture stays for its own duration or for 1.5 times the
+    interval before it, whichever is longer: this reaches the end of a whole file, but does not cover what a truncated
+    file has lost.
 
     Args:
         table: the packets.
         times: int64 [P], never decreasing: when each picture begins to be shown, in ticks of one clock without jumps.
         numbers: int64 [P], the packet of each, or `LOST`.
-        starts: int64 [P], the packet with which to begin to decode for it: the keyframe before it, or the one before
-            that for a picture that is shown before a keyframe and decoded after it (open groups).
-        time_base: seconds of a tick.
+        starts: int64 [P], the packet at which its decoding starts: the keyframe before it, or the one before that for a
+            picture that is shown before a keyframe and decoded after it (open groups).
+        time_base: seconds per tick.
         origin: the tick of second 0.
         duration: ticks from second 0 to the end of the last picture.
         end: the last tick at which the last picture is on screen.
-        is_in_order: False where times do not tell in which order pictures are shown (AVI, ASF and bare streams with B
-            pictures, and files most of whose times cannot be right): then the decoder's order counts, and `times` are
-            the moments at which some picture begins.
-        jumps: places at which the file's clock begins again.
-        wrong_times: pictures left out because the time of their packet cannot be right.
+        is_in_order: False if times do not tell the display order (AVI, ASF and bare streams with B pictures, and files
+            with mostly wrong times): then the decoder's order counts, and `times` are those at which some picture
+            begins.
+        jumps: jumps of the file's clock.
+        wrong_times: number of pictures left out because the time of their packet cannot be right.
         damaged: ticks at which the file is known to be damaged.
     """
 
@@ -68,28 +68,28 @@ class Timeline:
         return len(self.times)
 
     def seconds_of(self, ticks: int) -> float:
-        """A time of this clock in seconds from the start of the stream."""
+        """Convert ticks to seconds from the start of the stream."""
         return float((int(ticks) - self.origin) * self.time_base)
 
     def ticks_of(self, second: float) -> int:
-        """A time in seconds from the start of the stream as a time of this clock."""
+        """Convert seconds from the start of the stream to ticks."""
         return self.origin + int((Fraction(second) + _ROUNDING_SECONDS) / self.time_base)
 
     def place_at(self, ticks: int) -> int:
-        """Which picture is on screen, counted from 0 in the order of display; -1 before the first one."""
+        """The place, in display order from 0, of the picture on screen; -1 before the first one."""
         return int(np.searchsorted(self.times, ticks, side="right")) - 1
 
     def place_of(self, number: int) -> int | None:
-        """Where the picture of a packet is shown; None where it is not."""
+        """The place of a packet's picture; None if it is not shown."""
         place = int(self._place_of_packet[number])
         return place if place >= 0 else None
 
     def time_of(self, number: int) -> int:
-        """When the picture of a packet is shown, for one that is."""
+        """When a packet's picture is shown, for one that is."""
         return int(self.times[self._place_of_packet[number]])
 
     def key_near(self, ticks: int, tolerance_ticks: int) -> int | None:
-        """The place of the keyframe nearest to a time, if there is one within the tolerance; of two, the earlier."""
+        """The place of the keyframe nearest to a time, within the tolerance; of two, the earlier."""
         at = int(np.searchsorted(self._key_times, ticks, side="right"))
         near = self.key_places[max(0, at - 1) : at + 1]
         distances = np.abs(self.times[near] - ticks)
@@ -98,25 +98,25 @@ class Timeline:
         return int(near[int(distances.argmin())])
 
     def keys_between(self, first_second: float, last_second: float) -> int:
-        """How many keyframes are shown from one second to another."""
+        """The number of keyframes that are shown between two seconds."""
         ends = np.searchsorted(self._key_times, [self.ticks_of(first_second), self.ticks_of(last_second) + 1])
         return int(ends[1] - ends[0])
 
     def places_from(self, start: int) -> Numbers:
-        """The pictures for which decoding begins with a packet, in order of display."""
+        """The places of the pictures whose decoding starts at this packet, in display order."""
         first, end = np.searchsorted(self._sorted_starts, [start, start + 1])
         return self._by_start[first:end]
 
     def start_before(self, start: int) -> int | None:
-        """The packet with which decoding begins for the pictures before those of `start`; None for the first ones."""
+        """The start of the pictures before those of `start`; None for the first ones."""
         at = int(np.searchsorted(self._sorted_starts, start)) - 1
         return int(self._sorted_starts[at]) if at >= 0 else None
 
     def is_doubtful(self, start: int) -> bool:
-        """May a group hold something else than its packets say?
+        """Whether a group may hold something else than its packets promise.
 
-        It is known to be damaged, or has a gap where pictures are otherwise evenly spaced (packets are lost, to which
-        others may refer), or two pictures almost at once and a gap elsewhere (one has been moved).
+        It is damaged, or has a gap though pictures are otherwise evenly spaced (lost packets, to which others may
+        refer), or two pictures almost at once and a gap elsewhere (one has been moved).
         """
         places = self.places_from(start)
         if np.any(self.numbers[places] == LOST):
@@ -131,14 +131,14 @@ class Timeline:
 
     @cached_property
     def _even_step(self) -> float:
-        """The time from one picture to the next where nearly all of the file are evenly spaced; else 0."""
+        """The time from one picture to the next if nearly all of the file are evenly spaced; else 0."""
         steps = np.diff(self.times)
         usual = float(np.median(steps)) if len(steps) else 0.0
         return usual if usual > 0 and _are_even(steps, usual) else 0.0
 
     @cached_property
     def key_places(self) -> Numbers:
-        """Where keyframes are, in order of display."""
+        """The places of keyframes, in display order."""
         is_key = (self.numbers != LOST) & (self.table.marks[self.numbers] & KEY != 0)
         return np.flatnonzero(is_key)
 

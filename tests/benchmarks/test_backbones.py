@@ -1,4 +1,4 @@
-"""A few of each kind of language model, composed, asked, saved and resumed; the rest is in docs/backbones.md."""
+"""A few language models of each kind, composed, asked, saved and resumed; docs/backbones.md has the rest."""
 
 import json
 from pathlib import Path

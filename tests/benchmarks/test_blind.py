@@ -1,4 +1,4 @@
-"""The control that sees nothing chooses the likeliest allowed answer."""
+"""The control without frames chooses the likeliest allowed answer."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What counts as a difference between golden numbers, and what only as another order of sums."""
+"""Differences between golden values, and those that another order of sums explains."""
 
 import torch
 

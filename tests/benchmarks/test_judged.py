@@ -1,4 +1,4 @@
-"""What the benchmark of evidence counts as right."""
+"""How the benchmark of evidence marks answers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Benchmarks of length on models of a few thousand weights: resumed, never asked twice, and shown as measured."""
+"""Benchmarks of length with models of a few thousand weights: they resume, never ask twice, and show their results."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ ABOUT = {"machine": {"cpus": 2, "processor": "some", "memory_bytes": 2**34, "tor
 
 @pytest.fixture(autouse=True)
 def short_answers(monkeypatch):
-    """Untrained models do not know when to stop."""
+    """Limit the answers, since untrained models do not stop."""
     real = PrefixCache.generate
     monkeypatch.setattr(PrefixCache, "generate", lambda *a, **k: real(*a, **k | {"max_new_tokens": 2}))
 
@@ -46,7 +46,7 @@ def panda():
 
 
 def check_read_at_once(panda, scene, session):
-    """Its tokens are those of all frames together."""
+    """Check that the tokens equal those of all frames at once."""
     seconds = session.watched.tokens.frames_seconds
     clip = VideoClip(render(scene, seconds, 48), seconds, scene.duration_seconds)
     with torch.inference_mode():
@@ -90,7 +90,7 @@ def test_needles_are_asked_once_at_each_depth(panda, tmp_path, monkeypatch):
 
 
 def test_ten_thousand_frames_fit_into_written_times():
-    """Minutes beyond those that the word tokenizer has would be unknown words."""
+    """Later minutes than those of the word tokenizer would be unknown words."""
     tokenizer = word_tokenizer(vocabulary())
     scene, frames = rendered.film(scene_seed(Split.TEST, 0), 10_000, 60 * long_nano.NEEDLE_MINUTES / 10_000)
     last = rendered.middles(frames, scene.duration_seconds)[-1]
@@ -169,7 +169,7 @@ def test_seeds_see_other_scenes_and_trials_of_a_seed_the_same(base):
 
 @pytest.fixture
 def command(base, tmp_path, monkeypatch):
-    """The ablation of two small runs, as a user starts it."""
+    """The command of an ablation of two small runs."""
     monkeypatch.setattr(ablation, "load_recipe", lambda *_: base)
     monkeypatch.setattr(ablation, "FAMILIES", ("needle",))
     words = ["--tokens", "1/4", "--mixing", "mean", "causal", "--seeds", "0", "--lengths", "24", "30", "--clips", "1"]
@@ -248,7 +248,7 @@ def test_scenes_with_few_events_are_answered_by_the_model_before_its_last_stage(
 
 @pytest.fixture
 def kept(base, tmp_path):
-    """A run that is kept, and the study that it is of."""
+    """A kept run, and its study."""
     study, trial = ablation.Study(base, EXAM, tmp_path, tmp_path), ablation.Trial("mean", "4", 0)
     scores = [Score(float(i % 2), Reply(""), sample) for i, sample in enumerate(EXAM.samples)]
     scores[2] = dataclasses.replace(scores[2], error="no frames")
@@ -325,7 +325,7 @@ def test_a_recipe_needs_a_stage_to_ask_after(base, monkeypatch):
 
 
 def about_films(*right):
-    """A run that answers two questions about each of two films so."""
+    """Return a run with these answers to two questions about each of two films."""
     asked = [
         Sample(f"{film}?{n}", "7", "needle", film, (), Facts(chance=0, condition="script", frames=24, cluster=film))
         for film in "ab"
@@ -358,7 +358,7 @@ def test_a_difference_is_bold_where_films_and_several_seeds_agree():
     assert points(each={"0": -0.05, "1": 0.25}) == "+10.0 [5.0, 15.0] (-5 to +25)"
     assert points(each={"0": 0.1}) == "+10.0 [5.0, 15.0]", "one seed is never enough"
     assert points(each={"0": 0.1, "1": 0.1}, interval=[-0.05, 0.15]) == "+10.0 [-5.0, 15.0] (+10 to +10)"
-    assert points(each={"0": 0.0}, gained=0, lost=0) == "no question differs"
+    assert points(each={"0": 0.0}, gained=0, lost=0) == "no difference"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The corpus of films and the comparison of what is shown of them: both must be able to find a fault."""
+"""The corpus of films and the comparison of their pictures: both must be able to find a fault."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def short(tmp_path):
 
 
 def decoded(path):
-    """Numbers and times of all pictures, by PyAV alone."""
+    """Return numbers and times of all pictures, read with PyAV alone."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     return [number_in(frame.to_ndarray(format="rgb24")) for frame in frames], [frame.time for frame in frames]

@@ -1,4 +1,4 @@
-"""What a benchmark records is what ran, and what the documents show is not overwritten by something else."""
+"""A benchmark records what ran, and does not overwrite the results in the documents with others."""
 
 import argparse
 import shlex
@@ -40,7 +40,7 @@ def test_the_recorded_command_is_the_one_that_ran(parser, words):
     ("whole", "short"), [("52cda4752cda47", "52cda4752cda"), ("52cda4752cda47-dirty", "52cda4752cda+"), (None, None)]
 )
 def test_the_recorded_commit_is_that_of_training_in_short(whole, short, monkeypatch):
-    monkeypatch.setattr("longpanda.train.commit.commit", lambda: whole)
+    monkeypatch.setattr("longpanda.provenance.commit", lambda: whole)
     assert measure.machine()["commit"] == short
 
 
@@ -83,7 +83,7 @@ def test_another_model_may_write_elsewhere(suite, monkeypatch, tmp_path):
 
 
 class TestFilms:
-    """`benchmarks.nano.film_missing`: only a complete film of the very scene is used again."""
+    """`benchmarks.nano.film_missing`: a film is only reused if it is complete and of the same scene."""
 
     SCENE = generate(scene_seed(Split.DEV, 1), 40.0)
 

@@ -1,4 +1,4 @@
-"""Wall seconds are shown where nothing else was running, and only there."""
+"""Wall seconds are shown only if nothing else was running."""
 
 import pytest
 
@@ -17,14 +17,14 @@ def runs(**changed):
 
 
 def test_wall_seconds_of_a_free_machine_are_compared():
-    assert speed_tables._wall(runs()) == "Wall seconds of decord beside two workers: x 2.73 (10 min, 64 frames)."
+    assert speed_tables._wall(runs()) == "Wall seconds of decord relative to two workers: x 2.73 (10 min, 64 frames)."
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"longpanda": (12.0, 10.0)}, "'longpanda' took 1.20 wall seconds for a CPU second"),
-        ({"longpanda_2": (10.0, 10.0)}, "'longpanda, 2 workers' took 1.00 wall seconds for a CPU second"),
+        ({"longpanda": (12.0, 10.0)}, "'longpanda' took 1.20 wall seconds per CPU second"),
+        ({"longpanda_2": (10.0, 10.0)}, "'longpanda, 2 workers' took 1.00 wall seconds per CPU second"),
     ],
 )
 def test_those_of_a_shared_machine_are_not(changed, message):

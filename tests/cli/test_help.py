@@ -69,8 +69,8 @@ def test_every_field_is_explained_and_can_be_overridden(capsys):
         main(["train", "--fields"])
     out = capsys.readouterr().out
     assert not ended.value.code
-    assert "stages.N.steps (int; must be given)\n  optimiser steps.\n" in out
-    assert "stages.N.data.kind (one of longwatch; must be given)\n" in out
+    assert "stages.N.steps (int; required)\n  optimiser steps.\n" in out
+    assert "stages.N.data.kind (one of longwatch; required)\n" in out
     assert "stages.N.data.questions (int; default 6)\n  most questions per clip and family.\n" in out
     assert "stages.N.objectives.M.weight (float; default 1.0)\n  of its loss" in out
     assert "model.backbone (str; default '')\n" in out

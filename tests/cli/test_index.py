@@ -60,7 +60,7 @@ def test_index_predicts_and_reports(film, model_folder, tmp_path, capsys):
     assert last.startswith(f"{out}: 20 frames, 140 tokens, ")
     assert hint == f"longpanda ask '{out}' QUESTION", "it can be pasted into a shell"
     assert main([*command, "--append"]) == 0
-    assert capsys.readouterr().out.splitlines()[1] == f"{last}; nothing was left to do"
+    assert capsys.readouterr().out.splitlines()[1] == f"{last}; nothing left to do"
 
 
 def test_index_beside_the_video_and_as_json(film, model_folder, tmp_path, capsys):
@@ -120,7 +120,7 @@ def test_ask_says_what_it_looks_at_where_and_whether_that_is_why(index, model_fo
     assert said.err.splitlines()[0].endswith("of 100 (a budget of 100 tokens)")
     verdicts = re.findall(r"^evidence \((.+ )?supported, (.+ )?necessary\): 00:00-00:01 \(100%\)$", said.out, re.M)
     assert len(verdicts) == said.out.count("from the evidence alone: ") == 2
-    assert said.out.count("(no whole answer)") == said.out.count("unknown whether")
+    assert said.out.count("(not a whole answer)") == said.out.count("unknown whether")
     names = sorted(path.name for path in pictures.iterdir())
     assert {name[:4] for name in names} >= {"01-1", "02-1"}
     assert (pictures / names[0]).read_bytes()[:2] == b"\xff\xd8"
@@ -178,7 +178,7 @@ def test_an_index_is_asked_with_the_model_that_made_it(film, index, model_folder
     assert main(["ask", index, QUESTION]) == 0
     assert f"model {model_folder}" in capsys.readouterr().out
     assert main(["index", film, "--out", index, "--append"]) == 0
-    assert "nothing was left to do" in capsys.readouterr().out
+    assert "nothing left to do" in capsys.readouterr().out
     talk = subprocess.run(
         [sys.executable, "-m", "longpanda.cli.main", "chat", index, "--forget"],
         input=f"{QUESTION}\n",
@@ -188,7 +188,7 @@ def test_an_index_is_asked_with_the_model_that_made_it(film, index, model_folder
     )
     assert talk.stdout
     assert main(["index", film, "--out", str(tmp_path / "new.vidx"), "--append"]) == 0
-    assert "new.vidx' to append to: it begins here" in capsys.readouterr().err
+    assert "new.vidx' to append to; a new one is begun" in capsys.readouterr().err
     assert json.loads((tmp_path / "new.vidx" / "header.json").read_text())["model"] == "nano-long"
 
 
@@ -216,7 +216,7 @@ def test_chat_builds_on_what_was_said_where_the_model_was_taught_that(
         assert main(["chat", index, "--model", str(model), *words]) == 0
         assert [question for question, _ in said] == talk
         assert [len(history) for _, history in said] == expected
-        assert ("single was taught single questions" in capsys.readouterr().err) == (model == single)
+        assert ("single was trained on single questions" in capsys.readouterr().err) == (model == single)
 
 
 def test_a_rate_may_be_given_as_it_was_shown(film, model_folder, tmp_path, capsys):
@@ -224,7 +224,7 @@ def test_a_rate_may_be_given_as_it_was_shown(film, model_folder, tmp_path, capsy
     assert main([*command, "--fps", "1.3333333"]) == 0
     assert "at 1.33 fps" in capsys.readouterr().out
     assert main([*command, "--fps", "1.33"]) == 0
-    assert "nothing was left to do" in capsys.readouterr().out
+    assert "nothing left to do" in capsys.readouterr().out
     assert main([*command, "--fps", "1.34"]) == 2
 
 
@@ -233,7 +233,7 @@ def test_bytes_that_are_no_text_are_no_question(index, model_folder):
     talk = b"\xe9t\xe9?\nWhere is the ball?\n"
     ran = subprocess.run(command, input=talk, capture_output=True, check=True, env=os.environ | {"PYTHONUTF8": "1"})
     assert len(ran.stdout.splitlines()) == 1
-    assert b"a question that is no Unicode text; expected text in UTF-8" in ran.stderr
+    assert b"a question that is not valid Unicode; expected text in UTF-8" in ran.stderr
 
 
 def test_pictures_that_cannot_be_written_are_refused_before_the_work(index, model_folder, tmp_path, capsys):
@@ -256,10 +256,10 @@ def test_chat_reads_questions_from_a_pipe(index, model_folder):
         (["index", "{film}", "--fps", "0"], "fps=0.0; expected a positive"),
         (
             ["index", "{film}", "--storage", "int4"],
-            "storage 'int4'; expected a way to store tokens",
+            "storage 'int4'; expected one of float32, bfloat16, int8; did you mean 'int8'?",
         ),
         (["index", "{folder}", "--fps", "1"], "is a directory; expected a video file"),
-        (["ask", "{index}", "Where is the key?", "--frames", "3"], "frames to look at of an index"),
+        (["ask", "{index}", "Where is the key?", "--frames", "3"], "a choice of frames for an index"),
         (["ask", "{index}", "Where is the key?", "--budget", "3"], "a budget of 3 tokens: room for 3 visual tokens"),
         (["ask", "{film}", "Where is the key?", "--keep-prefix"], "--keep-prefix with a video; expected an index"),
         (["ask", "{index}", "Where is the key?", "--model", "nano"], "holds tokens of model"),

@@ -174,8 +174,8 @@ def test_a_report_says_what_it_lacks(suite, command, tmp_path, capsys, monkeypat
         (["--out", "{tmp}/r.jsonl"], "a file of results"),
         (["--markdown", "{tmp}/../{name}/r.jsonl"], "a file of results"),
         (["--png", "{tmp}/link.png"], "a file of results"),
-        (["--markdown", "{tmp}/r.html"], "to be written already"),
-        (["--out", "{tmp}/x", "--markdown", "{tmp}/x"], "to be written already"),
+        (["--markdown", "{tmp}/r.html"], "named for another output already"),
+        (["--out", "{tmp}/x", "--markdown", "{tmp}/x"], "named for another output already"),
         (["--out", "{suite}/questions.jsonl"], "a file of a suite"),
         (["--png", "{suite}/videos/0000.png"], "a file of a suite"),
     ],
@@ -218,6 +218,7 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
         (["make", "--out", "{tmp}/x", "--split", "train"], "unknown split 'train'"),
         (["make", "--out", "{tmp}/x", "--split", "private"], "--split private without --seed"),
         (["make", "--out", "{tmp}/x", "--minutes", "1"], "ask for a longer video or a faster level"),
+        (["make", "--out", "{tmp}/x", "--minutes", "3", "0.1"], "a video of 6 s (0.1 minutes); expected at least"),
         (["make", "--out", "{tmp}/x", "--minutes", "3", "100000"], "a length of 100,000 minutes; expected more than 0"),
         (["make", "--out", "{suite}", "--seed", "6"], "holds a suite with another"),
         (["make", "--out", "{tmp}/x", "--workers", "0"], "0 workers"),
@@ -230,9 +231,11 @@ def test_a_model_and_the_oracle_are_asked(suite, model_folder, tmp_path, capsys)
         (["run", "{suite}", "--model", "no-such", "--out", "{tmp}/r.jsonl"], "no model 'no-such'"),
         (["report", "{tmp}/none.jsonl"], "no file"),
         (["report", "{suite}/questions.jsonl"], "holds no results"),
+        (["report", "{tmp}/bad.jsonl"], "line 2 of"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, suite, tmp_path, capsys):
+    (tmp_path / "bad.jsonl").write_text('{"version": 1, "configuration": {}}\n{"sample":\n')
     capsys.readouterr()
     assert main(["longwatch", *(argument.format(tmp=tmp_path, suite=suite) for argument in arguments)]) == 2
     out, err = capsys.readouterr()
@@ -265,7 +268,7 @@ def test_an_audit_says_what_it_does_what_does_not_apply_and_what_to_do(suite, tm
     assert "nan" not in out
     assert out.splitlines()[1].split()[-5 - len(INVARIANCES) : -4] == [*["-"] * len(INVARIANCES), "100.0%"]
     first, *_, last = err.splitlines()
-    assert first == "learning what can be guessed without the videos"
+    assert first == "training the controls that do not see the videos"
     assert last.endswith("make more questions with --per-cell, or report a bug")
     whole = [replace(row, broken=()), replace(row, broken=(), unsure=("bag",))]
     monkeypatch.setattr("longpanda.longwatch.audit.audit", lambda _: iter(whole))
@@ -281,8 +284,8 @@ def test_an_audit_refuses_before_a_word_and_overwrites_nothing(suite, tmp_path, 
     (broken / "questions.jsonl").write_text("")
     for words, message in {
         (broken,): "is changed since it was made",
-        (suite, "--out", kept): "audit.json' is there already; expected a new file",
-        (suite, "--out", suite / "manifest.json"): "is there already",
+        (suite, "--out", kept): "audit.json' exists already; expected a new file",
+        (suite, "--out", suite / "manifest.json"): "exists already",
         (suite, "--out", tmp_path): "is a directory",
         (suite, "--out", tmp_path / "no" / "audit.json"): "no directory",
     }.items():

@@ -78,8 +78,8 @@ def test_a_report_tells_accuracy_with_and_without_errors(suite, serve, tmp_path,
     assert main(["longwatch", "report", str(out), "--suite", str(suite), "--markdown", str(plain)]) == 0
     text = plain.read_text()
     for shown in (text, capsys.readouterr().out):
-        assert "| family | all questions | answered ones | errors |" in shown
-        assert "| cut | 1 | the answer ended at a limit before it was whole |" in shown
+        assert "| family | all questions | answered questions | errors |" in shown
+        assert "| cut | 1 | the answer was cut off at a limit |" in shown
     assert "prompt tokens" in text
     commands = [line.strip() for line in text.splitlines() if line.startswith("    longpanda longwatch run")]
     words = shlex.split(commands[0])
@@ -96,7 +96,7 @@ def test_a_report_of_errors_alone_shows_no_result(suite, serve, tmp_path, capsys
     assert said.startswith("default at http://127.0.0.1:")
     assert "No question got an answer: there is no result yet." in said.splitlines()[0]
     assert "0.0%" not in said
-    assert "| cut | 6 | the answer ended at a limit before it was whole |" in said
+    assert "| cut | 6 | the answer was cut off at a limit |" in said
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -107,7 +107,7 @@ def test_a_wrong_key_stops_the_run_at_once_in_one_line(workers, suite, serve, tm
     assert said == ""
     last = complaint.splitlines()[-1]
     assert "answered 401" in last
-    assert "the key in --key-variable; then run the same command again, which goes on" in last
+    assert "the key in --key-variable; then run the same command again, which continues" in last
     assert len(server.bodies) <= int(workers)
 
 
@@ -141,7 +141,7 @@ def test_another_temperature_or_body_is_another_measurement(suite, serve, tmp_pa
     out, server = tmp_path / "r.jsonl", serve(nth())
     assert _ask(suite, out, server) == 0
     for more, told in (
-        (["--temperature", "1"], "temperature was 0.0 and is now 1.0; expected one file for one configuration"),
+        (["--temperature", "1"], "temperature was 0.0 and is now 1.0; expected one file per configuration"),
         (["--extra-body", '{"top_p": 0.9}'], """extra_body was not set and is now '{"top_p": 0.9}'; expected"""),
         (["--limit-field", LIMITS[1]], f"limit_field was '{LIMITS[0]}' and is now '{LIMITS[1]}'; expected"),
         (["--endpoint-model", "other"], "endpoint_model was 'default' and is now 'other'; expected"),
@@ -149,7 +149,7 @@ def test_another_temperature_or_body_is_another_measurement(suite, serve, tmp_pa
         assert _ask(suite, out, server, *more) == 2
         said = capsys.readouterr().err
         assert f"'{out}' holds results of other settings: {told}" in said
-        assert "ask as then, or write to another file" in said
+        assert "use the same settings, or write to another file" in said
     assert _ask(suite, out, server, "--endpoint-model", "default") == 0, "what it is where nobody says"
 
 
@@ -173,8 +173,8 @@ def test_a_secret_in_an_extra_body_is_stored_nowhere(suite, serve, tmp_path):
         (["--endpoint", "http://127.0.0.1:9", "--answer-tokens", "0"], "--answer-tokens 0; expected at least 1"),
         (["--endpoint", "http://127.0.0.1:9", "--temperature", "-1"], "a temperature of -1"),
         (["--endpoint", "http://127.0.0.1:9", "--patience", "-1"], "a patience of -1 s"),
-        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "{"], "--extra-body that is no JSON"),
-        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "[]"], "expected an object of JSON"),
+        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "{"], "--extra-body is not JSON"),
+        (["--endpoint", "http://127.0.0.1:9", "--extra-body", "[]"], "expected a JSON object"),
         (["--endpoint", "http://127.0.0.1:9", "--extra-body", '{"stream": true}'], "extra fields 'stream'"),
         (["--endpoint", "http://127.0.0.1:9", "--limit-field", "x"], "expected max_tokens or max_completion_tokens"),
     ],
@@ -219,18 +219,18 @@ def test_films_that_changed_since_they_were_made_are_refused(changed, suite, nev
     last = complaint.splitlines()[-1]
     assert said == ""
     assert f"'{changed}' is changed since it was made; expected the file as it was made" in last
-    assert "or ask with --unverified, which the results then say" in last
+    assert "or run with --unverified, which the results record" in last
     assert not out.exists()
 
 
 def test_unverified_films_are_asked_about_and_every_result_says_so(changed, suite, never, tmp_path, capsys):
     out = tmp_path / "r.jsonl"
     assert run(suite, out, "--command", never, "--unverified") == 0
-    assert "the films were not held against the hashes" in capsys.readouterr().out
+    assert "the films were not checked against the hashes" in capsys.readouterr().out
     assert read_records(out)[0]["unverified"] is True
     assert main(["longwatch", "report", str(out), "--suite", str(suite)]) == 0
     page = out.with_suffix(".html").read_text()
-    assert "The films were not held against the hashes of when they were made" in page
+    assert "The videos were not checked against the hashes of the suite" in page
     assert "--unverified" in page
 
 

@@ -173,7 +173,7 @@ def test_the_circumstances_are_noted_and_may_change(suite, program, tmp_path):
     assert (first["timeout_seconds"], second["timeout_seconds"]) == (50.0, 60.0)
 
 
-@pytest.mark.parametrize(("command", "message"), [("python 'x", "with a mistake"), ("", "an empty"), (" ", "an empty")])
+@pytest.mark.parametrize(("command", "message"), [("python 'x", "of a bad form"), ("", "an empty"), (" ", "an empty")])
 def test_a_command_that_is_none_is_refused(suite, tmp_path, capsys, command, message):
     assert run(suite, tmp_path / "r.jsonl", "--command", command) == 2
     assert message in capsys.readouterr().err
@@ -240,7 +240,7 @@ def test_a_run_ends_with_its_errors_and_the_next_command(suite, program, tmp_pat
     assert errors == "1 error, which count as wrong; 0.0% right of the 5 answered"
     assert kind.startswith("  1 ended, the first: ")
     assert kind.endswith(" ended with code 7; see its error output")
-    assert complaint.endswith("run the same command again, which asks these alone\n")
+    assert complaint.endswith("run the same command again, which asks only these\n")
     words = shlex.split(after.removeprefix("next: "))
     assert words == ["longpanda", "longwatch", "report", str(out), "--suite", str(suite)]
     assert main(words[1:]) == 0
@@ -252,7 +252,7 @@ def test_a_run_ends_with_its_errors_and_the_next_command(suite, program, tmp_pat
         (["--command", "no-such-program-anywhere --api-key HUSH"], "no program 'no-such-program-anywhere'"),
         (["--endpoint", "127.0.0.1:9/v1"], "--endpoint '127.0.0.1:9/v1'; expected http://HOST"),
         (["--endpoint", "ftp://me:HUSH@host/v1"], "--endpoint 'ftp://MASKED@host/v1'"),
-        (["--endpoint", "http://127.0.0.1:9/v1/chat/completions/"], "up to and without /chat/completions; leave that"),
+        (["--endpoint", "http://127.0.0.1:9/v1/chat/completions/"], "expected the address without /chat/completions"),
         (["--endpoint", "http:///v1"], "--endpoint 'http:///v1'"),
         (["--endpoint", "http://[::1/v1"], "expected http://HOST"),
         (["--endpoint", "http://127.0.0.1:9/v1", "--timeout", "0"], "a timeout of 0 s"),

@@ -83,10 +83,10 @@ QUESTION = "Where is the key?"
         (["--loud", "probe", "{film}"], "no option '--loud' of 'longpanda'; choose one of: --debug, --help,"),
         (
             ["--json", "probe", "{film}"],
-            "the option '--json' before the verb; expected it behind the verb; write 'longpanda probe ... --json'",
+            "the option '--json' before the verb; expected it after the verb; write 'longpanda probe ... --json'",
         ),
         (["--model", "nano", "ask", "{film}", QUESTION], "write 'longpanda ask ... --model'"),
-        (["--frames=3"], "the option '--frames' before the verb; expected it behind the verb; write 'longpanda VERB"),
+        (["--frames=3"], "the option '--frames' before the verb; expected it after the verb; write 'longpanda VERB"),
         (["--jsom", "probe", "{film}"], "no option '--jsom' of 'longpanda'; choose one of: --debug, --help,"),
         (["ask", "{film}", "What?", "--tokens=2"], "no option '--tokens' of 'longpanda ask'; did you mean '--answer-"),
         (["ask", "{film}", "What?", "--fsp=2"], "no option '--fsp' of 'longpanda ask'; did you mean '--fps'?"),

@@ -157,17 +157,6 @@ def test_half_precision_makes_the_same_tokens_and_is_the_same_model(film, squeez
     assert not any(re.search(kept, theirs) for kept in half.model._keep_in_fp32_modules)
 
 
-def test_an_index_of_an_earlier_version_was_made_in_float32(film, squeezer, tmp_path):
-    index = tmp_path / "film.vidx"
-    made = ["index", film, "--out", str(index), "--fps", "5", "--model", squeezer]
-    assert main(made) == 0
-    header = json.loads((index / "header.json").read_text())
-    assert header.pop("dtype") == "float32"
-    (index / "header.json").write_text(json.dumps(header))
-    assert main(made) == 0
-    assert main([*made, "--dtype", "bfloat16"]) == 2
-
-
 def test_results_in_another_format_are_other_results(suite, model_folder, tmp_path, capsys):
     run = ["longwatch", "run", suite, "--out", str(tmp_path / "r.jsonl"), "--model", model_folder, "--frames", "2"]
     assert main([*run, "--dtype", "bfloat16", "--device", "cpu"]) == 3  # a random model's answers do not end

@@ -40,7 +40,7 @@ def test_output_that_cannot_be_written_is_one_line(words, unbuffered, film):
 def test_output_that_is_closed_is_one_line(words, film):
     ran = shell([word.format(film=film) for word in words], ">&-")
     assert (ran.returncode, ran.stderr.count(b"\n")) == (2, 1)
-    assert ran.stderr.startswith(b"longpanda: standard output is closed; expected somewhere to print to; redirect it")
+    assert ran.stderr.startswith(b"longpanda: standard output is closed; expected an open one; redirect it")
 
 
 @needs_full
@@ -149,7 +149,7 @@ def test_no_memory_is_no_bug(film, monkeypatch, capsys):
     for kind in (MemoryError, torch.OutOfMemoryError):
         monkeypatch.setattr("longpanda.video.probe", _raising(kind("CUDA out of memory. Tried to allocate\n2 GiB")))
         assert main(["probe", film]) == 2
-        assert capsys.readouterr().err.startswith("longpanda: no memory left; expected more of it on this device; ask")
+        assert capsys.readouterr().err.startswith("longpanda: out of memory; expected more memory on this device; ")
 
 
 def _raising(error):

@@ -53,7 +53,7 @@ def test_ask_for_people(film, model_folder, capsys, tmp_path):
     assert main(["ask", film, "Where is the key?", "--model", str(endless), "--fps", "1"]) == 0
     out = capsys.readouterr().out
     assert "4 frames from 0.0 to 3.0 of 4.0 s; 28 visual tokens;" in out
-    assert "note: The answer was cut off after 64 tokens, the most that were asked for. a random model" in out
+    assert "note: The answer was cut off after 64 tokens, its limit. a random model" in out
 
 
 def test_one_frame_is_one(film, model_folder, capsys):

@@ -54,7 +54,7 @@ def test_every_file_is_looked_at_once_and_kept(mixed, tmp_path):
                     continue
                 file = find_media(media, source)
                 looked, kept = probe_media(file), Manifest.open(made.folder).facts(media, source)
-                for name in ("path", "kind", "fault", *manifests._NUMBERS):
+                for name in ("path", "kind", *manifests._WORDS, *manifests._NUMBERS):
                     assert getattr(kept, name) == getattr(looked, name), name
     assert made.facts(Media("video", "films/gone.mp4"), mixture.sources[0]).fault is MediaFault.MISSING
 
@@ -191,6 +191,25 @@ def test_names_that_are_no_text_are_kept(tmp_path):
     assert made.facts(Media("image", f"no {name}"), source).fault is MediaFault.MISSING
 
 
+def test_what_is_wrong_with_a_file_is_kept(tmp_path):
+    (tmp_path / "text.jpg").write_text("once upon a time")
+    write_records(tmp_path / "a.json", [record(image="text.jpg"), record(image="gone.jpg")])
+    (tmp_path / "m.yaml").write_text("datasets: [{json_path: a.json, data_root: .}]")
+    mixture = read_mixture(tmp_path / "m.yaml")
+    indexes = index_files([source.annotations for source in mixture.sources], tmp_path / "cache")
+    made = prepare(mixture, indexes, tmp_path / "manifest")
+    for name, said in (
+        ("text.jpg", r"text\.jpg' is no picture that can be read"),
+        ("gone.jpg", r"gone\.jpg': missing"),
+    ):
+        facts, expected = (
+            made.facts(Media("image", name), mixture.sources[0]),
+            "expected the image that the record names",
+        )
+        with pytest.raises(MediaError, match=f"{said}; {expected}; fetch it again"):
+            facts.part(Media("image", name))
+
+
 def test_a_folder_without_a_manifest_or_with_a_damaged_one_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"no manifest in .*run: longpanda data prepare"):
         Manifest.open(tmp_path)
@@ -211,5 +230,5 @@ def test_two_runs_do_not_write_at_once(mixed, tmp_path):
     from longpanda.files import exclusive_lock
 
     (tmp_path / "manifest").mkdir()
-    with exclusive_lock(tmp_path / "manifest"), pytest.raises(ConfigError, match="at work"):
+    with exclusive_lock(tmp_path / "manifest"), pytest.raises(ConfigError, match="is writing to"):
         prepare(*mixed, tmp_path / "manifest")

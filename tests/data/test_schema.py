@@ -81,6 +81,7 @@ def test_names_of_openai_are_read():
         ({"video": "a.mp4", "question": "What?", "answer": "Tea."}, "<|video|>\nWhat?"),
         ({"image": ["a.jpg"], "question": "What?", "answer": "Tea."}, "<|video|>\nWhat?"),
         ({"video": ["a.mp4", "b.mp4"], "question": "What?", "answer": "Tea."}, "<|video|>\n<|video|>\nWhat?"),
+        ({"image": ["a.jpg", "b.jpg"], "question": "What?", "answer": "Tea."}, "<|video|>\n<|video|>\nWhat?"),
         ({"video": "a.mp4", "question": "In <video>, what?", "answer": "Tea."}, "In <|video|>, what?"),
         ({"question": "What?", "answer": "Tea."}, "What?"),
     ],

@@ -132,7 +132,7 @@ def test_refusals_and_false_alarms_are_apart():
     refused, alarms = refusal(scores)
     assert (refused.value, refused.questions) == (0.5, 2)
     assert (alarms.value, alarms.questions) == (pytest.approx(1 / 3), 3)
-    with pytest.raises(ConfigError, match="0 questions about what is absent"):
+    with pytest.raises(ConfigError, match="0 questions about absent things"):
         refusal(scores[2:])
 
 

@@ -90,7 +90,7 @@ def test_nonsense_scores_an_error_and_the_next_question_is_asked(command, questi
         ("empty", ErrorKind.EMPTY, "an empty answer"),
         ("null", ErrorKind.EMPTY, "an empty answer"),
         ("cut", ErrorKind.CUT, "cut off ('length'), after 'fi'"),
-        ("failed", ErrorKind.FAILED, "says that it failed: 'no memory, token=MASKED'"),
+        ("failed", ErrorKind.FAILED, "reported an error: 'no memory, token=MASKED'"),
         ("failed in parts", ErrorKind.FAILED, "code"),
         ("odd end", ErrorKind.MALFORMED, "wrote"),
         ("crash", ErrorKind.ENDED, "code 3"),
@@ -151,11 +151,11 @@ def test_a_timeout_is_a_finite_time(seconds) -> None:
 @pytest.mark.parametrize(
     ("question", "why"),
     [
-        ("number", "answer is no text"),
-        ("times", "frames_seconds is no list of seconds"),
-        ("tokens", "visual_tokens is no whole number"),
-        ("odd end", "finish_reason is no text"),
-        ("list", "no object"),
+        ("number", "answer is not a string"),
+        ("times", "frames_seconds is not a list of seconds"),
+        ("tokens", "visual_tokens is not a whole number"),
+        ("odd end", "finish_reason is not a string"),
+        ("list", "not an object"),
     ],
 )
 def test_what_is_wrong_in_a_line_is_named(command, question, why) -> None:

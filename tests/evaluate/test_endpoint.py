@@ -68,7 +68,7 @@ def test_frames_times_and_question_are_sent_and_the_answer_is_read(server) -> No
 
 
 @pytest.mark.parametrize(
-    ("question", "error"), [("odd", "answered"), ("list", "answered"), ("text", "no JSON: 'hello'"), ("gone", "410")]
+    ("question", "error"), [("odd", "answered"), ("list", "answered"), ("text", "JSON: 'hello'"), ("gone", "410")]
 )
 def test_a_server_that_fails_scores_an_error_and_the_run_goes_on(server, question, error) -> None:
     bad, good = _ask(f"http://127.0.0.1:{server.server_port}/v1", question, "fine")

@@ -121,7 +121,7 @@ def test_what_a_server_refuses_is_left_out_after_one_try_and_said_once(serve):
     assert len(server.bodies) == 3 + 2
     assert server.bodies[-1]["max_completion_tokens"] == 99
     assert "temperature" not in server.bodies[-1]
-    assert ["'max_completion_tokens' is sent instead" in asked.said[0], "left out" in asked.said[1]] == [True] * 2
+    assert ["'max_completion_tokens' is sent instead" in asked.said[0], "omitted" in asked.said[1]] == [True] * 2
     assert (len(asked.said), asked.endpoint.left_out) == (2, ("max_tokens", "temperature"))
     assert asked.waits == []
 
@@ -172,17 +172,17 @@ def test_what_a_request_asks_for_is_sent(serve):
             ErrorKind.DENIED,
             "moved to https://MASKED@elsewhere",
         ),
-        ((413, "<html>too large</html>"), ErrorKind.TOO_LARGE, "fewer pictures, with --frames"),
+        ((413, "<html>too large</html>"), ErrorKind.TOO_LARGE, "fewer pictures with --frames"),
         (
             refused("max_tokens is too large: 640000. This model's maximum context length is 8192"),
             ErrorKind.TOO_LARGE,
-            "or allow shorter answers, with --answer-tokens",
+            "or lower --answer-tokens",
         ),
         (refused("At most 1 image(s) may be provided in one request."), ErrorKind.TOO_LARGE, "with --frames"),
         (answer("", "length"), ErrorKind.CUT, "--answer-tokens"),
         (answer(None, "content_filter"), ErrorKind.FILTERED, "filter"),
         (answer("", "error", error={"code": 400, "message": "x"}), ErrorKind.REJECTED, "answered with an error"),
-        ((200, "<html>log in</html>"), ErrorKind.MALFORMED, "no JSON"),
+        ((200, "<html>log in</html>"), ErrorKind.MALFORMED, "other than JSON"),
         ((200, {"choices": []}), ErrorKind.MALFORMED, "without a message"),
     ],
 )

@@ -21,11 +21,11 @@ HEADINGS = (
     "Accuracy by family and length",
     "Above chance",
     "Over all lengths",
-    "Where the needle lies",
-    "What it cost",
-    "What the sampler saw",
-    "What never happened",
-    "How near the wrong ones came",
+    "Needles by depth",
+    "Costs",
+    "Sampling of the evidence",
+    "Absent things",
+    "Partial credit",
     "Failures",
     "How it was made",
 )
@@ -143,14 +143,14 @@ def test_errors_and_what_is_missing_are_said():
         assert "Not asked yet: 7 questions of the suite." in text
     assert "| needle | 97.6% [" in markdown(report)
     assert "| 100.0% [91 to 100%] | 1 |" in markdown(report)
-    assert "right of what was answered" in page(report)
+    assert "right among answered" in page(report)
     one = _report([score(1.0)], missing=1)
     for text in (_checked(one), markdown(one)):
         assert "1 question about 1 video of 3 min" in text
         assert "Not asked yet: 1 question of the suite." in text
     whole = page(_report(results((20, 20))))
     assert "Not asked yet" not in page(_report(scores))
-    for title in ("With and without errors", "Messages of errors", "right of what was answered"):
+    for title in ("With and without errors", "Error messages", "right among answered"):
         assert title not in whole
 
 
@@ -197,8 +197,8 @@ def test_costs_that_nobody_told_have_no_column():
 def test_films_that_were_not_checked_are_said():
     report = _report(results(), configuration={"unverified": True})
     for text in (_checked(report), markdown(report)):
-        assert "The films were not held against" in text
-    assert "The films were not held against" not in _checked(_report(results()))
+        assert "The videos were not checked against" in text
+    assert "The videos were not checked against" not in _checked(_report(results()))
 
 
 def test_two_models_are_compared_on_one_page():

@@ -31,7 +31,7 @@ def test_a_refused_limit_is_given_its_other_name_and_then_left_out():
     fields = Fields({"max_tokens": 9, "temperature": 0.0})
     assert fields.give_up(["max_tokens"]) == ["refuses 'max_tokens': 'max_completion_tokens' is sent instead"]
     assert fields.sent == {"max_completion_tokens": 9, "temperature": 0.0}
-    assert fields.give_up(["max_completion_tokens"]) == ["refuses 'max_completion_tokens': it is left out from now on"]
+    assert fields.give_up(["max_completion_tokens"]) == ["refuses 'max_completion_tokens': it is omitted from now on"]
     assert fields.sent == {"temperature": 0.0}
     assert fields.left_out == ("max_tokens", "max_completion_tokens")
 

@@ -108,13 +108,33 @@ def test_errors_are_asked_again_unless_they_are_to_stay(tmp_path) -> None:
     assert read_records(path)[1] == [_score(SAMPLES[0]), _score(SAMPLES[1])]
 
 
-@pytest.mark.parametrize("text", ["one line of mine", "two lines\nof mine"])
+@pytest.mark.parametrize(
+    "text", ["one line of mine", "two lines\nof mine", "[]\n", '{"version": 1, "configuration": 3}\n', "\n"]
+)
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path, text) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text(text)
     with pytest.raises(ConfigError, match="holds no results"):
         Records(path, CONFIGURATION)
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("bad", ["{", "[]", "3", '{"sample": {}}', '"notes"'])
+def test_a_line_that_is_not_a_result_is_named(tmp_path, bad) -> None:
+    path = tmp_path / "r.jsonl"
+    records = Records(path, CONFIGURATION)
+    for sample in SAMPLES[:2]:
+        records.add(_score(sample))
+    records.close()
+    head, first, second = path.read_text().splitlines()
+    path.write_text(f"{head}\n{first}\n{bad}\n{second}\n")
+    before = path.read_text()
+    for use in (read_records, lambda path: Records(path, CONFIGURATION)):
+        with pytest.raises(ConfigError, match=r"line 3 of '.*r\.jsonl' is not a result"):
+            use(path)
+    assert path.read_text() == before
+    path.write_text(f"{head}\n{first}\n{second}\n{bad}")
+    assert len(read_records(path)[1]) == 2, "a last line that was cut off is left out"
 
 
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path) -> None:

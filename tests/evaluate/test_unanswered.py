@@ -41,8 +41,8 @@ def test_a_whole_answer_is_scored(end):
     [
         (Reply(""), ErrorKind.EMPTY, "an empty answer"),
         (Reply(" \n"), ErrorKind.EMPTY, "an empty answer"),
-        (Reply("", finish_reason="stop", thinking="hm"), ErrorKind.EMPTY, "thinking, 2 letters of it, and no answer"),
-        (Reply("<think>47"), ErrorKind.EMPTY, "thinking, 2 letters"),
+        (Reply("", finish_reason="stop", thinking="hm"), ErrorKind.EMPTY, "2 characters of thinking and no answer"),
+        (Reply("<think>47"), ErrorKind.EMPTY, "2 characters of thinking"),
         (Reply("47", finish_reason="length"), ErrorKind.CUT, "cut off ('length'), after '47'"),
         (Reply("", finish_reason="MAX_TOKENS"), ErrorKind.CUT, "--answer-tokens"),
         (Reply("47", finish_reason="who knows"), ErrorKind.CUT, "'who knows'"),
@@ -50,7 +50,7 @@ def test_a_whole_answer_is_scored(end):
         (Reply("no", finish_reason="refusal"), ErrorKind.FILTERED, "refused"),
         (Reply("", finish_reason="SAFETY"), ErrorKind.FILTERED, "withheld"),
         (Reply("47", finish_reason="error"), ErrorKind.FAILED, "the system failed"),
-        (Reply("47", finish_reason="tool_calls"), ErrorKind.MALFORMED, "a call of a tool"),
+        (Reply("47", finish_reason="tool_calls"), ErrorKind.MALFORMED, "a tool call"),
     ],
 )
 def test_what_is_no_answer_is_an_error_of_its_kind_that_keeps_what_was_said(reply, kind, message):

@@ -103,7 +103,7 @@ def test_choices_are_asked_in_every_rotation(written, scripted, tmp_path):
     assert {sample.facts.chance for sample in run.samples} == {1 / 3}
     (model,) = report_of(read_results([run.out], run.questions), run.questions).models
     assert (model.overall.exact.questions, model.overall.exact.value, model.missing) == (1, 1.0, 0)
-    with pytest.raises(ConfigError, match=r"line 2 of '.*': no choices; expected them in every line"):
+    with pytest.raises(ConfigError, match=r"line 2 of '.*': no choices; expected choices in every line"):
         written(CHOSEN, OPEN).samples(has_choices=True)
 
 
@@ -156,9 +156,9 @@ def test_a_command_is_given_the_path(written, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"{", "no JSON"),
-        (b"[1]", r"'\[1\]'; expected an object of JSON"),
-        (b'{"video": "a.mp4", "question": "\xff"}', "bytes that are no text"),
+        (b"{", "invalid JSON"),
+        (b"[1]", r"'\[1\]'; expected a JSON object"),
+        (b'{"video": "a.mp4", "question": "\xff"}', "bytes that are not text"),
         (
             OPEN | {"anwser": "x"},
             "unknown key 'anwser'; expected video, question, answer, choices, id; did you mean 'answer'",
@@ -172,7 +172,7 @@ def test_a_command_is_given_the_path(written, tmp_path):
         (CHOSEN | {"question": "What else?", "choices": "yes"}, 'choices "yes"; expected a list'),
         (CHOSEN | {"question": "What else?", "choices": ["no"]}, "1 choices; expected 2 to 8"),
         (CHOSEN | {"question": "What else?", "choices": ["no", "No."]}, "choices that read the same"),
-        (CHOSEN | {"question": "What else?", "answer": "B"}, "the answer 'B' that is none of the choices"),
+        (CHOSEN | {"question": "What else?", "answer": "B"}, "the answer 'B', which is none of the choices"),
         (
             CHOSEN | {"choices": ["B", "A"], "answer": "A"},
             "the choice 'B' beside the letter A, which reads as the letter B",
@@ -188,7 +188,7 @@ def test_a_mistake_is_named_by_its_line(written, line, message):
 
 def test_what_does_not_go_with_own_questions_is_refused(written, scripted, tmp_path):
     questions = written(OPEN)
-    with pytest.raises(ConfigError, match="all that it can read"):
+    with pytest.raises(ConfigError, match="the only videos it can read"):
         ask_all(Run(questions, OracleSystem(), tmp_path / "r.jsonl"))
     with pytest.raises(ConfigError, match="--unverified for the videos of"):
         ask_all(Run(questions, scripted(str), tmp_path / "r.jsonl", is_unverified=True))

@@ -60,7 +60,7 @@ def test_who_cannot_answer_is_refused(suite, tmp_path):
         CommandSystem(("no-such-program", "--key", "HUSH")).answerers(suite, 1, print)
     with pytest.raises(ConfigError, match="expected http://HOST"):
         EndpointSystem("host/v1").answerers(suite, 1, print)
-    with pytest.raises(ConfigError, match="up to and without /chat/completions"):
+    with pytest.raises(ConfigError, match="the address without /chat/completions"):
         EndpointSystem("http://host/v1/chat/completions").answerers(suite, 1, print)
     with pytest.raises(ModelError, match="no model 'none'"):
         ModelSystem("none").settings()

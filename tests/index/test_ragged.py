@@ -1,19 +1,13 @@
-"""Groups with different numbers of tokens, from an index to an answer with its evidence; and indexes of version 2."""
+"""Groups with different numbers of tokens, from an index to an answer with its evidence."""
 
-import dataclasses
 import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from longpanda.errors import IndexFileError
-from longpanda.index import VideoIndex, file_encoder, store
-from longpanda.index.store import checksum
+from longpanda.index import file_encoder, store
 from longpanda.inference import load
 from longpanda.model.tokens import RaggedTokens
 from longpanda.video import Sampling
@@ -86,49 +80,6 @@ def test_another_reducer_is_another_encoder(panda, film, tmp_path):
     panda.model.reducer = Alternating()
     with pytest.raises(IndexFileError, match="holds tokens of model"):
         panda.watch(tmp_path / "film.vidx")
-
-
-def as_version_2(index: Path, per_group: int, frames_per_group: int) -> None:
-    """Write an index as it was written before groups could have different sizes."""
-    header = json.loads((index / "header.json").read_text())
-    header["version"] = 2
-    del header["preprocessing"]
-    (index / "header.json").write_text(json.dumps(header))
-    (index / "video.safetensors").unlink()
-    for path in index.glob("*.safetensors"):
-        with safe_open(path, framework="pt") as file:
-            about, tensors = dict(file.metadata()), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        tail = "tail." if path.name.startswith("state") else ""
-        if tail + "tokens" in tensors:
-            for name in ("tokens", "scales"):
-                if tail + name in tensors:
-                    flat = tensors[tail + name]
-                    tensors[tail + name] = flat.unflatten(0, (-1, per_group)).contiguous()
-            for name in ("token_offsets", "frame_offsets"):
-                del tensors[tail + name]
-            times = tensors[tail + "frames_seconds"]
-            starts = torch.arange(0, len(times), frames_per_group)
-            tensors[tail + "starts_seconds"] = times[starts]
-            tensors[tail + "ends_seconds"] = times[(starts + frames_per_group).clamp(max=len(times)) - 1]
-        about.pop("sha256")
-        save_file(tensors, path, about | {"sha256": checksum(about, tensors)})
-
-
-@pytest.mark.parametrize("storage", ["float32", "int8"])
-def test_an_index_of_version_2_answers_as_before_and_is_not_gone_on_with(panda, film, tmp_path, storage):
-    index = panda.index(film, tmp_path / "new.vidx", fps=4.0, storage=storage)
-    shutil.copytree(tmp_path / "new.vidx", tmp_path / "old.vidx")
-    as_version_2(tmp_path / "old.vidx", index.header.tokens_per_group, index.header.frames_per_group)
-    old = VideoIndex(tmp_path / "old.vidx")
-    assert old.header.version == 2
-    assert old.frame_times is None
-    for field in dataclasses.fields(old.tokens):
-        now, then = (getattr(one.tokens, field.name) for one in (index, old))
-        assert torch.equal(now, then) if isinstance(now, torch.Tensor) else np.array_equal(now, then)
-    answers = [panda.watch(tmp_path / name).ask(QUESTION).text for name in ("new.vidx", "old.vidx")]
-    assert answers[0] == answers[1]
-    with pytest.raises(IndexFileError, match="an index of version 2, which can be asked only; expected version 3"):
-        panda.index(film, tmp_path / "old.vidx", fps=4.0, storage=storage)
 
 
 def test_an_index_knows_the_pictures_of_its_file(panda, film, tmp_path):

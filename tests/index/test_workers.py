@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longpanda.errors import ConfigError
-from longpanda.index import file_encoder, growth
+from longpanda.index import file_encoder
 from longpanda.video import Sampling
 
 FPS = 10.0
@@ -22,7 +22,7 @@ def test_workers_are_for_the_cores_and_one_for_a_recording(
 ):
     recording, asked = Path(shutil.copy(film, tmp_path)), []
     os.utime(recording, (time.time() - age_seconds,) * 2)
-    monkeypatch.setattr(growth, "_cores", lambda: cores)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores), raising=False)
     original = file_encoder.iter_frames
     monkeypatch.setattr(file_encoder, "iter_frames", lambda *a, **k: asked.append(k["workers"]) or original(*a, **k))
     squeezed.index(recording, fps=FPS)

@@ -278,7 +278,7 @@ def partly_quantised(layer):
 
 @pytest.mark.parametrize("change", [without_gradients, partly_without_gradients, partly_quantised])
 def test_gradients_that_would_mislead_give_no_evidence_and_the_answer_says_why(model_folder, film, change):
-    why = "whose gradients do not tell what it says when it sees less"
+    why = "whose gradients do not predict its logits when visual tokens are faded"
     panda = load(str(model_folder))
     for layer in panda.model.language_model.model.layers:
         change(layer)
@@ -305,7 +305,7 @@ def test_evidence_that_memory_has_no_room_for_is_not_looked_for(panda, film, mon
     answer = tight.ask(QUESTION, verify=True)
     assert answer.text
     assert (answer.evidence, answer.verification) == ((), None)
-    assert "No evidence is given: it takes 0." in answer.notice
+    assert "No evidence is given: it needs 0." in answer.notice
     assert "allow more memory, or fewer tokens" in answer.notice
     assert tight.only([1, 2]).memory_bytes == most
 

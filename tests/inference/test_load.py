@@ -178,7 +178,7 @@ def test_weights_of_another_shape_are_refused(folder):
     weights = load_file(folder / "model.safetensors")
     weights["projector.input.bias"] = torch.zeros(7)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ModelError, match=r"weights of other sizes than its config\.json says"):
+    with pytest.raises(ModelError, match=r"its weights have other sizes than its config\.json says"):
         load(str(folder))
 
 

@@ -216,7 +216,7 @@ def test_a_conversation_beyond_the_context_is_refused(model_folder, film):
 
 def test_a_prefix_is_of_an_index_and_of_the_groups_in_it(model_folder, film, tmp_path):
     panda, kept = load(str(model_folder)), tmp_path / "prefix.safetensors"
-    with pytest.raises(ConfigError, match="a prefix of a video, to be kept; expected one of an index"):
+    with pytest.raises(ConfigError, match="a prefix of a video to keep; expected one of an index"):
         panda.watch(film).keep_prefix(kept)
     panda.index(film, tmp_path / "film.vidx", fps=1.0)
     session = panda.watch(tmp_path / "film.vidx")
@@ -228,5 +228,5 @@ def test_a_prefix_is_of_an_index_and_of_the_groups_in_it(model_folder, film, tmp
 
 def test_nothing_asked_is_nothing_to_keep(model_folder, film, tmp_path):
     session = load(str(model_folder)).watch(film)
-    with pytest.raises(ConfigError, match="no prompt to keep anything of"):
+    with pytest.raises(ConfigError, match="no prefix to keep"):
         PrefixCache(session.model, session._embeddings).save(tmp_path / "prefix.safetensors", "key")

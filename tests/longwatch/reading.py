@@ -1,4 +1,4 @@
-"""A reader of frames that knows the look of the world but nothing about a scene: nearest template wins."""
+"""A template-matching reader of frames that knows the appearance of the world but nothing about a scene."""
 
 from functools import cache, lru_cache
 from itertools import product
@@ -12,7 +12,7 @@ _GREY = 60
 
 
 def template(sprite):
-    """The sprite on plain grey: float32 [h * w * 3]."""
+    """Draw the sprite on plain grey: float32 [h * w * 3]."""
     height_px, width_px = sprite.transparency.shape[:2]
     frame = np.full((height_px, width_px, 3), _GREY, dtype=np.uint8)
     sprite.blend(frame, 0, 0)
@@ -20,7 +20,7 @@ def template(sprite):
 
 
 def nearest(pixels, named):
-    """The name of the template with the least squared difference."""
+    """Return the name of the template with the least squared difference."""
     names, stack = named
     differences = stack - pixels.astype(np.float32).ravel()
     return names[int(np.argmin(np.einsum("ij,ij->i", differences, differences)))]
@@ -52,20 +52,20 @@ def _objects(size_px):
 
 
 def place(event, size_px):
-    """The rows and columns of a frame that an event's sprite covers."""
+    """Return the rows and columns of a frame that an event's sprite covers."""
     sprite, top_px, left_px = rooms.placed(event, size_px)
     height_px, width_px = sprite.transparency.shape[:2]
     return slice(top_px, top_px + height_px), slice(left_px, left_px + width_px)
 
 
 def read_card(pixels, size_px):
-    """(colour, shape, number) of a card cut out of a frame."""
+    """Return (colour, shape, number) of a card cut out of a frame."""
     title = nearest(pixels, _looks(size_px))
     return *title, nearest(pixels, _numbers(*title, size_px))
 
 
 def read(event, frame):
-    """What the frame shows at the place of an event, in the words of the event."""
+    """Return what the frame shows at the place of an event, in the terms of the event."""
     size_px = frame.shape[0]
     pixels = frame[place(event, size_px)]
     if isinstance(event, Card):
@@ -74,7 +74,7 @@ def read(event, frame):
 
 
 def truth(event):
-    """What `read` should give."""
+    """Return what `read` should give."""
     if isinstance(event, Card):
         return event.colour, event.shape, event.number
     return event.thing if isinstance(event, Move) else event.colour

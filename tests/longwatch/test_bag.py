@@ -1,4 +1,4 @@
-"""The bag of frames learns what frames without order give away, and no more."""
+"""The bag-of-frames baseline learns what unordered frames give away, and no more."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def test_signs_are_not_followed_and_order_is_not_seen():
 
 
 def test_a_count_that_lies_in_how_many_frames_there_are_is_found():
-    """Every time for equally long, which the gallery avoids: twice as many frames are twice as many times."""
+    """If all occurrences last equally long, which the gallery avoids, twice as many frames mean twice the count."""
 
     def scene(seed, times):
         lamps = tuple(Lamp(16.0 * i, 16.0 * i + 12, "red") for i in range(times))

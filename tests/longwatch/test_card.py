@@ -44,8 +44,8 @@ def test_the_composition_is_counted(text):
 
 
 def test_it_says_what_is_not_known_and_whose_seeds_these_are(text):
-    assert "natural video is not yet shown" in text
+    assert "not been shown that scores here transfer to natural video" in text
     assert "abc123" in text
-    assert "keep it to yourself" not in text
+    assert "do not share it" not in text
     private = replace(PLAN, split="private")
-    assert "keep it to yourself" in card(private, list(private.samples()), "data/questions.parquet", "abc123")
+    assert "do not share it" in card(private, list(private.samples()), "data/questions.parquet", "abc123")

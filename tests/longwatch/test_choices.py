@@ -1,4 +1,4 @@
-"""Options: what they are, that nothing but the video tells the right one, and what an answer earns."""
+"""Options: their content, that only the video reveals the right one, and how answers are marked."""
 
 from collections import Counter
 from itertools import pairwise
@@ -245,19 +245,19 @@ VALUE_RULES = {
 
 
 def _likeness(one, options):
-    """How many letter pairs an option shares with all."""
+    """Return how many letter pairs an option shares with all others."""
     pairs = [Counter(pairwise(text)) for text in (one, *options)]
     return sum((pairs[0] & other).total() for other in pairs[1:])
 
 
 def _agreement(one, options):
-    """How many items an option has in the same place as others have."""
+    """Return how many items an option has in the same place as other options."""
     items = one.split(", ")
     return sum(mine == theirs for other in options for mine, theirs in zip(items, other.split(", "), strict=False))
 
 
 def _is_share(times, total, least, most=None):
-    """Whether so many of so many are a share that is drawn at random, or one between two."""
+    """Whether a count is plausible for a share drawn at random, or for one between two shares."""
     most = least if most is None else most
     low, high = (total * share for share in (least, most))
     errors = [ERRORS * (total * share * (1 - share)) ** 0.5 for share in (least, most)]
@@ -265,7 +265,7 @@ def _is_share(times, total, least, most=None):
 
 
 def _blind(own, picks):
-    """Whether picks are right as often as "never" is, or as any other option is, or something between."""
+    """Whether picks are right as often as "never" is, as any other option is, or between the two."""
     size, can_refuse = len(_options(own[0])), NEVER in _options(own[0])
     never = np.mean([_right(sample) == NEVER for sample in own])
     shares = (never, (1 - never) / (size - 1)) if can_refuse else (1 / size, 1 / size)

@@ -37,7 +37,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def suite(made, tmp_path):
-    """A copy, to spoil."""
+    """A copy that a test may damage."""
     return shutil.copytree(made, tmp_path / "suite")
 
 

@@ -1,4 +1,4 @@
-"""Answers are derived a second time here, from what a camera sampling every 8 s would see."""
+"""Answers are derived a second time here, from what a camera that samples every 8 s would see."""
 
 import re
 from itertools import pairwise
@@ -37,13 +37,13 @@ def _scenes(count, duration_seconds=180.0):
 
 
 def _observed(scene, offset_seconds):
-    """What is visible at offset, offset + 8, ...: one list of events per sampled frame."""
+    """Return the visible events at offset, offset + 8, ...: one list per sampled frame."""
     moments = np.arange(offset_seconds, scene.duration_seconds, 8.0)
     return [[e for e in scene.events if e.start_seconds <= moment < e.end_seconds] for moment in moments]
 
 
 def _answer(question, frames):  # noqa: PLR0911
-    """The answer as someone would find it who sees only the frames."""
+    """Return the answer that follows from the frames alone."""
     cards = list(dict.fromkeys(event for frame in frames for event in frame if isinstance(event, Card)))
     if match := re.fullmatch(r"What number is on the (\w+) (\w+)\?", question):
         return str(next(c.number for c in cards if (c.colour, c.shape) == match.groups()))
@@ -110,7 +110,7 @@ def test_evidence_alone_holds_the_answer():
 
 
 def _apart(events):
-    """One frame for each event and, as between two lamp events in the video, a frame of nothing after each."""
+    """Return one frame per event, each followed by an empty frame, as between two lamp events in a video."""
     return [frame for event in events for frame in ([event], [])]
 
 

@@ -39,7 +39,7 @@ def test_frame_i_shows_the_scene_at_i_over_fps(movie):
 
 
 def test_the_same_scene_gives_the_same_file(tmp_path):
-    """Several times, for an encoder that reads stray memory differs in some runs only."""
+    """Repeated, because an encoder that reads uninitialised memory differs only in some runs."""
     contents = set()
     for number in range(8):
         keep = [bytearray(10_000 * number) for _ in range(number)]
@@ -76,7 +76,7 @@ def test_odd_sizes_are_refused_and_leave_nothing(tmp_path):
 
 
 class Killed(BaseException):
-    """Nothing that film() could tidy up after."""
+    """A signal after which film() cannot clean up."""
 
 
 def test_a_film_killed_between_its_two_files_has_no_scene(tmp_path, monkeypatch):

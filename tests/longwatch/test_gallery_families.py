@@ -1,4 +1,4 @@
-"""Answers about the gallery, derived a second time from what a camera sees that looks every 14 seconds."""
+"""Answers about the gallery, derived a second time from what a camera that samples every 14 s would see."""
 
 import re
 from collections import Counter
@@ -26,13 +26,13 @@ def _samples(scene):
 
 
 def _observed(scene, step_seconds, offset=0.5):
-    """(moment, events on screen) at every step."""
+    """Return (moment, events on screen) at every step."""
     moments = np.arange(offset * step_seconds, scene.duration_seconds, step_seconds)
     return [(m, [e for e in scene.events if e.start_seconds <= m < e.end_seconds]) for m in moments.tolist()]
 
 
 def _seen(frames, kind):
-    """(moment, event) of one kind, each event once."""
+    """Return (moment, event) of one kind, each event once."""
     first = {}
     for moment, events in frames:
         for event in events:

@@ -1,4 +1,4 @@
-"""The task files without lmms-eval: what they name is there, and marks answers as `longwatch run` does."""
+"""The task files, without lmms-eval: all functions that they name exist, and mark answers as `longwatch run` does."""
 
 import importlib.util
 from dataclasses import replace
@@ -23,7 +23,7 @@ _Loader.add_constructor("!function", lambda loader, node: loader.construct_scala
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory):
-    """A folder as an export has it."""
+    """A folder of tasks as in an export."""
     folder = tmp_path_factory.mktemp("export") / "lmms_eval"
     folder.mkdir()
     for name, text in task_files(tuple(FAMILIES), "../data/questions.parquet", "1-abc").items():

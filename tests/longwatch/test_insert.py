@@ -108,7 +108,7 @@ def test_what_is_there_is_not_written_again(suite, plan, videos, tmp_path):
 
 
 class Killed(BaseException):
-    """As Ctrl-C in the middle of a video."""
+    """An interruption in the middle of a video, like Ctrl-C."""
 
 
 def test_half_a_video_never_looks_complete(suite, plan, videos, tmp_path):
@@ -168,7 +168,7 @@ def test_a_folder_holds_one_suite(suite, plan, videos, tmp_path):
 def test_a_plan_outlives_its_folder_and_a_broken_one_is_named(suite, plan, tmp_path):
     assert FootagePlan.read(suite) == plan
     (tmp_path / "footage.json").write_text("{")
-    with pytest.raises(ConfigError, match="no plan of a suite on footage"):
+    with pytest.raises(ConfigError, match="not the plan of a suite on footage"):
         FootagePlan.read(tmp_path)
 
 
@@ -206,7 +206,7 @@ def test_one_video_under_two_names_is_refused(videos, plan, tmp_path):
     ("change", "message"),
     [
         ({"footage": ()}, "no footage"),
-        ({"level": "steady"}, "at least .* s for .* cards of the level 'steady'"),
+        ({"level": "steady"}, "at least .* s for .* cards at the level 'steady'"),
         ({"minutes": (0.05,)}, "3.0 s of 'a walk, at 8.mp4'"),
         ({"minutes": (0.15, 0.5)}, "a length of 0.5 minutes of .*at most its 0.3 minutes"),
         ({"minutes": (-1.0,)}, "more than 0"),

@@ -1,4 +1,4 @@
-"""Intervals: how alike they are, how near, and what whoever looks at nothing can get."""
+"""Intervals: overlap, tolerance and the best constant answer."""
 
 from dataclasses import replace
 
@@ -67,7 +67,7 @@ def test_the_best_constant_interval_is_one_that_can_be_said():
 
 
 def _asked(starts):
-    """A question about each start, of a script of its own, and one about what is absent."""
+    """Return a question per start, each of its own script, and one about something absent."""
     plan = SuitePlan(minutes=(3.0,), families=("grounding",), per_cell=len(starts) + 1, split="dev")
     sample = next(sample for sample in plan.samples() if sample.target != "never")
     targets = [*(f"{clock(start)} - {clock(start + 16)}" for start in starts), "never"]

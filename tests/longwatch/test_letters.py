@@ -1,4 +1,4 @@
-"""Which letter an answer chooses."""
+"""The letter that an answer chooses."""
 
 import pytest
 

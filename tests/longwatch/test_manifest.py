@@ -1,4 +1,4 @@
-"""A suite whose files are not those of its manifest is refused in one line, by every step that reads it."""
+"""Every step that reads a suite refuses one whose files differ from its manifest, in one line."""
 
 import hashlib
 import json
@@ -63,7 +63,7 @@ def inserted(tmp_path_factory):
 
 
 def _questions(suite, text):
-    """Replace the questions, and the manifest says that they are the ones that were made."""
+    """Replace the questions, and their hash in the manifest."""
     (suite / "questions.jsonl").write_text(text)
     manifest = json.loads((suite / "manifest.json").read_text())
     manifest["sha256"]["questions.jsonl"] = hashlib.sha256(text.encode()).hexdigest()

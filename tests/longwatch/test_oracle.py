@@ -1,4 +1,4 @@
-"""The classical reader sees only the file, and everything in it."""
+"""The pixel oracle sees only the file, and reads everything in it."""
 
 import re
 from dataclasses import replace
@@ -60,7 +60,7 @@ def test_events_are_found_with_their_times(movie):
 
 
 def _bare(event):
-    """What is seen, without when and without the jitter."""
+    """Remove times and jitter from an event."""
     changed = {"start_seconds": 0.0, "end_seconds": 1.0} | ({"dx": 0.0, "dy": 0.0} if hasattr(event, "cell") else {})
     return replace(event, **changed)
 

@@ -28,7 +28,7 @@ def _shared(name):
 
 
 def _box(card, frame):
-    """Where a card lies in a frame: top, left and side in pixels."""
+    """Return the position of a card in a frame: top, left and side in pixels."""
     layout = Layout(*frame.shape[:2])
     sprite, top_px, left_px = placed(card, layout.side_px)
     return (
@@ -39,7 +39,7 @@ def _box(card, frame):
 
 
 def _read(card, frame):
-    """Title, number and sign, each the nearest of all that there are."""
+    """Return the nearest title, number and sign."""
     top_px, left_px, side_px = _box(card, frame)
     pixels, region_px = frame[top_px : top_px + side_px, left_px : left_px + side_px], min(frame.shape[:2])
     colour, shape, number = read_card(pixels, region_px)
@@ -48,7 +48,7 @@ def _read(card, frame):
 
 
 def _found(card, frame):
-    """Top and left at which the frame looks most like the card, to 2 px."""
+    """Return the top and left at which the frame matches the card best, to 2 px."""
     side_px = _box(card, frame)[2]
     sprite = card_sprite(card.colour, card.shape, card.number, card.sign, min(frame.shape[:2]))
     wanted = template(sprite).reshape(side_px, side_px, 3)

@@ -1,4 +1,4 @@
-"""Workshop and hall: answers derived a second time from looks every 14 seconds, priors, and what is on screen when."""
+"""Workshop and hall: answers derived a second time from frames every 14 s, priors, and what is on screen when."""
 
 import re
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ def _samples(scene):
 
 
 class _Seen:
-    """What looks every few seconds show of a scene: (first look, event) of each kind, in order."""
+    """What frames at even steps show of a scene: (first moment, event) of each kind, in order."""
 
     def __init__(self, scene, step_seconds, offset):
         self.moments = np.arange(offset * step_seconds, scene.duration_seconds, step_seconds).tolist()
@@ -52,7 +52,7 @@ class _Seen:
         return any(isinstance(e, Lamp) for events in self.at.values() if pull in events for e in events)
 
     def cause(self, what):
-        """The lever of which one pull was seen in the 3 dwells before the start of every effect."""
+        """Return the levers that are among the last two pulled before every effect."""
         found = []
         for _, moment in self.of(Effect, what=what):
             before = [pull.lever for pull, seen in self.of(Pull) if seen < moment]
@@ -60,7 +60,7 @@ class _Seen:
         return set.intersection(*found)
 
     def level(self, moment):
-        """What the gauge shows at the look nearest to a moment."""
+        """Return what the gauge shows in the frame nearest to a moment."""
         nearest = min(self.moments, key=lambda m: abs(m - moment))
         return next((e.level for e in self.at[nearest] if isinstance(e, Gauge)), 0)
 
@@ -255,13 +255,13 @@ def test_any_mixture_of_looks_is_read_through_noise(room, size_px):
 
 
 def _bare(event):
-    """What is seen, without when and without the jitter."""
+    """Remove times and jitter from an event."""
     changed = {"start_seconds": 0.0, "end_seconds": 1.0} | ({"dx": 0.0, "dy": 0.0} if hasattr(event, "dx") else {})
     return replace(event, **changed)
 
 
 def _stretched(seen):
-    """Each event from the first look at it to the last."""
+    """Return each event with times from the first frame that shows it to the last."""
     looks = defaultdict(list)
     for moment, events in seen.at.items():
         for event in events:

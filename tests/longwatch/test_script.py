@@ -25,7 +25,7 @@ def test_equal_arguments_give_equal_scenes():
 
 
 def _asked(scene):
-    """The events that topics are about, without their times."""
+    """Return the events that topics are about, without their times."""
     titles = {
         title for topic in scene.topics if topic.family in ("needle", "multikey", "chain") for title in [topic.subject]
     }
@@ -92,7 +92,7 @@ def test_counts_are_uniform():
 
 
 def _counted(scripts):
-    """How long each counted thing shows each time, in dwells."""
+    """Return the durations of each counted thing, in dwells."""
     for script in scripts:
         for topic in script.topics:
             if topic.family == "count":
@@ -102,7 +102,7 @@ def _counted(scripts):
 
 
 def _best_guess(pairs):
-    """Share of right guesses of a count from something that was seen, rounded down."""
+    """Return the accuracy of the best guess of a count from a visible quantity, rounded down."""
     counts = defaultdict(Counter)
     for seen, count in pairs:
         counts[int(seen)][count] += 1

@@ -60,7 +60,7 @@ def test_every_cell_has_its_questions():
 
 
 def _timeless(sample):
-    """What is asked, without the clock time in it, and of what."""
+    """Return the question without clock times, and its cluster."""
     return re.sub(r"\d\d:[\d:.]+", "", sample.question), sample.cluster
 
 
@@ -115,7 +115,7 @@ def test_a_tampered_or_missing_file_is_named(suite, tmp_path):
 
 
 def test_a_consistent_forgery_is_named_too(suite, tmp_path):
-    """Whoever changes a file and its hash in the manifest cannot change what the seed gives."""
+    """If a file and its hash in the manifest are both changed, it still differs from what the seed gives."""
     folder = tmp_path / "copy"
     subprocess.run(["cp", "-r", suite, folder], check=True)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -233,8 +233,8 @@ def test_killed_at_any_moment_it_goes_on(suite, tmp_path):
         ({"size_px": 0}, "size_px = 0"),
         ({"crf": 52}, "crf = 52; expected 0 to 51"),
         ({"fps": -1.0}, "fps = -1.0"),
-        ({"fps": 0.1}, "fps = 0.1 where everything shows for 16 s; expected at least 0.125"),
-        ({"level": "flash"}, "everything shows for 1 s; expected at least 2, "),
+        ({"fps": 0.1}, "fps = 0.1 at level steady, where events may last only 16 s; expected at least 0.125"),
+        ({"level": "flash"}, "events may last only 1 s; expected at least 2, "),
     ],
 )
 def test_impossible_plans_are_refused(change, message):
@@ -260,7 +260,7 @@ def test_half_a_suite_is_not_read(tmp_path):
         with pytest.raises(ConfigError, match="make"):
             read(tmp_path)
     (tmp_path / "suite.json").write_text("{")
-    with pytest.raises(ConfigError, match="no plan"):
+    with pytest.raises(ConfigError, match="not the plan"):
         SuitePlan.read(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Footage for tests: bright, textured and moving, as hard to tell cards from as what cameras see."""
+"""Footage for tests: bright, textured and moving, so that cards are as hard to find as in real footage."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ LOOKS = {"grass": (96, 150, 60), "snow": (232, 236, 242), "brick": (196, 84, 62)
 
 
 def texture(rng, rgb, height_px, width_px):
-    """Noise of every scale, coarse and strong to fine and weak, about one colour: uint8 [H, W, 3]."""
+    """Return noise of all scales around one colour, weaker at finer scales: uint8 [H, W, 3]."""
     picture = np.full((height_px, width_px, 3), rgb, np.float64)
     for cell_px in (64, 32, 16, 8, 4, 2, 1):
         rows, columns = -(-height_px // cell_px), -(-width_px // cell_px)
@@ -20,7 +20,7 @@ def texture(rng, rgb, height_px, width_px):
 
 
 def confetti(rng, height_px, width_px):
-    """Patches of every bright colour, the size of a card's digits and larger: the worst to lay cards over."""
+    """Return patches of bright colours, as large as a card's digits and larger: the worst background for cards."""
     picture = np.zeros((height_px, width_px, 3), np.uint8)
     for _ in range(400):
         top, left, side = rng.integers(height_px), rng.integers(width_px), rng.integers(4, 40)
@@ -29,7 +29,7 @@ def confetti(rng, height_px, width_px):
 
 
 def walk(path: Path, look: str, seconds=10, fps=4, height_px=128, width_px=228):
-    """A camera that pans over a texture."""
+    """Yield the frames of a camera that pans over a texture."""
     rng = np.random.default_rng(len(look))
     still = confetti(rng, height_px, width_px) if look == "confetti" else texture(rng, LOOKS[look], height_px, width_px)
     frames = (np.roll(still, 3 * number, axis=1) for number in range(seconds * fps))

@@ -62,7 +62,7 @@ def is_behind_a_cache(given, _seen):
 
 
 FAULTS = {
-    "does not say the same thing twice": is_read_again,
+    "gives different logits for the same prompt": is_read_again,
     "reads more of a token than its embedding": is_by_ids,
     "generates something else with a cache than without one": is_behind_a_cache,
 }
@@ -161,7 +161,7 @@ def test_a_quantisation_by_tensor_is_refused_with_what_can_be_done() -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
             module.register_forward_pre_hook(in_eight_bits)
-    with pytest.raises(ConfigError, match=r"tokens see those that come after.*; .* another quantisation where"):
+    with pytest.raises(ConfigError, match=r"tokens see those that come after.*; .* another quantisation if"):
         Backbone(model).check()
 
 
@@ -179,9 +179,9 @@ def test_gradients_that_tell_what_seeing_less_does_pass_also_where_experts_chang
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("hrm_text", "whose gradients do not tell what it says when it sees less"),  # most cycles run without any
-        ("minicpm3", "that keeps no values of tokens, but what keys are made of as well"),
-        ("deepseek_v3", "that keeps no values of tokens, but what keys are made of as well"),
+        ("hrm_text", "whose gradients do not predict its logits when visual tokens are faded"),  # most cycles have none
+        ("minicpm3", "whose cache holds no values of tokens, but latents that keys are computed from as well"),
+        ("deepseek_v3", "whose cache holds no values of tokens, but latents that keys are computed from as well"),
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

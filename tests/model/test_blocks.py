@@ -6,7 +6,7 @@ from tiny import asked, noise, tiny
 from torch.nn.attention.flex_attention import create_mask, flex_attention
 
 from longpanda.errors import ConfigError, PromptError
-from longpanda.model.blocks import TILE, dense_mask, flex_mask, readable
+from longpanda.model.blocks import TILE, attention_mask, dense_mask, flex_mask
 from longpanda.types import Example
 
 QUESTIONS = (asked("Where is the key?", "left"), asked("Where is the ball?", "in the middle"))
@@ -105,7 +105,7 @@ def test_nothing_that_crosses_a_border_is_quadratic(examples):
 def test_flex_attention_on_a_cpu_has_no_gradients_and_says_so(examples):
     model, processor = tiny()
     model.set_attn_implementation("flex_attention")
-    with pytest.raises(ConfigError, match=r"'flex_attention', learned from on a CPU; .*; use 'sdpa'"):
+    with pytest.raises(ConfigError, match=r"'flex_attention', in training on a CPU; .*; use 'sdpa'"):
         model(**processor.training_batch(examples))
 
 
@@ -117,4 +117,4 @@ def test_blocks_go_with_no_other_mask(examples):
 
 
 def test_an_attention_that_reads_no_such_masks_gets_none():
-    assert readable(torch.zeros(1, 4).long(), "flash_attention_2", torch.float32) is None
+    assert attention_mask(torch.zeros(1, 4).long(), "flash_attention_2", torch.float32) is None

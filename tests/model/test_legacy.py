@@ -174,7 +174,7 @@ def test_less_than_one_window_of_content_is_refused() -> None:
 
 def test_a_mask_left_in_the_frames_is_refused() -> None:
     pixels, mask = clip(1, 4)
-    with pytest.raises(LongPandaError, match="mask apart from the three colours"):
+    with pytest.raises(LongPandaError, match="mask separately from the three colours"):
         reference_tokens(tower(), np.concatenate([pixels, mask[:, :, None]], 2), mask)
 
 

@@ -69,6 +69,27 @@ def test_training_reaches_every_part_and_lowers_the_loss(backbone, tied):
     assert model(**batch).loss < loss
 
 
+@torch.no_grad()
+def test_everything_of_a_model_without_memory_is_initialised():
+    """As transformers loads one: whatever a checkpoint lacks is then garbage until its module initialises it."""
+    compressor = {"layers": 1, "state_width": 8, "head_width": 8, "grid": [2, 2], "pooling": "learned"}
+    stab = StabConfig(width=32, heads=4, patch_px=8, image_px=48, lste_width=16, split_tokens=True)
+    text = tiny()[0].config.text_config
+    with torch.device("meta"):
+        model = LongPandaForConditionalGeneration(LongPandaConfig(stab, text, temporal_config=compressor))
+    model.to_empty(device="cpu")
+    held = [*model.stab.named_parameters(), *model.stab.named_buffers(), *model.temporal.named_parameters()]
+    for _, value in held:
+        value.fill_(torch.nan)
+    for module in model.modules():
+        module._is_hf_initialized = False
+    model.initialize_weights()
+    assert not [name for name, value in held if not value.isfinite().all()]
+    assert torch.equal(model.stab.pixel_mean, Stab(stab).pixel_mean)
+    assert not model.stab.local.up.weight.any()
+    assert float(model.stab.local.down.weight.std()) == pytest.approx(text.initializer_range, rel=0.1)
+
+
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("tied", [False, True])
 @torch.no_grad()

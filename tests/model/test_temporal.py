@@ -239,7 +239,7 @@ def test_learned_weights_of_a_group_keep_it_at_every_rate() -> None:
 
 @pytest.mark.parametrize("tokens", [0.0, -1.0, 1e-320, math.inf, math.nan])
 def test_rates_that_are_none_are_refused(tokens: float) -> None:
-    with pytest.raises(ConfigError, match="tokens per frame; expected a number from 1/4096 on"):
+    with pytest.raises(ConfigError, match="tokens per frame; expected a number of at least 1/4096"):
         TemporalConfig(width=192).with_tokens_per_frame(tokens, 3, 3)
 
 
@@ -288,7 +288,7 @@ def test_learned_pooling_keeps_what_the_mean_mixes_up(grid: tuple[int, int], lea
     [
         ({"grid": (3, 5)}, "13 tokens per frame"),
         ({"seconds": torch.zeros(3, dtype=torch.float64)}, "3 times of 14 frames"),
-        ({"values": torch.zeros(0, 13, 24), "seconds": torch.zeros(0)}, "no frames"),
+        ({"values": torch.zeros(0, 13, 24), "seconds": torch.zeros(0)}, "without frames"),
         ({"seconds": torch.arange(14, 0, -1.0)}, "times .*14.0, 13.0"),
         ({"seconds": torch.full((14,), torch.nan)}, "nan"),
     ],

@@ -99,7 +99,10 @@ def test_messages_with_media_are_the_models_inputs(panda, picture, tmp_path):
     [
         ({"type": "audio"}, "a part of type 'audio' in a message; expected text, image or video"),
         ({"type": "video"}, "a part of type 'video' without one"),
-        ({"type": "video", "path": "film.mp4"}, "'film.mp4' with num_frames=None and fps=None; expected one of them"),
+        (
+            {"type": "video", "path": "film.mp4"},
+            "'film.mp4' with num_frames=None and fps=None; expected one of the two",
+        ),
         ({"type": "video", "video": np.zeros((2, 8, 8, 3))}, "a video of type ndarray, which has no times"),
         ({"type": "image", "image": "no-such.png"}, "a picture that cannot be read"),
         ({"type": "image", "image": np.zeros((8, 8))}, r"a picture of shape \[8, 8\] and type float64"),
@@ -138,5 +141,5 @@ def test_a_pipeline_answers_as_the_model(picture, tmp_path):
 def test_times_in_half_precision_are_refused(tmp_path):
     model, processor = squeezing("causal")
     inputs = processor(processor.chat(QUESTION), [noise(4)])
-    with pytest.raises(PromptError, match=r"frame_seconds of torch\.bfloat16, which has no room for seconds"):
+    with pytest.raises(PromptError, match=r"frame_seconds of torch\.bfloat16, which is too coarse for the seconds"):
         model(**inputs | {"frame_seconds": inputs["frame_seconds"].to(torch.bfloat16)})

@@ -11,7 +11,7 @@ from longpanda.errors import ConfigError, PromptError
 from longpanda.inference import load
 from longpanda.inference.load import bundled
 from longpanda.processing import PLAIN_TEMPLATE
-from longpanda.processing.templates import written
+from longpanda.processing.templates import rendered
 from longpanda.types import Example
 
 
@@ -57,7 +57,7 @@ def test_a_template_that_is_no_jinja_is_named():
     processor = with_template(PLAIN_TEMPLATE, adds_bos=False)
     for template in ("{{", "{{ ( }}", "{% if message %}"):
         processor.chat_template = template
-        with pytest.raises(ConfigError, match=r"a chat template that is no Jinja: .* \(line 1\)"):
+        with pytest.raises(ConfigError, match=r"a chat template that is not valid Jinja: .* \(line 1\)"):
             processor.chat("where?")
 
 
@@ -95,4 +95,4 @@ def test_a_tokenizer_that_writes_bos_alone_before_what_it_does_not_know_has_one(
     words.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
     words._tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
     assert words.encode("a") == [0]
-    assert written(words, [[{"role": "user", "content": "w"}]], PLAIN_TEMPLATE) == ["<s>User: w\n"]
+    assert rendered(words, [[{"role": "user", "content": "w"}]], PLAIN_TEMPLATE) == ["<s>User: w\n"]

@@ -89,13 +89,13 @@ def test_a_model_is_random_pretrained_or_that_of_the_start(path):
             ["stages.0.frames=[1]", "stages.0.stills=true"],
             "stages.0.frames, stages.0.stills, in the form of older recipes; expected "
             "data: {kind: longwatch, frames: [1], stills: true}; "
-            "write it so, or as an override stages.0.data.stills=true",
+            "write that, or as an override stages.0.data.stills=true",
         ),
-        (["stages.1.families=[]"], "expected data: {kind: longwatch, families: []}; write it so"),
+        (["stages.1.families=[]"], "expected data: {kind: longwatch, families: []}; write that"),
         (
             ["stages.1.freeze_vision=true", "stages.1.freeze=[language_model]"],
             "stages.1.freeze_vision, in the form of older recipes; expected freeze: [stab, projector, language_model]; "
-            "write it so, or as an override stages.1.freeze=[stab, projector, language_model]",
+            "write that, or as an override stages.1.freeze=[stab, projector, language_model]",
         ),
         (["stages.1.freeze_vision=false"], "expected freeze: []"),
         (
@@ -255,7 +255,7 @@ def test_what_made_a_bundled_model_can_be_read(name):
         ("model.backbone=some/name", r"model with both text and backbone; expected text .* or backbone"),
         (
             "model.text=null",
-            r"model with neither text nor backbone; .* leave out `model` to go on with that of `start`",
+            r"model with neither text nor backbone; .* leave out `model` to continue that of `start`",
         ),
         ("model.chat_template=x", r"model.chat_template for a language model with random weights"),
         ("model=null", r"recipe 'small' without model and start; expected a model to make, or start"),

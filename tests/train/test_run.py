@@ -119,7 +119,7 @@ def test_a_recipe_becomes_a_model_that_answers(whole, tmp_path):
     assert not any("cell_probe" in name for name in panda.model.state_dict())
     answer = panda.ask(tmp_path / "film.mp4", "How many cards were shown?")
     assert len(answer.pts_seconds) == 4
-    cut = "The answer was cut off after 64 tokens, the most that were asked for. "
+    cut = "The answer was cut off after 64 tokens, its limit. "
     assert answer.notice.removeprefix(cut) == "a test"
 
 
@@ -400,7 +400,7 @@ def test_a_folder_in_which_a_process_trains_is_refused_until_that_is_dead(tmp_pa
     command, out = [sys.executable, "-c", HOLD, str(tmp_path / "run")], tmp_path / "run"
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match=r"another process is at work in .*; expected one at a time; wait until"):
+        with pytest.raises(ConfigError, match=r"another process is writing to .*; expected one at a time; wait until"):
             train(RECIPE, out)
         assert [path.name for path in out.iterdir()] == ["lock"]
         holder.kill()

@@ -13,7 +13,7 @@ from movies import number_in, remux
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.video import FrameChunk, decode, iter_chunks, iter_frames
-from longpanda.video.chunks import parts_of
+from longpanda.video.chunks import requests_of
 from longpanda.video.decode_pool import DecodePool
 from longpanda.video.opened import DecodeSpec, OpenVideo
 
@@ -96,10 +96,10 @@ def test_seconds_are_taken_as_they_are_needed(plain, workers):
 def test_workers_can_be_given_parts_again(plain, workers):
     times = np.arange(0.0, 9.0, 0.5)
     with DecodePool(DecodeSpec(plain), workers) as pool:
-        with closing(pool.decode(parts_of(iter(times), 4))) as filled:
+        with closing(pool.decode(requests_of(iter(times), 4))) as filled:
             next(filled)  # and no more
         for _ in range(2):
-            numbers = [number_in(pixels) for part in pool.decode(parts_of(iter(times), 4)) for pixels in part.frames]
+            numbers = [number_in(pixels) for part in pool.decode(requests_of(iter(times), 4)) for pixels in part.frames]
             assert numbers == list(range(0, 270, 15))
 
 

@@ -176,7 +176,11 @@ def test_what_is_no_video_is_refused_by_name(tmp_path, plain, kind):
 
 def test_pictures_without_times_are_shown_at_the_rate_of_the_stream(tmp_path, plain):
     raw = remux(plain, tmp_path / "raw.h264", format="h264")
-    assert probe(raw).duration_seconds == pytest.approx(10.0)
+    info = probe(raw)
+    assert info.duration_seconds == pytest.approx(10.0)
+    assert info.spacing_seconds == pytest.approx(1 / 30)
+    assert info.average_fps == pytest.approx(30.0), "FFmpeg's own guess for any bare stream is 25"
+    assert "The file holds no times" in info.notice
     assert [number_in(frame.pixels) for frame in iter_frames(raw)] == list(range(300))
 
 

@@ -38,7 +38,7 @@ def test_impossible_durations_and_rates_are_refused(bad):
 
 @pytest.mark.parametrize("wish", [{"frames": 4}, {"fps": 1.0}, {"fps": 1.0, "max_frames": 4}])
 def test_where_a_file_has_no_length_the_error_says_what_can_be_asked(wish):
-    with pytest.raises(ConfigError, match=r"without a length.*name the seconds to look at \(0 is the first picture\)"):
+    with pytest.raises(ConfigError, match=r"without a length.*pass exact seconds \(0 is the first picture\)"):
         Sampling(**wish).seconds_for(0.0)
     np.testing.assert_array_equal(Sampling(seconds=(0.0,)).seconds_for(0.0), [0.0])
 
@@ -114,3 +114,11 @@ def test_more_frames_than_anyone_means_are_refused(wish):
 
 def test_max_frames_makes_any_rate_bearable():
     np.testing.assert_allclose(Sampling(fps=1e308, max_frames=2).seconds_for(8.0), [2.0, 6.0])
+
+
+def test_options_that_are_not_given_leave_the_choice_to_the_model():
+    assert Sampling.from_options() is None
+    assert Sampling.from_options(frames=8) == Sampling(frames=8)
+    assert Sampling.from_options(fps=0.5) == Sampling(fps=0.5)
+    with pytest.raises(ConfigError, match="frames=0"):
+        Sampling.from_options(frames=0)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import closing
 
 import av
 import numpy as np
@@ -10,7 +11,7 @@ from movies import B_FRAMES, number_in, numbered, remux, write_movie
 
 from longpanda.video import decode, iter_frames, probe
 from longpanda.video.packets import read_table
-from longpanda.video.source import open_source
+from longpanda.video.source import Source
 
 COUNT = 120
 
@@ -105,7 +106,7 @@ def test_a_file_that_takes_the_place_of_an_open_one_is_not_taken_for_it(with_b, 
     path, other = tmp_path / "a.mp4", tmp_path / "b.mp4"
     shutil.copy(with_b, path)
     shutil.copy(plain, other)
-    with open_source(path) as source:
+    with closing(Source(path)) as source:
         os.replace(other, path)
         assert len(read_table(source)) == COUNT
     assert numbers_of(path) == list(range(300))

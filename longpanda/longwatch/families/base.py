@@ -16,13 +16,13 @@ from longpanda.types import Facts, Sample
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One question to be asked.
+class QuestionSpec:
+    """A question before its wording and answer: a template and the values of its fields.
 
     Args:
-        template: its name.
-        fields: what fills it in.
-        facts: what is known of this question alone; without a chance, the family's holds.
+        template: name of the template.
+        fields: values of the template's fields.
+        facts: facts about this question; if they state no chance, that of the family applies.
     """
 
     template: str
@@ -32,7 +32,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Found:
-    """An answer, and the events that show it."""
+    """An answer, and the events that show it (the evidence)."""
 
     target: str
     evidence: Sequence[Event]
@@ -42,22 +42,22 @@ NOTHING: Final = Found(NEVER, ())
 
 
 class Family(ABC):
-    """Questions of one kind, with exact answers computed from the scene.
+    """A type of question, with exact answers computed from the scene.
 
-    `answer` looks at the events of a scene alone, so that it answers as well from a scene that was read from pixels.
+    `answer` uses only the events of a scene, so that it also works for a scene that was read from pixels.
 
     Attributes:
         name: the key in `FAMILIES`.
-        room: where what it asks about happens.
-        chance: accuracy of the best constant answer given without seeing the video, over the questions of a test.
-        templates: the questions by template name, with fields to fill in.
+        room: the room in which the events asked about take place.
+        chance: accuracy of the best constant answer, given without seeing the video, over the questions of a test.
+        templates: text of the questions by template name, with fields to fill in.
         answers: the closed set of answers to all templates, as far as it is closed.
-        kind: how answers are read and marked, but for templates of which `kind_of` tells another.
-        instruction: what a system that does not know the benchmark is told after the question.
-        needs_order: frames in random order must not be enough.
-        needs_direction: frames from the last to the first must not be enough.
-        adds_up: templates whose answers are others when the video is shown twice.
-        one_look: the frames that show what the question names are enough.
+        kind: how answers are read and marked, unless `kind_of` returns another kind for a template.
+        instruction: how to answer; added to the question for systems that do not know the benchmark.
+        needs_order: the question must not be answerable from shuffled frames.
+        needs_direction: the question must not be answerable from reversed frames.
+        adds_up: templates whose answers change when the video is shown twice.
+        one_look: the frames that show the things named in the question are enough to answer it.
     """
 
     name: ClassVar[str]
@@ -73,60 +73,63 @@ class Family(ABC):
     one_look: ClassVar[bool] = False
 
     @abstractmethod
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:
-        """What a scene is asked: its topics, or without any all that it answers; `rng` decides wording only."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:
+        """Return the questions about a scene: those on its topics or, if it has none, all that it can answer.
+
+        `rng` affects only the wording.
+        """
 
     @abstractmethod
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The answer to one question about a scene."""
+        """Return the answer to one question about a scene."""
 
     def ask(self, scene: Scene, rng: np.random.Generator) -> list[Sample]:
-        """All questions of this family about a scene, with their answers; none about one in another room."""
+        """Return all questions of this family about a scene, with their answers; [] for a scene in another room."""
         if scene.room != self.room:
             return []
-        return [self._sample(scene, ask) for ask in self.asks(scene, rng)]
+        return [self._sample(scene, spec) for spec in self.question_specs(scene, rng)]
 
     def understand(self, question: str) -> tuple[str, dict[str, str]] | None:
-        """The template and the fields of a question of this family, None for any other."""
+        """Return the template and the fields of a question of this family, or None for any other question."""
         for template, text in self.templates.items():
             if found := re.fullmatch(_pattern(text), question):
                 return template, found.groupdict()
         return None
 
     def answers_to(self, template: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Those of `answers` that can be right of one template; "never" is among them where that can be right."""
+        """Return the answers that can be right for a template, among them "never" if that can be right."""
         return self.answers
 
     def kind_of(self, template: str) -> AnswerKind:  # noqa: ARG002
-        """How answers to one template are read and marked."""
+        """Return how answers to a template are read and marked."""
         return self.kind
 
     def mark(self, answer_text: str, sample: Sample) -> Mark:
-        """What an answer earns."""
+        """Mark an answer."""
         return self.kind_of(sample.facts.template).mark(answer_text, sample.target)
 
     def score(self, answer_text: str, sample: Sample) -> float:
-        """1.0 for a right answer, else 0.0."""
+        """Return 1.0 for a right answer, else 0.0."""
         return self.mark(answer_text, sample).value
 
     def words(self) -> set[str]:
-        """The words of all templates and answers; fields are to be filled with words of the world."""
+        """Return the words of all templates and answers. Fields are filled with words of `longwatch.world`."""
         texts = (*(re.sub(_FIELD, "", text) for text in self.templates.values()), *self.answers)
         return {word for text in texts for word in split_words(text)}
 
-    def _sample(self, scene: Scene, ask: Ask) -> Sample:
-        found = self.answer(scene, ask.template, ask.fields)
-        known = ask.facts.chance is not None or ask.facts.training_only
+    def _sample(self, scene: Scene, spec: QuestionSpec) -> Sample:
+        found = self.answer(scene, spec.template, spec.fields)
+        known = spec.facts.chance is not None or spec.facts.training_only
         facts = replace(
-            ask.facts,
-            template=ask.template,
-            chance=ask.facts.chance if known else self.chance,
+            spec.facts,
+            template=spec.template,
+            chance=spec.facts.chance if known else self.chance,
             scene_seed=scene.seed,
             instruction=self.instruction,
             absent=found.target == NEVER,
         )
         return Sample(
-            question=self.templates[ask.template].format(**ask.fields),
+            question=self.templates[spec.template].format(**spec.fields),
             target=found.target,
             family=self.name,
             video=scene.name,
@@ -139,7 +142,7 @@ _FIELD: Final = r"\{(\w+)\}"
 
 
 def _pattern(template: str) -> str:
-    """A regular expression for all fillings of a template."""
+    """Return a regular expression that matches every question of a template and captures its fields."""
     literal, *rest = re.split(_FIELD, template)
     pattern = re.escape(literal)
     for name, literal in zip(rest[::2], rest[1::2], strict=True):
@@ -148,18 +151,18 @@ def _pattern(template: str) -> str:
 
 
 def never(answers: Iterable[str]) -> tuple[str, ...]:
-    """These answers, and the one about what does not happen."""
+    """Return the given answers and "never"."""
     return (*answers, NEVER)
 
 
 def title_fields(title: str) -> dict[str, str]:
-    """The colour and the shape that a template names a card by."""
+    """Split the title of a card into the fields of a template: its colour and its shape."""
     colour, shape = title.split()
     return {"colour": colour, "shape": shape}
 
 
 def number_on(scene: Scene, fields: dict[str, str]) -> Found:
-    """The number on the first card of a colour and a shape."""
+    """Return the number on the first card with a given colour and shape."""
     for card in scene.cards:
         if (card.colour, card.shape) == (fields["colour"], fields["shape"]):
             return Found(str(card.number), [card])

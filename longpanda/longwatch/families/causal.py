@@ -1,4 +1,4 @@
-"""Causal: what a machine's levers do, found out by watching it."""
+"""Causal: what the levers of a machine do, inferred from watching it."""
 
 from typing import ClassVar
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from longpanda.longwatch.answers import Choice
 from longpanda.longwatch.events import Effect, Event, Pull
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import EFFECTS, LEVERS
 
 CANDIDATES = 2
-"""The cause of an effect is one of so many pulls before it, each time."""
+"""Number of pulls before an effect among which its cause is."""
 NO_EFFECT = "nothing"
 
 
 class Causal(Family):
-    """The lever that was pulled shortly before every opening of the gate, and what a lever does under the lamp.
+    """The lever that causes an effect, and what a lever does under a state of the lamp.
 
-    Each time another lever is pulled, too, before or after, and the machine only works under one state of the lamp: no
-    single effect tells its cause.
+    Before every effect a second lever is pulled as well, and the machine works under one state of the lamp only: no
+    single effect reveals its cause.
     """
 
     name: ClassVar[str] = "causal"
@@ -38,24 +38,24 @@ class Causal(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic."""
-        asks = []
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic."""
+        specs = []
         for subject in scene.chances(self.name):
             lever, _, lamp = subject.partition(" ")
-            asks.append(Ask("pull", {"lever": lever, "lamp": lamp}) if lamp else Ask(subject, {}))
-        return asks
+            specs.append(QuestionSpec("pull", {"lever": lever, "lamp": lamp}) if lamp else QuestionSpec(subject, {}))
+        return specs
 
     def answers_to(self, template: str) -> tuple[str, ...]:
-        """What may happen, or the levers."""
+        """Return the effects and "nothing", or the levers."""
         return (*EFFECTS, NO_EFFECT) if template == "pull" else tuple(LEVERS)
 
     def kind_of(self, template: str) -> Choice:
-        """One of those, whatever else of the machine the answer names: "The red lever opens the gate"."""
+        """Return a choice from `answers_to`; the answer may name other parts: "The red lever opens the gate"."""
         return Choice(self.answers_to(template))
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The lever, or the effect."""
+        """Return the lever, or the effect."""
         if template != "pull":
             lever = _cause(scene, template)
             return Found(lever, _shown(scene, template)) if lever else NOTHING
@@ -68,19 +68,19 @@ class Causal(Family):
 
 
 def _before(scene: Scene, effect: Effect) -> list[Pull]:
-    """The pulls that may have caused an effect."""
+    """Return the pulls that may have caused an effect."""
     return [pull for pull in scene.of(Pull) if pull.start_seconds < effect.start_seconds][-CANDIDATES:]
 
 
 def _cause(scene: Scene, what: str) -> str:
-    """The only lever among the candidates of every effect of a kind, or "" for none."""
+    """Return the only lever among the candidates of all effects of a kind, or "" if there is none."""
     levers = [{pull.lever for pull in _before(scene, one)} for one in scene.of(Effect) if one.what == what]
     common = set.intersection(*levers) if levers else set()
     return common.pop() if len(common) == 1 else ""
 
 
 def _led(scene: Scene, pull: Pull, what: str) -> bool:
-    """Whether a pull is the last of its lever before an effect, and a candidate."""
+    """Whether a pull is the last of its lever among the candidates of an effect of a kind."""
     candidates = [_before(scene, one) for one in scene.of(Effect) if one.what == what]
     return any(pull == next((p for p in reversed(some) if p.lever == pull.lever), None) for some in candidates)
 
@@ -91,7 +91,7 @@ def _lit(scene: Scene, pull: Pull) -> bool:
 
 
 def _shown(scene: Scene, what: str) -> list[Event]:
-    """All effects of a kind, and the pulls that caused them."""
+    """Return all effects of a kind and the pulls that caused them."""
     effects = [one for one in scene.of(Effect) if one.what == what]
     cause = _cause(scene, what)
     return [*(pull for one in effects for pull in _before(scene, one) if pull.lever == cause), *effects]

@@ -5,13 +5,13 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.events import Card
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never, title_fields
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never, title_fields
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import NUMBERS
 
 
 class Chain(Family):
-    """The number on the card where the signs end, which may have been shown before the one where they start."""
+    """The number on the last card of a chain of signs, which may have been shown before the first."""
 
     name: ClassVar[str] = "chain"
     chance: ClassVar[float] = 1 / len(NUMBERS)
@@ -20,12 +20,12 @@ class Chain(Family):
     }
     answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each card that a topic starts at."""
-        return [Ask("last", title_fields(title)) for title in scene.chances(self.name)]
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic, the card at which to start."""
+        return [QuestionSpec("last", title_fields(title)) for title in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The number on the last card; the evidence is every card on the way."""
+        """Return the number on the last card; the evidence is every card of the chain."""
         cards = {card.title: card for card in scene.cards}
         title, path = f"{fields['colour']} {fields['shape']}", list[Card]()
         while title in cards and cards[title] not in path:

@@ -4,17 +4,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Ask, Family, Found
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import LAMP_COLOURS, OBJECTS
 from longpanda.types import Facts
 
 
 class Count(Family):
-    """How many times the lamp turned a colour, or an object was seen.
+    """How many times the lamp turned a colour, or an object appeared.
 
-    Tests ask about the scene's topics only, whose counts are uniform by construction. The other colours, for training,
-    are mostly 0: their samples carry no chance.
+    Test questions are about the scene's topics only, whose counts are uniform by construction. The counts of other
+    colours, which are asked in training, are mostly 0: their samples carry no chance level.
     """
 
     name: ClassVar[str] = "count"
@@ -28,17 +28,17 @@ class Count(Family):
     needs_order: ClassVar[bool] = True
     adds_up: ClassVar[tuple[str, ...]] = ("lamp", "object")
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each lamp colour, and for each object that is a topic; none without a topic."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per lamp colour and per object that is a topic, or none if there are no topics."""
         chances = scene.chances(self.name)
         if not chances:
             return []
-        lamps = [Ask("lamp", {"colour": colour}, _facts(chances, colour)) for colour in LAMP_COLOURS]
+        lamps = [QuestionSpec("lamp", {"colour": colour}, _facts(chances, colour)) for colour in LAMP_COLOURS]
         things = [thing for thing in OBJECTS if thing in chances]
-        return lamps + [Ask("object", {"thing": thing}, _facts(chances, thing)) for thing in things]
+        return lamps + [QuestionSpec("object", {"thing": thing}, _facts(chances, thing)) for thing in things]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The count, in digits."""
+        """Return the count, in digits."""
         if template == "lamp":
             lamps = [lamp for lamp in scene.lamps if lamp.colour == fields["colour"]]
             return Found(str(len(lamps)), lamps)

@@ -5,11 +5,11 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.answers import Span, clock
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never, title_fields
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never, title_fields
 from longpanda.longwatch.scene import Scene
 
 SHORT_SECONDS = 6.0
-"""Of an event shorter than this, a second more or less would decide whether an interval is right."""
+"""For a shorter event, rounding to a second could decide whether an interval is right."""
 
 
 class Grounding(Family):
@@ -24,12 +24,12 @@ class Grounding(Family):
     instruction: ClassVar[str] = "Answer with mm:ss - mm:ss alone, or with 'never' if it was not shown."
     kind: ClassVar[Span] = Span()
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic."""
-        return [Ask("when", title_fields(title)) for title in scene.chances(self.name)]
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic."""
+        return [QuestionSpec("when", title_fields(title)) for title in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The start and the end, to the nearest second; of something short, to the nearest tenth."""
+        """Return start and end to the nearest second, or to the nearest tenth for a short event."""
         for card in scene.cards:
             if (card.colour, card.shape) == (fields["colour"], fields["shape"]):
                 return Found(spelled(card.start_seconds, card.end_seconds), [card])
@@ -37,6 +37,6 @@ class Grounding(Family):
 
 
 def spelled(start_seconds: float, end_seconds: float) -> str:
-    """An interval as answers write it."""
+    """Format an interval as in answers."""
     tenths = end_seconds - start_seconds < SHORT_SECONDS
     return f"{clock(start_seconds, tenths)} - {clock(end_seconds, tenths)}"

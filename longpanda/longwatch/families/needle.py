@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from longpanda.longwatch.families.base import Ask, Family, Found, never, number_on, title_fields
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec, never, number_on, title_fields
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import NUMBERS
 
@@ -18,11 +18,11 @@ class Needle(Family):
     answers: ClassVar[tuple[str, ...]] = never(str(number) for number in NUMBERS)
     one_look: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic; in a scene without, for each card."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic, or per card if there are no topics."""
         titles = scene.chances(self.name) or [card.title for card in scene.cards]
-        return [Ask("number", title_fields(title)) for title in titles]
+        return [QuestionSpec("number", title_fields(title)) for title in titles]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The number."""
+        """Return the number."""
         return number_on(scene, fields)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.answers import Choice
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, title_fields
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, title_fields
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import TITLES
 from longpanda.types import Facts
@@ -15,7 +15,7 @@ from longpanda.types import Facts
 class Order(Family):
     """The first and the last of all cards, and the earlier of two.
 
-    The chance of the family is that of its pairwise questions, the easiest; each sample carries its own.
+    The chance level of the family is that of its pairwise questions, the easiest; each sample carries its own.
     """
 
     name: ClassVar[str] = "order"
@@ -31,25 +31,25 @@ class Order(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:
-        """The pairs that are topics; in a scene without, all pairs, and first and last where one card alone is it."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:
+        """Return the pairs that are topics; without topics, all pairs, and the first and last card if unique."""
         if topics := scene.chances(self.name):
             return [_pair(*subject.split(", ")) for subject in topics]
-        cards, asks = scene.cards, []
+        cards, specs = scene.cards, []
         if len(cards) < 2:
             return []
         facts = Facts(chance=1 / len(self.answers))
         if cards[0].start_seconds < cards[1].start_seconds:
-            asks.append(Ask("first", {}, facts))
+            specs.append(QuestionSpec("first", {}, facts))
         if cards[-2].start_seconds < cards[-1].start_seconds:
-            asks.append(Ask("last", {}, facts))
+            specs.append(QuestionSpec("last", {}, facts))
         pairs = [(one, two) for one, two in combinations(cards, 2) if one.start_seconds < two.start_seconds]
         swaps = [bool(rng.integers(2)) for _ in pairs]
         named = [(two, one) if swap else (one, two) for (one, two), swap in zip(pairs, swaps, strict=True)]
-        return asks + [_pair(one.title, two.title) for one, two in named]
+        return specs + [_pair(one.title, two.title) for one, two in named]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The title; the evidence of a pair is both cards."""
+        """Return the title; the evidence of a pair is both cards."""
         cards = list(scene.cards)
         if template == "pair":
             named = (f"{fields['colour']} {fields['shape']}", f"{fields['other_colour']} {fields['other_shape']}")
@@ -59,6 +59,6 @@ class Order(Family):
         return Found(chosen[0].title, chosen) if chosen else NOTHING
 
 
-def _pair(one: str, other: str) -> Ask:
+def _pair(one: str, other: str) -> QuestionSpec:
     others = {f"other_{key}": value for key, value in title_fields(other).items()}
-    return Ask("pair", title_fields(one) | others)
+    return QuestionSpec("pair", title_fields(one) | others)

@@ -1,4 +1,4 @@
-"""Rate: how much something rises in one stretch of time, compared with another."""
+"""Rate: how much a gauge rises in one stretch of time, and in which of two it rises more."""
 
 from typing import ClassVar
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from longpanda.longwatch.answers import AnswerKind, Choice, clock, seconds_in
 from longpanda.longwatch.events import Gauge
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.types import Facts
 
 SHORT_SECONDS = 4.0
-"""What the gauge shows for a shorter time is asked about to the tenth of a second."""
+"""Questions about a gauge that is lit for less than this give times to the tenth of a second."""
 WHICH = ("first", "second")
 STEPS = tuple(str(steps) for steps in range(1, 7))
 
@@ -19,8 +19,8 @@ STEPS = tuple(str(steps) for steps in range(1, 7))
 class Rate(Family):
     """By how many steps the gauge rose in a stretch of time, and in which of two it rose more.
 
-    The gauge is lit at the start and at the end of each, for at least the level's dwell. The chance of the family is
-    that of its questions about which is more, the easier ones; each sample carries its own.
+    The gauge is lit at the start and at the end of each, for at least the level's dwell. The chance level of the family
+    is that of its comparisons, the easier questions; each sample carries its own.
     """
 
     name: ClassVar[str] = "rate"
@@ -35,18 +35,18 @@ class Rate(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic: "more 0 2" compares the first and the third rise, "steps 1" is the second."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic: "more 0 2" compares the first and third rise, "steps 1" is the second."""
         lit = [_moment(gauge) for gauge in scene.of(Gauge)]
-        asks = []
+        specs = []
         for subject, chance in scene.chances(self.name).items():
             template, *rises = subject.split(" ")
             times = [lit[2 * int(rise) + at] for rise in rises for at in (0, 1)]
-            asks.append(Ask(template, dict(zip(_TIMES, times, strict=False)), Facts(chance=chance)))
-        return asks
+            specs.append(QuestionSpec(template, dict(zip(_TIMES, times, strict=False)), Facts(chance=chance)))
+        return specs
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The word "first" or "second", or the steps."""
+        """Return "first" or "second", or the number of steps."""
         seen = [_showing(scene, seconds_in(fields[name])[0]) for name in _TIMES if name in fields]
         lit = [gauge for gauge in seen if gauge is not None]
         if len(lit) < len(seen):
@@ -55,11 +55,11 @@ class Rate(Family):
         return Found(WHICH[int(other[0] > rise)] if other else str(rise), lit)
 
     def answers_to(self, template: str) -> tuple[str, ...]:
-        """One of two, or steps."""
+        """Return "first" and "second", or the possible numbers of steps."""
         return WHICH if template == "more" else STEPS
 
     def kind_of(self, template: str) -> AnswerKind:
-        """One of two, or a whole number."""
+        """Return a choice of two, or a whole number."""
         return Choice(WHICH) if template == "more" else self.kind
 
 

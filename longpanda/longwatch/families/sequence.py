@@ -5,13 +5,13 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.answers import TitleList
-from longpanda.longwatch.families.base import Ask, Family, Found
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import TITLES
 
 
 class Sequence(Family):
-    """Four cards, named in random order, to be listed from the first that appeared to the last."""
+    """Four cards, named in random order, to be listed in the order of their appearance."""
 
     name: ClassVar[str] = "sequence"
     chance: ClassVar[float] = 1 / 24
@@ -22,12 +22,12 @@ class Sequence(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic."""
-        return [Ask("list", {"cards": subject}) for subject in scene.chances(self.name)]
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic."""
+        return [QuestionSpec("list", {"cards": subject}) for subject in scene.chances(self.name)]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """The titles in order."""
+        """Return the titles in order."""
         named = fields["cards"].split(", ")
         first = {card.title: card for card in reversed(scene.cards) if card.title in named}
         cards = sorted(first.values(), key=lambda card: card.start_seconds)

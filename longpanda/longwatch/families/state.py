@@ -1,4 +1,4 @@
-"""State: where something is after everything that happened."""
+"""State: where an object is after a series of moves."""
 
 from typing import ClassVar
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from longpanda.longwatch.answers import Choice, clock, seconds_in
 from longpanda.longwatch.events import Move
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import OBJECTS, PLACES
 from longpanda.types import Facts
 
 SHORT_SECONDS = 2.0
-"""A pause shorter than this may lie between two whole seconds."""
+"""A shorter pause may contain no whole second."""
 
 
 class State(Family):
-    """The box in which an object is at the end, or at some moment: that of its last move until then."""
+    """The box that holds an object at the end or at some moment: that of its last move before."""
 
     name: ClassVar[str] = "state"
     chance: ClassVar[float] = 1 / len(PLACES)
@@ -30,30 +30,32 @@ class State(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic; in a scene without, for each object that was seen."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic, or per object that was seen if there are no topics."""
         moves = {thing: [move for move in scene.moves if move.thing == thing] for thing in OBJECTS}
-        asks = []
+        specs = []
         for subject in scene.chances(self.name) or [thing for thing in OBJECTS if moves[thing]]:
             thing, _, after = subject.partition(" ")
             if not after:
-                asks.append(Ask("place", {"thing": thing}, Facts(moves=len(moves[thing]))))
+                specs.append(QuestionSpec("place", {"thing": thing}, Facts(moves=len(moves[thing]))))
             else:
-                asks.append(Ask("then", {"thing": thing, "time": _hidden(*moves[thing][int(after) - 1 :][:2])}))
-        return asks
+                specs.append(
+                    QuestionSpec("then", {"thing": thing, "time": _hidden(*moves[thing][int(after) - 1 :][:2])})
+                )
+        return specs
 
     def answers_to(self, template: str) -> tuple[str, ...]:
-        """A box; "never" of the end alone, since a moment is asked about between two moves."""
+        """Return the boxes; "never" only for the end, since other moments lie between two moves."""
         return PLACES if template == "then" else self.answers
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The box."""
+        """Return the box."""
         until = seconds_in(fields["time"])[0] if template == "then" else scene.duration_seconds
         moves = [move for move in scene.moves if move.thing == fields["thing"] and move.start_seconds <= until]
         return Found(moves[-1].place, moves[-1:]) if moves else NOTHING
 
 
 def _hidden(last: Move, following: Move) -> str:
-    """A moment between two moves of one object, to the nearest second, or to the nearest tenth where they are close."""
+    """Format a moment between two moves of one object, to the nearest tenth if they are close, else to the second."""
     moment = (last.end_seconds + following.start_seconds) / 2
     return clock(moment, tenths=following.start_seconds - last.end_seconds < SHORT_SECONDS)

@@ -1,4 +1,4 @@
-"""Story: an object goes from hand to hand."""
+"""Story: an object passes from person to person."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,22 +9,22 @@ import numpy as np
 
 from longpanda.longwatch.answers import Slots
 from longpanda.longwatch.events import Hold
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import CARD_COLOURS
 from longpanda.types import Facts
 
 
 def answers_about(people: Sequence[str]) -> tuple[str, ...]:
-    """All answers that name some of these people, the first not the last."""
+    """Return all answers about these people; the first and last person differ."""
     return tuple(f"{first}, {most}, {last}" for first, last in permutations(people, 2) for most in people)
 
 
 class Story(Family):
     """Who had an object first, who had it most often, and who had it last.
 
-    The hall lets one of three people have it three times of seven, nobody twice running, and the first not last: who
-    had it most often is any of the three, equally often.
+    In the hall, one of three people has it three times out of seven, nobody has it twice in a row, and the first and
+    last person differ. The most frequent one is first, last or neither, equally often.
     """
 
     name: ClassVar[str] = "story"
@@ -39,13 +39,13 @@ class Story(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic, with the names of all who had the object, in the order of the alphabet."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic, with the names of all who had the object in alphabetical order."""
         people = {thing: sorted({hold.colour for hold in _holds(scene, thing)}) for thing in scene.chances(self.name)}
-        return [Ask("who", {"thing": thing}, Facts(people=tuple(names))) for thing, names in people.items()]
+        return [QuestionSpec("who", {"thing": thing}, Facts(people=tuple(names))) for thing, names in people.items()]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:  # noqa: ARG002
-        """Three colours; the evidence is every time that somebody had it."""
+        """Return three colours; the evidence is every time that the object was held."""
         holds = _holds(scene, fields["thing"])
         if not holds:
             return NOTHING

@@ -1,4 +1,4 @@
-"""All families by name, and the closed list of words they use."""
+"""All families by name, and the closed list of words that they use."""
 
 from typing import Final
 
@@ -27,16 +27,16 @@ FAMILIES: Final[dict[str, Family]] = {
         *(Visitors(), Story()),
     )
 }
-"""What the benchmark asks."""
+"""The families of the benchmark."""
 
 PRACTICE: Final[dict[str, Family]] = {
     family.name: family for family in (ShapeOfColour(), ColourOfNumber(), CardCount(), LampColour())
 }
-"""What only training asks."""
+"""Families for training only."""
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every word, digit and punctuation mark of any question or answer, sorted, in lower case."""
+    """Return every word, digit and punctuation mark of any question or answer, in lower case, sorted."""
     lists = (world.WORDS, world.LEVERS, world.SIDES, ("lit", "dark"), world.CARD_COLOURS, world.LAMP_COLOURS)
     words = {word for names in (*lists, world.SHAPES, world.OBJECTS, world.PLACES, "0123456789") for word in names}
     for family in (*FAMILIES.values(), *PRACTICE.values()):

@@ -1,4 +1,4 @@
-"""Visitors: how many different ones came."""
+"""Visitors: how many different people came."""
 
 from collections import Counter
 from typing import ClassVar
@@ -6,18 +6,19 @@ from typing import ClassVar
 import numpy as np
 
 from longpanda.longwatch.events import Visitor
-from longpanda.longwatch.families.base import Ask, Family, Found
+from longpanda.longwatch.families.base import Family, Found, QuestionSpec
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import SIDES
 
 ALL, AGAIN = ("3", "5", "6"), ("0", "1", "3")
-"""How many different visitors come to a side, and how many of them more than once."""
+"""Possible numbers of different visitors to a side, and of those who come more than once."""
 
 
 class Visitors(Family):
-    """Visitors are told apart by the colour of their clothes and, when they turn round, by the badge on their back.
+    """How many different visitors came to a side, and how many of them more than once.
 
-    Two may share either, so that neither colours nor badges alone tell them apart.
+    A visitor is identified by the colour of the clothes and the badge on the back, seen after turning round. Two
+    visitors may share either, so neither colours nor badges are enough.
     """
 
     name: ClassVar[str] = "visitors"
@@ -32,17 +33,17 @@ class Visitors(Family):
     needs_order: ClassVar[bool] = True
     adds_up: ClassVar[tuple[str, ...]] = ("again",)
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic: "again left"."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic, such as "again left"."""
         asked = [subject.split(" ") for subject in scene.chances(self.name)]
-        return [Ask(template, {"side": side}) for template, side in asked]
+        return [QuestionSpec(template, {"side": side}) for template, side in asked]
 
     def answers_to(self, template: str) -> tuple[str, ...]:
-        """The counts that the hall's ways to share colours and badges give."""
+        """Return the counts that occur in the hall."""
         return ALL if template == "all" else AGAIN
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The count; the evidence is every visit."""
+        """Return the count; the evidence is every visit."""
         seen = [one for one in scene.of(Visitor) if one.spot in SIDES[fields["side"]]]
         came = Counter(_who(scene, one) for one in seen if one.badge)
         counted = came if template == "all" else [who for who, times in came.items() if times > 1]
@@ -50,7 +51,7 @@ class Visitors(Family):
 
 
 def _who(scene: Scene, behind: Visitor) -> tuple[str, str]:
-    """The colour in which the visitor was last seen from the front at the same spot, and the badge."""
+    """Return the colour of the last visitor seen from the front at the same spot, and the badge."""
     fronts = [one for one in scene.of(Visitor) if one.spot == behind.spot and one.colour]
     colours = [one.colour for one in fronts if one.start_seconds <= behind.start_seconds]
     return (colours or [""])[-1], behind.badge

@@ -1,4 +1,4 @@
-"""Text: what is written on a board, and in which order."""
+"""Text: the words on a board, and their order."""
 
 from typing import ClassVar
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from longpanda.longwatch.answers import Spelled
 from longpanda.longwatch.events import Word
-from longpanda.longwatch.families.base import NOTHING, Ask, Family, Found, never
+from longpanda.longwatch.families.base import NOTHING, Family, Found, QuestionSpec, never
 from longpanda.longwatch.scene import Scene
 from longpanda.longwatch.world import WORDS
 
 
 class Text(Family):
-    """The word that the upper board showed right after another one, or right before; the lower shows others."""
+    """The word that the upper board showed right after or right before another; the lower board shows distractors."""
 
     name: ClassVar[str] = "text"
     room: ClassVar[str] = "workshop"
@@ -27,13 +27,13 @@ class Text(Family):
     needs_order: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = True
 
-    def asks(self, scene: Scene, rng: np.random.Generator) -> list[Ask]:  # noqa: ARG002
-        """One question for each topic: "after panda"."""
+    def question_specs(self, scene: Scene, rng: np.random.Generator) -> list[QuestionSpec]:  # noqa: ARG002
+        """Return one question per topic, such as "after panda"."""
         asked = [subject.split(" ") for subject in scene.chances(self.name)]
-        return [Ask(template, {"word": word}) for template, word in asked]
+        return [QuestionSpec(template, {"word": word}) for template, word in asked]
 
     def answer(self, scene: Scene, template: str, fields: dict[str, str]) -> Found:
-        """The word; the evidence is both."""
+        """Return the word; the evidence is both words."""
         words = [word for word in scene.of(Word) if word.board == "upper"]
         places = [i for i, word in enumerate(words) if word.word == fields["word"]]
         beside = places[0] + (1 if template == "after" else -1) if places else -1

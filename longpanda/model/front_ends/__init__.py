@@ -1,1 +1,1 @@
-"""What may stand first in the visual path: frames and their times to tokens of each frame on a grid."""
+"""Front ends of the visual path: frames and their times to tokens of each frame on a grid."""

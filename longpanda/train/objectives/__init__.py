@@ -1,1 +1,1 @@
-"""What training may teach: each objective is one loss of a step."""
+"""Training objectives, each of which is one loss of a step."""

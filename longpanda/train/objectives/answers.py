@@ -1,4 +1,4 @@
-"""The objective that the model answers rightly."""
+"""The objective `answers`: the loss of the answers' tokens."""
 
 from torch import Tensor
 
@@ -12,13 +12,13 @@ class Answers(Head):
     log_name = "answer"
 
     def forward(self, step: Step) -> Measured | None:
-        """Of a step with questions."""
+        """Measure a step with questions."""
         if step.answer_labels is None or step.answered is None:
             return None
         return Measured(step.answered.loss, answer_accuracy(step.answered.logits, step.answer_labels))
 
 
 def answer_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of answer tokens [B, L] that the logits [B, L, V] put first."""
+    """Return the share of answer tokens [B, L] that have the highest of the logits [B, L, V]."""
     right = (logits[:, :-1].argmax(-1) == labels[:, 1:])[labels[:, 1:] != IGNORED]
     return right.float().mean()

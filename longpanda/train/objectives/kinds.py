@@ -1,7 +1,7 @@
-"""The objectives that a recipe may name, as it writes them: what each is called, its weight, and when it rests.
+"""The objectives of recipes: their names, weights, and when they are inactive.
 
-Another objective is a dataclass as these are, a line in `OBJECTIVES`, and a `Head` that computes its loss. Nothing here
-loads torch: recipes are read by commands that train nothing.
+To add an objective, write a dataclass like these, add it to `OBJECTIVES`, and write a `Head` that computes its loss.
+Nothing here imports torch, because commands without training read recipes, too.
 """
 
 import math
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeadSizes:
-    """What the head of an objective has to fit.
+    """Sizes for the head of an objective.
 
     Args:
-        width: channels of visual tokens behind the projector.
-        label_classes: number of classes of each labelled attribute; empty where no data has labels.
-        label_regions: regions of a frame that are labelled.
-        group_tokens: tokens that a compressor leaves of a group of square frames; 0 without a compressor.
+        width: channels of visual tokens after the projector.
+        label_classes: number of classes of each labelled attribute; empty if no data has labels.
+        label_regions: labelled regions of a frame.
+        group_tokens: a compressor's tokens of a group of square frames; 0 without a compressor.
         group_frames: frames of such a group.
     """
 
@@ -38,63 +38,63 @@ class HeadSizes:
 
 @dataclass(frozen=True)
 class ObjectiveRecipe(ABC):
-    """What every objective has.
+    """The base class of objectives in a recipe.
 
     Args:
-        weight: of its loss in the sum of a step's losses.
+        weight: factor on the loss in the sum of a step's losses.
 
     Raises:
-        ConfigError: a negative weight, or one that is no number.
+        ConfigError: the weight is negative or not finite.
     """
 
     weight: float = 1.0
     reads_answers: ClassVar[bool] = False
-    """It needs questions, and runs the language model."""
+    """Whether it needs questions and runs the language model."""
     reads_labels: ClassVar[bool] = False
-    """It needs labels of what the frames show."""
+    """Whether it needs labels of the frames' contents."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:
-            raise ConfigError(f"weight={self.weight}", "at least 0", "correct weight, or leave the objective out")
+            raise ConfigError(f"weight={self.weight}", "at least 0", "use weight: 1.0, or leave the objective out")
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """Its name in a recipe: a field with a default that is not set when it is made."""
+        """The name in a recipe: a field with a default and `init=False`."""
 
     @abstractmethod
     def head(self, sizes: HeadSizes) -> "Head":
-        """The module that computes its loss."""
+        """Make the module that computes the loss."""
 
     def fits(self, sizes: HeadSizes) -> bool:
-        """Whether a model of these sizes has a head for it at all."""
+        """Return whether a model of these sizes can have the head at all."""
         return bool(sizes.label_classes) or not self.reads_labels
 
-    def rests(self, data: DataKind, frozen: Collection[str], sizes: HeadSizes) -> bool:  # noqa: ARG002 - of all kinds
-        """Whether there is nothing that it could teach in a stage, though it fits.
+    def is_inactive(self, data: DataKind, frozen: Collection[str], sizes: HeadSizes) -> bool:  # noqa: ARG002 - frozen
+        """Return whether the objective is skipped in a stage, because there is nothing for it to train.
 
         Args:
-            data: what the stage shows.
+            data: the stage's data.
             frozen: parts of the model that keep their weights.
-            sizes: of the model.
+            sizes: sizes of the model.
         """
         return (self.reads_answers and not data.asks) or (self.reads_labels and not data.label_classes)
 
 
 @dataclass(frozen=True)
 class AnswersRecipe(ObjectiveRecipe):
-    """Right answers: the cross-entropy of their tokens.
+    """The cross-entropy of the answers' tokens.
 
     Args:
-        weight: of its loss in the sum of a step's losses.
-        kind: how a recipe names this objective.
+        weight: factor on the loss in the sum of a step's losses.
+        kind: the name of this objective in a recipe.
     """
 
     kind: str = field(default="answers", init=False)
     reads_answers = True
 
     def head(self, sizes: HeadSizes) -> "Head":  # noqa: ARG002 - it has no weights
-        """Without weights."""
+        """Make the head, which has no weights."""
         from longpanda.train.objectives.answers import Answers
 
         return Answers()
@@ -102,51 +102,51 @@ class AnswersRecipe(ObjectiveRecipe):
 
 @dataclass(frozen=True)
 class CellProbeRecipe(ObjectiveRecipe):
-    """What each cell shows, read by a linear probe from the front end's own token of it.
+    """The loss of a linear probe that reads a cell's contents from the front end's token of it.
 
-    It rests behind a front end that keeps its weights, where a compressor follows.
+    It is inactive if the front end is frozen and a compressor follows.
 
     Args:
-        weight: of its loss in the sum of a step's losses.
-        kind: how a recipe names this objective.
+        weight: factor on the loss in the sum of a step's losses.
+        kind: the name of this objective in a recipe.
     """
 
     kind: str = field(default="cell_probe", init=False)
     reads_labels = True
 
     def head(self, sizes: HeadSizes) -> "Head":
-        """The probe."""
+        """Make the probe."""
         from longpanda.train.objectives.probes import CellProbe
 
         return CellProbe(sizes.width, sizes.label_classes)
 
-    def rests(self, data: DataKind, frozen: Collection[str], sizes: HeadSizes) -> bool:
-        """Also where a compressor stands behind a STAB that learns nothing."""
-        return super().rests(data, frozen, sizes) or (sizes.group_tokens > 0 and "stab" in frozen)
+    def is_inactive(self, data: DataKind, frozen: Collection[str], sizes: HeadSizes) -> bool:
+        """Return also whether a compressor follows a frozen STAB."""
+        return super().is_inactive(data, frozen, sizes) or (sizes.group_tokens > 0 and "stab" in frozen)
 
 
 @dataclass(frozen=True)
 class GroupProbeRecipe(ObjectiveRecipe):
-    """What all regions of all frames of a group show, read from the tokens that a compressor leaves of the group.
+    """The loss of a linear probe that reads the regions of a group's frames from a compressor's tokens of the group.
 
-    It rests in a model without a compressor.
+    A model without a compressor skips it.
 
     Args:
-        weight: of its loss in the sum of a step's losses.
-        kind: how a recipe names this objective.
+        weight: factor on the loss in the sum of a step's losses.
+        kind: the name of this objective in a recipe.
     """
 
     kind: str = field(default="group_probe", init=False)
     reads_labels = True
 
     def head(self, sizes: HeadSizes) -> "Head":
-        """The probe."""
+        """Make the probe."""
         from longpanda.train.objectives.probes import GroupProbe
 
         return GroupProbe(sizes.width, sizes.label_classes, sizes.group_tokens, sizes.group_frames, sizes.label_regions)
 
     def fits(self, sizes: HeadSizes) -> bool:
-        """Only behind a compressor."""
+        """Return whether there are labels and a compressor."""
         return super().fits(sizes) and sizes.group_tokens > 0
 
 
@@ -155,6 +155,6 @@ OBJECTIVES: dict[str, type[ObjectiveRecipe]] = {
     "group_probe": GroupProbeRecipe,
     "answers": AnswersRecipe,
 }
-"""By their names in a recipe, in the order in which a step's losses are added up."""
+"""The objectives by their names in a recipe, in the order in which a step's losses are added."""
 DEFAULT_OBJECTIVES: tuple[ObjectiveRecipe, ...] = (AnswersRecipe(), CellProbeRecipe(), GroupProbeRecipe())
-"""Of a stage that names none; what cannot teach anything there rests."""
+"""The objectives of a stage that names none."""

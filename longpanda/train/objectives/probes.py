@@ -1,7 +1,7 @@
-"""Linear probes that name what is shown: cell by cell, from a token or from a group of them.
+"""Linear probes that classify the contents of cells, from a visual token or from the tokens of a group.
 
-Taught by answers alone, reading stays at chance for tens of thousands of samples while easy skills shine; labels per
-cell give what stands before the language model a gradient that does not pass through it (docs/log.md).
+When only answers are trained, reading stays at chance for tens of thousands of samples, while easy skills are learned.
+Labels per cell give the visual path a gradient that does not pass through the language model (docs/log.md).
 
 Letters: N tokens, G groups of k frames, P tokens of a group, F frames, R labelled regions of a frame, A attributes,
 D width.
@@ -20,11 +20,11 @@ from longpanda.train.objectives.step import Head, Measured, Step
 
 
 class CellProbe(Head):
-    """A linear probe that names what a visual token of the front end shows.
+    """A linear probe that classifies the contents of the front end's visual tokens.
 
     Args:
         width: D.
-        classes: of each of the A attributes.
+        classes: number of classes of each of the A attributes.
     """
 
     log_name = "cell"
@@ -35,22 +35,22 @@ class CellProbe(Head):
         self.probe = nn.Linear(width, sum(self.classes))
 
     def forward(self, step: Step) -> Measured | None:
-        """Of a step with labels of cells."""
+        """Measure a step with labels of cells."""
         if step.cell_labels is None:
             return None
-        return _named(self.probe(step.frame_tokens), step.cell_labels, self.classes)
+        return _measured(self.probe(step.frame_tokens), step.cell_labels, self.classes)
 
 
 class GroupProbe(Head):
-    """A linear probe that names what each region shows in each frame of a group, from all of the group's tokens.
+    """A linear probe that classifies the contents of each region in each frame of a group, from the group's tokens.
 
-    It reads the tokens side by side, so that they may share the regions among them as they like. Every frame of a group
-    has outputs of its own, and not its middle frame alone: what shows in one frame of four must not be lost, and
-    questions about order ask which of two things came first even within a group.
+    It reads the concatenated tokens, so that any token may represent any region. Every frame of a group has outputs,
+    not only the middle one: contents of one frame in four must not be lost, and questions about order ask which of two
+    things came first, even within a group.
 
     Args:
         width: D.
-        classes: of each of the A attributes.
+        classes: number of classes of each of the A attributes.
         tokens: P.
         frames: k.
         cells: R.
@@ -64,37 +64,37 @@ class GroupProbe(Head):
         self.probe = nn.Linear(tokens * width, frames * cells * sum(self.classes))
 
     def forward(self, step: Step) -> Measured | None:
-        """Of a step with labels of regions. Raises ConfigError where groups have other numbers of tokens."""
+        """Measure a step with labels of regions. Raises ConfigError if groups have other numbers of tokens."""
         if step.region_labels is None:
             return None
         sizes = {count for clip in step.tokens for count in clip.group_tokens}
         if sizes != {self.tokens}:
             found = f"groups of {', '.join(map(str, sorted(sizes)))} tokens for a group_probe"
-            raise ConfigError(found, f"{self.tokens} of each", "show square frames, or leave group_probe out")
+            raise ConfigError(found, f"{self.tokens} of each", "use square frames, or leave group_probe out")
         wanted = group_labels(step.region_labels, [len(clip.seconds) for clip in step.clips], self.frames)
         return self.measure(step.visual.view(len(wanted), self.tokens, -1), wanted)
 
     def measure(self, groups: Float[Tensor, "G P D"], labels: Int[Tensor, "G k R A"]) -> Measured:
-        """Cross-entropy of groups against labels, and the accuracy where something is shown."""
+        """Measure the probe on groups against labels."""
         logits = self.probe(groups.flatten(1)).view(-1, sum(self.classes))
-        return _named(logits, labels.flatten(0, 2), self.classes)
+        return _measured(logits, labels.flatten(0, 2), self.classes)
 
 
 def group_labels(labels: Int[Tensor, "F R A"], clip_frames: Sequence[int], frames: int) -> Int[Tensor, "G k R A"]:
-    """Labels of frames as labels of groups of frames.
+    """Convert labels of frames to labels of groups of frames.
 
     Args:
-        labels: of all frames of all clips.
+        labels: labels of all frames of all clips.
         clip_frames: frames of each clip.
-        frames: k; what is missing of a clip's last group has nothing to name.
+        frames: k; missing frames of a clip's last group are `IGNORED`.
     """
     clips = torch.split(labels, list(clip_frames))
     whole = torch.cat([F.pad(clip, (0, 0, 0, 0, 0, -len(clip) % frames), value=IGNORED) for clip in clips])
     return whole.view(-1, frames, *labels.shape[1:])
 
 
-def _named(logits: Tensor, labels: Tensor, classes: Sequence[int]) -> Measured:
-    """The sum over the attributes of their mean losses, and the accuracy where something is shown."""
+def _measured(logits: Tensor, labels: Tensor, classes: Sequence[int]) -> Measured:
+    """Return the sum of the attributes' mean losses, and the accuracy over non-zero labels."""
     each = torch.split(logits.float(), list(classes), -1)
     losses = [F.cross_entropy(one, labels[:, i], ignore_index=IGNORED) for i, one in enumerate(each)]
     right = torch.stack([one.argmax(-1) == labels[:, i] for i, one in enumerate(each)], 1)[labels > 0]

@@ -1,6 +1,6 @@
-"""What an objective sees of one step of training, and what it gives back.
+"""The inputs and the result of an objective in one step of training.
 
-Letters: N tokens of all frames, V tokens that are left, F frames, R labelled regions of a frame, A attributes, D width.
+Letters: N tokens of all frames, V tokens of all groups, F frames, R labelled regions of a frame, A attributes, D width.
 """
 
 from abc import ABC, abstractmethod
@@ -18,18 +18,18 @@ from longpanda.model.tokens import ClipTokens, RaggedTokens
 
 @dataclass(frozen=True)
 class Step:
-    """One batch on its way through the model.
+    """The intermediate results of one batch.
 
     Args:
-        clips: what the front end gave of each clip.
-        tokens: what compressor and reducer left of each clip, before the projector.
-        visual: [V, D], all of it behind the projector, in the same order.
+        clips: the front end's tokens of each clip.
+        tokens: the tokens of each clip after compressor and reducer, before the projector.
+        visual: [V, D], the same tokens after the projector, in the same order.
         project: the projector.
-        is_reduced: something was left out or pooled between `clips` and `tokens`.
-        cell_labels: [N, A], classes of what each of the front end's tokens shows; None without labels.
-        region_labels: [F, R, A], classes of what each region of each frame shows; None without labels.
-        answer_labels: [B, L], the tokens that are to be learned; None without questions.
-        run_language_model: gives logits and loss of the answers.
+        is_reduced: whether there is a compressor or a reducer.
+        cell_labels: [N, A], classes of the contents of the front end's tokens; None without labels.
+        region_labels: [F, R, A], classes of the contents of each region of each frame; None without labels.
+        answer_labels: [B, L], the target tokens; None without questions.
+        run_language_model: computes logits and loss of the answers.
     """
 
     clips: list[ClipTokens]
@@ -44,24 +44,24 @@ class Step:
 
     @cached_property
     def frame_tokens(self) -> Tensor:
-        """[N, D], the front end's own tokens behind the projector."""
+        """[N, D], the front end's tokens after the projector."""
         if not self.is_reduced:
             return self.visual
         return self.project(torch.cat([RaggedTokens.of_frames(clip).values for clip in self.clips]))
 
     @cached_property
     def answered(self) -> ModelOutput | None:
-        """The language model's output, computed once, when the first objective asks; None without questions."""
+        """The language model's output, computed once, at first use; None without questions."""
         return None if self.answer_labels is None else self.run_language_model()
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What an objective found in a step.
+    """Loss and accuracy of an objective in a step.
 
     Args:
-        loss: to be made small.
-        accuracy: the share of what was right.
+        loss: the loss, without the objective's weight.
+        accuracy: share of correct predictions.
     """
 
     loss: Tensor
@@ -69,11 +69,11 @@ class Measured:
 
 
 class Head(nn.Module, ABC):
-    """Computes one loss of a step; what weights it has are used in training only."""
+    """The module of an objective, which computes one loss of a step. Its weights only exist in training."""
 
     log_name: ClassVar[str]
-    """Before `_loss` and `_accuracy` in the log."""
+    """Prefix of `_loss` and `_accuracy` in the log."""
 
     @abstractmethod
     def forward(self, step: Step) -> Measured | None:
-        """The loss of a step; None where it holds nothing for this objective."""
+        """Measure a step, or return None if the step has no data for this objective."""

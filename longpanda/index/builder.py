@@ -1,19 +1,18 @@
-"""A video into an index: streamed, resumed where it was killed, and gone on with when the video has grown."""
+"""Build the index of a video: streamed, resumed after a kill, and appended to when the video has grown."""
 
 import importlib.metadata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from longpanda.errors import ConfigError, IndexFileError, counted
 from longpanda.files import exclusive_lock
 from longpanda.index import storage
 from longpanda.index.file_encoder import FileEncoder
-from longpanda.index.growth import check_same_video, workers_for
-from longpanda.index.source_fingerprint import source_fingerprint
+from longpanda.index.growth import check_same_video, source_fingerprint, workers_for
 from longpanda.index.store import HEADER, VERSION, Header, Store
 from longpanda.index.thumbnails import predicted_bytes
 from longpanda.index.video_index import VideoIndex
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_STORAGE = "bfloat16"
 DEFAULT_FPS = 1.0
-DECIDED: dict[str, Callable[[Header], str]] = {
+FIXED: dict[str, Callable[[Header], str]] = {
     "video": lambda one: f"{one.width_px} x {one.height_px} pixels",
     "--fps": lambda one: f"{one.fps} frames per second",
     "--storage": lambda one: f"{one.storage} tokens",
@@ -38,32 +37,25 @@ DECIDED: dict[str, Callable[[Header], str]] = {
         f"{one.grid_rows} x {one.grid_columns} places"
     ),
 }
-"""What stays as it is in an index, by what decides it."""
-
-
-def default_fps(sampling: Mapping[str, Any]) -> float:
-    """Frames per second of video at which a model that reads videos so indexes when nobody says."""
-    return Sampling(**sampling).fps or DEFAULT_FPS
+"""Properties that never change within an index, as text, by the option that decides them."""
 
 
 def beside(video: Path) -> Path:
-    """Where the index of a video goes unless it is said: NAME.vidx in the same folder."""
+    """Default path of the index of a video: NAME.vidx in the same folder."""
     return video.with_suffix(INDEX_SUFFIX)
 
 
 @dataclass(frozen=True)
 class IndexPlan:
-    """What an index will hold.
+    """The size of an index before it is built.
 
     Args:
-        video: the file.
-        info: what it is.
-        fps: frames looked at per second of video.
-        frames: looked at in all.
-        tokens: kept of them.
+        fps: encoded frames per second of video.
+        frames: encoded frames in all.
+        tokens: visual tokens of these frames.
         width: channels of a token.
-        storage: how they are stored.
-        thumbnail_bytes: that small pictures will take, about.
+        storage: number format of the stored tokens.
+        thumbnail_bytes: estimated size of the thumbnails.
     """
 
     video: Path
@@ -77,12 +69,12 @@ class IndexPlan:
 
     @property
     def token_bytes(self) -> int:
-        """Of all tokens on disk."""
+        """Size of all tokens on disk."""
         return self.tokens * storage.bytes_per_token(self.storage, self.width)
 
     @property
     def bytes(self) -> int:
-        """Of the index, about; the compressor's state comes on top, which no length of video makes larger."""
+        """Estimated size of the index without the compressor's state, whose size does not depend on the video."""
         return self.token_bytes + self.thumbnail_bytes
 
 
@@ -90,22 +82,19 @@ class IndexBuilder:
     """Indexes one video with one model.
 
     Args:
-        model: the network.
-        processor: its processor.
-        name: what the model is called.
-        video: the file.
-        folder: the index, new or begun; None stands beside the video, as NAME.vidx.
-        fps: frames looked at per second of video; None takes that of an index which is there, else the model's own.
-        stored: how tokens are stored; None takes that of an index which is there, else bfloat16.
-        tokens_per_frame: fewer or more tokens than the model's own compressor gives, at most; None takes the rate of
-            an index which is there, else the model's own.
-        workers: threads that decode while the model encodes; None takes `workers_for` the video. They change no token
-            of a file that does not grow meanwhile.
+        name: the model's name.
+        folder: the index's folder, new or begun; None is NAME.vidx beside the video.
+        fps: encoded frames per second of video; None takes the rate of an existing index, else the model's own.
+        stored: number format of stored tokens; None takes that of an existing index, else bfloat16.
+        tokens_per_frame: tokens that the compressor keeps, at most; None takes the rate of an existing index, else the
+            model's own.
+        workers: threads that decode while the model encodes; None takes `workers_for` the video. Their number changes
+            no token unless the file grows meanwhile.
 
     Raises:
-        VideoError: no video.
-        ConfigError: an impossible rate, storage or number of workers, or no compressor that could have it.
-        IndexFileError: an index that is there cannot be read.
+        VideoError: the file is no video.
+        ConfigError: an impossible rate, storage or number of workers, or a rate for a model without a compressor.
+        IndexFileError: an existing index cannot be read.
     """
 
     def __init__(
@@ -124,25 +113,22 @@ class IndexBuilder:
         self._frames = processor.image_processor
         self.folder = Path(folder) if folder is not None else beside(self.video)
         there = Store.open(self.folder).header if Store.is_begun(self.folder) else None
-        self.fps = fps if fps is not None else (there.fps if there else default_fps(model.config.sampling))
+        default_fps = there.fps if there else Sampling(**model.config.sampling).fps or DEFAULT_FPS
+        self.fps = default_fps if fps is None else fps
         if there and f"{self.fps:.3g}" == f"{there.fps:.3g}":
-            self.fps = there.fps  # as it was shown
+            self.fps = there.fps  # the user may pass it rounded, as it was printed
         self.stored = stored if stored is not None else (there.storage if there else DEFAULT_STORAGE)
         storage.check(self.stored)
-        probe(video)  # says what is wrong with it
+        probe(video)  # raises a clear error if it is no video
         self._workers = workers_for(self.video) if workers is None else check_workers(workers)
-        self._source = source_fingerprint(self.video)  # before its length is read: what it grows by later is noticed
+        self._source = source_fingerprint(self.video)  # before its length is read, so that later growth is noticed
         self.info = probe(video)
         self.seconds = Sampling(fps=self.fps).seconds_for(self.info.duration_seconds)
         self._size_px: tuple[int, int] = self._frames.size_for(self.info.height_px, self.info.width_px)
         self._encoder = FileEncoder(model, processor, self._size_px, self._rate(tokens_per_frame, there))
 
     def _rate(self, tokens_per_frame: float | None, there: Header | None) -> TemporalConfig | None:
-        """The compressor at the rate that is wished for, or that of an index which is there; None at its own.
-
-        Raises:
-            ConfigError: a rate that the compressor cannot have, or no compressor.
-        """
+        """The compressor's configuration at the requested rate or an existing index's; None for the model's own."""
         config = self._model.config.temporal_config
         cells = cells_of(*self._size_px, self._model.config.stab_config)
         if tokens_per_frame is not None:
@@ -156,7 +142,7 @@ class IndexBuilder:
 
     @property
     def plan(self) -> IndexPlan:
-        """What the whole index will hold."""
+        """The size of the whole index."""
         frames = len(self.seconds)
         tokens = -(-frames // self._encoder.frames_per_group) * self._encoder.tokens_per_group
         width: int = self._model.config.stab_config.width
@@ -164,16 +150,16 @@ class IndexBuilder:
         return IndexPlan(self.video, self.info, self.fps, frames, tokens, width, self.stored, pictures)
 
     def build(self, append: bool = False, progress: Callable[[int], None] | None = None) -> VideoIndex:
-        """Index the video, from where an earlier call was stopped.
+        """Index the video, starting where an earlier call stopped.
 
         Args:
-            append: go on with an index of what this video was before it grew.
-            progress: told how many of the plan's frames are done, where anybody asks.
+            append: accept a video that has grown since it was indexed, and index the rest.
+            progress: called with the number of the plan's frames that are done.
 
         Raises:
             ConfigError: the folder holds something else or cannot be written, another process writes it, or `append`
-                with a model that cannot go on.
-            IndexFileError: an index of another model, video or rate, or a damaged one.
+                with a compressor that is not causal.
+            IndexFileError: the index is another model's or video's, has another rate, or is damaged.
         """
         self._make_folder()
         with exclusive_lock(self.folder):
@@ -181,7 +167,8 @@ class IndexBuilder:
             store.clear()
             blocks = store.blocks
             state = store.state(blocks)
-            store.check()
+            for number in range(blocks):
+                store.block(number)  # a damaged block is refused before any work
             if state is not None and state.facts["source"] == self._source and state.facts["is_complete"]:
                 return VideoIndex(self.folder)
             if state is not None and state.facts["source"] != self._source:
@@ -217,7 +204,6 @@ class IndexBuilder:
         )
 
     def _make_folder(self) -> None:
-        """Raises ConfigError for a folder that holds something else, or cannot be made."""
         if self.folder.exists() and not self.folder.is_dir():
             found = f"'{self.folder}', which is no index and not empty"
             raise ConfigError(found, "a new folder or an index", "choose another --out")
@@ -233,16 +219,13 @@ class IndexBuilder:
             raise ConfigError(found, "a new folder or an index", "choose another --out")
 
     def _open(self) -> Store:
-        """The index to go on with, or a new one."""
+        """Open the existing index, or create a new one."""
         if not Store.is_begun(self.folder):
             return Store.create(self.folder, self._header)
         store = Store.open(self.folder)
-        if store.header.version != VERSION:
-            found = f"'{self.folder}', an index of version {store.header.version}, which can be asked only"
-            raise IndexFileError(found, f"version {VERSION} to go on with", "use another --out, or delete it")
         remedy = "index with the model that made it, use another --out, or delete it"
         VideoIndex(self.folder).check_encoder(self._header.encoder, self._name, remedy)
-        for option, said in DECIDED.items():
+        for option, said in FIXED.items():
             there, wanted = said(store.header), said(self._header)
             if there != wanted:
                 found = f"'{self.folder}', an index of {there}"
@@ -250,10 +233,10 @@ class IndexBuilder:
         return store
 
     def _check_grown(self, append: bool, made_of: str) -> None:
-        """Raises where a video that changed is not to be gone on with, or cannot be."""
+        """Check that a changed video may be appended. Raises IndexFileError and ConfigError as `build`."""
         if not append:
-            found = f"'{self.video}', which is not as '{made_of}' was when '{self.folder}' was made of it"
-            raise IndexFileError(found, "the same file", "if it has only grown: --append; else use another --out")
+            found = f"'{self.video}' differs from '{made_of}' as it was when '{self.folder}' was made"
+            raise IndexFileError(found, "the same file", "pass --append if it has grown, else another --out")
         if not self._encoder.is_causal:
             found = f"--append with '{self._name}', whose compressor reads in both directions"
             raise ConfigError(found, "a causal one", "index the video again, to another --out")

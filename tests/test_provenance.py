@@ -4,18 +4,17 @@ import subprocess
 
 import pytest
 
-from longpanda.train import commit as module
+from longpanda import provenance as module
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A source tree with one commit, as the code's own."""
-    (tmp_path / "longpanda" / "train").mkdir(parents=True)
     (tmp_path / "code.py").write_text("x = 1")
     who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     for words in (["init"], ["add", "code.py"], [*who, "commit", "-m", "first"]):
         subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True)
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "longpanda" / "train" / "commit.py"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "longpanda" / "provenance.py"))
     return tmp_path
 
 
