@@ -9,6 +9,7 @@ Then packs of 60-minute films are read, to see whether memory grows.
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import psutil
 
 from benchmarks.failing_reads import failing_read
 from benchmarks.measure import command, machine, write_json
@@ -134,13 +134,20 @@ def thousand(folder: Path, settings: LoaderSettings) -> Row:
     }
 
 
-def living_workers() -> list[psutil.Process]:
-    """Processes that read media: they are children of the small process that they are forked from."""
-    below = psutil.Process().children(recursive=True)
-    fork_servers = [
-        one for one in below if "forkserver" in " ".join(one.cmdline()) and one.ppid() == psutil.Process().pid
-    ]
-    return [child for server in fork_servers for child in server.children()]
+def living_workers() -> list[int]:
+    """Processes that read media: children of the small process that they are forked from."""
+    servers = [one for one in children(os.getpid()) if b"forkserver" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    return [child for server in servers for child in children(server)]
+
+
+def children(process: int) -> list[int]:
+    """Process ids."""
+    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def rss_bytes(process: int) -> int:
+    """Resident memory, what is shared with others included."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def long_films(folder: Path, settings: LoaderSettings) -> list[Row]:
@@ -151,12 +158,12 @@ def long_films(folder: Path, settings: LoaderSettings) -> list[Row]:
         for packs in range(1, max(LONG_PACKS) + 1):
             pack = next(loader)
             if packs in LONG_PACKS:
-                memory = [one.memory_info().rss for one in living_workers()]
+                memory = [rss_bytes(one) for one in living_workers()]
                 rows.append(
                     {
                         "packs": packs,
                         "frames_per_pack": sum(len(clip) for one in pack.conversations for clip in one.clips),
-                        "rss_bytes": psutil.Process().memory_info().rss,
+                        "rss_bytes": rss_bytes(os.getpid()),
                         "largest_worker_rss_bytes": max(memory),
                         "wait_share": loader.wait_share,
                     }
