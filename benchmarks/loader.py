@@ -21,7 +21,6 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.failing_reads import failing_read
-from benchmarks.measure import command, machine, write_json
 from longpanda.data.conversations import ConversationRules, probed
 from longpanda.data.frame_choice import FrameChoice
 from longpanda.data.lengths import measure_lengths
@@ -30,7 +29,6 @@ from longpanda.data.mixture import read_mixture
 from longpanda.data.mixture_records import open_records
 from longpanda.data.packing import PackOrder
 from longpanda.data.policy import BadData
-from longpanda.inference import load
 from longpanda.video import encode
 
 RESULT = Path(__file__).parent / "results" / "loader.json"
@@ -89,6 +87,8 @@ def damage(folder: Path) -> None:
 
 def open_data(folder: Path, name: str, choice: FrameChoice) -> PackedData:
     """A mixture with its token counts."""
+    from longpanda.inference import load  # here, as every new worker process imports this module again
+
     rules = ConversationRules(choice, max_tokens=BUDGET)
     processor = load("nano").processor
     records = open_records(read_mixture(folder / f"{name}.yaml"), folder / "cache")
@@ -186,6 +186,8 @@ def main() -> None:
         found = {"thousand": thousand(folder, settings), "long_films": long_films(folder, settings)}
     finally:
         shutil.rmtree(folder)
+    from benchmarks.measure import command, machine, write_json
+
     print(json.dumps(found, indent=1))
     write_json(options.out, {"machine": machine(), "command": command(parser, options), **found})
 
