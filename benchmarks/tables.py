@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import ablation_tables, backbone_tables, picture_tables, score_tables, speed_tables
+from benchmarks import ablation_tables, backbone_tables, data_tables, picture_tables, score_tables, speed_tables
 from benchmarks.blocks import Result
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md", "docs/index.md", "docs/longwatch.md", "docs/backbones.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/index.md", "docs/longwatch.md", "docs/backbones.md", "docs/data.md")
 MARKER = re.compile(r"^<!-- (begin|end): (\S+) -->$")
 
 TABLES: dict[str, Callable[[Result], str]] = {
@@ -39,6 +39,9 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "evidence": score_tables.evidence,
     "backbones": backbone_tables.backbones,
     "pictures": picture_tables.pictures,
+    "records": data_tables.records,
+    "packing": data_tables.packing,
+    "loader": data_tables.loader,
 }
 """The function that formats each result file."""
 SUITES = {
@@ -55,6 +58,9 @@ SUITES = {
     "evidence": "evidence",
     "backbones": "backbones",
     "pictures": "pictures",
+    "records": "records",
+    "packing": "packing",
+    "loader": "loader",
     "longwatch_scores": "longwatch",
     "longwatch_audit": "longwatch",
 }

@@ -381,7 +381,8 @@ def _pool(workers: int) -> "ProcessPool":
     """Processes that are forked from a small one that has never decoded.
 
     A fork of this process, with the threads of PyAV and PyTorch, might never wake up. The small process has the imports
-    done, so that one that takes the place of an ended one is there at once.
+    done, so that one that takes the place of an ended one is there at once. It imports the main module again, though:
+    a script whose top level imports transformers makes that take seconds.
     """
     from pebble import ProcessPool
 

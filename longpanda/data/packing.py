@@ -8,6 +8,7 @@ processes, without the state of an iterator.
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import heapreplace
 from typing import Final, Protocol
 
 import numpy as np
@@ -80,6 +81,48 @@ def best_fit(tokens: Numbers, budget: int) -> list[list[int]]:
     return [sorted(pack) for pack in packs]
 
 
+def level(tokens: Numbers, budget: int) -> list[list[int]]:
+    """Pack into as few packs as `best_fit` needs or fewer, each with records of all lengths.
+
+    Best fit puts records of one length, often of one source, into one pack. Here all records go, the longest first, to
+    the pack that has the least so far (Graham's LPT rule, 1969). There are as many packs as all tokens need, and one
+    percent more each time that something does not fit.
+
+    Args:
+        tokens: as `best_fit`.
+        budget: as `best_fit`.
+
+    Returns:
+        The items of each pack, in ascending order.
+
+    Raises:
+        ConfigError: an item is longer than the budget.
+    """
+    fitted = best_fit(tokens, budget)
+    order = np.argsort(-tokens, kind="stable")
+    items = [(item, int(tokens[item])) for item in order[tokens[order] > 0].tolist()]
+    count = -(-int(tokens.sum()) // budget)
+    while 0 < count <= len(fitted):
+        packs = _spread(items, budget, count)
+        if packs is not None:
+            return packs
+        count += max(1, count // 100)
+    return fitted
+
+
+def _spread(items: list[tuple[int, int]], budget: int, count: int) -> list[list[int]] | None:
+    """Spread items with their sizes over so many packs; None if one does not fit."""
+    packs: list[list[int]] = [[] for _ in range(count)]
+    loads = [(0, pack) for pack in range(count)]
+    for item, size in items:
+        load, pack = loads[0]
+        if load + size > budget:
+            return None
+        packs[pack].append(item)
+        heapreplace(loads, (load + size, pack))
+    return [sorted(pack) for pack in packs]
+
+
 @dataclass(frozen=True)
 class PackOrder:
     """The endless order of packs over a mixture.
@@ -88,7 +131,7 @@ class PackOrder:
         order: of records.
         lengths: tokens of each record.
         budget: most tokens of a pack; 0 makes a pack of every record that can be used.
-        window_places: places of the order in a window.
+        window_places: places of the order in a window; an epoch with fewer is a window.
         start: where a window begins that is known; packs from there on are found without walking from the first.
 
     Raises:
@@ -153,11 +196,12 @@ class PackOrder:
         return self._windows[window]
 
     def _pack_window(self, window: int) -> list[Numbers]:
-        places = np.arange(self.window_places, dtype=np.int64) + window * self.window_places
+        size = min(self.window_places, len(self.order))
+        places = np.arange(size, dtype=np.int64) + window * size
         tokens = self.lengths.tokens(*self.order.locate(places))
         if not self.budget:
             return [places[item : item + 1] for item in np.flatnonzero(tokens)]
-        found = best_fit(tokens, self.budget)
+        found = level(tokens, self.budget)
         if not found:
             return []
         shown = shuffled(np.arange(len(found)), len(found), _key(self.order.seed, window))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from longpanda.data.conversations import TooLongError
 from longpanda.data.media_facts import MediaError
 from longpanda.data.schema import RecordError
 from longpanda.errors import ConfigError, LongPandaError, counted, nearest
@@ -73,8 +74,8 @@ def reason_of(error: LongPandaError) -> str:
     if isinstance(error, MediaError):
         return str(error.fault)
     if isinstance(error, RecordError):
-        return f"record: {error.fault.name.lower().replace('_', ' ')}"
-    return type(error).__name__.removesuffix("Error")
+        return error.fault.name.lower().replace("_", " ")
+    return "longer than the budget" if isinstance(error, TooLongError) else "refused by the chat format"
 
 
 @dataclass

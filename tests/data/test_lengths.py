@@ -165,8 +165,8 @@ def test_every_record_has_its_tokens_or_a_reason(records, tmp_path):
     assert [dict(lengths.unusable(source)) for source in range(4)] == [
         {"missing": 1, "shorter than annotated": 1},
         {},
-        {"record: turns": 1},
-        {"record: kind": 1},
+        {"turns": 1},
+        {"kind": 1},
     ]
     assert not lengths.is_empty
     with pytest.raises(BadDataError, match=r"2 of 6 records of 'films.jsonl' cannot be used \(1 missing, 1 shorter"):
@@ -182,7 +182,9 @@ def test_shortened_records_are_marked_and_too_long_ones_counted(records, tmp_pat
     assert (tokens <= 150).all()
     assert [lengths.is_shortened(0, number) for number in range(4)] == [bool(one) for one in tokens]
     assert not lengths.is_shortened(2, 0)
-    assert lengths_of(records, tmp_path, replace(RULES, max_tokens=30)).is_empty
+    none = lengths_of(records, tmp_path, replace(RULES, max_tokens=30))
+    assert none.is_empty
+    assert none.unusable(1) == {"longer than the budget": 1}
 
 
 def test_counts_are_kept_until_something_they_depend_on_changes(records, folder, tmp_path):

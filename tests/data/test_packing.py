@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.packing import BUDGETS, Sizes, efficiency, stage_lengths
 from longpanda.data.order import MixtureOrder
-from longpanda.data.packing import PackOrder, PackState, best_fit
+from longpanda.data.packing import PackOrder, PackState, best_fit, level
 from longpanda.errors import ConfigError
 
 BUDGET, WINDOW = 600, 64
@@ -38,6 +38,32 @@ def test_best_fit_packs_everything_once_within_the_budget(budget):
 def test_best_fit_takes_the_pack_with_the_least_room():
     assert best_fit(np.array([6, 5, 4, 3, 0, 2]), 10) == [[0, 2], [1, 3, 5]]
     assert best_fit(np.zeros(3, np.int64), 10) == []
+
+
+@pytest.mark.parametrize("most", [1, 7, 40, 60, 100])
+def test_level_packs_are_no_more_and_hold_everything_once(most):
+    sizes = np.random.default_rng(most).integers(0, most + 1, 300)
+    packs = level(sizes, 100)
+    assert sorted(item for pack in packs for item in pack) == np.flatnonzero(sizes).tolist()
+    assert all(sizes[pack].sum() <= 100 for pack in packs)
+    assert len(packs) <= len(best_fit(sizes, 100))
+    assert level(np.zeros(3, np.int64), 10) == []
+
+
+def test_level_packs_have_records_of_all_lengths():
+    sizes = np.repeat([5, 10, 20], 60)
+    for packs, is_mixed in ((level(sizes, 100), True), (best_fit(sizes, 100), False)):
+        kinds = [len(set(sizes[pack])) for pack in packs]
+        assert (min(kinds) == 3) is is_mixed
+
+
+def test_an_epoch_shorter_than_a_window_is_packed_by_itself():
+    packs = pack_order(window=4096)
+    index, seen = 0, []
+    while packs.state(index).window < 1:
+        seen += packs.pack(index).tolist()
+        index += 1
+    assert sorted(seen) == list(range(240))
 
 
 def test_every_place_is_in_one_pack():
@@ -88,7 +114,7 @@ def test_windows_without_any_usable_record_are_passed():
 def test_packs_are_not_sorted_by_length():
     packs = pack_order(window=240)
     sizes = [tokens_of(packs, packs.pack(index)).max() for index in range(20)]
-    assert sizes != sorted(sizes, reverse=True)
+    assert sizes != sorted(sizes, reverse=True), "as they are made"
     other = pack_order(window=240, seed=6)
     assert packs.pack(0).tolist() != other.pack(0).tolist()
 

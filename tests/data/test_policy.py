@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from longpanda.data.conversations import TooLongError
 from longpanda.data.media_facts import MediaError, MediaFault
 from longpanda.data.policy import LEAST_SEEN, BadData, BadDataError, SkipCounts, reason_of
 from longpanda.data.schema import Fault, RecordError
@@ -15,9 +16,10 @@ CUT = RecordError("cut JSON", "an object", "fix it", Fault.JSON)
 
 def test_reasons_are_told_in_words():
     assert reason_of(GONE) == "missing"
-    assert reason_of(CUT) == "record: json"
-    assert reason_of(RecordError("a", "b", "c", Fault.EMPTY_ANSWER)) == "record: empty answer"
-    assert reason_of(PromptError("a", "b", "c")) == "Prompt"
+    assert reason_of(CUT) == "json"
+    assert reason_of(RecordError("a", "b", "c", Fault.EMPTY_ANSWER)) == "empty answer"
+    assert reason_of(PromptError("a", "b", "c")) == "refused by the chat format"
+    assert reason_of(TooLongError("a", "b", "c")) == "longer than the budget"
 
 
 def test_nothing_is_left_out_with_fail():
@@ -36,7 +38,7 @@ def test_each_source_has_its_share():
         skips.saw("pictures", CUT if number % 2 else None)
     assert skips.lines() == [
         "films: 100 of 1,000 left out (100 missing)",
-        "pictures: 10 of 20 left out (10 record: json)",
+        "pictures: 10 of 20 left out (10 json)",
     ]
     with pytest.raises(BadDataError, match=rf"11 of {LEAST_SEEN} records of 'pictures' .*at most 10.00%"):
         skips.saw("pictures", CUT)
