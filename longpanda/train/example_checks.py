@@ -39,8 +39,8 @@ def check_example(example: Any, data: DataKind, stage: str, is_labelled: bool) -
         is_labelled: an objective of the stage reads labels; otherwise they are not checked.
 
     Raises:
-        ConfigError: it is no `Example` or `Pack`, an answer is empty, or questions or labels are not as the data declares
-            them.
+        ConfigError: it is no `Example` or `Pack`, an answer is empty, or questions or labels are not as the data
+            declares them.
     """
     where = f"of stage '{stage}'"
     if isinstance(example, tuple) and all(isinstance(one, Conversation) for one in example):
