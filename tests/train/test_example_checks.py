@@ -41,7 +41,7 @@ class OneExample:
     def vocabulary(self):
         return ["What is this?", "noise"]
 
-    def source(self, count, _number, _size_px):
+    def source(self, count, _number, _size_px, _processor):
         return [EXAMPLES[self.example]] * (count - self.missing)
 
 
