@@ -326,7 +326,7 @@ def test_two_writers_are_one_too_many(panda, film, tmp_path):
         assert other.stdout is not None
         other.stdout.readline()
         before = files_of(tmp_path / "film.vidx")
-        with pytest.raises(ConfigError, match="another process is at work"):
+        with pytest.raises(ConfigError, match="another process is writing to"):
             panda.index_builder(film, tmp_path / "film.vidx", FPS).build()
         assert files_of(tmp_path / "film.vidx") == before
     finally:
