@@ -132,15 +132,25 @@ def require_asked(path: str | Path, samples: Iterable[Sample]) -> None:
             raise ConfigError(found, "answers to the questions of the run", "delete the line")
 
 
-def check_configuration(path: str | Path, configuration: dict[str, Any]) -> None:
+def check_configuration(
+    path: str | Path, configuration: dict[str, Any], samples: Iterable[Sample] | None = None
+) -> None:
     """Check that results with a configuration can be written to a file. Call it before long work.
 
+    Args:
+        path: path of the file, which need not exist.
+        configuration: the configuration of the run.
+        samples: all questions of the run; None not to check which ones the file answers.
+
     Raises:
-        ConfigError: the file exists and holds results of another configuration, or is not a file of results.
+        ConfigError: the file exists and holds results of another configuration, answers a question that is not among
+            the samples, or is not a file of results.
     """
     path = Path(path)
     if os.path.isfile(path) and not _is_new(_bytes_of(path)):
         _require_same(path, read_records(path)[0], configuration)
+        if samples is not None:
+            require_asked(path, samples)
 
 
 def read_records(path: str | Path) -> tuple[dict[str, Any], list[Score]]:

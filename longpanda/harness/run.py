@@ -116,7 +116,7 @@ class Run:
             raise ConfigError(found, "videos of a suite, whose hashes are known", "leave out --unverified")
         check_writable(self.out)
         self.system.check()
-        check_configuration(self.out, self.configuration)
+        check_configuration(self.out, self.configuration, self.samples)
         _require_json(self.notes, type(self.system).__name__, is_finite=False)
 
     def answerers(self, say: Callable[[str], None] = lambda _: None) -> "list[Answerer]":

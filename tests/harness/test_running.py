@@ -76,6 +76,15 @@ def test_results_of_other_settings_are_refused_before_the_system_is_started(suit
     assert other.started == 0
 
 
+def test_an_answer_to_another_question_is_refused_before_the_system_is_started(suite, scripted, tmp_path):
+    run = Run(suite, scripted(_truth), tmp_path / "r.jsonl")
+    identity = ask_all(run)[0].sample.id
+    run.out.write_text(run.out.read_text().replace(identity, "other"))
+    with pytest.raises(ConfigError, match=r"line 2 of '.*r.jsonl' answers the question other, which is not asked"):
+        ask_all(run)
+    assert run.system.started == 1
+
+
 def test_two_cannot_fill_one_file(suite, scripted, tmp_path):
     run = Run(suite, scripted(_truth), tmp_path / "r.jsonl")
     with Asking(run, run.answerers()) as asking:
