@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> None:
 
     if options.samples < 1:
         raise ConfigError(f"--samples {options.samples}", "at least 1", "correct it")
+    if options.model is not None and options.html is None:
+        raise ConfigError("--model without --html", "a page to show the model's text on", "add --html FILE.html")
     view = _view(options)
     manifest = Manifest.open(options.manifest or manifest_folder(options.mixture))
     if options.html is not None:

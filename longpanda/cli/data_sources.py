@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,7 @@ def open_mixture(options: argparse.Namespace) -> "tuple[Mixture, list[RecordInde
         places = replace(places, missing="leave out")
     mixture = read_mixture(options.mixture, places)
     for notice in mixture.notices:
-        print(f"note: {notice}")
+        print(f"note: {notice}", file=sys.stderr)
     cache = options.cache or default_cache()
     paths = [source.annotations for source in mixture.sources]
     new = [path for path in dict.fromkeys(paths) if open_index(path, cache) is None]
@@ -104,8 +105,5 @@ def reasons(inventory: "Sequence[SourceInventory]", mixture: "Mixture") -> "list
     """A line for each reason for which records of a source cannot be used, with the first of them; most first."""
     found = [(one.unusable[reason], reason, first) for one in inventory for reason, first in one.first.items()]
     found.sort(key=lambda row: -row[0])
-    lines = [
-        f"{count:,} x {reason} in {first.source}; record {first.record}: {first.message}"
-        for count, reason, first in found
-    ]
+    lines = [f"{count:,} x {reason}: {first.message}" for count, reason, first in found]
     return lines + [f"left out: {one.name}: {one.reason}" for one in mixture.left_out]

@@ -58,6 +58,9 @@ class FrameChoice:
         if self.min_frames > self.max_frames:
             found = f"frames: min_frames {self.min_frames} above max_frames {self.max_frames}"
             raise ConfigError(found, "the smaller one first", "correct one of them")
+        if self.multiple > self.max_frames:
+            found = f"frames: multiple {self.multiple} above max_frames {self.max_frames}"
+            raise ConfigError(found, "a multiple that fits", "correct one of them")
 
     def limited(self, frames: int) -> "FrameChoice":
         """The same choice with at most so many frames: for a video that would not fit."""
@@ -72,13 +75,15 @@ class FrameChoice:
             duration_seconds: length of the video, or of the part that is annotated.
             frames: how many frames it has; 1 for an image.
         """
+        if frames <= 1 and duration_seconds <= 0:
+            return 1
         if self.rule == "videochat_flash_middle":
             return self.max_frames
         if self.rule == "videochat_flash":
             return _reference_count(self, duration_seconds, frames)
-        if frames <= 1:
+        if frames <= 1 or duration_seconds <= 0:
             return 1
-        wanted = len(at_fps(duration_seconds, self.fps)) if duration_seconds > 0 else 1
+        wanted = len(at_fps(duration_seconds, self.fps))
         wanted = min(max(wanted, min(self.min_frames, frames)), self.max_frames)
         return (
             max(1, wanted // self.multiple * self.multiple) if wanted >= self.multiple else min(self.multiple, frames)

@@ -29,7 +29,7 @@ class Unusable:
         annotations: the annotation file.
         record: its number in that file, from 1.
         reason: in words: the name of a `Fault`, or a `MediaFault`.
-        message: what was found, expected and can be done.
+        message: record and file, what was found and expected, and what can be done.
     """
 
     source: str
@@ -87,6 +87,7 @@ class SourceInventory:
         return {
             "source": self.source.name,
             "stands_for": self.source.stands_for,
+            "licence": self.source.licence,
             "records": self.records,
             "shown": self.shown,
             "usable": {kind: self.usable[kind] for kind in KINDS},
@@ -146,7 +147,8 @@ def _count(
     except (RecordError, MediaError) as error:
         is_record = isinstance(error, RecordError)
         reason = error.fault.name.lower().replace("_", " ") if is_record else str(error.fault)
-        named = Unusable(source.name, str(index.path), number + 1, reason, str(error))
+        message = str(error) if is_record else f"record {number + 1} of '{index.path}': {error}"
+        named = Unusable(source.name, str(index.path), number + 1, reason, message)
         found.unusable[reason] += 1
         found.first.setdefault(reason, named)
         if tell is not None:

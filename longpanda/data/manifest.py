@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +69,11 @@ class Manifest:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def _sorted_keys(self) -> npt.NDArray[np.uint64]:
+        """In a row of memory of their own: numpy would copy them at every search."""
+        return np.ascontiguousarray(self.rows["key"])
+
     @classmethod
     def open(cls, folder: Path) -> "Manifest":
         """Open a manifest that `prepare` made.
@@ -104,14 +110,16 @@ class Manifest:
     def known(self, file: MediaFile) -> MediaFacts | None:
         """What is known of a file; None for one that is not in the manifest."""
         key, check = _keys(file)
-        at = int(np.searchsorted(self.rows["key"], np.uint64(key)))
-        if at == len(self.rows) or int(self.rows["key"][at]) != key or int(self.rows["check"][at]) != check:
+        at = int(np.searchsorted(self._sorted_keys, np.uint64(key)))
+        if at == len(self.rows) or int(self._sorted_keys[at]) != key:
             return None
-        row = self.rows[at]
-        fault = _FAULTS[int(row["fault"])]
-        numbers = {name: row[name].item() for name in _NUMBERS}
-        message, codec = self.messages.get(key, "") if fault else "", self.codecs[int(row["codec"])]
-        facts = MediaFacts(str(file.path), file.kind, fault, message, codec=codec, **numbers)
+        row = dict(zip(_ROW.names or (), self.rows[at].item(), strict=True))
+        if row["check"] != check:
+            return None
+        fault = _FAULTS[row["fault"]]
+        message = "" if fault in (MediaFault.NONE, MediaFault.MISSING) else self.messages.get(key, "")
+        numbers = {name: row[name] for name in _NUMBERS}
+        facts = MediaFacts(str(file.path), file.kind, fault, message, codec=self.codecs[row["codec"]], **numbers)
         if file.kind != "frames" or not facts.fps:
             return facts
         return replace(facts, fps=file.fps, duration_seconds=facts.duration_seconds * facts.fps / file.fps)
@@ -160,6 +168,8 @@ def prepare(
         raise not_writable(folder, error) from error
     report = progress or _ignore
     with exclusive_lock(folder):
+        for unfinished in folder.glob(".part-*"):  # of a run that was killed while it wrote
+            unfinished.unlink()
         known = Manifest.open(folder) if _parts(folder) else None
         stale = _stale(media_of(mixture, indexes), known, is_retried, report)
         with _Writer(folder, is_empty=known is None) as writer:

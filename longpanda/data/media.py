@@ -151,9 +151,6 @@ def probe_media(file: MediaFile) -> MediaFacts:
     look = {"image": _image_facts, "video": _video_facts, "frames": _folder_facts}[file.kind]
     try:
         facts = look(file)
-        if not facts.duration_seconds and facts.frames > 1:
-            found = f"'{file.path}' has {facts.frames} frames and no length"
-            raise MediaError(found, "a video with times", "write it again with a frame rate", MediaFault.NO_LENGTH)
     except MediaError as error:
         return replace(identity_of(file), fault=error.fault, message=error.found)
     except VideoError as error:
@@ -192,8 +189,12 @@ def _video_facts(file: MediaFile) -> MediaFacts:
 
 
 def _facts_of(file: MediaFile, video: "OpenVideo") -> MediaFacts:
+    """Raises MediaError for several frames that tell no times."""
     info, frames = video.info, len(video.timeline)
     duration = info.duration_seconds
+    if not duration and frames > 1:
+        found = f"'{file.path}' has {frames} frames and no length"
+        raise MediaError(found, "a video with times", "write it again with a frame rate", MediaFault.NO_LENGTH)
     return replace(
         identity_of(file),
         duration_seconds=duration,

@@ -22,7 +22,16 @@ READ_TYPES: Final = {
 }
 """Names of `video_read_type`, by how we read such media: a video file, or a folder of frames."""
 MEDIA_TYPES: Final = ("image", "video", "text", "mix")
-_KEYS: Final = ("json_path", "sampling_strategy", "data_root", "video_read_type", "media_type", "repeat", "frames_fps")
+_KEYS: Final = (
+    "json_path",
+    "sampling_strategy",
+    "data_root",
+    "video_read_type",
+    "media_type",
+    "repeat",
+    "frames_fps",
+    "licence",
+)
 MISSING: Final = ("fail", "leave out")
 """What `Places.missing` may say of a source that is not on this machine."""
 _WEB: Final = ("http://", "https://", "s3://")
@@ -54,6 +63,7 @@ class Source:
         media_type: what its records must be about: "image", "video" or "text"; "" for any mixture of them.
         repeat: how often each record is shown in an epoch; 0.5 shows half of them, others in the next epoch.
         stands_for: the `json_path` of the source that this one is a declared substitute for, or "".
+        licence: a note on the terms of its media, kept in reports.
     """
 
     name: str
@@ -64,6 +74,7 @@ class Source:
     media_type: str = ""
     repeat: float = 1.0
     stands_for: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,7 @@ class Places:
             `{path: FOLDER, frames_fps: RATE}`.
         substitute: entries, each with the keys of a mixture's, that are used in place of others; by the others'
             `json_path` or its file name.
+        licences: notes on the terms of sources, by the same names as `roots`.
         missing: what becomes of an entry whose annotation file or root folder is not there: "fail", or "leave out",
             which is reported.
     """
@@ -127,6 +139,7 @@ class Places:
     roots: Mapping[str, Any] = field(default_factory=dict)
     substitute: Mapping[str, Any] = field(default_factory=dict)
     missing: str = "fail"
+    licences: Mapping[str, str] = field(default_factory=dict)
 
 
 class NotHereError(ConfigError):
@@ -138,7 +151,8 @@ def read_mixture(path: Path, places: Places | None = None) -> Mixture:
 
     Args:
         path: the yaml: `datasets`, a list of entries with the keys of VideoChat-Flash (`json_path`,
-            `sampling_strategy`, `data_root`, `video_read_type`, `media_type`) and our own (`repeat`, `frames_fps`).
+            `sampling_strategy`, `data_root`, `video_read_type`, `media_type`) and our own (`repeat`, `frames_fps`,
+            `licence`).
         places: where its files are.
 
     Raises:
@@ -162,7 +176,7 @@ def read_mixture(path: Path, places: Places | None = None) -> Mixture:
     if not sources:
         raise ConfigError(f"no source of '{path}' is here: {left_out[0].reason}", "at least one", "fetch its files")
     _check_names(path, [str(entry["json_path"]) for entry, _ in entries])
-    _check_roots(path, [entry for entry, _ in entries], places)
+    _check_keys(path, [entry for entry, _ in entries], places)
     return Mixture(path, tuple(sources), tuple(notices), tuple(left_out))
 
 
@@ -171,11 +185,12 @@ def _check_names(path: Path, names: list[str]) -> None:
         raise ConfigError(f"'{twice}' twice in '{path}'", "each source once", "use repeat: 2 in one entry")
 
 
-def _check_roots(path: Path, entries: Sequence[Mapping[str, Any]], places: Places) -> None:
+def _check_keys(path: Path, entries: Sequence[Mapping[str, Any]], places: Places) -> None:
     used = {key for entry in entries for key in _root_keys(entry["json_path"], entry)}
-    if unused := [key for key in places.roots if key not in used]:
-        found = f"a root for '{unused[0]}', which no entry of '{path}' names"
-        raise ConfigError(found, "a json_path, its file name or a data_root", nearest(unused[0], sorted(used)))
+    for what, named in (("root", places.roots), ("licence", places.licences)):
+        if unused := [key for key in named if key not in used]:
+            found = f"a {what} for '{unused[0]}', which no entry of '{path}' names"
+            raise ConfigError(found, "a json_path, its file name or a data_root", nearest(unused[0], sorted(used)))
 
 
 def _substituted(path: Path, entries: list[dict[str, Any]], places: Places) -> list[tuple[dict[str, Any], str]]:
@@ -268,6 +283,7 @@ def _source(path: Path, number: int, entry: dict[str, Any], places: Places, stan
         media_type=_media_type(where, entry),
         repeat=_number(where, entry, "repeat", 1.0),
         stands_for=stands_for,
+        licence=_licence(where, entry, places),
     )
 
 
@@ -284,6 +300,14 @@ def _media_type(where: str, entry: Mapping[str, Any]) -> str:
     if name not in MEDIA_TYPES:
         raise ConfigError(f"{where}: media_type '{name}'", ", ".join(MEDIA_TYPES), nearest(str(name), MEDIA_TYPES))
     return "" if name == "mix" else name
+
+
+def _licence(where: str, entry: Mapping[str, Any], places: Places) -> str:
+    keys = _root_keys(entry["json_path"], entry)
+    note = next((places.licences[key] for key in keys if key in places.licences), entry.get("licence", ""))
+    if not isinstance(note, str):
+        raise ConfigError(f"{where}: licence {note!r}", "text", "write it in quotes")
+    return note
 
 
 def _number(where: str, entry: Mapping[str, Any], key: str, default: float) -> float:

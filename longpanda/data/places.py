@@ -9,7 +9,7 @@ import yaml
 from longpanda.data.mixture import Places
 from longpanda.errors import ConfigError, nearest
 
-KEYS: Final = ("annotations", "roots", "substitute", "missing")
+KEYS: Final = ("annotations", "roots", "substitute", "missing", "licences")
 
 
 def read_places(path: Path) -> Places:
@@ -53,4 +53,5 @@ def places_of(values: Mapping[str, Any], path: Path) -> Places:
         roots=values.get("roots", {}),
         substitute=values.get("substitute", {}),
         missing=values.get("missing", "fail"),
+        licences=values.get("licences", {}),
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from longpanda.errors import LongPandaError
+from longpanda.errors import LongPandaError, counted
 from longpanda.types import VIDEO_TOKEN, Turn
 
 PLACEHOLDERS: Final = ("<image>", "<video>")
@@ -240,7 +240,7 @@ def _with_markers(turns: Sequence[Turn], media: int) -> tuple[Turn, ...]:
     )
     if pattern is None:
         count = sum(len(_PLACEHOLDER.findall(text)) for text in asked)
-        found = f"{count} placeholders for {media} images or videos"
+        found = f"{counted(count, 'placeholder')} for {counted(media, 'image or video', 'images or videos')}"
         expected = "one for each, in the users' turns"
         raise RecordError(found, expected, f"write {PLACEHOLDERS[0]} once for each", Fault.PLACEHOLDER_COUNT)
     marked = [Turn(one.role, pattern.sub(VIDEO_TOKEN, one.text)) if one.role == "user" else one for one in turns]

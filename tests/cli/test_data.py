@@ -27,7 +27,7 @@ def test_prepare_reports_what_is_there_and_lists_what_is_not(mixture, capsys):
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
     assert rows["films.jsonl"] == ["3", "2", "66.7%", "0", "2", "0", "0.0024", "0", "0"]
     assert rows["all"] == ["7", "6", "85.7%", "2", "3", "1", "0.0031", "0", "0"]
-    assert "1 x missing in films.jsonl; record 3: '" in out
+    assert f"1 x missing: record 3 of '{mixture.parent / 'films.jsonl'}': '" in out
     folder = mixture.with_suffix(".manifest")
     (line,) = (folder / "unusable.jsonl").read_text().splitlines()
     assert json.loads(line)["record"] == 3
@@ -109,6 +109,7 @@ def test_files_are_found_where_options_say(mixture, tmp_path, capsys):
         (["show", "{yaml}", "--time-message", "long"], "time_message 'long'"),
         (["show", "{yaml}", "--frame-rule", "middle"], "frames: rule 'middle'"),
         (["show", "{yaml}", "--max-frames", "0"], "frames: max_frames 0"),
+        (["show", "{yaml}", "--model", "nano"], "--model without --html"),
         (["show", "{yaml}", "--samples", "0"], "--samples 0; expected at least 1"),
         ([], "the following arguments are required: STEP"),
     ],
@@ -130,6 +131,17 @@ def test_a_missing_extra_is_named(module, mixture, monkeypatch, capsys):
     assert main(["data", "prepare", str(mixture)]) == 2
     assert "pip install 'longpanda[data]'" in capsys.readouterr().err
     assert not mixture.with_suffix(".manifest").exists()
+
+
+def test_notes_are_no_part_of_the_result(mixture, capsys):
+    mixture.write_text(mixture.read_text() + "  - json_path: pictures.json\n    repeat: 1\n    repeat: 1\n")
+    write_records(mixture.parent / "pictures.json", [record("Two?", "Yes.")])
+    assert main(["data", "prepare", str(mixture), "--processes", "1"]) == 0
+    capsys.readouterr()
+    assert main(["data", "show", str(mixture), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["sources"]) == 5
+    assert "writes repeat a second time" in err
 
 
 def test_a_manifest_that_does_not_know_a_file_is_refused(mixture, tmp_path, capsys):

@@ -100,6 +100,12 @@ def test_limits_of_our_own_rule(choice, duration, frames, count):
 
 
 @pytest.mark.parametrize("rule", RULES)
+def test_an_image_is_one_frame(rule):
+    choice = FrameChoice(min_frames=8, max_frames=64, multiple=8, rule=rule)
+    assert (choice.count(0.0, 1), choice.seconds(0.0, 1).tolist()) == (1, [0.0])
+
+
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("most", [1, 3, 4, 40])
 def test_a_limited_choice_never_has_more_frames(rule, most):
     choice = FrameChoice(min_frames=64, multiple=4, rule=rule).limited(most)
@@ -117,6 +123,7 @@ def test_a_limited_choice_never_has_more_frames(rule, most):
         {"max_frames": 1.5},
         {"multiple": True},
         {"min_frames": 9, "max_frames": 8},
+        {"max_frames": 3, "multiple": 4},
         {"rule": "videochat_flash", "fps": 2},
     ],
 )

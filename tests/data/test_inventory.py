@@ -44,6 +44,16 @@ def test_records_are_counted_by_source_kind_and_reason(tmp_path):
     assert last == ("all", "7", "6", "85.7%", "2", "3", "1", "0.0031", "0", "0")
 
 
+def test_a_file_may_hold_records_of_all_kinds(tmp_path):
+    write_film(tmp_path / "media/film.mp4", 20)
+    write_picture(tmp_path / "media/a.jpg")
+    lines = [record(image="a.jpg"), record(video="film.mp4"), record(), record(image=["a.jpg", "a.jpg"])]
+    write_records(tmp_path / "a.jsonl", lines)
+    (tmp_path / "m.yaml").write_text("datasets: [{json_path: a.jsonl, data_root: media}]")
+    *_, (found,) = _taken(tmp_path / "m.yaml", tmp_path)
+    assert found.usable == {"image": 2, "video": 1, "text": 1}
+
+
 def test_bad_records_and_bad_media_are_told_apart(tmp_path):
     write_film(tmp_path / "media/film.mp4", 60)
     (tmp_path / "media/folder").mkdir()

@@ -103,9 +103,11 @@ def test_a_killed_run_is_gone_on_with(mixed, tmp_path, monkeypatch):
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert len(Manifest.open(tmp_path / "manifest")) == 2
+    (tmp_path / "manifest/.part-000001.parquet.x.parquet").write_bytes(b"half")
     monkeypatch.setattr(manifests, "probe_all", _inline(calls))
     assert len(prepare(mixture, indexes, tmp_path / "manifest")) == 4
     assert len(calls) == 2
+    assert not list((tmp_path / "manifest").glob(".part-*"))
 
 
 def hang_or_crash(file: MediaFile) -> MediaFacts:
@@ -208,6 +210,9 @@ def test_what_is_wrong_with_a_file_is_kept(tmp_path):
         )
         with pytest.raises(MediaError, match=f"{said}; {expected}; fetch it again"):
             facts.part(Media("image", name))
+    (tmp_path / "text.jpg").unlink()
+    gone = prepare(mixture, indexes, tmp_path / "manifest").facts(Media("image", "text.jpg"), mixture.sources[0])
+    assert (gone.fault, gone.message) == (MediaFault.MISSING, "")
 
 
 def test_a_folder_without_a_manifest_or_with_a_damaged_one_is_refused(tmp_path):

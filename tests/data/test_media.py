@@ -1,13 +1,16 @@
 """Clips that training sees, of media with every pitfall that VideoChat-Flash's loader falls into."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from annotated import numbers_in, picture, write_film, write_folder, write_gif, write_picture
 from PIL import Image
 
+from longpanda.data import media as media_module
 from longpanda.data.frame_choice import RULES, FrameChoice
 from longpanda.data.media import find_media, probe_media, read_clip
 from longpanda.data.media_facts import MediaError, MediaFault
@@ -216,6 +219,21 @@ def test_frames_that_cannot_be_decoded_are_not_replaced(damaged):
         read_clip(_video("hole.mp4"), _source(damaged), FrameChoice(fps=10.0))
     assert caught.value.fault is MediaFault.DAMAGED
     assert "of 60 frames" in caught.value.found
+
+
+def test_several_frames_without_times_are_refused(tmp_path, monkeypatch):
+    write_film(tmp_path / "film.mp4", 20)
+    opened = media_module._facts_of
+
+    def without_length(file, video):
+        timeless = SimpleNamespace(info=replace(video.info, duration_seconds=0.0), timeline=video.timeline)
+        return opened(file, timeless)
+
+    monkeypatch.setattr(media_module, "_facts_of", without_length)
+    with pytest.raises(MediaError, match="has 20 frames and no length") as caught:
+        read_clip(_video("film.mp4"), _source(tmp_path), EVERY_SECOND)
+    assert caught.value.fault is MediaFault.NO_LENGTH
+    assert probe_media(find_media(_video("film.mp4"), _source(tmp_path))).fault is MediaFault.NO_LENGTH
 
 
 def test_a_folder_of_frames_of_two_sizes_is_refused(tmp_path):

@@ -185,3 +185,14 @@ def test_the_hash_of_a_mixture_is_of_what_it_shows(written, tmp_path):
     others = [mixture.sha256(["ba5"])]
     others += [read_mixture(written(text.format(*how))).sha256(["f00"]) for how in ((2, "all"), (1, "first:1"))]
     assert len({same, *others}) == 4
+
+
+def test_licences_are_noted(written):
+    text = "datasets: [{json_path: annotations/a.json, licence: CC BY 4.0}, {json_path: annotations/m4.json}]"
+    path = written(text)
+    sources = read_mixture(path, Places(licences={"m4.json": "ask first"})).sources
+    assert [source.licence for source in sources] == ["CC BY 4.0", "ask first"]
+    with pytest.raises(ConfigError, match=r"a licence for 'm5\.json', which no entry"):
+        read_mixture(path, Places(licences={"m5.json": "x"}))
+    with pytest.raises(ConfigError, match="licence 4; expected text"):
+        read_mixture(written("datasets: [{json_path: annotations/a.json, licence: 4}]"))
