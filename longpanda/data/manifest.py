@@ -74,6 +74,11 @@ class Manifest:
         """In a row of memory of their own: numpy would copy them at every search."""
         return np.ascontiguousarray(self.rows["key"])
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of all that is known: another one whenever a file was added or looked at again."""
+        return hashlib.sha256(np.ascontiguousarray(self.rows).view(np.uint8).data).hexdigest()
+
     @classmethod
     def open(cls, folder: Path) -> "Manifest":
         """Open a manifest that `prepare` made.

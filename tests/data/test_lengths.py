@@ -17,6 +17,7 @@ from longpanda.data.conversations import (
 )
 from longpanda.data.frame_choice import FrameChoice
 from longpanda.data.lengths import measure_lengths
+from longpanda.data.manifest import Manifest, prepare
 from longpanda.data.media import read_clip
 from longpanda.data.mixture import read_mixture
 from longpanda.data.mixture_records import open_records
@@ -211,6 +212,14 @@ def test_several_processes_count_what_one_counts(records, tmp_path):
     one = lengths_of(records, tmp_path / "one")
     several = lengths_of(records, tmp_path / "two", processes=2)
     assert (several.sha256, several.reasons) == (one.sha256, one.reasons)
+
+
+def test_a_manifest_gives_what_the_files_give(records, tmp_path):
+    manifest = prepare(records.mixture, records.indexes, tmp_path / "manifest")
+    known = lengths_of(records, tmp_path / "one", facts=manifest.facts, facts_identity=manifest.sha256)
+    assert known.sha256 == lengths_of(records, tmp_path / "two").sha256
+    assert manifest.sha256 == Manifest.open(manifest.folder).sha256
+    assert manifest.sha256 != replace(manifest, rows=manifest.rows[:-1]).sha256
 
 
 def test_what_cannot_be_is_refused(records, folder, tmp_path):
