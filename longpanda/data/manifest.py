@@ -98,11 +98,6 @@ class Manifest:
         is_last = np.append(rows["key"][1:] != rows["key"][:-1], True)  # of several parts, the newest counts
         return cls(folder, rows[is_last], tuple(codecs), messages)
 
-    @cached_property
-    def sha256(self) -> str:
-        """A hash of all that is known of the files."""
-        return hashlib.sha256(self.rows.tobytes()).hexdigest()
-
     def facts(self, media: Media, source: Source) -> MediaFacts:
         """What is known of the file of an image or a video; see `MediaFacts.part` for the part that is annotated.
 
