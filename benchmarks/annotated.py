@@ -10,7 +10,7 @@ Without frames, the model picks the likeliest of the answers that a question all
 import argparse
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def main() -> None:
     names = dict.fromkeys(one.family for one in samples)
     rows = [row("all", seen, blind)]
     rows += [row(name, *([s for s in each if s.sample.family == name] for each in (seen, blind))) for name in names]
-    result = {"machine": machine(), "command": command(parser, options), "clips": asdict(replace(clips)), "rows": rows}
+    result = {"machine": machine(), "command": command(parser, options), "clips": asdict(clips), "rows": rows}
     write_json(options.out, result)
     for one in rows:
         print(one["family"], *(f"{k} {one[k]['value']:.3f} {one[k]['interval']}" for k in ("frames", "no frames")))

@@ -1,6 +1,6 @@
 """Tables of reading and packing annotated data."""
 
-from benchmarks.blocks import Result, block
+from benchmarks.blocks import Result, block, whole
 
 
 def records(result: Result) -> str:
@@ -60,3 +60,20 @@ def loader(result: Result) -> str:
         f"the larger worker.",
     ]
     return block(("clips", "number"), rows, result, notes)
+
+
+def annotated(result: Result) -> str:
+    """Format the accuracy of a model that was trained on annotations, with and without frames."""
+    rows = [
+        [
+            one["family"],
+            str(one["frames"]["questions"]),
+            whole(one["frames"]),
+            whole(one["no frames"]),
+            f"{100 * one['difference']['difference']:+.0f} points "
+            f"[{', '.join(f'{100 * edge:+.0f}' for edge in one['difference']['interval'])}]",
+        ]
+        for one in result["rows"]
+    ]
+    notes = [f"{result['clips']['count']} new clips. Without frames, the likeliest of the allowed answers is taken."]
+    return block(("family", "questions", "with frames", "without frames", "difference"), rows, result, notes)

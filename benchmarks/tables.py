@@ -42,6 +42,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "records": data_tables.records,
     "packing": data_tables.packing,
     "loader": data_tables.loader,
+    "annotated": data_tables.annotated,
 }
 """The function that formats each result file."""
 SUITES = {
@@ -60,6 +61,7 @@ SUITES = {
     "pictures": "pictures",
     "records": "records",
     "packing": "packing",
+    "annotated": "annotated",
     "loader": "loader",
     "longwatch_scores": "longwatch",
     "longwatch_audit": "longwatch",
