@@ -30,6 +30,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "longpanda data prepare stage3.yaml --places places.yaml",
         "longpanda data show stage3.yaml --places places.yaml --html stage3.html",
     ),
+    "data generate": ("longpanda data generate --out runs/clips --clips 2000 --seconds 2",),
     "data prepare": (
         "longpanda data prepare mine.yaml",
         "longpanda data prepare stage3.yaml --annotations annotations --root k710=videos/k710 --leave-out",

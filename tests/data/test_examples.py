@@ -32,7 +32,8 @@ def test_the_ten_lines_are_records(tmp_path):
 def test_the_lines_and_files_on_the_page_are_valid(tmp_path):
     (lines,) = _blocks("json")
     assert [parse_record(line).kind for line in lines.splitlines()] == ["video", "video", "video", "image", "text"]
-    one, places = _blocks("yaml")
+    one, places, stage = _blocks("yaml")
+    assert yaml.safe_load(stage)["stages"][0]["data"]["kind"] == "annotations"
     (tmp_path / "mixture").mkdir()
     (tmp_path / "mixture/annotations.jsonl").write_text(lines)
     (tmp_path / "mixture/m.yaml").write_text(one)
