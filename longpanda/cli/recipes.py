@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from longpanda.train.parsing import Choice
+    from longpanda.train.parsing import KindChoice
 
 WIDTH: Final = 100
 _FIRST_SENTENCE: Final = re.compile(r"(.+?)[.:](?:\s|$)")
@@ -71,17 +71,17 @@ def _fields_of(kind: Any, prefix: str) -> Iterator[Field]:
         yield Field(prefix + one.name, _named(annotated), _default(one), meanings[one.name])
 
 
-def _choice_of(annotated: Any) -> "Choice | None":
+def _choice_of(annotated: Any) -> "KindChoice | None":
     """Return the kinds of a field, or of the items of a list, that is one of several kinds."""
-    from longpanda.train.parsing import Choice
+    from longpanda.train.parsing import KindChoice
 
     for one in (annotated, *typing.get_args(annotated)):
         if typing.get_origin(one) is typing.Annotated:
-            return next((extra for extra in one.__metadata__ if isinstance(extra, Choice)), None)
+            return next((extra for extra in one.__metadata__ if isinstance(extra, KindChoice)), None)
     return None
 
 
-def _fields_of_choice(field: Any, choice: "Choice", prefix: str, about: str) -> Iterator[Field]:
+def _fields_of_choice(field: Any, choice: "KindChoice", prefix: str, about: str) -> Iterator[Field]:
     """Yield the kinds and the fields of each. Fields that all kinds share are listed once."""
     path, known = prefix + field.name, ", ".join(choice.kinds)
     is_list = isinstance(field.default, tuple)

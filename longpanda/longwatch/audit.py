@@ -19,7 +19,7 @@ from longpanda.longwatch.bag import BagOfFrames, looks_at
 from longpanda.longwatch.families import FAMILIES, Family
 from longpanda.longwatch.folder import read_questions
 from longpanda.longwatch.manifest import VIDEOS
-from longpanda.longwatch.oracle import LOOKS_PER_DWELL, Watched, answer, read_film_sights
+from longpanda.longwatch.oracle import LOOKS_PER_DWELL, ReadFilm, answer, read_film_sights
 from longpanda.longwatch.reader import Sight
 from longpanda.longwatch.script import LEVELS
 from longpanda.longwatch.suite import SuitePlan
@@ -51,53 +51,53 @@ class Control:
     """
 
     name: str
-    see: Callable[[Watched, np.random.Generator], Watched]
+    see: Callable[[ReadFilm, np.random.Generator], ReadFilm]
     bounds: Callable[[Family, float], bool]
 
 
-def single(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+def single(watched: ReadFilm, rng: np.random.Generator) -> ReadFilm:  # noqa: ARG001
     """Keep the middle frame."""
     middle = len(watched.sights) // 2
     return watched.of(watched.sights[middle : middle + 1])
 
 
-def eight(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+def eight(watched: ReadFilm, rng: np.random.Generator) -> ReadFilm:  # noqa: ARG001
     """Keep eight frames, each from the middle of an eighth of the film."""
     return _at(watched, (np.arange(8) + 0.5) / 8)
 
 
-def ends(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+def ends(watched: ReadFilm, rng: np.random.Generator) -> ReadFilm:  # noqa: ARG001
     """Keep eight evenly spaced frames, from the first to the last."""
     return _at(watched, np.linspace(0, 1, 8))
 
 
-def _at(watched: Watched, depths: Seconds) -> Watched:
+def _at(watched: ReadFilm, depths: Seconds) -> ReadFilm:
     last = len(watched.sights) - 1
     places = np.minimum((depths * len(watched.sights)).astype(int), last)
     return watched.of([watched.sights[i] for i in dict.fromkeys(places.tolist()) if i >= 0])
 
 
-def shuffled_frames(watched: Watched, rng: np.random.Generator) -> Watched:
+def shuffled_frames(watched: ReadFilm, rng: np.random.Generator) -> ReadFilm:
     """Put all frames in random order, at the original times."""
     order = rng.permutation(len(watched.sights))
     times = [moment for moment, _ in watched.sights]
     return watched.of([(moment, watched.sights[i][1]) for moment, i in zip(times, order, strict=True)])
 
 
-def reversed_frames(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+def reversed_frames(watched: ReadFilm, rng: np.random.Generator) -> ReadFilm:  # noqa: ARG001
     """Reverse the order of the frames, at the original times."""
     times = [moment for moment, _ in watched.sights]
     sights = [sight for _, sight in reversed(watched.sights)]
     return watched.of(list(zip(times, sights, strict=True)))
 
 
-def twice(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+def twice(watched: ReadFilm, rng: np.random.Generator) -> ReadFilm:  # noqa: ARG001
     """Repeat the film once."""
     again = [(moment + watched.duration_seconds, sight) for moment, sight in watched.sights]
     return replace(watched, sights=watched.sights + again, duration_seconds=2 * watched.duration_seconds)
 
 
-def padded(watched: Watched, rng: np.random.Generator) -> Watched:  # noqa: ARG001
+def padded(watched: ReadFilm, rng: np.random.Generator) -> ReadFilm:  # noqa: ARG001
     """Append an empty room of the same length as the film."""
     nothing: list[tuple[float, Sight]] = [(moment + watched.duration_seconds, {}) for moment, _ in watched.sights]
     return replace(watched, sights=watched.sights + nothing, duration_seconds=2 * watched.duration_seconds)
@@ -195,7 +195,7 @@ def _bag(public: SuitePlan, samples: list[Sample], step_seconds: float) -> BagOf
 
 
 def _answered(
-    watched: Watched, samples: list[Sample], bags: dict[str, BagOfFrames], rng: np.random.Generator
+    watched: ReadFilm, samples: list[Sample], bags: dict[str, BagOfFrames], rng: np.random.Generator
 ) -> Iterator[tuple[Sample, dict[str, float]]]:
     """Yield every sample about one film with the scores of the oracle and of each control."""
     views = {control.name: control.see for control in CONTROLS} | INVARIANCES

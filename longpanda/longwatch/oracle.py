@@ -25,7 +25,7 @@ NOT_UNDERSTOOD: Final = "?"
 
 
 @dataclass(frozen=True)
-class Watched:
+class ReadFilm:
     """What the oracle read from the frames of a film.
 
     Args:
@@ -40,7 +40,7 @@ class Watched:
     step_seconds: float
     duration_seconds: float
 
-    def of(self, sights: list[tuple[float, Sight]]) -> "Watched":
+    def of(self, sights: list[tuple[float, Sight]]) -> "ReadFilm":
         """Return a copy with other sights."""
         return replace(self, sights=sights)
 
@@ -51,7 +51,7 @@ class Watched:
         return Scene(0, self.duration_seconds, plain, (), in_order(events), self.room)
 
 
-def read_film_sights(video: str | Path, step_seconds: float) -> Watched:
+def read_film_sights(video: str | Path, step_seconds: float) -> ReadFilm:
     """Read the frames of a film at every `step_seconds`.
 
     Raises:
@@ -67,7 +67,7 @@ def read_film_sights(video: str | Path, step_seconds: float) -> Watched:
     for frame in iter_frames(video, seconds, size_px=(size_px, size_px)):
         reader = reader or FrameReader(room_of(frame.pixels), size_px)
         sights.append((frame.pts_seconds, reader.read(frame.pixels)))
-    return Watched(reader.room if reader else "gallery", sights, step_seconds, info.duration_seconds)
+    return ReadFilm(reader.room if reader else "gallery", sights, step_seconds, info.duration_seconds)
 
 
 def answer(scene: Scene, question: str) -> str:

@@ -70,7 +70,7 @@ def new_model(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None = None) 
         if tokenizer is None:
             tokenizer = _word_tokenizer(recipe) if old is None else old.processor.tokenizer
         tokenizer = with_words(tokenizer, recipe.words) if recipe.words else tokenizer
-        model, processor = build(recipe.model, tokenizer, partial(PandaForTraining.of_recipe, recipe), old)
+        model, processor = random_model(recipe.model, tokenizer, partial(PandaForTraining.of_recipe, recipe), old)
     started = None if old is None else start_from(model, old, processor.tokenizer)
     return NewModel(model, processor, started, times_seconds or 0.0)
 
@@ -105,14 +105,14 @@ def _pretrained(recipe: Recipe, about: ModelRecipe) -> tuple[PandaForTraining, L
 
 
 def _visual_configs(recipe: ModelRecipe) -> tuple[StabConfig, TemporalConfig | None]:
-    """Return the configurations of STAB and the compressor. Raises ConfigError as `build`."""
+    """Return the configurations of STAB and the compressor. Raises ConfigError as `random_model`."""
     _check_fields(recipe.sampling, Sampling.__dataclass_fields__, "model.sampling")
     Sampling(**recipe.sampling)
     stab = StabConfig.of_size(recipe.stab_size)
     return stab, None if recipe.temporal is None else _temporal_config(recipe.temporal, stab.width)
 
 
-def build(
+def random_model(
     recipe: ModelRecipe,
     tokenizer: PreTrainedTokenizerBase,
     make: Callable[[LongPandaConfig], Model] = LongPandaForConditionalGeneration,

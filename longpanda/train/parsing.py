@@ -13,8 +13,8 @@ from longpanda.errors import ConfigError, counted, nearest
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
-    """An annotation of a field's type (`Annotated[T, Choice(...)]`): one of several dataclasses, selected by `kind`.
+class KindChoice:
+    """The annotation `Annotated[T, KindChoice(...)]` of a field: one of several dataclasses, selected by `kind`.
 
     A name alone stands for the kind with its defaults.
 
@@ -56,7 +56,7 @@ def override(tree: Any, text: str) -> None:
         raise ConfigError(f"override '{text}'", "a value in YAML", f"quote it: {path}='...'") from error
 
 
-def build(kind: Any, value: Any, path: str) -> Any:
+def parsed(kind: Any, value: Any, path: str) -> Any:
     """Build a value of an annotated type from parsed YAML.
 
     Raises:
@@ -66,7 +66,7 @@ def build(kind: Any, value: Any, path: str) -> Any:
     if origin is typing.Annotated:
         return _build_choice(arguments[1], value, path)
     if origin is types.UnionType:  # a kind or None
-        return None if value is None else build(arguments[0], value, path)
+        return None if value is None else parsed(arguments[0], value, path)
     if dataclasses.is_dataclass(kind):
         made = typing.cast(type[Any], kind)
         return made(**_arguments(made, value, path))
@@ -77,7 +77,7 @@ def build(kind: Any, value: Any, path: str) -> Any:
         if len(kinds) != len(value):
             expected = counted(len(kinds), "value")
             raise ConfigError(f"{path} = {value!r}", expected, f"write {expected} in the list")
-        return tuple(build(k, v, f"{path}.{i}") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
+        return tuple(parsed(k, v, f"{path}.{i}") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))
     plain = origin or kind
     if plain is float:
         value = _as_float(value)
@@ -98,7 +98,7 @@ def _as_float(value: Any) -> Any:
 
 
 def _arguments(kind: type[Any], value: Any, path: str) -> dict[str, Any]:
-    """Build the arguments of a dataclass. Raises ConfigError as `build`."""
+    """Build the arguments of a dataclass. Raises ConfigError as `parsed`."""
     if not isinstance(value, dict):
         raise ConfigError(f"{path or 'recipe'} = {value!r}", "a mapping", f"write {path or 'the recipe'} as KEY: VALUE")
     hints, fields = typing.get_type_hints(kind, include_extras=True), {f.name: f for f in fields_of(kind)}
@@ -109,10 +109,10 @@ def _arguments(kind: type[Any], value: Any, path: str) -> dict[str, Any]:
     for name, f in fields.items():
         if name not in value and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise ConfigError(f"{path or 'recipe'} has no '{name}'", f"every field of {kind.__name__}", f"add {name}")
-    return {k: build(hints[k], v, f"{path}.{k}".lstrip(".")) for k, v in value.items()}
+    return {k: parsed(hints[k], v, f"{path}.{k}".lstrip(".")) for k, v in value.items()}
 
 
-def _build_choice(choice: Choice, value: Any, path: str) -> Any:
+def _build_choice(choice: KindChoice, value: Any, path: str) -> Any:
     """Build a value of one of several kinds. Its own errors get the path, too."""
     given = {"kind": value} if isinstance(value, str) else value
     example = f"{{kind: {next(iter(choice.kinds))}, ...}}"

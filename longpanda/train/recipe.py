@@ -15,7 +15,7 @@ from longpanda.errors import ConfigError, nearest
 from longpanda.train.data_kinds import DATA_KINDS, DataKind
 from longpanda.train.objectives.kinds import DEFAULT_OBJECTIVES, OBJECTIVES, ObjectiveRecipe
 from longpanda.train.old_recipes import refuse_old_form
-from longpanda.train.parsing import Choice, build, override
+from longpanda.train.parsing import KindChoice, override, parsed
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 PARTS = ("stab", "temporal", "projector", "language_model")
@@ -85,11 +85,11 @@ class StageRecipe:
     steps: int
     batch: int
     learning_rate: float
-    data: Annotated[DataKind, Choice("data", DATA_KINDS)]
+    data: Annotated[DataKind, KindChoice("data", DATA_KINDS)]
     warmup: float = 0.05
     decay: float = 0.3
     freeze: tuple[str, ...] = ()
-    objectives: tuple[Annotated[ObjectiveRecipe, Choice("objectives", OBJECTIVES)], ...] = DEFAULT_OBJECTIVES
+    objectives: tuple[Annotated[ObjectiveRecipe, KindChoice("objectives", OBJECTIVES)], ...] = DEFAULT_OBJECTIVES
     positions: int = 0
 
     def __post_init__(self) -> None:
@@ -268,5 +268,5 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
 def recipe_of(tree: Any) -> Recipe:
     """Build a recipe from its parsed form. Raises ConfigError as `load_recipe`, and for the form of older versions."""
     refuse_old_form(tree)
-    recipe: Recipe = build(Recipe, tree, "")
+    recipe: Recipe = parsed(Recipe, tree, "")
     return recipe

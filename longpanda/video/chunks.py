@@ -11,9 +11,9 @@ import numpy as np
 from longpanda.errors import VideoError, counted
 from longpanda.types import Frames, Seconds
 from longpanda.video.decode_pool import ChunkRequest, DecodedChunk, DecodePool
+from longpanda.video.display_order import Numbers
 from longpanda.video.opened import DecodeSpec
 from longpanda.video.sampling import check_count, in_order
-from longpanda.video.timeline import Numbers
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from longpanda.video.display_order import LOST, DisplayOrder
 from longpanda.video.gop import Inspected
 from longpanda.video.packets import Ticks
-from longpanda.video.timeline import LOST, Timeline
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Content:
     damaged: frozenset[int]
 
 
-def content_of(found: Inspected, timeline: Timeline, start: int) -> Content:
+def content_of(found: Inspected, timeline: DisplayOrder, start: int) -> Content:
     """Put the decoded pictures of the group at `start` in display order.
 
     If no picture is missing, the decoder's order is right: a picture whose time does not fit is shown in the gap

@@ -11,8 +11,8 @@ import numpy as np
 
 from longpanda.errors import ConfigError
 from longpanda.types import Frames, Seconds
+from longpanda.video.display_order import Numbers
 from longpanda.video.opened import DecodeSpec, OpenVideo, TimedFrame, warn_of_damage
-from longpanda.video.timeline import Numbers
 
 MOST_WORKERS = 64
 SEVERAL_KEYFRAMES = 4

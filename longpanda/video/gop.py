@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from longpanda.video.display_order import LOST, DisplayOrder
 from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, KEY, PacketReader
-from longpanda.video.timeline import LOST, Timeline
 
 _DROPPABLE = ("h264", "hevc", "mpeg2video", "mpeg1video")
 """Codecs that mark pictures to which no other refers, with decoders that can skip those."""
@@ -44,7 +44,7 @@ class GopDecoder:
     shows what it decoded long before.
     """
 
-    def __init__(self, packets: PacketReader, timeline: Timeline) -> None:
+    def __init__(self, packets: PacketReader, timeline: DisplayOrder) -> None:
         self._packets, self._timeline, self._marks = packets, timeline, timeline.table.marks
         self.path, self.codec_name = packets.source.path, packets.source.codec.name
         self._keys = np.flatnonzero(self._marks & KEY)

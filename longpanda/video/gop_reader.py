@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from longpanda.video.content import Content, content_of
+from longpanda.video.display_order import LOST, DisplayOrder
 from longpanda.video.gop import GopDecoder, SurpriseError
-from longpanda.video.timeline import LOST, Timeline
 
 _SURPRISES_EXPECTED = 2
 
@@ -65,7 +65,7 @@ class GopReader:
     def __init__(
         self,
         decoder: GopDecoder,
-        timeline: Timeline,
+        timeline: DisplayOrder,
         first: Shown,
         tolerance_seconds: float = 0.0,
         begins_damaged: bool = False,

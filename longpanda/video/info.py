@@ -8,9 +8,9 @@ import numpy as np
 
 from longpanda.video.clock import ClockJump
 from longpanda.video.crop import container_crop
+from longpanda.video.display_order import DisplayOrder
 from longpanda.video.rgb import Geometry, geometry_of
 from longpanda.video.source import Source
-from longpanda.video.timeline import Timeline
 
 _SHORT_SECONDS, _SHORT_SHARE = 0.5, 0.01
 """A file that is shorter than its header says by more than both has been cut."""
@@ -97,7 +97,7 @@ class VideoInfo:
         return self.geometry.rotation_degrees
 
 
-def describe(source: Source, timeline: Timeline, first: Any) -> VideoInfo:
+def describe(source: Source, timeline: DisplayOrder, first: Any) -> VideoInfo:
     """Describe an open file. `first` is its first PyAV frame; PyAV gives rotation and cropping only on frames."""
     stream, codec = source.stream, source.codec
     sample_aspect = Fraction(stream.sample_aspect_ratio or codec.sample_aspect_ratio or 1)
@@ -135,13 +135,13 @@ def _average_fps(source: Source, spacing_seconds: float | None) -> float | None:
     return float(rate) if rate else None
 
 
-def _spacing_seconds(source: Source, timeline: Timeline) -> float | None:
+def _spacing_seconds(source: Source, timeline: DisplayOrder) -> float | None:
     if not source.has_no_times or len(timeline) < 2:
         return None
     return float(np.median(np.diff(timeline.times)) * timeline.time_base)
 
 
-def _longest_still(timeline: Timeline) -> tuple[float, float] | None:
+def _longest_still(timeline: DisplayOrder) -> tuple[float, float] | None:
     steps = np.diff(timeline.times)
     usual = float(np.median(steps)) if len(steps) >= _LEAST_TO_JUDGE else 0.0
     at = int(steps.argmax()) if usual else 0
@@ -151,7 +151,7 @@ def _longest_still(timeline: Timeline) -> tuple[float, float] | None:
     return timeline.seconds_of(timeline.times[at]), lasting
 
 
-def _promised_seconds(source: Source, timeline: Timeline) -> float:
+def _promised_seconds(source: Source, timeline: DisplayOrder) -> float:
     """Length by the stream's header, Matroska's tag, or the container's header if it holds nothing else; else 0."""
     stream, container = source.stream, source.container
     start_seconds = float(timeline.origin * timeline.time_base)

@@ -10,6 +10,7 @@ from typing import Any
 
 from longpanda.errors import ConfigError, VideoError
 from longpanda.types import Frames
+from longpanda.video.display_order import LOST, DisplayOrder
 from longpanda.video.gop import GopDecoder
 from longpanda.video.gop_reader import GopReader, Shown
 from longpanda.video.info import VideoInfo, describe
@@ -19,7 +20,6 @@ from longpanda.video.rgb import UprightRgb
 from longpanda.video.sequential_reader import SequentialReader
 from longpanda.video.source import Source
 from longpanda.video.survey import survey
-from longpanda.video.timeline import LOST, Timeline
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class OpenVideo:
     def __init__(self, spec: DecodeSpec, other: "OpenVideo | None" = None) -> None:
         self._spec, self.source = spec, Source(spec.path, is_strict=True)
         try:
-            self.timeline: Timeline = other.timeline if other else survey(self.source)
+            self.timeline: DisplayOrder = other.timeline if other else survey(self.source)
             self.decoder = GopDecoder(PacketReader(self.source, self.timeline.table), self.timeline)
             # Not shared between openings: PyAV changes a frame while converting it, so two threads may not use one.
             first, begins_damaged = _first(self.decoder, self.timeline)
@@ -144,7 +144,7 @@ class OpenVideo:
         return TimedFrame(pixels, self.timeline.seconds_of(shown.ticks), number)
 
 
-def _first(decoder: GopDecoder, timeline: Timeline) -> tuple[Shown, bool]:
+def _first(decoder: GopDecoder, timeline: DisplayOrder) -> tuple[Shown, bool]:
     """The first picture that decodes, and whether a keyframe before it does not. Raises VideoError if none does."""
     begins_damaged = False
     with closing(decoder.decode(0, len(timeline.table) - 1)) as frames:

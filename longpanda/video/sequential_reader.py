@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 
+from longpanda.video.display_order import DisplayOrder
 from longpanda.video.gop import GopDecoder
 from longpanda.video.gop_reader import Shown
-from longpanda.video.timeline import Timeline
 
 
 class SequentialReader:
@@ -16,7 +16,7 @@ class SequentialReader:
     Nothing can be skipped, so a second costs all the decoding before it. `first` is the first picture that decodes.
     """
 
-    def __init__(self, decoder: GopDecoder, timeline: Timeline, first: Shown) -> None:
+    def __init__(self, decoder: GopDecoder, timeline: DisplayOrder, first: Shown) -> None:
         self._decoder, self._timeline, self._first = decoder, timeline, first
         self.damaged: set[int] = set()
 

@@ -11,10 +11,10 @@ import numpy as np
 from longpanda.errors import VideoError
 from longpanda.video import clock as clocks
 from longpanda.video.clock import ClockJump, Flags
+from longpanda.video.display_order import LOST, DisplayOrder, Numbers
 from longpanda.video.encryption import is_encrypted
 from longpanda.video.packets import CORRUPT, EMPTY, HIDDEN, KEY, NO_TIME, PacketTable, Ticks, demux, read_table
 from longpanda.video.source import Source
-from longpanda.video.timeline import LOST, Numbers, Timeline
 
 _LONGEST_LEAD_SECONDS = 10.0
 _END_INTERVALS = Fraction(3, 2)
@@ -28,7 +28,7 @@ _MPEG_CLOCK = Fraction(1, 90_000)
 _MOST_OFF = 4
 
 
-def survey(source: Source) -> Timeline:
+def survey(source: Source) -> DisplayOrder:
     """Put the pictures of an open file in order. Raises VideoError if it is encrypted or has no picture to show."""
     table = read_table(source)
     shown = np.flatnonzero(table.marks & (HIDDEN | EMPTY) == 0)
@@ -130,7 +130,7 @@ class _Survey:
         self._interval = clocks.interval_of(self._clock)
         self._damaged: frozenset[int] = frozenset()
 
-    def timeline(self, times_mislead: bool) -> Timeline:
+    def timeline(self, times_mislead: bool) -> DisplayOrder:
         """The timeline; `times_mislead` as returned by `_times_mislead`."""
         known = self._pts != NO_TIME
         wrong = self._wrong(self._pts, known)
@@ -150,7 +150,7 @@ class _Survey:
             ClockJump(float((self._begin_of(start) - origin) * time_base), float(by * time_base))
             for start, by in self._jumps
         )
-        return Timeline(
+        return DisplayOrder(
             table=self._table,
             times=times,
             numbers=numbers,

@@ -23,7 +23,7 @@ from longpanda.longwatch.suite import SuitePlan
 from longpanda.model.tokens import FrameBatch
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train.claim import difference
-from longpanda.train.new_model import build
+from longpanda.train.new_model import random_model
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe, load_recipe, recipe_of
 from longpanda.train.run import train
 from longpanda.types import Facts, Reply, Sample, Score, VideoClip
@@ -156,7 +156,7 @@ def test_every_trial_of_the_ablation_makes_its_model(base):
 
 
 def ablation_model(recipe):
-    return build(recipe.model, word_tokenizer(vocabulary()))
+    return random_model(recipe.model, word_tokenizer(vocabulary()))
 
 
 def test_seeds_see_other_scenes_and_trials_of_a_seed_the_same(base):

@@ -22,7 +22,7 @@ from longpanda.longwatch.audit import (
 from longpanda.longwatch.film import read_film
 from longpanda.longwatch.make import make
 from longpanda.longwatch.manifest import VIDEOS
-from longpanda.longwatch.oracle import Watched
+from longpanda.longwatch.oracle import ReadFilm
 from longpanda.longwatch.suite import SuitePlan
 from longpanda.longwatch.textonly import TextOnly, features, label
 
@@ -98,7 +98,7 @@ def test_few_questions_do_not_tell():
 
 
 def test_controls_keep_what_they_say():
-    watched = Watched("hall", [(float(i), i) for i in range(24)], 1.0, 24.0)
+    watched = ReadFilm("hall", [(float(i), i) for i in range(24)], 1.0, 24.0)
     rng = np.random.default_rng(0)
     assert single(watched, rng).sights == [(12.0, 12)]
     assert [sight for _, sight in eight(watched, rng).sights] == [1, 4, 7, 10, 13, 16, 19, 22]

@@ -21,7 +21,7 @@ from longpanda.longwatch.examples import LongWatchData
 from longpanda.processing.tokenizer import word_tokenizer
 from longpanda.train import run
 from longpanda.train.claim import claim, record
-from longpanda.train.new_model import build
+from longpanda.train.new_model import random_model
 from longpanda.train.recipe import ModelRecipe, Recipe, StageRecipe
 
 TEXT = SMALLEST_TEXT | {"attention_dropout": 0.1}  # so that the state of the random generator matters
@@ -165,7 +165,7 @@ def test_a_run_that_is_asked_to_end_at_its_last_step_is_finished(whole, tmp_path
 def test_every_stage_teaches_what_it_should(whole):
     out, _ = whole
     set_seed(RECIPE.seed)
-    before = build(RECIPE.model, word_tokenizer(vocabulary()))[0].state_dict()
+    before = random_model(RECIPE.model, word_tokenizer(vocabulary()))[0].state_dict()
     stages = [torch.load(out / name / "done.pt") for name in ("0-cells", "1-short", "2-frozen")]
 
     def moved(earlier, later, part):
@@ -472,7 +472,7 @@ def test_a_tokenizer_without_the_placeholder_gets_room_for_it():
     from tiny import FAMOUS, byte_tokenizer
 
     tokenizer = byte_tokenizer(*FAMOUS["qwen2"][:2])
-    model, processor = build(RECIPE.model, tokenizer)
+    model, processor = random_model(RECIPE.model, tokenizer)
     assert model.get_input_embeddings().num_embeddings == len(tokenizer) == processor.video_token_id + 1
 
 

@@ -19,7 +19,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Timeline:
+class DisplayOrder:
     """All pictures of a stream in display order, from its packets before any is decoded.
 
     A picture is identified by the number of its packet, never by its time. It is on screen from its time to that of the
@@ -62,7 +62,7 @@ class Timeline:
 
     def __repr__(self) -> str:
         order = "" if self.is_in_order else ", in the decoder's order"
-        return f"Timeline({len(self.times)} pictures in {float(self.duration * self.time_base):.3f} s{order})"
+        return f"DisplayOrder({len(self.times)} pictures in {float(self.duration * self.time_base):.3f} s{order})"
 
     def __len__(self) -> int:
         return len(self.times)
