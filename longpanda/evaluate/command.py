@@ -48,7 +48,7 @@ class Command:
         self._turn = threading.RLock()
         self._closed = False
         self._process: subprocess.Popen[str] | None = None
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
 
     def watch(self, video: str) -> Ask:
         """Return a function that asks about a video. The process reads the video itself."""
@@ -82,9 +82,11 @@ class Command:
             assert process.stdin is not None
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
-            line = self._lines.get(timeout=self.timeout_seconds)
-            if not line:
+            together = self._lines.get(timeout=self.timeout_seconds)
+            if not together:
                 raise BrokenPipeError
+            line, *more = together
+            self._refuse(more)
             self._expect_silence(_AFTER_AN_ANSWER_SECONDS)
             return self._read(line)
         except queue.Empty:
@@ -116,11 +118,15 @@ class Command:
     def _expect_silence(self, seconds: float) -> None:
         """Raise if there is an extra line, which would be taken for the answer to the next question."""
         with suppress(queue.Empty):
-            line = self._lines.get(timeout=seconds) if seconds else self._lines.get_nowait()
-            if line:
-                self._end()
-                raise self._error(f"wrote {line[:80]!r} without being asked", ErrorKind.MALFORMED)
-            self._lines.put(line)  # it ended; the next question reports it
+            together = self._lines.get(timeout=seconds) if seconds else self._lines.get_nowait()
+            self._refuse(together)
+            self._lines.put(together)  # it ended; the next question reports it
+
+    def _refuse(self, lines: list[str]) -> None:
+        """Raise if there are any lines, since nobody asked for them."""
+        if lines:
+            self._end()
+            raise self._error(f"wrote {lines[0][:80]!r} without being asked", ErrorKind.MALFORMED)
 
     def _running(self) -> subprocess.Popen[str]:
         with self._turn:
@@ -151,14 +157,23 @@ class Command:
         return AnswererError(f"'{masked_command(self.words)}' {what}", expected, "see its error output", kind)
 
 
-def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
-    """Pass on every line, and "" at the end."""
+def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[list[str]]") -> None:
+    """Pass on lines that arrive together as one list, so that no second one can be late; [] at the end."""
     assert process.stdout is not None
     with process.stdout:
-        for line in process.stdout:
-            if line.strip():  # an empty line is not an answer
-                lines.put(line)
-    lines.put("")
+        rest = b""
+        while chunk := process.stdout.buffer.read1():  # type: ignore[attr-defined]
+            *whole, rest = (rest + chunk).split(b"\n")
+            if said := _texts(whole):
+                lines.put(said)
+    if said := _texts([rest]):
+        lines.put(said)
+    lines.put([])
+
+
+def _texts(lines: list[bytes]) -> list[str]:
+    """Return lines as text; an empty line is not an answer."""
+    return [line.decode(errors="replace") for line in lines if line.strip()]
 
 
 def _reply(values: dict[str, Any]) -> Reply:
