@@ -9,6 +9,7 @@ from typing import Any, Final
 from longpanda.data.manifest import Manifest
 from longpanda.data.media_facts import MediaError
 from longpanda.data.mixture import Mixture, Source
+from longpanda.data.policy import reason_of
 from longpanda.data.record_index import RecordIndex
 from longpanda.data.scan import KINDS
 from longpanda.data.schema import RecordError
@@ -145,9 +146,8 @@ def _count(
         files = [manifest.facts(media, source) for media in record.media]
         parts = [facts.part(media) for facts, media in zip(files, record.media, strict=True)]
     except (RecordError, MediaError) as error:
-        is_record = isinstance(error, RecordError)
-        reason = error.fault.name.lower().replace("_", " ") if is_record else str(error.fault)
-        message = str(error) if is_record else f"record {number + 1} of '{index.path}': {error}"
+        reason = reason_of(error)
+        message = str(error) if isinstance(error, RecordError) else f"record {number + 1} of '{index.path}': {error}"
         named = Unusable(source.name, str(index.path), number + 1, reason, message)
         found.unusable[reason] += 1
         found.first.setdefault(reason, named)
