@@ -11,7 +11,7 @@ from longpanda.data.policy import BadData
 from longpanda.errors import ConfigError
 
 if TYPE_CHECKING:
-    from longpanda.data.loader import PackedData, PackLoader, Share
+    from longpanda.data.loader import LoaderState, PackedData, PackLoader, Share
     from longpanda.data.mixture_records import MixtureRecords
     from longpanda.processing import LongPandaProcessor
     from longpanda.types import Pack
@@ -162,7 +162,7 @@ class AnnotatedPacks:
         """Read one pack. Raises IndexError beyond the last."""
         if not 0 <= index < self.count:
             raise IndexError(f"row {index} of {self.count}")
-        with self.loader(index, workers=min(1, self.data.workers)) as loader:
+        with self.loader(self._place(index), workers=min(1, self.data.workers)) as loader:
             return next(loader).conversations
 
     @property
@@ -170,26 +170,26 @@ class AnnotatedPacks:
         """Hashes of the mixture with its annotation files, and of all that the order of packs depends on."""
         records = self.packed.records
         known = [index.sha256 for index in records.indexes]
-        return {"mixture": records.mixture.sha256(known), "packs": self.packed.fingerprint}
+        return {"mixture": records.mixture.sha256(known), "fingerprint": self.packed.fingerprint}
 
-    def share(self, first_pack: int, rank: int, processes: int) -> "PackLoader":
-        """Start to read each `processes`-th pack from `first_pack + rank` on."""
-        from longpanda.data.loader import Share
-
-        return self.loader(first_pack, Share(rank, processes))
-
-    def loader(self, first_pack: int, share: "Share | None" = None, workers: int | None = None) -> "PackLoader":
+    def loader(
+        self, place: "LoaderState | None" = None, share: "Share | None" = None, workers: int | None = None
+    ) -> "PackLoader":
         """Start to read packs.
 
         Args:
-            first_pack: the first pack that any process reads.
-            share: which of them this process reads; None for all.
+            place: where to begin; None for the first pack.
+            share: which packs this process reads; None for all.
             workers: processes that read media; None as the recipe has it.
         """
-        from longpanda.data.loader import LoaderSettings, LoaderState, PackLoader
+        from longpanda.data.loader import LoaderSettings, PackLoader
 
-        where = self.packed.packs.state(first_pack)
-        state = LoaderState(first_pack, where.window, where.first_pack, self.packed.fingerprint)
         many = self.data.workers if workers is None else workers
         settings = LoaderSettings(many, self.data.packs_ahead, self.data.limit_seconds)
-        return PackLoader(self.packed, settings, self.data.bad, state, share)
+        return PackLoader(self.packed, settings, self.data.bad, place, share)
+
+    def _place(self, pack: int) -> "LoaderState":
+        from longpanda.data.loader import LoaderState
+
+        where = self.packed.packs.state(pack)
+        return LoaderState(pack, where.window, where.first_pack, self.packed.fingerprint)

@@ -271,10 +271,6 @@ class PackLoader:
         """The share of the time since the first pack was asked for in which media were waited for."""
         return 0.0 if self._began is None else self.wait_seconds / max(1e-9, time.monotonic() - self._began)
 
-    def lines(self) -> list[str]:
-        """A line for each source of which records were left out."""
-        return self.skips.lines()
-
     def counts(self) -> list[SourceCount]:
         """What has been taken of each source so far, beside what the mixture says."""
         order, seen = self._data.packs.order, self.skips.seen

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
+from longpanda.data.annotated import AnnotatedPacks
+from longpanda.data.loader import LoaderState, Share
 from longpanda.errors import ConfigError, first_line
-from longpanda.train.pack_batches import PackBatches, PackSource, read_place, write_place
+from longpanda.train.pack_batches import PackBatches, read_place, write_place
 from longpanda.train.training_model import TrainingOutput
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -48,8 +50,7 @@ class ExampleTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self._packs: PackBatches | None = None
         self._resumed_from: Path | None = None
-        self._first_pack, self._first_step = 0, 0
-        if isinstance(self.train_dataset, PackSource):
+        if isinstance(self.train_dataset, AnnotatedPacks):
             self.args.ignore_data_skip = True  # the loader begins where the checkpoint says
         self.parts: dict[str, list[Tensor]] = {}
 
@@ -60,23 +61,15 @@ class ExampleTrainer(Trainer):
 
     def get_train_dataloader(self) -> Any:
         """Return the batches of packs if the examples are packs, otherwise transformers' own."""
-        if not isinstance(self.train_dataset, PackSource):
+        if not isinstance(self.train_dataset, AnnotatedPacks):
             return super().get_train_dataloader()
-        processes, rank = self.args.world_size, self.args.process_index
-        batch = self.args.per_device_train_batch_size
-        self._packs = PackBatches(self.train_dataset, self.data_collator, batch, rank, processes, self._place)
+        share, batch = Share(self.args.process_index, self.args.world_size), self.args.per_device_train_batch_size
+        self._packs = PackBatches(self.train_dataset, self.data_collator, batch, share, self._place)
         return self._packs
 
-    def _place(self) -> int:
-        """Return the first pack to read, and remember it. Raises ConfigError if a checkpoint does not say."""
-        if self._resumed_from is not None and isinstance(self.train_dataset, PackSource):
-            self._first_pack = read_place(self._resumed_from, self.train_dataset)
-            self._first_step = self.state.global_step
-        return self._first_pack
-
-    def _next_pack(self) -> int:
-        packs: int = self.args.per_device_train_batch_size * self.args.world_size
-        return self._first_pack + (int(self.state.global_step) - self._first_step) * packs
+    def _place(self) -> LoaderState | None:
+        """Return where the data resume. Raises ConfigError if a checkpoint does not say."""
+        return None if self._resumed_from is None else read_place(self._resumed_from, self.train_dataset)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         """Keep the order of examples, which are random already, so that a resumed run sees the same ones."""
@@ -95,14 +88,13 @@ class ExampleTrainer(Trainer):
         Raises:
             ConfigError: the checkpoint cannot be written.
         """
-        if self.args.should_save and isinstance(self.train_dataset, PackSource):
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save and self._packs is not None and self._packs.loader is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            write_place(folder, self.train_dataset, self._next_pack())  # first: a whole checkpoint has it
+            write_place(folder, self._packs.source, self._packs.loader)  # first: a whole checkpoint has it
         try:
             super()._save_checkpoint(*args, **kwargs)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors raise their own errors
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             if self.args.should_save:
                 shutil.rmtree(folder, ignore_errors=True)
             remedy = "make room, and run it again: it resumes from the previous checkpoint"
