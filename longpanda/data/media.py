@@ -14,6 +14,7 @@ from longpanda.data.mixture import Source
 from longpanda.data.pictures import check_file, list_frames, opened, read_picture
 from longpanda.data.schema import Media
 from longpanda.errors import VideoError, first_line
+from longpanda.files import file_fingerprint
 from longpanda.types import Seconds, VideoClip
 
 if TYPE_CHECKING:
@@ -228,14 +229,8 @@ def _folder_facts(file: MediaFile) -> MediaFacts:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's size, its first MiB and its last MiB: to tell a file from another without reading it all."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(f"{size}\0".encode())
-    with path.open("rb") as file:
-        digest.update(file.read(HASHED_BYTES))
-        if size > HASHED_BYTES:
-            file.seek(max(HASHED_BYTES, size - HASHED_BYTES))
-            digest.update(file.read(HASHED_BYTES))
-    return digest.hexdigest()
+    known = file_fingerprint(path, HASHED_BYTES)
+    return hashlib.sha256(f"{known['bytes']}\0{known['edges']}".encode()).hexdigest()
 
 
 def _undecodable(error: VideoError) -> MediaError:
